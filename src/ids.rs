@@ -1,0 +1,331 @@
+//! The names of things: class, student, client, request, roll call, sheet.
+//!
+//! Each is parsed once at the edge (a datagram, a command line, a row of the journal) and is valid
+//! from then on. Nothing here knows how it is sent or stored.
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::limits::STUDENT_LENGTH_MAX_BYTES;
+
+/// A class as its school numbers it: 1 to 4,294,967,295.
+///
+/// Zero is not a class; on the wire it stands for "refused".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ClassId(NonZeroU32);
+
+impl ClassId {
+    /// The class with this number; `None` for zero.
+    #[must_use]
+    pub fn new(number: u32) -> Option<Self> {
+        NonZeroU32::new(number).map(Self)
+    }
+
+    /// The number, never zero.
+    #[must_use]
+    pub fn get(self) -> u32 {
+        self.0.get()
+    }
+}
+
+impl fmt::Display for ClassId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Why a text is not a class id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a class is a number from 1 to 4294967295")]
+pub struct NotAClass;
+
+impl FromStr for ClassId {
+    type Err = NotAClass;
+
+    fn from_str(text: &str) -> Result<Self, NotAClass> {
+        // `u32::from_str` takes a leading plus sign; nobody writes a class that way.
+        if text.starts_with('+') {
+            return Err(NotAClass);
+        }
+        text.parse().ok().and_then(Self::new).ok_or(NotAClass)
+    }
+}
+
+/// A student number: text of 1 to 32 printable ASCII characters without spaces, kept as it was
+/// written (`042191010` is not `42191010`).
+///
+/// Stored in place, so that a mark needs no allocation.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StudentNumber {
+    // Bytes past `length` are zero, so that the derived comparison is a comparison of texts.
+    bytes: [u8; STUDENT_LENGTH_MAX_BYTES],
+    length: u8,
+}
+
+impl StudentNumber {
+    /// The number as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(self.as_bytes()).expect("a student number is ASCII")
+    }
+
+    /// The number as bytes, 1 to 32 of them.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.length)]
+    }
+}
+
+impl fmt::Display for StudentNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Debug for StudentNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StudentNumber({})", self.as_str())
+    }
+}
+
+/// Why a text is not a student number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotAStudent {
+    /// There is no character at all.
+    #[error("a student number has at least one character")]
+    Empty,
+    /// There are more than 32 bytes.
+    #[error("a student number has at most {STUDENT_LENGTH_MAX_BYTES} characters")]
+    TooLong,
+    /// A space, a control character or anything outside ASCII.
+    #[error("a student number is made of letters, digits and signs of ASCII, without spaces")]
+    Character,
+}
+
+impl FromStr for StudentNumber {
+    type Err = NotAStudent;
+
+    fn from_str(text: &str) -> Result<Self, NotAStudent> {
+        if text.is_empty() {
+            return Err(NotAStudent::Empty);
+        }
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(NotAStudent::Character);
+        }
+        if text.len() > STUDENT_LENGTH_MAX_BYTES {
+            return Err(NotAStudent::TooLong);
+        }
+        let mut bytes = [0; STUDENT_LENGTH_MAX_BYTES];
+        bytes[..text.len()].copy_from_slice(text.as_bytes());
+        let length = u8::try_from(text.len()).expect("bounded by STUDENT_LENGTH_MAX_BYTES");
+        Ok(Self { bytes, length })
+    }
+}
+
+impl Serialize for StudentNumber {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for StudentNumber {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = StudentNumber;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a student number")
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<StudentNumber, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(Visitor)
+    }
+}
+
+/// Who asks: 128 random bits, drawn by a client for itself and never used by a second one.
+///
+/// It is the first half of a request's name, and it is also what keeps a stranger who does not see
+/// the datagrams from forging an answer.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ClientId([u8; 16]);
+
+impl ClientId {
+    /// The client with these 128 bits.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 128 bits.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// The how-manieth request of its client, counted from 1: the second half of a request's name.
+///
+/// Sixty-four bits: at a million requests a second it wraps after half a million years, so nothing
+/// here compares numbers modulo anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u64", into = "u64")]
+pub struct RequestNumber(u64);
+
+/// Zero, which no request has as its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("requests are counted from 1")]
+pub struct NotARequestNumber;
+
+impl TryFrom<u64> for RequestNumber {
+    type Error = NotARequestNumber;
+
+    fn try_from(number: u64) -> Result<Self, NotARequestNumber> {
+        Self::new(number).ok_or(NotARequestNumber)
+    }
+}
+
+impl From<RequestNumber> for u64 {
+    fn from(number: RequestNumber) -> u64 {
+        number.0
+    }
+}
+
+impl RequestNumber {
+    /// The number of a client's first request.
+    pub const FIRST: Self = Self(1);
+
+    /// This number; `None` for zero, which no request has.
+    #[must_use]
+    pub fn new(number: u64) -> Option<Self> {
+        (number != 0).then_some(Self(number))
+    }
+
+    /// The number itself.
+    #[must_use]
+    pub fn get(self) -> u64 {
+        self.0
+    }
+
+    /// The number after this one; `None` at the end of the numbers.
+    #[must_use]
+    pub fn next(self) -> Option<Self> {
+        self.0.checked_add(1).map(Self)
+    }
+}
+
+/// One roll call, from one opening to its close; counted by the server from 1, never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RollCallId(u64);
+
+impl RollCallId {
+    /// The first roll call of a journal.
+    pub const FIRST: Self = Self(1);
+
+    /// The roll call with this number.
+    #[must_use]
+    pub fn new(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The number itself.
+    #[must_use]
+    pub fn get(self) -> u64 {
+        self.0
+    }
+
+    /// The one after it.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+/// The name of a sheet: the SHA-256 (FIPS 180-4) of its canonical bytes.
+///
+/// Two sheets with one name are the same sheet, so what was fetched under a name can be checked
+/// against it and never changes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ContentId([u8; 32]);
+
+impl ContentId {
+    /// The name of these bytes.
+    #[must_use]
+    pub fn of(content: &[u8]) -> Self {
+        use sha2::Digest as _;
+        Self(sha2::Sha256::digest(content).into())
+    }
+
+    /// A name that was read from somewhere.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its 32 bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ContentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_is_a_number_from_1_to_4294967295() {
+        assert_eq!("1".parse(), Ok(ClassId::new(1).unwrap()));
+        assert_eq!("4294967295".parse(), Ok(ClassId::new(u32::MAX).unwrap()));
+        for wrong in ["0", "-1", "4294967296", "", " 1", "+1", "1a", "maths", "1.5"] {
+            assert_eq!(wrong.parse::<ClassId>(), Err(NotAClass), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_student_number_keeps_its_leading_zeros() {
+        let student: StudentNumber = "042191010".parse().unwrap();
+        assert_eq!(student.as_str(), "042191010");
+        assert_ne!(student, "42191010".parse().unwrap());
+    }
+
+    #[test]
+    fn a_student_number_is_1_to_32_printable_characters_without_spaces() {
+        assert!("x".repeat(32).parse::<StudentNumber>().is_ok());
+        assert!("~!A-9/z".parse::<StudentNumber>().is_ok());
+        let wrong = [
+            ("", NotAStudent::Empty),
+            ("10 20", NotAStudent::Character),
+            ("10\t", NotAStudent::Character),
+            ("\u{7f}", NotAStudent::Character),
+            ("joão", NotAStudent::Character),
+        ];
+        for (text, error) in wrong {
+            assert_eq!(text.parse::<StudentNumber>(), Err(error), "{text:?}");
+        }
+        assert_eq!("x".repeat(33).parse::<StudentNumber>(), Err(NotAStudent::TooLong));
+    }
+
+    #[test]
+    fn request_numbers_count_from_1_and_end() {
+        assert_eq!(RequestNumber::new(0), None);
+        assert_eq!(RequestNumber::FIRST.next(), RequestNumber::new(2));
+        assert_eq!(RequestNumber::new(u64::MAX).unwrap().next(), None);
+    }
+}

@@ -1,0 +1,119 @@
+//! Every bound of the system, with its unit in its name.
+//!
+//! What happens at a bound has a name ([`crate::operation::Refusal`] or
+//! [`crate::stats::Counter`]) and is counted. The relations between bounds are asserted here and
+//! beside the types that they concern, when the program is compiled.
+
+use std::time::Duration;
+
+// The wire.
+
+/// The longest datagram: fits the smallest IPv6 packet (1,280 bytes, RFC 8200 5) under any tunnel
+/// that leaves 1,200, the size that QUIC relies on too (RFC 9000 14). Never fragmented.
+pub const DATAGRAM_MAX_BYTES: usize = 1_200;
+/// The shortest datagram: a frame around an empty body.
+pub const DATAGRAM_MIN_BYTES: usize = 8;
+/// The largest UDP payload over IPv4 (65,535 - 20 - 8): what a receive buffer has to be ready for.
+pub const UDP_PAYLOAD_MAX_BYTES: usize = 65_507;
+/// The shortest `OPEN` and `MARK`: no answer to them is longer.
+pub const REQUEST_MIN_BYTES: usize = 48;
+/// The shortest `CLOSE` and `SHEET`: as long as the longest answer to them.
+pub const SHEET_REQUEST_MIN_BYTES: usize = 96;
+/// The shortest `STATUS`: room for one open class in the answer.
+pub const STATUS_REQUEST_MIN_BYTES: usize = 64;
+/// The bytes of a sheet that one `BLOCK` carries; the last one of a sheet may be shorter.
+pub const BLOCK_BYTES: usize = 1_024;
+/// The shortest `BLOCK` request: as long as the answer with a full block.
+pub const BLOCK_REQUEST_MIN_BYTES: usize = BLOCK_BYTES + 36;
+
+// The domain.
+
+/// The longest student number.
+pub const STUDENT_LENGTH_MAX_BYTES: usize = 32;
+/// The students of one roll call.
+pub const MARKS_PER_ROLL_CALL_MAX: u32 = 2_000_000;
+/// The roll calls that are open at once.
+pub const OPEN_ROLL_CALLS_MAX: usize = 262_144;
+/// The different classes that a server knows: open now, or with a last sheet.
+pub const CLASSES_MAX: usize = 1_048_576;
+
+// Telling duplicates.
+
+/// How far a new client's `started` may be from the server's clock.
+///
+/// Wide enough for a clock that nobody sets (Kerberos allows five minutes, RFC 4120 8.2) and longer
+/// than any datagram lives: RFC 8085 3.3 asks for two minutes, our simulator delays by up to ten.
+pub const WINDOW: Duration = Duration::from_secs(15 * 60);
+/// A client is forgotten only after more silence than this: twice the window, so that no duplicate
+/// can outlive its entry.
+pub const CLIENT_SILENCE_MIN: Duration = Duration::from_secs(2 * WINDOW.as_secs());
+/// The clients that are remembered. At this bound a new client is told to try again later.
+pub const CLIENTS_MAX: usize = 2_097_152;
+/// The clients that one call of the expiry forgets, so that no turn of the loop stalls.
+pub const CLIENTS_FORGOTTEN_PER_CALL_MAX: usize = 256;
+
+// The client.
+
+/// The first wait for an answer while no round trip has been measured.
+///
+/// RFC 8085 3.1.1 asks for one second on an unknown path. This is one campus network, a mark is one
+/// small datagram, and every further wait is doubled, so that a person gets an answer in the time
+/// of a blink although a datagram was lost.
+pub const RETRY_INITIAL: Duration = Duration::from_millis(200);
+/// No wait is shorter, however fast the network: a commit on a slow disk takes this long.
+pub const RETRY_MIN: Duration = Duration::from_millis(100);
+/// No wait before jitter is longer: a person who walks back into the Wi-Fi is served within seconds.
+pub const RETRY_MAX: Duration = Duration::from_secs(2);
+/// The longest total deadline that a user may ask for.
+pub const DEADLINE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+// The server's turn.
+
+/// The datagrams that one turn of the loop takes before it commits and answers.
+pub const DATAGRAMS_PER_TURN_MAX: usize = 512;
+/// The replies that wait for a commit. A request that finds no room is dropped unread.
+pub const REPLIES_HELD_MAX: usize = 4_096;
+/// The sheets that wait to be read or are kept in memory after reading.
+pub const SHEETS_CACHED_MAX: usize = 8;
+/// The requests for blocks that wait for a sheet to be read from disk.
+pub const BLOCKS_AWAITED_MAX: usize = 1_024;
+
+// The sockets.
+
+/// The receive buffer to ask the system for: holds some ten thousand small datagrams, so that a
+/// whole school may press at once; the usual default holds 256.
+pub const RECEIVE_BUFFER_BYTES: usize = 4 << 20;
+/// The addresses that one server listens on.
+pub const LISTEN_MAX: usize = 16;
+/// The addresses of one server name that a client tries in turn.
+pub const SERVER_ADDRESSES_MAX: usize = 4;
+
+// The journal.
+
+/// A snapshot is due only when at least this much was appended since the last one.
+pub const SNAPSHOT_AFTER_MIN_BYTES: u64 = 4 << 20;
+/// A snapshot is due when the batches are this many times as large as the last snapshot, so that
+/// the work of making snapshots stays a fraction of the work of appending.
+pub const SNAPSHOT_AFTER_RATIO: u64 = 2;
+/// The size at which one row of a snapshot ends and the next begins.
+pub const SNAPSHOT_PART_BYTES: usize = 1 << 20;
+
+const _: () = {
+    assert!(DATAGRAM_MIN_BYTES < REQUEST_MIN_BYTES);
+    assert!(REQUEST_MIN_BYTES < STATUS_REQUEST_MIN_BYTES);
+    assert!(STATUS_REQUEST_MIN_BYTES < SHEET_REQUEST_MIN_BYTES);
+    assert!(SHEET_REQUEST_MIN_BYTES < BLOCK_REQUEST_MIN_BYTES);
+    assert!(BLOCK_REQUEST_MIN_BYTES <= DATAGRAM_MAX_BYTES);
+    assert!(DATAGRAM_MAX_BYTES < UDP_PAYLOAD_MAX_BYTES);
+    assert!(OPEN_ROLL_CALLS_MAX <= CLASSES_MAX);
+    assert!(DATAGRAMS_PER_TURN_MAX < REPLIES_HELD_MAX);
+    assert!(RETRY_MIN.as_millis() <= RETRY_INITIAL.as_millis());
+    assert!(RETRY_INITIAL.as_millis() <= RETRY_MAX.as_millis());
+    // A client that was answered late must still be known when it asks again.
+    assert!(CLIENT_SILENCE_MIN.as_secs() >= 2 * WINDOW.as_secs());
+    // A sheet of the largest roll call can be counted in a u32 of bytes.
+    assert!(
+        (MARKS_PER_ROLL_CALL_MAX as u64) * (1 + STUDENT_LENGTH_MAX_BYTES as u64 + 7)
+            < u32::MAX as u64
+    );
+};

@@ -1,0 +1,220 @@
+//! What may be asked of a roll call, and what came of it.
+//!
+//! An [`Operation`] changes something and has one [`Outcome`] for ever; a [`Query`] only reads.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{ClassId, ContentId, RollCallId, StudentNumber};
+use crate::time::WallTime;
+
+/// A request that may change the register. It is executed at most once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Operation {
+    /// Begin the roll call of a class.
+    Open {
+        /// The class.
+        class: ClassId,
+    },
+    /// End the roll call of a class and make its sheet.
+    Close {
+        /// The class.
+        class: ClassId,
+    },
+    /// A student answers.
+    Mark {
+        /// The class whose roll call is answered.
+        class: ClassId,
+        /// Who answers.
+        student: StudentNumber,
+    },
+}
+
+impl Operation {
+    /// The class that it is about.
+    #[must_use]
+    pub fn class(&self) -> ClassId {
+        match *self {
+            Self::Open { class } | Self::Close { class } | Self::Mark { class, .. } => class,
+        }
+    }
+}
+
+/// A request that only reads. It may be executed any number of times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Query {
+    /// Which roll calls are open, in order of class, from `from` on.
+    Status {
+        /// The first class to tell about.
+        from: ClassId,
+    },
+    /// The last closed sheet of a class: its name and size.
+    Sheet {
+        /// The class.
+        class: ClassId,
+    },
+    /// One block of a sheet.
+    Block {
+        /// The sheet's name.
+        sheet: ContentId,
+        /// Which block, counted from 0.
+        index: u32,
+    },
+}
+
+/// What an operation led to. Kept for its client, so that a retry gets the same bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// The roll call of the class is open.
+    Opened {
+        /// The class.
+        class: ClassId,
+        /// Which roll call; not sent, but the journal's rows carry it.
+        roll_call: RollCallId,
+        /// When it was opened, by this request or by an earlier one.
+        opened_at: WallTime,
+        /// True if an earlier request had opened it.
+        already_open: bool,
+    },
+    /// The roll call of the class is closed and its sheet is made.
+    Closed {
+        /// The sheet. Boxed because it is three times as large as the rest and rare.
+        sheet: Box<SheetInfo>,
+        /// True if an earlier request had closed it.
+        already_closed: bool,
+    },
+    /// The student is on the register.
+    Marked {
+        /// The class.
+        class: ClassId,
+        /// When the first mark of this student was recorded.
+        at: WallTime,
+        /// True if the student had been marked before.
+        already_present: bool,
+    },
+    /// The mark was refused: on the wire, the same answer with class zero.
+    MarkRefused {
+        /// When it was refused.
+        at: WallTime,
+        /// Why.
+        reason: Refusal,
+    },
+    /// An opening or a close was refused.
+    Refused {
+        /// When it was refused.
+        at: WallTime,
+        /// Why.
+        reason: Refusal,
+    },
+    /// The client's clock is ahead of the server's by more than the window. It is an outcome, and
+    /// kept like one, because the same datagram might look punctual when it arrives again later.
+    ClockSkew {
+        /// The server's clock when it first saw the request.
+        server_time: WallTime,
+    },
+}
+
+/// Why an operation was refused. The numbers are those of the wire and the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+pub enum Refusal {
+    /// The class has no open roll call.
+    NotOpen,
+    /// The class never had a roll call, so there is no sheet to give again.
+    NeverOpened,
+    /// The roll call has as many students as this server holds for one.
+    RollCallFull,
+    /// As many roll calls are open as this server holds at once.
+    TooManyOpen,
+    /// This server has seen as many different classes as it keeps.
+    TooManyClasses,
+}
+
+impl Refusal {
+    /// Every reason, in the order of its number.
+    pub const ALL: [Self; 5] = [
+        Self::NotOpen,
+        Self::NeverOpened,
+        Self::RollCallFull,
+        Self::TooManyOpen,
+        Self::TooManyClasses,
+    ];
+
+    /// The word for it in `--json`, logs and the specification.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NotOpen => "not_open",
+            Self::NeverOpened => "never_opened",
+            Self::RollCallFull => "roll_call_full",
+            Self::TooManyOpen => "too_many_open",
+            Self::TooManyClasses => "too_many_classes",
+        }
+    }
+}
+
+impl From<Refusal> for u8 {
+    fn from(refusal: Refusal) -> u8 {
+        match refusal {
+            Refusal::NotOpen => 1,
+            Refusal::NeverOpened => 2,
+            Refusal::RollCallFull => 3,
+            Refusal::TooManyOpen => 4,
+            Refusal::TooManyClasses => 5,
+        }
+    }
+}
+
+/// A number that names no refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0} is not the number of a refusal")]
+pub struct UnknownRefusal(u8);
+
+impl TryFrom<u8> for Refusal {
+    type Error = UnknownRefusal;
+
+    fn try_from(number: u8) -> Result<Self, UnknownRefusal> {
+        Self::ALL.into_iter().find(|&it| u8::from(it) == number).ok_or(UnknownRefusal(number))
+    }
+}
+
+/// A closed sheet in brief: whose it is, and how to fetch and check the whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SheetInfo {
+    /// The class.
+    pub class: ClassId,
+    /// When its roll call was opened.
+    pub opened_at: WallTime,
+    /// When it was closed.
+    pub closed_at: WallTime,
+    /// How many students are on it.
+    pub students: u32,
+    /// The size of its canonical bytes.
+    pub bytes: u32,
+    /// The name of its canonical bytes.
+    pub content: ContentId,
+}
+
+/// An open roll call in brief.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenRollCall {
+    /// The class.
+    pub class: ClassId,
+    /// When it was opened.
+    pub opened_at: WallTime,
+    /// How many students have answered so far.
+    pub present: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_keeps_its_number() {
+        for refusal in Refusal::ALL {
+            assert_eq!(Refusal::try_from(u8::from(refusal)), Ok(refusal));
+        }
+        assert_eq!(Refusal::try_from(0), Err(UnknownRefusal(0)));
+        assert_eq!(Refusal::try_from(6), Err(UnknownRefusal(6)));
+    }
+}

@@ -1,0 +1,56 @@
+//! What the journal keeps: records of what happened, in batches, and snapshots of what is alive.
+//!
+//! The state of a server is the fold of a snapshot and the batches after it; nothing else enters.
+//! These types say what is kept, [`crate::journal`] says how.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{ClientId, RollCallId};
+use crate::operation::Operation;
+use crate::roll::{ClientRecord, RegisterItem, Sheet};
+use crate::time::WallTime;
+
+/// One thing that happened. Variants are only ever appended: their order is their number on disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Record {
+    /// An operation was executed or refused. Its effect on the register and the memory of its
+    /// outcome are one record, so that neither is ever there without the other.
+    Answered {
+        /// The server's time.
+        at: WallTime,
+        /// What was asked.
+        operation: Operation,
+        /// Who asked, and the outcome.
+        client: ClientRecord,
+    },
+    /// A client was forgotten. Recorded, so that no restart brings back a client that was told to
+    /// begin again.
+    Forgot {
+        /// The server's time.
+        at: WallTime,
+        /// Who.
+        client: ClientId,
+    },
+}
+
+/// What one turn of the loop changed: committed as a whole or not at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// Counted from 1 without gaps.
+    pub number: u64,
+    /// In the order in which they happened; never empty.
+    pub records: Vec<Record>,
+    /// The sheets that the records made, to be kept as rows.
+    pub sheets: Vec<(RollCallId, Sheet)>,
+}
+
+/// One piece of a snapshot. Variants are only ever appended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SnapshotItem {
+    /// The latest time that the server has written anywhere.
+    Latest(WallTime),
+    /// A client that is remembered.
+    Client(ClientRecord),
+    /// A piece of the register.
+    Register(RegisterItem),
+}

@@ -1,0 +1,13 @@
+//! The domain: who is present in which class, and which requests were already answered.
+//!
+//! [`Register`] knows classes and students and nothing of clients; [`Sessions`] knows clients and
+//! their last request and nothing of classes. Both separate deciding from doing, so that a request
+//! and the replay of its record take the same path.
+
+mod register;
+mod sessions;
+mod sheet;
+
+pub use register::{Contradiction, Register, RegisterItem};
+pub use sessions::{ClientRecord, Sessions, Verdict};
+pub use sheet::{Mark, Sheet, SheetDamaged};

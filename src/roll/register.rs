@@ -1,0 +1,514 @@
+//! The register: which classes are open and who answered; which sheet each class closed last.
+//!
+//! Deciding ([`Register::decide`]) and doing ([`Register::apply`]) are apart: a request decides and
+//! then does, the replay of the journal only does. Invariants: a class has at most one open roll
+//! call; a student is on it at most once; the order of marks is the order of their records.
+
+use std::collections::BTreeMap;
+
+use hashbrown::HashTable;
+use serde::{Deserialize, Serialize};
+
+use super::sheet::{Mark, Sheet};
+use crate::hashing::HashKey;
+use crate::ids::{ClassId, RollCallId, StudentNumber};
+use crate::limits::{CLASSES_MAX, MARKS_PER_ROLL_CALL_MAX, OPEN_ROLL_CALLS_MAX};
+use crate::operation::{OpenRollCall, Operation, Outcome, Refusal, SheetInfo};
+use crate::time::WallTime;
+
+/// A record of the journal that cannot follow the ones before it: the journal is damaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a record contradicts the records before it: {0}")]
+pub struct Contradiction(pub &'static str);
+
+/// One piece of the register, as a snapshot keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RegisterItem {
+    /// The number that the next roll call gets.
+    NextRollCall(RollCallId),
+    /// A class's last closed sheet.
+    LastSheet(SheetInfo),
+    /// An open roll call; its marks follow.
+    Open {
+        /// Its class.
+        class: ClassId,
+        /// Its number.
+        roll_call: RollCallId,
+        /// When it was opened.
+        opened_at: WallTime,
+    },
+    /// A mark of an open roll call.
+    Mark {
+        /// Its class.
+        class: ClassId,
+        /// Who and when.
+        mark: Mark,
+    },
+}
+
+/// What is open, and what was closed last.
+pub struct Register {
+    // Ordered, because `STATUS` lists classes in order and no hash order may be seen outside.
+    open: BTreeMap<ClassId, RollCall>,
+    last_sheets: BTreeMap<ClassId, SheetInfo>,
+    next_roll_call: RollCallId,
+    hash_key: HashKey,
+    limits: RegisterLimits,
+}
+
+/// The bounds of a register; [`Default`] has those of [`crate::limits`], tests have smaller ones.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RegisterLimits {
+    pub(crate) marks_per_roll_call: usize,
+    pub(crate) open_roll_calls: usize,
+    pub(crate) classes: usize,
+}
+
+impl Default for RegisterLimits {
+    fn default() -> Self {
+        Self {
+            marks_per_roll_call: MARKS_PER_ROLL_CALL_MAX as usize,
+            open_roll_calls: OPEN_ROLL_CALLS_MAX,
+            classes: CLASSES_MAX,
+        }
+    }
+}
+
+impl Register {
+    /// An empty register whose tables hash under this key.
+    #[must_use]
+    pub fn new(hash_key: HashKey) -> Self {
+        Self {
+            open: BTreeMap::new(),
+            last_sheets: BTreeMap::new(),
+            next_roll_call: RollCallId::FIRST,
+            hash_key,
+            limits: RegisterLimits::default(),
+        }
+    }
+
+    /// What the operation leads to if it is executed at this time. Changes nothing.
+    #[must_use]
+    pub fn decide(&self, operation: &Operation, at: WallTime) -> Outcome {
+        match *operation {
+            Operation::Open { class } => self.decide_open(class, at),
+            Operation::Close { class } => self.decide_close(class, at),
+            Operation::Mark { class, student } => self.decide_mark(class, student, at),
+        }
+    }
+
+    /// Does what was decided. A close gives the sheet that it made.
+    ///
+    /// # Errors
+    /// If the outcome cannot follow from the present state. Nothing has changed then. After
+    /// [`Register::decide`] it cannot happen; in a replay it means a damaged journal.
+    pub fn apply(
+        &mut self,
+        operation: &Operation,
+        outcome: &Outcome,
+    ) -> Result<Option<(RollCallId, Sheet)>, Contradiction> {
+        match (*operation, outcome) {
+            (
+                Operation::Open { class },
+                &Outcome::Opened { roll_call, opened_at, already_open: false, .. },
+            ) => {
+                self.insert_open(class, roll_call, opened_at)?;
+                self.next_roll_call = roll_call.next();
+                Ok(None)
+            }
+            (
+                Operation::Mark { class, student },
+                &Outcome::Marked { at, already_present: false, .. },
+            ) => {
+                self.insert_mark(class, Mark { student, at })?;
+                Ok(None)
+            }
+            (Operation::Close { class }, Outcome::Closed { sheet, already_closed: false }) => {
+                self.finish(class, sheet).map(Some)
+            }
+            // A refusal, or something that had already been so: nothing to do.
+            _ => Ok(None),
+        }
+    }
+
+    /// The open roll calls from this class on, in order of class.
+    pub fn open_from(&self, from: ClassId) -> impl Iterator<Item = OpenRollCall> + '_ {
+        self.open.range(from..).map(|(&class, roll_call)| OpenRollCall {
+            class,
+            opened_at: roll_call.opened_at,
+            present: roll_call.present(),
+        })
+    }
+
+    /// The last closed sheet of the class.
+    #[must_use]
+    pub fn last_sheet(&self, class: ClassId) -> Option<SheetInfo> {
+        self.last_sheets.get(&class).copied()
+    }
+
+    /// How many roll calls are open.
+    #[must_use]
+    pub fn open_count(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Everything that a snapshot has to keep, in the order in which [`Register::restore`] takes it.
+    pub fn items(&self) -> impl Iterator<Item = RegisterItem> + '_ {
+        let sheets = self.last_sheets.values().map(|&info| RegisterItem::LastSheet(info));
+        let open = self.open.iter().flat_map(|(&class, roll_call)| {
+            let RollCall { id, opened_at, ref marks, .. } = *roll_call;
+            let head = RegisterItem::Open { class, roll_call: id, opened_at };
+            let marks = marks.iter().map(move |&mark| RegisterItem::Mark { class, mark });
+            std::iter::once(head).chain(marks)
+        });
+        std::iter::once(RegisterItem::NextRollCall(self.next_roll_call)).chain(sheets).chain(open)
+    }
+
+    /// Takes back one piece of a snapshot.
+    ///
+    /// # Errors
+    /// If it contradicts the pieces before it.
+    pub fn restore(&mut self, item: RegisterItem) -> Result<(), Contradiction> {
+        match item {
+            RegisterItem::NextRollCall(roll_call) => self.next_roll_call = roll_call,
+            RegisterItem::LastSheet(info) => {
+                self.last_sheets.insert(info.class, info);
+            }
+            RegisterItem::Open { class, roll_call, opened_at } => {
+                self.insert_open(class, roll_call, opened_at)?;
+            }
+            RegisterItem::Mark { class, mark } => self.insert_mark(class, mark)?,
+        }
+        Ok(())
+    }
+
+    fn decide_open(&self, class: ClassId, at: WallTime) -> Outcome {
+        if let Some(open) = self.open.get(&class) {
+            let RollCall { id: roll_call, opened_at, .. } = *open;
+            return Outcome::Opened { class, roll_call, opened_at, already_open: true };
+        }
+        if self.open.len() >= self.limits.open_roll_calls {
+            return Outcome::Refused { at, reason: Refusal::TooManyOpen };
+        }
+        let known = self.last_sheets.contains_key(&class);
+        // Open classes without a sheet count too, so that closing never finds the table full.
+        if !known && self.last_sheets.len() + self.open.len() >= self.limits.classes {
+            return Outcome::Refused { at, reason: Refusal::TooManyClasses };
+        }
+        let roll_call = self.next_roll_call;
+        Outcome::Opened { class, roll_call, opened_at: at, already_open: false }
+    }
+
+    fn decide_close(&self, class: ClassId, at: WallTime) -> Outcome {
+        if let Some(open) = self.open.get(&class) {
+            let sheet = Box::new(open.sheet(class, at).info());
+            return Outcome::Closed { sheet, already_closed: false };
+        }
+        match self.last_sheets.get(&class) {
+            Some(&info) => Outcome::Closed { sheet: Box::new(info), already_closed: true },
+            None => Outcome::Refused { at, reason: Refusal::NeverOpened },
+        }
+    }
+
+    fn decide_mark(&self, class: ClassId, student: StudentNumber, at: WallTime) -> Outcome {
+        let Some(open) = self.open.get(&class) else {
+            return Outcome::MarkRefused { at, reason: Refusal::NotOpen };
+        };
+        if let Some(first) = open.find(self.hash_key, student) {
+            return Outcome::Marked { class, at: first.at, already_present: true };
+        }
+        if open.marks.len() >= self.limits.marks_per_roll_call {
+            return Outcome::MarkRefused { at, reason: Refusal::RollCallFull };
+        }
+        Outcome::Marked { class, at, already_present: false }
+    }
+
+    fn insert_open(
+        &mut self,
+        class: ClassId,
+        id: RollCallId,
+        opened_at: WallTime,
+    ) -> Result<(), Contradiction> {
+        if self.open.contains_key(&class) {
+            return Err(Contradiction("a class that is open is opened"));
+        }
+        self.open.insert(class, RollCall::new(id, opened_at));
+        Ok(())
+    }
+
+    fn insert_mark(&mut self, class: ClassId, mark: Mark) -> Result<(), Contradiction> {
+        let open = self
+            .open
+            .get_mut(&class)
+            .ok_or(Contradiction("a mark for a class that is not open"))?;
+        if open.find(self.hash_key, mark.student).is_some() {
+            return Err(Contradiction("a student is marked a second time"));
+        }
+        open.insert(self.hash_key, mark);
+        Ok(())
+    }
+
+    fn finish(
+        &mut self,
+        class: ClassId,
+        info: &SheetInfo,
+    ) -> Result<(RollCallId, Sheet), Contradiction> {
+        let open =
+            self.open.get(&class).ok_or(Contradiction("a class that is not open is closed"))?;
+        if open.present() != info.students {
+            return Err(Contradiction("a sheet has other students than were marked"));
+        }
+        let open = self.open.remove(&class).expect("found above");
+        self.last_sheets.insert(class, *info);
+        Ok((open.id, open.into_sheet(class, info.closed_at)))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn set_limits(&mut self, limits: RegisterLimits) {
+        self.limits = limits;
+    }
+}
+
+/// One open roll call.
+struct RollCall {
+    id: RollCallId,
+    opened_at: WallTime,
+    /// In order of arrival.
+    marks: Vec<Mark>,
+    /// Positions in `marks`, found by student.
+    by_student: HashTable<u32>,
+}
+
+impl RollCall {
+    fn new(id: RollCallId, opened_at: WallTime) -> Self {
+        Self { id, opened_at, marks: Vec::new(), by_student: HashTable::new() }
+    }
+
+    fn present(&self) -> u32 {
+        u32::try_from(self.marks.len()).expect("bounded by MARKS_PER_ROLL_CALL_MAX")
+    }
+
+    fn find(&self, key: HashKey, student: StudentNumber) -> Option<&Mark> {
+        let same = |&position: &u32| self.marks[position as usize].student == student;
+        let position = *self.by_student.find(key.hash(student.as_bytes()), same)?;
+        Some(&self.marks[position as usize])
+    }
+
+    fn insert(&mut self, key: HashKey, mark: Mark) {
+        let Self { marks, by_student, .. } = self;
+        let position = u32::try_from(marks.len()).expect("bounded by MARKS_PER_ROLL_CALL_MAX");
+        marks.push(mark);
+        let hash = |&position: &u32| key.hash(marks[position as usize].student.as_bytes());
+        by_student.insert_unique(hash(&position), position, hash);
+    }
+
+    fn sheet(&self, class: ClassId, closed_at: WallTime) -> Sheet {
+        Sheet { class, opened_at: self.opened_at, closed_at, marks: self.marks.clone() }
+    }
+
+    fn into_sheet(self, class: ClassId, closed_at: WallTime) -> Sheet {
+        Sheet { class, opened_at: self.opened_at, closed_at, marks: self.marks }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn class(number: u32) -> ClassId {
+        ClassId::new(number).unwrap()
+    }
+
+    fn mark(number: u32, student: &str) -> Operation {
+        Operation::Mark { class: class(number), student: student.parse().unwrap() }
+    }
+
+    fn open(number: u32) -> Operation {
+        Operation::Open { class: class(number) }
+    }
+
+    fn close(number: u32) -> Operation {
+        Operation::Close { class: class(number) }
+    }
+
+    fn at(millis: u64) -> WallTime {
+        WallTime::from_millis(millis)
+    }
+
+    fn register() -> Register {
+        Register::new(HashKey::new(7))
+    }
+
+    fn run(register: &mut Register, operation: &Operation, millis: u64) -> Outcome {
+        let outcome = register.decide(operation, at(millis));
+        register.apply(operation, &outcome).unwrap();
+        outcome
+    }
+
+    fn students(register: &mut Register, number: u32, millis: u64) -> Vec<String> {
+        let outcome = register.decide(&close(number), at(millis));
+        let (_, sheet) = register.apply(&close(number), &outcome).unwrap().unwrap();
+        sheet.marks.iter().map(|mark| mark.student.to_string()).collect()
+    }
+
+    #[test]
+    fn a_roll_call_from_open_to_sheet() {
+        let mut register = register();
+        let opened = run(&mut register, &open(3030), 1);
+        assert!(
+            matches!(opened, Outcome::Opened { already_open: false, opened_at, .. } if opened_at == at(1))
+        );
+        for (millis, student) in [(2, "10"), (3, "042191010"), (4, "20")] {
+            let outcome = run(&mut register, &mark(3030, student), millis);
+            let expected =
+                Outcome::Marked { class: class(3030), at: at(millis), already_present: false };
+            assert_eq!(outcome, expected);
+        }
+        assert_eq!(students(&mut register, 3030, 5), ["10", "042191010", "20"]);
+    }
+
+    #[test]
+    fn a_second_mark_is_answered_with_the_first_time() {
+        let mut register = register();
+        run(&mut register, &open(1), 1);
+        run(&mut register, &mark(1, "10"), 2);
+        let again = run(&mut register, &mark(1, "10"), 9);
+        assert_eq!(again, Outcome::Marked { class: class(1), at: at(2), already_present: true });
+        assert_eq!(students(&mut register, 1, 10), ["10"]);
+    }
+
+    #[test]
+    fn a_mark_without_an_open_roll_call_is_refused_with_its_time() {
+        let mut register = register();
+        let refused = Outcome::MarkRefused { at: at(5), reason: Refusal::NotOpen };
+        assert_eq!(run(&mut register, &mark(1, "10"), 5), refused);
+        run(&mut register, &open(1), 6);
+        run(&mut register, &close(1), 7);
+        let refused = Outcome::MarkRefused { at: at(8), reason: Refusal::NotOpen };
+        assert_eq!(run(&mut register, &mark(1, "10"), 8), refused, "after the close");
+    }
+
+    #[test]
+    fn closing_one_class_touches_no_other() {
+        let mut register = register();
+        run(&mut register, &open(1), 1);
+        run(&mut register, &open(2), 2);
+        run(&mut register, &mark(1, "10"), 3);
+        run(&mut register, &mark(2, "20"), 4);
+        assert_eq!(students(&mut register, 1, 5), ["10"]);
+        run(&mut register, &mark(2, "30"), 6);
+        assert_eq!(students(&mut register, 2, 7), ["20", "30"]);
+    }
+
+    #[test]
+    fn opening_an_open_class_changes_nothing_and_tells_since_when() {
+        let mut register = register();
+        run(&mut register, &open(1), 1);
+        run(&mut register, &mark(1, "10"), 2);
+        let again = run(&mut register, &open(1), 3);
+        assert!(
+            matches!(again, Outcome::Opened { already_open: true, opened_at, .. } if opened_at == at(1))
+        );
+        assert_eq!(students(&mut register, 1, 4), ["10"]);
+    }
+
+    #[test]
+    fn closing_a_closed_class_gives_the_same_sheet() {
+        let mut register = register();
+        run(&mut register, &open(1), 1);
+        run(&mut register, &mark(1, "10"), 2);
+        let Outcome::Closed { sheet: first, already_closed: false } =
+            run(&mut register, &close(1), 3)
+        else {
+            panic!("closed")
+        };
+        let again = run(&mut register, &close(1), 4);
+        assert_eq!(again, Outcome::Closed { sheet: first.clone(), already_closed: true });
+        run(&mut register, &open(1), 5);
+        run(&mut register, &close(1), 6);
+        assert_ne!(
+            register.last_sheet(class(1)),
+            Some(*first),
+            "the next lesson has its own sheet"
+        );
+    }
+
+    #[test]
+    fn closing_a_class_that_never_had_a_roll_call_is_refused() {
+        let mut register = register();
+        let refused = Outcome::Refused { at: at(1), reason: Refusal::NeverOpened };
+        assert_eq!(run(&mut register, &close(1), 1), refused);
+    }
+
+    #[test]
+    fn every_bound_has_its_refusal() {
+        let mut register = register();
+        register.set_limits(RegisterLimits {
+            marks_per_roll_call: 1,
+            open_roll_calls: 2,
+            classes: 3,
+        });
+        run(&mut register, &open(1), 1);
+        run(&mut register, &mark(1, "10"), 2);
+        let full = Outcome::MarkRefused { at: at(3), reason: Refusal::RollCallFull };
+        assert_eq!(run(&mut register, &mark(1, "20"), 3), full);
+        let known = Outcome::Marked { class: class(1), at: at(2), already_present: true };
+        assert_eq!(run(&mut register, &mark(1, "10"), 4), known, "who is on it stays on it");
+        run(&mut register, &open(2), 5);
+        let many = Outcome::Refused { at: at(6), reason: Refusal::TooManyOpen };
+        assert_eq!(run(&mut register, &open(3), 6), many);
+        run(&mut register, &close(1), 7);
+        run(&mut register, &close(2), 8);
+        run(&mut register, &open(3), 9);
+        let many = Outcome::Refused { at: at(10), reason: Refusal::TooManyClasses };
+        assert_eq!(run(&mut register, &open(4), 10), many);
+        assert!(matches!(run(&mut register, &open(1), 11), Outcome::Opened { .. }));
+    }
+
+    #[test]
+    fn status_lists_open_classes_in_order() {
+        let mut register = register();
+        for number in [30, 10, 20] {
+            run(&mut register, &open(number), u64::from(number));
+        }
+        run(&mut register, &mark(20, "1"), 99);
+        let listed: Vec<_> =
+            register.open_from(class(11)).map(|it| (it.class.get(), it.present)).collect();
+        assert_eq!(listed, [(20, 1), (30, 0)]);
+    }
+
+    #[test]
+    fn a_snapshot_restores_the_same_register() {
+        let mut original = register();
+        run(&mut original, &open(1), 1);
+        run(&mut original, &mark(1, "10"), 2);
+        run(&mut original, &close(1), 3);
+        run(&mut original, &open(1), 4);
+        run(&mut original, &mark(1, "30"), 5);
+        run(&mut original, &mark(1, "20"), 6);
+        let mut restored = Register::new(HashKey::new(8));
+        for item in original.items() {
+            restored.restore(item).unwrap();
+        }
+        assert_eq!(original.items().collect::<Vec<_>>(), restored.items().collect::<Vec<_>>());
+        assert_eq!(students(&mut restored, 1, 7), ["30", "20"]);
+    }
+
+    #[test]
+    fn records_that_contradict_each_other_are_an_error_and_change_nothing() {
+        let mut register = register();
+        let marked = Outcome::Marked { class: class(1), at: at(1), already_present: false };
+        assert!(register.apply(&mark(1, "10"), &marked).is_err(), "not open");
+        let opened = run(&mut register, &open(1), 1);
+        assert!(register.apply(&open(1), &opened).is_err(), "open twice");
+        run(&mut register, &mark(1, "10"), 2);
+        assert!(register.apply(&mark(1, "10"), &marked).is_err(), "marked twice");
+        let Outcome::Closed { mut sheet, .. } = register.decide(&close(1), at(3)) else {
+            panic!("closed")
+        };
+        sheet.students = 2;
+        let wrong = Outcome::Closed { sheet, already_closed: false };
+        assert!(register.apply(&close(1), &wrong).is_err(), "another count");
+        assert_eq!(students(&mut register, 1, 4), ["10"]);
+    }
+}

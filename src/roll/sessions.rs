@@ -1,0 +1,489 @@
+//! The judge of duplicates: which request is new, which was answered before, which came too late.
+//!
+//! For each client the table keeps the number of its last operation, a fingerprint of it and its
+//! outcome: enough to answer every retry with the first answer and to execute nothing twice. The
+//! scheme is that of `NFSv4.1` sessions (RFC 8881 2.10.6) and of Kerberos' replay cache (RFC 4120
+//! 3.2.3), without a handshake: a request that is a client's first says when the client began, and is
+//! only believed within a window of the server's clock.
+//!
+//! Invariant: an entry is kept until every datagram of its client is refused for its age, so that no
+//! duplicate can outlive its entry.
+
+use hashbrown::HashTable;
+use serde::{Deserialize, Serialize};
+
+use crate::hashing::HashKey;
+use crate::ids::{ClientId, RequestNumber};
+use crate::limits::{CLIENT_SILENCE_MIN, CLIENTS_MAX, WINDOW};
+use crate::operation::Outcome;
+use crate::time::{Instant, Now, WallTime};
+
+/// What the table knows of a client: the form that records and snapshots keep.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientRecord {
+    /// Who.
+    pub client: ClientId,
+    /// The client's clock when it began.
+    pub started: WallTime,
+    /// Its last operation that was executed or refused.
+    pub number: RequestNumber,
+    /// CRC-32 over that operation's bytes without the attempt number.
+    pub fingerprint: u32,
+    /// What it led to.
+    pub outcome: Outcome,
+}
+
+/// What to do with an operation that arrived. One variant for each row of the table in the
+/// specification, chapter "Telling duplicates".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// A known client's next operation: execute it, once.
+    Next,
+    /// A client's first operation, begun within the window: execute it, once.
+    NewClient,
+    /// The last operation again, its outcome durable: the stored reply. The answer had been lost,
+    /// or the network made a copy.
+    Repeat(Outcome),
+    /// The last operation again, before its outcome is durable: silence. The client is quicker than
+    /// our disk, and its answer is on the way.
+    InProgress,
+    /// The same number with another body: a defect of the client, or two clients with one id.
+    Conflict,
+    /// An older number, or one that leaves a number out: a copy that was delayed until its client
+    /// had moved on, or a client that lost count.
+    Stale,
+    /// A later operation of a client that is not known: it was silent for so long that it was
+    /// forgotten, or the journal is another one.
+    BeginAgain,
+    /// A first operation from outside the window: a clock that is wrong, or a copy so old that its
+    /// client may have been forgotten.
+    ClockSkew {
+        /// True if the client's clock is ahead. Then the same datagram would look punctual when it
+        /// arrives again later, so this verdict must be recorded as the operation's outcome.
+        ahead: bool,
+    },
+    /// A first operation, but as many clients are known as this server remembers.
+    TableFull,
+}
+
+/// The clients and their last operations.
+pub struct Sessions {
+    entries: Vec<Slot>,
+    by_client: HashTable<u32>,
+    free: Option<u32>,
+    /// The client that has been silent for longest, and the one heard last.
+    oldest: Option<u32>,
+    newest: Option<u32>,
+    hash_key: HashKey,
+    capacity: usize,
+}
+
+/// A place in the table; linked to its neighbours in order of when they were heard, so that the
+/// silent ones are found without searching.
+struct Slot {
+    entry: Option<Entry>,
+    before: Option<u32>,
+    after: Option<u32>,
+}
+
+struct Entry {
+    record: ClientRecord,
+    heard: Instant,
+    /// The batch of the journal that holds the record.
+    batch: u64,
+}
+
+impl Sessions {
+    /// A table without clients that hashes under this key.
+    #[must_use]
+    pub fn new(hash_key: HashKey) -> Self {
+        Self {
+            entries: Vec::new(),
+            by_client: HashTable::new(),
+            free: None,
+            oldest: None,
+            newest: None,
+            hash_key,
+            capacity: CLIENTS_MAX,
+        }
+    }
+
+    /// Judges an operation. `durable` is the last batch that is on disk. Changes nothing.
+    #[must_use]
+    pub fn judge(
+        &self,
+        client: ClientId,
+        number: RequestNumber,
+        started: WallTime,
+        fingerprint: u32,
+        now: WallTime,
+        durable: u64,
+    ) -> Verdict {
+        let Some(slot) = self.find(client) else {
+            return self.judge_unknown(number, started, now);
+        };
+        let Entry { record, batch, .. } = self.entry(slot);
+        if number == record.number {
+            return match (fingerprint == record.fingerprint, *batch <= durable) {
+                (true, true) => Verdict::Repeat(record.outcome.clone()),
+                (true, false) => Verdict::InProgress,
+                (false, _) => Verdict::Conflict,
+            };
+        }
+        if record.number.next() == Some(number) { Verdict::Next } else { Verdict::Stale }
+    }
+
+    fn judge_unknown(&self, number: RequestNumber, started: WallTime, now: WallTime) -> Verdict {
+        if number != RequestNumber::FIRST {
+            return Verdict::BeginAgain;
+        }
+        if started.distance(now) > WINDOW {
+            let ahead = started > now;
+            if ahead && self.is_full() {
+                return Verdict::TableFull;
+            }
+            return Verdict::ClockSkew { ahead };
+        }
+        if self.is_full() { Verdict::TableFull } else { Verdict::NewClient }
+    }
+
+    /// Remembers an operation's outcome, in place of the client's last one.
+    pub fn record(&mut self, record: ClientRecord, heard: Instant, batch: u64) {
+        let client = record.client;
+        if let Some(slot) = self.find(client) {
+            // A client keeps the start that it began with: what it claims later is not believed.
+            let started = self.entry(slot).record.started;
+            let record = ClientRecord { started, ..record };
+            self.entries[slot as usize].entry = Some(Entry { record, heard, batch });
+            self.unlink(slot);
+            self.link_newest(slot);
+            return;
+        }
+        let slot = self.take_slot(Entry { record, heard, batch });
+        let Self { by_client, entries, hash_key, .. } = self;
+        let hash = |&slot: &u32| {
+            let entry = entries[slot as usize].entry.as_ref().expect("indexed slots are taken");
+            hash_key.hash(entry.record.client.as_bytes())
+        };
+        by_client.insert_unique(hash(&slot), slot, hash);
+        self.link_newest(slot);
+    }
+
+    /// Notes that the client was heard, if it is known.
+    pub fn hear(&mut self, client: ClientId, at: Instant) {
+        if let Some(slot) = self.find(client) {
+            self.entries[slot as usize].entry.as_mut().expect("found slots are taken").heard = at;
+            self.unlink(slot);
+            self.link_newest(slot);
+        }
+    }
+
+    /// The client that has been silent for longest, if it may be forgotten now: silent for more
+    /// than [`CLIENT_SILENCE_MIN`], and begun so long ago (or so far ahead) that its first request
+    /// would not be executed as a new client's.
+    ///
+    /// Both are asked, because the date may jump while nothing was silent, and silence may pass
+    /// while the date stands still.
+    #[must_use]
+    pub fn forgettable(&self, now: Now) -> Option<ClientId> {
+        let entry = self.entry(self.oldest?);
+        let silent = now.instant.since(entry.heard) > CLIENT_SILENCE_MIN;
+        let outside = entry.record.started.distance(now.wall) > WINDOW;
+        (silent && outside).then_some(entry.record.client)
+    }
+
+    /// When the client that has been silent for longest will have been silent for long enough.
+    #[must_use]
+    pub fn next_silence(&self) -> Option<Instant> {
+        Some(self.entry(self.oldest?).heard.after(CLIENT_SILENCE_MIN))
+    }
+
+    /// Forgets a client; true if it was known.
+    pub fn forget(&mut self, client: ClientId) -> bool {
+        let Some(slot) = self.find(client) else { return false };
+        let hash = self.hash_key.hash(client.as_bytes());
+        let found = self.by_client.find_entry(hash, |&other| other == slot);
+        found.expect("a known client is indexed").remove();
+        self.unlink(slot);
+        let place = &mut self.entries[slot as usize];
+        place.entry = None;
+        place.after = self.free;
+        self.free = Some(slot);
+        true
+    }
+
+    /// How many clients are known.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_client.len()
+    }
+
+    /// Whether no client is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_client.is_empty()
+    }
+
+    /// Whether no further client can be remembered.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.len() >= self.capacity
+    }
+
+    /// Every client's record, the one that was silent for longest first.
+    pub fn records(&self) -> impl Iterator<Item = &ClientRecord> {
+        let after = |&slot: &u32| self.entries[slot as usize].after;
+        std::iter::successors(self.oldest, after).map(|slot| &self.entry(slot).record)
+    }
+
+    fn find(&self, client: ClientId) -> Option<u32> {
+        let hash = self.hash_key.hash(client.as_bytes());
+        self.by_client.find(hash, |&slot| self.entry(slot).record.client == client).copied()
+    }
+
+    fn entry(&self, slot: u32) -> &Entry {
+        self.entries[slot as usize].entry.as_ref().expect("linked and indexed slots are taken")
+    }
+
+    fn take_slot(&mut self, entry: Entry) -> u32 {
+        let taken = Slot { entry: Some(entry), before: None, after: None };
+        if let Some(slot) = self.free {
+            let place = &mut self.entries[slot as usize];
+            self.free = place.after;
+            *place = taken;
+            return slot;
+        }
+        self.entries.push(taken);
+        u32::try_from(self.entries.len() - 1).expect("bounded by CLIENTS_MAX")
+    }
+
+    fn unlink(&mut self, slot: u32) {
+        let Slot { before, after, .. } = self.entries[slot as usize];
+        match before {
+            Some(before) => self.entries[before as usize].after = after,
+            None => self.oldest = after,
+        }
+        match after {
+            Some(after) => self.entries[after as usize].before = before,
+            None => self.newest = before,
+        }
+    }
+
+    fn link_newest(&mut self, slot: u32) {
+        let before = self.newest.replace(slot);
+        let place = &mut self.entries[slot as usize];
+        place.before = before;
+        place.after = None;
+        match before {
+            Some(before) => self.entries[before as usize].after = Some(slot),
+            None => self.oldest = Some(slot),
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn set_capacity(&mut self, capacity: usize) {
+        self.capacity = capacity;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::operation::Refusal;
+
+    const DURABLE: u64 = 10;
+
+    fn wall(minutes: u64) -> WallTime {
+        WallTime::from_millis(1_700_000_000_000 + minutes * 60_000)
+    }
+
+    fn minutes(minutes: u64) -> Instant {
+        Instant::ZERO.after(Duration::from_secs(minutes * 60))
+    }
+
+    fn client(byte: u8) -> ClientId {
+        ClientId::from_bytes([byte; 16])
+    }
+
+    fn number(number: u64) -> RequestNumber {
+        RequestNumber::new(number).unwrap()
+    }
+
+    fn outcome(byte: u8) -> Outcome {
+        let at = WallTime::from_millis(u64::from(byte));
+        Outcome::MarkRefused { at, reason: Refusal::NotOpen }
+    }
+
+    fn record(byte: u8, last: u64, fingerprint: u32) -> ClientRecord {
+        ClientRecord {
+            client: client(byte),
+            started: wall(0),
+            number: number(last),
+            fingerprint,
+            outcome: outcome(byte),
+        }
+    }
+
+    /// A table that knows client 1, whose operation 4 with fingerprint 44 is in a durable batch.
+    fn sessions() -> Sessions {
+        let mut sessions = Sessions::new(HashKey::new(1));
+        sessions.record(record(1, 4, 44), Instant::ZERO, DURABLE);
+        sessions
+    }
+
+    fn judge(sessions: &Sessions, who: u8, which: u64, fingerprint: u32) -> Verdict {
+        let started = wall(0);
+        sessions.judge(client(who), number(which), started, fingerprint, wall(0), DURABLE)
+    }
+
+    // The rows of the table, each under its name.
+
+    #[test]
+    fn known_next_executes_once() {
+        assert_eq!(judge(&sessions(), 1, 5, 55), Verdict::Next);
+    }
+
+    #[test]
+    fn known_same_number_same_body_gets_the_stored_reply() {
+        assert_eq!(judge(&sessions(), 1, 4, 44), Verdict::Repeat(outcome(1)));
+    }
+
+    #[test]
+    fn known_same_number_same_body_gets_silence_while_it_is_not_durable() {
+        let mut sessions = sessions();
+        sessions.record(record(1, 5, 55), Instant::ZERO, DURABLE + 1);
+        assert_eq!(judge(&sessions, 1, 5, 55), Verdict::InProgress);
+    }
+
+    #[test]
+    fn known_same_number_other_body_is_a_conflict() {
+        let mut sessions = sessions();
+        assert_eq!(judge(&sessions, 1, 4, 45), Verdict::Conflict);
+        sessions.record(record(1, 5, 55), Instant::ZERO, DURABLE + 1);
+        assert_eq!(judge(&sessions, 1, 5, 56), Verdict::Conflict, "not durable");
+    }
+
+    #[test]
+    fn known_lower_number_or_a_gap_is_stale() {
+        for which in [1, 3, 6, u64::MAX] {
+            assert_eq!(judge(&sessions(), 1, which, 44), Verdict::Stale, "{which}");
+        }
+    }
+
+    #[test]
+    fn unknown_within_the_window_number_1_is_a_new_client() {
+        for now in [0, 15] {
+            let judged = sessions().judge(client(2), number(1), wall(0), 1, wall(now), DURABLE);
+            assert_eq!(judged, Verdict::NewClient);
+            let judged = sessions().judge(client(2), number(1), wall(now), 1, wall(0), DURABLE);
+            assert_eq!(judged, Verdict::NewClient);
+        }
+    }
+
+    #[test]
+    fn unknown_number_above_1_begins_again() {
+        for which in [2, 5, u64::MAX] {
+            assert_eq!(judge(&sessions(), 2, which, 1), Verdict::BeginAgain);
+        }
+        let far = sessions().judge(client(2), number(2), wall(0), 1, wall(999), DURABLE);
+        assert_eq!(far, Verdict::BeginAgain, "whatever its clock says");
+    }
+
+    #[test]
+    fn unknown_outside_the_window_number_1_is_clock_skew() {
+        let just_outside = WallTime::from_millis(wall(15).as_millis() + 1);
+        let late = sessions().judge(client(2), number(1), wall(0), 1, just_outside, DURABLE);
+        assert_eq!(late, Verdict::ClockSkew { ahead: false });
+        let early = sessions().judge(client(2), number(1), just_outside, 1, wall(0), DURABLE);
+        assert_eq!(early, Verdict::ClockSkew { ahead: true });
+    }
+
+    // What stands beside the table.
+
+    #[test]
+    fn a_full_table_takes_no_new_client_and_keeps_serving_the_known() {
+        let mut sessions = sessions();
+        sessions.set_capacity(1);
+        assert_eq!(judge(&sessions, 2, 1, 1), Verdict::TableFull);
+        let ahead = sessions.judge(client(2), number(1), wall(99), 1, wall(0), DURABLE);
+        assert_eq!(ahead, Verdict::TableFull, "a skew that would have to be remembered");
+        assert_eq!(judge(&sessions, 1, 5, 55), Verdict::Next);
+        assert_eq!(judge(&sessions, 1, 4, 44), Verdict::Repeat(outcome(1)));
+    }
+
+    #[test]
+    fn the_last_number_of_all_has_no_next() {
+        let mut sessions = sessions();
+        sessions.record(record(1, u64::MAX - 1, 1), Instant::ZERO, DURABLE);
+        assert_eq!(judge(&sessions, 1, u64::MAX, 2), Verdict::Next);
+        sessions.record(record(1, u64::MAX, 2), Instant::ZERO, DURABLE);
+        assert_eq!(judge(&sessions, 1, u64::MAX, 2), Verdict::Repeat(outcome(1)));
+        assert_eq!(judge(&sessions, 1, 1, 3), Verdict::Stale, "it does not wrap");
+    }
+
+    #[test]
+    fn a_client_is_forgotten_only_after_twice_the_window_of_silence() {
+        let sessions = sessions();
+        let at = |instant, date| Now { instant: minutes(instant), wall: wall(date) };
+        assert_eq!(sessions.forgettable(at(30, 30)), None, "not more than twice the window");
+        assert_eq!(sessions.forgettable(at(31, 31)), Some(client(1)));
+        assert_eq!(sessions.forgettable(at(1, 99_999)), None, "only the date has jumped");
+        assert_eq!(sessions.forgettable(at(31, 0)), None, "the date stood still: still punctual");
+        assert_eq!(sessions.next_silence(), Some(minutes(30)));
+    }
+
+    #[test]
+    fn a_word_from_the_client_begins_its_silence_anew() {
+        let mut sessions = sessions();
+        sessions.hear(client(1), minutes(20));
+        let now = Now { instant: minutes(49), wall: wall(49) };
+        assert_eq!(sessions.forgettable(now), None);
+        let now = Now { instant: minutes(51), wall: wall(51) };
+        assert_eq!(sessions.forgettable(now), Some(client(1)));
+    }
+
+    #[test]
+    fn a_duplicate_of_a_forgotten_client_is_never_executed() {
+        let mut sessions = sessions();
+        assert!(sessions.forget(client(1)));
+        assert!(!sessions.forget(client(1)));
+        let now = wall(31);
+        let first = sessions.judge(client(1), number(1), wall(0), 1, now, DURABLE);
+        assert_eq!(first, Verdict::ClockSkew { ahead: false });
+        let later = sessions.judge(client(1), number(4), wall(0), 44, now, DURABLE);
+        assert_eq!(later, Verdict::BeginAgain);
+    }
+
+    #[test]
+    fn a_client_cannot_move_its_start_and_be_forgotten_sooner_or_later() {
+        let mut sessions = sessions();
+        let moved = ClientRecord { started: wall(500), ..record(1, 5, 55) };
+        sessions.record(moved, minutes(1), DURABLE);
+        assert_eq!(sessions.records().next().unwrap().started, wall(0));
+    }
+
+    #[test]
+    fn clients_are_forgotten_in_order_of_their_silence_and_places_are_used_again() {
+        let mut sessions = Sessions::new(HashKey::new(1));
+        for who in 1..=4 {
+            sessions.record(record(who, 1, 1), minutes(u64::from(who)), 1);
+        }
+        sessions.hear(client(1), minutes(9));
+        sessions.record(record(3, 2, 1), minutes(10), 1);
+        let order = |sessions: &Sessions| {
+            sessions.records().map(|it| it.client.as_bytes()[0]).collect::<Vec<_>>()
+        };
+        assert_eq!(order(&sessions), [2, 4, 1, 3]);
+        sessions.forget(client(4));
+        sessions.forget(client(2));
+        assert_eq!(order(&sessions), [1, 3]);
+        sessions.record(record(7, 1, 1), minutes(11), 1);
+        sessions.record(record(8, 1, 1), minutes(12), 1);
+        sessions.record(record(9, 1, 1), minutes(13), 1);
+        assert_eq!(order(&sessions), [1, 3, 7, 8, 9]);
+        assert_eq!(sessions.entries.len(), 5, "two places were used again");
+        assert_eq!(sessions.len(), 5);
+    }
+}

@@ -1,0 +1,529 @@
+//! The server without a socket, a clock or a disk.
+//!
+//! Events go in through `handle_*`, effects come out of [`Server::poll_output`]. The contract:
+//! after any number of `handle_*` calls, poll until `None`; then more events. One commit thus
+//! covers all datagrams that were handled before the polling.
+//!
+//! ```text
+//!  handle_datagram ─▶ wire ─▶ sessions (judge) ─▶ register (decide, apply) ─▶ batch ─▶ Append
+//!                                  │ repeat                                             │
+//!                                  ▼                                          commit ◀──┘
+//!                             held replies ◀── released by ── handle_durable ◀──┘
+//!                                  └──────▶ Transmit
+//! ```
+//!
+//! Invariants: no reply leaves before everything that it tells is durable; nothing is answered but
+//! requests, each at most once and with no more bytes than it had; the same events in the same
+//! order give the same effects, whatever machine runs them.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::hashing::HashKey;
+use crate::ids::{ClientId, ContentId, RequestNumber, RollCallId};
+use crate::limits::{
+    BLOCK_BYTES, BLOCKS_AWAITED_MAX, CLIENTS_FORGOTTEN_PER_CALL_MAX, REPLIES_HELD_MAX,
+    SHEETS_CACHED_MAX,
+};
+use crate::operation::{Operation, Outcome, Query};
+use crate::record::{Batch, Record, SnapshotItem};
+use crate::roll::{ClientRecord, Contradiction, Register, Sessions, Sheet, Verdict};
+use crate::stats::{Counter, Stats};
+use crate::time::{Instant, Now, WallTime};
+use crate::wire::{
+    Answer, Ask, Datagram, Received, Rejected, Reply, Request, Versions, decode_request,
+    encode_reply,
+};
+
+/// How often silent clients are looked for. They are kept for half an hour, so a few seconds more
+/// do not matter.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
+
+/// What a client is told to wait when a table is full.
+const BUSY_RETRY_AFTER_MS: u16 = 1_000;
+
+/// An effect that the server asks for. `P` is the way back to a client, whatever that is where the
+/// server runs.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Output<P> {
+    /// Send the datagram that was written into the space given to [`Server::poll_output`].
+    Transmit {
+        /// The way that the request came.
+        to: P,
+    },
+    /// Append this batch, make it durable, and then call [`Server::handle_durable`]. If that fails,
+    /// the server must not be used any more: it knows things that the disk does not.
+    Append(Batch),
+    /// Read this sheet's canonical bytes and call [`Server::handle_sheet`].
+    Load(ContentId),
+}
+
+/// The roll call server.
+pub struct Server<P> {
+    register: Register,
+    sessions: Sessions,
+    stats: Stats,
+    /// The latest time that was written anywhere: the server's own time never goes back.
+    latest: WallTime,
+    /// What happened since the last batch was appended.
+    records: Vec<Record>,
+    sheets: Vec<(RollCallId, Sheet)>,
+    /// The number that the next batch gets.
+    next_batch: u64,
+    /// The last batch that is on disk.
+    durable: u64,
+    held: VecDeque<Held<P>>,
+    cache: SheetCache<P>,
+    next_sweep: Instant,
+}
+
+/// A reply that leaves when the batch `after` is durable. In a queue these never decrease.
+struct Held<P> {
+    to: P,
+    after: u64,
+    reply: HeldReply,
+}
+
+enum HeldReply {
+    Reply(Reply),
+    Versions,
+}
+
+impl<P> Server<P> {
+    /// A server that knows nothing yet. `seed` keys its hash tables.
+    #[must_use]
+    pub fn new(seed: u128) -> Self {
+        let hash_key = HashKey::new(seed);
+        Self {
+            register: Register::new(hash_key),
+            sessions: Sessions::new(hash_key),
+            stats: Stats::default(),
+            latest: WallTime::default(),
+            records: Vec::new(),
+            sheets: Vec::new(),
+            next_batch: 1,
+            durable: 0,
+            held: VecDeque::new(),
+            cache: SheetCache::new(),
+            next_sweep: Instant::ZERO,
+        }
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// Counts what happens outside of the core.
+    pub fn count(&mut self, counter: Counter) {
+        self.stats.count(counter);
+    }
+
+    /// The server's own time: the latest that it has written or seen.
+    #[must_use]
+    pub fn latest(&self) -> WallTime {
+        self.latest
+    }
+
+    /// How many roll calls are open.
+    #[must_use]
+    pub fn open_roll_calls(&self) -> usize {
+        self.register.open_count()
+    }
+
+    /// How many clients are remembered.
+    #[must_use]
+    pub fn clients(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Takes back a piece of a snapshot, before the first event.
+    ///
+    /// # Errors
+    /// If the pieces contradict each other: the journal is damaged.
+    pub fn restore(&mut self, item: SnapshotItem) -> Result<(), Contradiction> {
+        match item {
+            SnapshotItem::Latest(latest) => self.latest = self.latest.max(latest),
+            SnapshotItem::Client(record) => self.sessions.record(record, Instant::ZERO, 0),
+            SnapshotItem::Register(item) => self.register.restore(item)?,
+        }
+        Ok(())
+    }
+
+    /// Repeats a record of the journal, before the first event.
+    ///
+    /// # Errors
+    /// If it contradicts the records before it: the journal is damaged.
+    pub fn replay(&mut self, record: Record) -> Result<(), Contradiction> {
+        match record {
+            Record::Answered { at, operation, client } => {
+                self.latest = self.latest.max(at);
+                self.register.apply(&operation, &client.outcome)?;
+                self.sessions.record(client, Instant::ZERO, 0);
+            }
+            Record::Forgot { at, client } => {
+                self.latest = self.latest.max(at);
+                if !self.sessions.forget(client) {
+                    return Err(Contradiction("a client is forgotten that is not known"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Continues after that batch of the journal: the next one gets the next number.
+    pub fn resume_after(&mut self, batch: u64) {
+        self.next_batch = batch + 1;
+        self.durable = batch;
+    }
+
+    /// Everything that a new server needs to continue in place of this one, once every batch that
+    /// was given out is durable.
+    pub fn snapshot(&self) -> impl Iterator<Item = SnapshotItem> + '_ {
+        let clients = self.sessions.records().cloned().map(SnapshotItem::Client);
+        let register = self.register.items().map(SnapshotItem::Register);
+        std::iter::once(SnapshotItem::Latest(self.latest)).chain(register).chain(clients)
+    }
+
+    /// The last batch that was given out.
+    #[must_use]
+    pub fn last_batch(&self) -> u64 {
+        self.next_batch - 1
+    }
+
+    /// A datagram arrived.
+    pub fn handle_datagram(&mut self, now: Now, from: P, datagram: &[u8]) {
+        let exit = if self.held.len() >= REPLIES_HELD_MAX {
+            Counter::Overloaded
+        } else {
+            match decode_request(datagram) {
+                Ok(received) => self.handle_request(now, from, received, datagram.len()),
+                Err(rejected) => self.handle_rejected(from, rejected, datagram.len()),
+            }
+        };
+        self.stats.count(exit);
+    }
+
+    /// Every batch up to this one is on disk.
+    pub fn handle_durable(&mut self, batch: u64) {
+        assert!(batch < self.next_batch, "only what was appended can become durable");
+        self.durable = self.durable.max(batch);
+        self.stats.count(Counter::Committed);
+    }
+
+    /// A sheet was read: its canonical bytes, or nothing if there is no such sheet.
+    pub fn handle_sheet(&mut self, content: ContentId, bytes: Option<Vec<u8>>) {
+        let bytes = bytes.unwrap_or_default();
+        for AwaitedBlock { to, client, number, index, .. } in self.cache.loaded(content) {
+            let counter = self.reply_block(to, client, number, block(&bytes, index).to_vec());
+            self.stats.count(counter);
+        }
+        if !bytes.is_empty() {
+            self.cache.keep(content, bytes);
+        }
+    }
+
+    /// Time has passed: forgets clients that were silent for long.
+    pub fn handle_timeout(&mut self, now: Now) {
+        if now.instant < self.next_sweep {
+            return;
+        }
+        let at = self.advance(now.wall);
+        let now = Now { wall: at, ..now };
+        for _ in 0..CLIENTS_FORGOTTEN_PER_CALL_MAX {
+            let Some(client) = self.sessions.forgettable(now) else {
+                self.next_sweep = now.instant.after(SWEEP_INTERVAL);
+                return;
+            };
+            self.sessions.forget(client);
+            self.records.push(Record::Forgot { at, client });
+            self.stats.count(Counter::Forgotten);
+        }
+        // There may be more: the next call goes on without waiting.
+    }
+
+    /// When [`Server::handle_timeout`] wants to be called next, if nothing happens before.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        (!self.sessions.is_empty()).then_some(self.next_sweep)
+    }
+
+    /// The next effect, or `None` when there is nothing to do until the next event. A datagram to
+    /// send is written into `space`.
+    pub fn poll_output(&mut self, space: &mut Datagram) -> Option<Output<P>> {
+        if !self.records.is_empty() {
+            return Some(Output::Append(self.take_batch()));
+        }
+        if let Some(content) = self.cache.next_load() {
+            return Some(Output::Load(content));
+        }
+        if self.held.front()?.after > self.durable {
+            return None;
+        }
+        let Held { to, reply, .. } = self.held.pop_front().expect("there is a front");
+        match reply {
+            HeldReply::Reply(reply) => encode_reply(&reply, space),
+            HeldReply::Versions => Versions::ours().encode(space),
+        }
+        Some(Output::Transmit { to })
+    }
+
+    fn handle_rejected(&mut self, from: P, rejected: Rejected, request_bytes: usize) -> Counter {
+        if let Rejected::Version(_) = rejected
+            && request_bytes >= Versions::ENCODED_BYTES
+        {
+            self.hold(from, HeldReply::Versions);
+        }
+        rejected.into()
+    }
+
+    fn handle_request(
+        &mut self,
+        now: Now,
+        from: P,
+        received: Received,
+        request_bytes: usize,
+    ) -> Counter {
+        let request = received.request;
+        if request.attempt > 1 {
+            self.stats.count(Counter::Resent);
+        }
+        match request.ask {
+            Ask::Perform { started, operation } => {
+                self.handle_operation(now, from, &request, started, operation, received.fingerprint)
+            }
+            Ask::Read(query) => self.handle_query(from, &request, query, request_bytes),
+        }
+    }
+
+    fn handle_operation(
+        &mut self,
+        now: Now,
+        from: P,
+        request: &Request,
+        started: WallTime,
+        operation: Operation,
+        fingerprint: u32,
+    ) -> Counter {
+        let &Request { client, number, .. } = request;
+        let at = self.advance(now.wall);
+        let verdict = self.sessions.judge(client, number, started, fingerprint, at, self.durable);
+        self.sessions.hear(client, now.instant);
+        let record = |outcome| ClientRecord { client, started, number, fingerprint, outcome };
+        let (answer, counter) = match verdict {
+            Verdict::Next | Verdict::NewClient => {
+                let outcome = self.register.decide(&operation, at);
+                let counter = counter_of(&outcome);
+                let answer = Answer::from(&outcome);
+                self.execute(now.instant, at, operation, record(outcome));
+                (answer, counter)
+            }
+            Verdict::Repeat(outcome) => (Answer::from(&outcome), Counter::Repeated),
+            Verdict::InProgress => return Counter::InProgress,
+            Verdict::Conflict => (Answer::Conflict, Counter::Conflict),
+            Verdict::Stale => (Answer::Stale, Counter::Stale),
+            Verdict::BeginAgain => (Answer::BeginAgain, Counter::BeginAgain),
+            Verdict::ClockSkew { ahead: false } => {
+                (Answer::ClockSkew { server_time: at }, Counter::ClockBehind)
+            }
+            Verdict::ClockSkew { ahead: true } => {
+                let outcome = Outcome::ClockSkew { server_time: at };
+                self.execute(now.instant, at, operation, record(outcome));
+                (Answer::ClockSkew { server_time: at }, Counter::ClockAhead)
+            }
+            Verdict::TableFull => {
+                (Answer::Busy { retry_after_ms: BUSY_RETRY_AFTER_MS }, Counter::ClientsFull)
+            }
+        };
+        self.reply(from, client, number, answer);
+        counter
+    }
+
+    /// Does what was decided and remembers it: one record, so one commit.
+    fn execute(
+        &mut self,
+        heard: Instant,
+        at: WallTime,
+        operation: Operation,
+        client: ClientRecord,
+    ) {
+        let sheet = self
+            .register
+            .apply(&operation, &client.outcome)
+            .expect("what was just decided can be done");
+        self.sheets.extend(sheet);
+        self.sessions.record(client.clone(), heard, self.next_batch);
+        self.records.push(Record::Answered { at, operation, client });
+    }
+
+    fn handle_query(
+        &mut self,
+        from: P,
+        request: &Request,
+        query: Query,
+        request_bytes: usize,
+    ) -> Counter {
+        let &Request { client, number, .. } = request;
+        match query {
+            Query::Status { from: class } => {
+                let capacity = Answer::status_capacity(request_bytes);
+                let mut rest = self.register.open_from(class);
+                let open: Vec<_> = rest.by_ref().take(capacity).collect();
+                let more = rest.next().is_some();
+                drop(rest);
+                self.reply(from, client, number, Answer::Status { open, more });
+                Counter::Status
+            }
+            Query::Sheet { class } => {
+                let info = self.register.last_sheet(class);
+                self.reply(from, client, number, Answer::Sheet(info));
+                Counter::SheetInfo
+            }
+            Query::Block { sheet, index } => self.handle_block(from, client, number, sheet, index),
+        }
+    }
+
+    fn handle_block(
+        &mut self,
+        to: P,
+        client: ClientId,
+        number: RequestNumber,
+        sheet: ContentId,
+        index: u32,
+    ) -> Counter {
+        if let Some(bytes) = self.cache.get(sheet) {
+            let block = block(bytes, index).to_vec();
+            return self.reply_block(to, client, number, block);
+        }
+        let awaited = AwaitedBlock { to, client, number, sheet, index };
+        match self.cache.wait(awaited) {
+            Ok(()) => Counter::BlockAwaited,
+            Err(AwaitedBlock { to, client, number, .. }) => {
+                let busy = Answer::Busy { retry_after_ms: BUSY_RETRY_AFTER_MS };
+                self.reply(to, client, number, busy);
+                Counter::BlocksFull
+            }
+        }
+    }
+
+    fn reply_block(
+        &mut self,
+        to: P,
+        client: ClientId,
+        number: RequestNumber,
+        block: Vec<u8>,
+    ) -> Counter {
+        let exit = if block.is_empty() { Counter::BlockAbsent } else { Counter::Block };
+        self.reply(to, client, number, Answer::Block(block));
+        exit
+    }
+
+    fn reply(&mut self, to: P, client: ClientId, number: RequestNumber, answer: Answer) {
+        self.hold(to, HeldReply::Reply(Reply { client, number, answer }));
+    }
+
+    /// Queues a reply to leave when all that has happened so far is durable: what is told is on
+    /// disk, even if it is only told by a refusal or a count.
+    fn hold(&mut self, to: P, reply: HeldReply) {
+        let after = if self.records.is_empty() { self.last_batch() } else { self.next_batch };
+        self.held.push_back(Held { to, after, reply });
+    }
+
+    fn take_batch(&mut self) -> Batch {
+        let number = self.next_batch;
+        self.next_batch += 1;
+        Batch {
+            number,
+            records: std::mem::take(&mut self.records),
+            sheets: std::mem::take(&mut self.sheets),
+        }
+    }
+
+    /// The server's own time at this moment: the wall clock, but never going back.
+    fn advance(&mut self, wall: WallTime) -> WallTime {
+        self.latest = self.latest.max(wall);
+        self.latest
+    }
+}
+
+fn counter_of(outcome: &Outcome) -> Counter {
+    match *outcome {
+        Outcome::Opened { already_open: false, .. } => Counter::Opened,
+        Outcome::Opened { already_open: true, .. } => Counter::AlreadyOpen,
+        Outcome::Closed { already_closed: false, .. } => Counter::Closed,
+        Outcome::Closed { already_closed: true, .. } => Counter::AlreadyClosed,
+        Outcome::Marked { already_present: false, .. } => Counter::Marked,
+        Outcome::Marked { already_present: true, .. } => Counter::AlreadyPresent,
+        Outcome::MarkRefused { reason, .. } | Outcome::Refused { reason, .. } => reason.into(),
+        Outcome::ClockSkew { .. } => Counter::ClockAhead,
+    }
+}
+
+/// The bytes of that block, none if it is past the end.
+fn block(bytes: &[u8], index: u32) -> &[u8] {
+    let start = (index as usize).saturating_mul(BLOCK_BYTES).min(bytes.len());
+    let end = start.saturating_add(BLOCK_BYTES).min(bytes.len());
+    &bytes[start..end]
+}
+
+/// A block that was asked for while its sheet is read from disk.
+struct AwaitedBlock<P> {
+    to: P,
+    client: ClientId,
+    number: RequestNumber,
+    sheet: ContentId,
+    index: u32,
+}
+
+/// The sheets that were asked for last, and the blocks that wait for one to be read.
+struct SheetCache<P> {
+    /// The one used last at the end.
+    kept: VecDeque<(ContentId, Vec<u8>)>,
+    awaited: Vec<AwaitedBlock<P>>,
+    to_load: VecDeque<ContentId>,
+}
+
+impl<P> SheetCache<P> {
+    fn new() -> Self {
+        Self { kept: VecDeque::new(), awaited: Vec::new(), to_load: VecDeque::new() }
+    }
+
+    fn get(&mut self, content: ContentId) -> Option<&[u8]> {
+        let place = self.kept.iter().position(|(kept, _)| *kept == content)?;
+        let used = self.kept.remove(place).expect("found above");
+        self.kept.push_back(used);
+        self.kept.back().map(|(_, bytes)| bytes.as_slice())
+    }
+
+    /// Lets the block wait for its sheet, or gives it back if too many wait.
+    fn wait(&mut self, block: AwaitedBlock<P>) -> Result<(), AwaitedBlock<P>> {
+        if self.awaited.len() >= BLOCKS_AWAITED_MAX {
+            return Err(block);
+        }
+        if !self.awaited.iter().any(|other| other.sheet == block.sheet) {
+            self.to_load.push_back(block.sheet);
+        }
+        self.awaited.push(block);
+        Ok(())
+    }
+
+    fn next_load(&mut self) -> Option<ContentId> {
+        self.to_load.pop_front()
+    }
+
+    /// The blocks that waited for this sheet.
+    fn loaded(&mut self, content: ContentId) -> Vec<AwaitedBlock<P>> {
+        let all = std::mem::take(&mut self.awaited);
+        let (ready, waiting) = all.into_iter().partition(|block| block.sheet == content);
+        self.awaited = waiting;
+        ready
+    }
+
+    fn keep(&mut self, content: ContentId, bytes: Vec<u8>) {
+        if self.kept.len() >= SHEETS_CACHED_MAX {
+            self.kept.pop_front();
+        }
+        self.kept.push_back((content, bytes));
+    }
+}

@@ -1,0 +1,221 @@
+//! Counters with names: every way in which the server disposes of a datagram, and what happens
+//! besides. Logs, tests and the operator use the same names.
+
+use crate::operation::Refusal;
+use crate::wire::Rejected;
+
+macro_rules! counters {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+) => {
+        /// What is counted.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Counter {
+            $($(#[doc = $doc])+ $variant,)+
+        }
+
+        impl Counter {
+            /// Every counter, in the order in which they are shown.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The name under which it is shown.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
+            }
+        }
+    };
+}
+
+counters! {
+    // One of these for each datagram.
+    /// Not read: shorter than a frame.
+    TooShort = "rejected_too_short",
+    /// Not read: longer than a datagram may be.
+    TooLong = "rejected_too_long",
+    /// Not read: another protocol.
+    Magic = "rejected_magic",
+    /// Answered with the versions spoken here.
+    Version = "rejected_version",
+    /// Not read: about versions.
+    Negotiation = "rejected_negotiation",
+    /// Not read: damaged.
+    Checksum = "rejected_checksum",
+    /// Not read: sealed.
+    Sealed = "rejected_sealed",
+    /// Not read: not a request.
+    Kind = "rejected_kind",
+    /// Not read: nonsense under a right checksum.
+    Body = "rejected_body",
+    /// Not read: bytes left over.
+    LeftOver = "rejected_left_over",
+    /// Not read: not canonical.
+    NotCanonical = "rejected_not_canonical",
+    /// Not read: shorter than its answer may be.
+    Cramped = "rejected_cramped",
+    /// Not executed: too many replies wait already.
+    Overloaded = "overloaded",
+    /// Executed: a roll call was opened.
+    Opened = "opened",
+    /// Executed: the roll call was open already.
+    AlreadyOpen = "already_open",
+    /// Executed: a roll call was closed.
+    Closed = "closed",
+    /// Executed: the roll call was closed already, its sheet was named again.
+    AlreadyClosed = "already_closed",
+    /// Executed: a student was recorded.
+    Marked = "marked",
+    /// Executed: the student was on the register already.
+    AlreadyPresent = "already_present",
+    /// Refused: the class has no open roll call.
+    NotOpen = "refused_not_open",
+    /// Refused: the class never had a roll call.
+    NeverOpened = "refused_never_opened",
+    /// Refused: the roll call is full.
+    RollCallFull = "refused_roll_call_full",
+    /// Refused: too many roll calls are open.
+    TooManyOpen = "refused_too_many_open",
+    /// Refused: too many classes are known.
+    TooManyClasses = "refused_too_many_classes",
+    /// A retry, answered with the stored reply.
+    Repeated = "duplicate_repeated",
+    /// A retry before its answer was on disk: silence.
+    InProgress = "duplicate_in_progress",
+    /// The same number with another body.
+    Conflict = "conflict",
+    /// A number that is past, or leaves one out.
+    Stale = "stale",
+    /// An unknown client in the middle of its requests.
+    BeginAgain = "begin_again",
+    /// A clock behind the window.
+    ClockBehind = "clock_behind",
+    /// A clock ahead of the window.
+    ClockAhead = "clock_ahead",
+    /// A new client while the table of clients is full.
+    ClientsFull = "clients_full",
+    /// A question for the open roll calls.
+    Status = "query_status",
+    /// A question for the last sheet.
+    SheetInfo = "query_sheet",
+    /// A block of a sheet was asked for and waits for the disk.
+    BlockAwaited = "query_block_awaited",
+    /// A block was asked for while too many wait for the disk.
+    BlocksFull = "blocks_full",
+    /// A block was given, at once or (not counted as a datagram again) after waiting.
+    Block = "query_block",
+    /// There was no such block, at once or after waiting.
+    BlockAbsent = "query_block_absent",
+
+    // Besides.
+    /// Requests that were not their client's first sending.
+    Resent = "resent",
+    /// Clients forgotten after long silence.
+    Forgotten = "forgotten",
+    /// Batches that were committed.
+    Committed = "committed",
+    /// Snapshots that were written.
+    Snapshots = "snapshots",
+    /// Replies handed to the network.
+    Sent = "sent",
+    /// Replies that the system did not take; their clients will ask again.
+    SendFailed = "send_failed",
+    /// Errors of receiving, none of which ends the loop.
+    ReceiveFailed = "receive_failed",
+}
+
+impl From<Rejected> for Counter {
+    fn from(rejected: Rejected) -> Self {
+        match rejected {
+            Rejected::TooShort => Self::TooShort,
+            Rejected::TooLong => Self::TooLong,
+            Rejected::Magic => Self::Magic,
+            Rejected::Version(_) => Self::Version,
+            Rejected::Negotiation => Self::Negotiation,
+            Rejected::Checksum => Self::Checksum,
+            Rejected::Sealed => Self::Sealed,
+            Rejected::Kind(_) => Self::Kind,
+            Rejected::Body => Self::Body,
+            Rejected::LeftOver => Self::LeftOver,
+            Rejected::NotCanonical => Self::NotCanonical,
+            Rejected::Cramped => Self::Cramped,
+        }
+    }
+}
+
+impl From<Refusal> for Counter {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NotOpen => Self::NotOpen,
+            Refusal::NeverOpened => Self::NeverOpened,
+            Refusal::RollCallFull => Self::RollCallFull,
+            Refusal::TooManyOpen => Self::TooManyOpen,
+            Refusal::TooManyClasses => Self::TooManyClasses,
+        }
+    }
+}
+
+/// The counts since the start of the process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stats {
+    counts: [u64; Counter::ALL.len()],
+}
+
+impl Default for Stats {
+    fn default() -> Self {
+        Self { counts: [0; Counter::ALL.len()] }
+    }
+}
+
+impl Stats {
+    /// Counts one.
+    pub fn count(&mut self, counter: Counter) {
+        self.counts[counter as usize] += 1;
+    }
+
+    /// How many there were.
+    #[must_use]
+    pub fn get(&self, counter: Counter) -> u64 {
+        self.counts[counter as usize]
+    }
+
+    /// Name and count of all that happened at least once.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        let all = Counter::ALL.iter().map(|&counter| (counter.name(), self.get(counter)));
+        all.filter(|&(_, count)| count > 0)
+    }
+}
+
+impl std::fmt::Display for Stats {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut parts = self.iter();
+        let Some((name, count)) = parts.next() else { return f.write_str("nothing yet") };
+        write!(f, "{name}={count}")?;
+        parts.try_for_each(|(name, count)| write!(f, " {name}={count}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_counter_has_its_own_name_and_place() {
+        let names: HashSet<_> = Counter::ALL.iter().map(|it| it.name()).collect();
+        assert_eq!(names.len(), Counter::ALL.len());
+        for (place, &counter) in Counter::ALL.iter().enumerate() {
+            assert_eq!(counter as usize, place);
+        }
+    }
+
+    #[test]
+    fn only_what_happened_is_shown() {
+        let mut stats = Stats::default();
+        assert_eq!(stats.to_string(), "nothing yet");
+        stats.count(Counter::Marked);
+        stats.count(Counter::Marked);
+        stats.count(Counter::Checksum);
+        assert_eq!(stats.to_string(), "rejected_checksum=1 marked=2");
+    }
+}

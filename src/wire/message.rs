@@ -1,0 +1,827 @@
+//! The messages, told as conversations. The client always speaks first; the server only answers,
+//! and answers each datagram at most once.
+//!
+//! ```text
+//!  client                                     server
+//!    │ OPEN  ──────────────────────────────────▶ │  a teacher begins a roll call
+//!    │ ◀────────────────────────── OPENED        │  or REFUSED
+//!    │ MARK  ──────────────────────────────────▶ │  a student answers
+//!    │ ◀────────────────────────── MARKED        │  class zero: refused
+//!    │ CLOSE ──────────────────────────────────▶ │  a teacher ends it
+//!    │ ◀────────────────────────── CLOSED        │  names the sheet; or REFUSED
+//!    │ BLOCK ──────────────────────────────────▶ │  the sheet itself, piece by piece
+//!    │ ◀────────────────────────── BLOCK_DATA    │
+//!    │ STATUS ─────────────────────────────────▶ │  what is open?
+//!    │ ◀────────────────────────── STATUS_LIST   │
+//!    │ SHEET ──────────────────────────────────▶ │  which sheet was closed last?
+//!    │ ◀────────────────────────── SHEET_INFO    │
+//! ```
+//!
+//! Instead of its answer a request may get a verdict on the asking itself: `CONFLICT`, `STALE`,
+//! `BEGIN_AGAIN`, `CLOCK_SKEW`, `BUSY`, or `VERSIONS`.
+//!
+//! A lost request or a lost answer looks the same to the client, and the cure is the same: the
+//! same bytes again, with only the attempt number changed.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::Rejected;
+use super::frame::{self, Datagram, VERSION, VERSION_NEGOTIATION};
+use crate::ids::{ClassId, ClientId, ContentId, RequestNumber, StudentNumber};
+use crate::limits::{
+    BLOCK_BYTES, BLOCK_REQUEST_MIN_BYTES, DATAGRAM_MAX_BYTES, DATAGRAM_MIN_BYTES,
+    REQUEST_MIN_BYTES, SHEET_REQUEST_MIN_BYTES, STATUS_REQUEST_MIN_BYTES,
+};
+use crate::operation::{OpenRollCall, Operation, Outcome, Query, Refusal, SheetInfo};
+use crate::time::WallTime;
+
+/// What a client sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Which sending of the same request this is, from 1; stays at 255. The only part in which two
+    /// sendings differ, and outside of what is compared.
+    pub attempt: u8,
+    /// Who asks.
+    pub client: ClientId,
+    /// The how-manieth request of this client. Operations and queries are counted apart: only
+    /// operations are remembered.
+    pub number: RequestNumber,
+    /// What is asked.
+    pub ask: Ask,
+}
+
+/// What is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// Something that may change the register.
+    Perform {
+        /// The client's clock when it drew its client id.
+        started: WallTime,
+        /// What to do.
+        operation: Operation,
+    },
+    /// Something to read.
+    Read(Query),
+}
+
+impl Ask {
+    /// The kind of datagram that asks this.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Perform { operation: Operation::Open { .. }, .. } => Kind::Open,
+            Self::Perform { operation: Operation::Close { .. }, .. } => Kind::Close,
+            Self::Perform { operation: Operation::Mark { .. }, .. } => Kind::Mark,
+            Self::Read(Query::Status { .. }) => Kind::Status,
+            Self::Read(Query::Sheet { .. }) => Kind::Sheet,
+            Self::Read(Query::Block { .. }) => Kind::Block,
+        }
+    }
+}
+
+/// What a server answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// Whose request is answered.
+    pub client: ClientId,
+    /// Which of them.
+    pub number: RequestNumber,
+    /// The answer.
+    pub answer: Answer,
+}
+
+/// The answer to a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// `OPENED`: the roll call is open since then.
+    Opened {
+        /// The class.
+        class: ClassId,
+        /// Since when.
+        opened_at: WallTime,
+        /// True if an earlier request had opened it.
+        already_open: bool,
+    },
+    /// `CLOSED`: the sheet is made.
+    Closed {
+        /// The sheet in brief.
+        sheet: SheetInfo,
+        /// True if an earlier request had closed it.
+        already_closed: bool,
+    },
+    /// `MARKED`: the student is on the register.
+    Marked {
+        /// The class.
+        class: ClassId,
+        /// When the student was first recorded.
+        at: WallTime,
+        /// True if the student had been marked before.
+        already_present: bool,
+    },
+    /// `MARKED` with class zero: the mark was refused.
+    MarkRefused {
+        /// When.
+        at: WallTime,
+        /// Why.
+        reason: Refusal,
+    },
+    /// `REFUSED`: the opening or the close was refused.
+    Refused {
+        /// When.
+        at: WallTime,
+        /// Why.
+        reason: Refusal,
+    },
+    /// `STATUS_LIST`: open roll calls in order of class.
+    Status {
+        /// As many as the answer has room for.
+        open: Vec<OpenRollCall>,
+        /// True if there are more after the last one.
+        more: bool,
+    },
+    /// `SHEET_INFO`: the last closed sheet of the class, if it ever had one.
+    Sheet(Option<SheetInfo>),
+    /// `BLOCK_DATA`: the block; nothing if there is no such sheet or no such block.
+    Block(Vec<u8>),
+    /// `CONFLICT`: under this number the client asked something else before.
+    Conflict,
+    /// `STALE`: the number is older than the client's last one, or leaves one out.
+    Stale,
+    /// `BEGIN_AGAIN`: the server does not know this client (any more); the request was not executed
+    /// and will not be.
+    BeginAgain,
+    /// `CLOCK_SKEW`: the client's `started` is too far from the server's clock; the request was not
+    /// executed and will not be.
+    ClockSkew {
+        /// The server's clock.
+        server_time: WallTime,
+    },
+    /// `BUSY`: a table is full; not executed now, ask again later.
+    Busy {
+        /// How long to wait before the next sending, in milliseconds.
+        retry_after_ms: u16,
+    },
+}
+
+impl From<&Outcome> for Answer {
+    fn from(outcome: &Outcome) -> Self {
+        match *outcome {
+            Outcome::Opened { class, opened_at, already_open, .. } => {
+                Self::Opened { class, opened_at, already_open }
+            }
+            Outcome::Closed { ref sheet, already_closed } => {
+                Self::Closed { sheet: **sheet, already_closed }
+            }
+            Outcome::Marked { class, at, already_present } => {
+                Self::Marked { class, at, already_present }
+            }
+            Outcome::MarkRefused { at, reason } => Self::MarkRefused { at, reason },
+            Outcome::Refused { at, reason } => Self::Refused { at, reason },
+            Outcome::ClockSkew { server_time } => Self::ClockSkew { server_time },
+        }
+    }
+}
+
+/// The kind of a datagram: its fourth byte. Requests are below 0x80, what answers them is above.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the module's figure and the specification tell each one")]
+pub enum Kind {
+    Open,
+    Close,
+    Mark,
+    Status,
+    Sheet,
+    Block,
+    Sealed,
+    Opened,
+    Closed,
+    Marked,
+    Refused,
+    StatusList,
+    SheetInfo,
+    BlockData,
+    Conflict,
+    Stale,
+    BeginAgain,
+    ClockSkew,
+    Busy,
+    SealedReply,
+    Versions,
+}
+
+impl Kind {
+    /// Every kind with its byte on the wire and its name in the specification.
+    pub const TABLE: [(Self, u8, &'static str); 21] = [
+        (Self::Open, 0x01, "OPEN"),
+        (Self::Close, 0x02, "CLOSE"),
+        (Self::Mark, 0x03, "MARK"),
+        (Self::Status, 0x11, "STATUS"),
+        (Self::Sheet, 0x12, "SHEET"),
+        (Self::Block, 0x13, "BLOCK"),
+        (Self::Sealed, 0x7e, "SEALED"),
+        (Self::Opened, 0x81, "OPENED"),
+        (Self::Closed, 0x82, "CLOSED"),
+        (Self::Marked, 0x83, "MARKED"),
+        (Self::Refused, 0x84, "REFUSED"),
+        (Self::StatusList, 0x91, "STATUS_LIST"),
+        (Self::SheetInfo, 0x92, "SHEET_INFO"),
+        (Self::BlockData, 0x93, "BLOCK_DATA"),
+        (Self::Conflict, 0xa1, "CONFLICT"),
+        (Self::Stale, 0xa2, "STALE"),
+        (Self::BeginAgain, 0xa3, "BEGIN_AGAIN"),
+        (Self::ClockSkew, 0xa4, "CLOCK_SKEW"),
+        (Self::Busy, 0xa5, "BUSY"),
+        (Self::SealedReply, 0xfe, "SEALED_REPLY"),
+        (Self::Versions, 0xff, "VERSIONS"),
+    ];
+
+    /// Its byte on the wire.
+    #[must_use]
+    pub fn byte(self) -> u8 {
+        self.row().1
+    }
+
+    /// Its name in the specification.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.row().2
+    }
+
+    fn row(self) -> (Self, u8, &'static str) {
+        let row = Self::TABLE[self as usize];
+        debug_assert_eq!(row.0, self);
+        row
+    }
+
+    fn from_byte(byte: u8) -> Option<Self> {
+        Self::TABLE.into_iter().find(|row| row.1 == byte).map(|row| row.0)
+    }
+
+    /// The length below which a request of this kind is not read: no answer to it is longer.
+    fn request_min_bytes(self) -> usize {
+        match self {
+            Self::Close | Self::Sheet => SHEET_REQUEST_MIN_BYTES,
+            Self::Status => STATUS_REQUEST_MIN_BYTES,
+            Self::Block => BLOCK_REQUEST_MIN_BYTES,
+            _ => REQUEST_MIN_BYTES,
+        }
+    }
+
+    /// The length to which a client pads: `STATUS` asks for as much room as there can be.
+    fn request_padded_bytes(self) -> usize {
+        match self {
+            Self::Status => DATAGRAM_MAX_BYTES,
+            other => other.request_min_bytes(),
+        }
+    }
+}
+
+/// The answer to a datagram of an unknown version: which versions this server speaks. Its form is
+/// the same in every version, and it is never answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Versions(Vec<u8>);
+
+impl Versions {
+    /// The length of the datagram in which this code tells its versions: a request that is shorter
+    /// gets no answer.
+    pub const ENCODED_BYTES: usize = DATAGRAM_MIN_BYTES + 2;
+
+    /// What this code speaks.
+    #[must_use]
+    pub fn ours() -> Self {
+        Self(vec![VERSION])
+    }
+
+    /// The versions, at least one.
+    #[must_use]
+    pub fn spoken(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Reads a datagram about versions.
+    ///
+    /// # Errors
+    /// Why it is none.
+    pub fn decode(datagram: &[u8]) -> Result<Self, Rejected> {
+        let body = frame::parse_negotiation(datagram, Kind::Versions.byte())?;
+        let spoken: &[u8] = from_body(body)?;
+        if spoken.is_empty() {
+            return Err(Rejected::Body);
+        }
+        Ok(Self(spoken.to_vec()))
+    }
+
+    /// Writes it down.
+    pub fn encode(&self, datagram: &mut Datagram) {
+        let body = datagram.begin(VERSION_NEGOTIATION, Kind::Versions.byte());
+        let length = to_body(self.spoken(), body);
+        datagram.end(length);
+    }
+}
+
+/// A request as it was read, with what the judge of duplicates needs to know of its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// What it says.
+    pub request: Request,
+    /// CRC-32 of its kind and its body without the attempt number: equal for every sending of one
+    /// request, different for another request.
+    pub fingerprint: u32,
+}
+
+/// Reads a datagram as a server does.
+///
+/// # Errors
+/// The first check that failed. Only [`Rejected::Version`] may be answered, with [`Versions`].
+pub fn decode_request(datagram: &[u8]) -> Result<Received, Rejected> {
+    let frame = frame::parse(datagram)?;
+    let kind = Kind::from_byte(frame.kind).ok_or(Rejected::Kind(frame.kind))?;
+    let request = match kind {
+        Kind::Open => {
+            let it: ClassBody = canonical(frame.body)?;
+            it.head.perform(it.started, Operation::Open { class: it.class })
+        }
+        Kind::Close => {
+            let it: ClassBody = canonical(frame.body)?;
+            it.head.perform(it.started, Operation::Close { class: it.class })
+        }
+        Kind::Mark => {
+            let it: MarkBody = canonical(frame.body)?;
+            let operation = Operation::Mark { class: it.class, student: it.student };
+            it.head.perform(it.started, operation)
+        }
+        Kind::Status => {
+            let it: QueryBody = canonical(frame.body)?;
+            it.head.read(Query::Status { from: it.class })
+        }
+        Kind::Sheet => {
+            let it: QueryBody = canonical(frame.body)?;
+            it.head.read(Query::Sheet { class: it.class })
+        }
+        Kind::Block => {
+            let it: BlockBody = canonical(frame.body)?;
+            it.head.read(Query::Block { sheet: it.sheet, index: it.index })
+        }
+        Kind::Sealed => return Err(Rejected::Sealed),
+        _ => return Err(Rejected::Kind(frame.kind)),
+    };
+    if datagram.len() < kind.request_min_bytes() {
+        return Err(Rejected::Cramped);
+    }
+    let mut fingerprint = crc32fast::Hasher::new();
+    fingerprint.update(&[frame.kind]);
+    fingerprint.update(&frame.body[ATTEMPT_BYTES..]);
+    Ok(Received { request, fingerprint: fingerprint.finalize() })
+}
+
+/// Writes a request down, padded so that no answer to it is longer than itself.
+pub fn encode_request(request: &Request, datagram: &mut Datagram) {
+    let kind = request.ask.kind();
+    let head = Head { attempt: request.attempt, client: request.client, number: request.number };
+    let padding = Padding::default();
+    let body = datagram.begin(VERSION, kind.byte());
+    let length = match request.ask {
+        Ask::Perform { started, operation: Operation::Mark { class, student } } => {
+            padded(MarkBody { head, started, class, student, padding }, kind, body)
+        }
+        Ask::Perform { started, operation } => {
+            padded(ClassBody { head, started, class: operation.class(), padding }, kind, body)
+        }
+        Ask::Read(Query::Status { from: class } | Query::Sheet { class }) => {
+            padded(QueryBody { head, class, padding }, kind, body)
+        }
+        Ask::Read(Query::Block { sheet, index }) => {
+            padded(BlockBody { head, sheet, index, padding }, kind, body)
+        }
+    };
+    datagram.end(length);
+}
+
+/// Reads a datagram as a client does.
+///
+/// # Errors
+/// The first check that failed. A client never answers any of them.
+pub fn decode_reply(datagram: &[u8]) -> Result<Reply, Rejected> {
+    let frame = frame::parse(datagram)?;
+    let kind = Kind::from_byte(frame.kind).ok_or(Rejected::Kind(frame.kind))?;
+    let body = frame.body;
+    let reply = match kind {
+        Kind::Opened => canonical::<OpenedBody>(body)?.into_reply(),
+        Kind::Closed => canonical::<ClosedBody>(body)?.into_reply(),
+        Kind::Marked => canonical::<MarkedBody>(body)?.into_reply()?,
+        Kind::Refused => canonical::<RefusedBody>(body)?.into_reply(),
+        Kind::StatusList => canonical::<StatusBody<'_>>(body)?.into_reply(),
+        Kind::SheetInfo => canonical::<SheetInfoBody>(body)?.into_reply(),
+        Kind::BlockData => canonical::<BlockDataBody<'_>>(body)?.into_reply()?,
+        Kind::Conflict => canonical::<Tail>(body)?.reply(Answer::Conflict),
+        Kind::Stale => canonical::<Tail>(body)?.reply(Answer::Stale),
+        Kind::BeginAgain => canonical::<Tail>(body)?.reply(Answer::BeginAgain),
+        Kind::ClockSkew => {
+            let it: ClockSkewBody = canonical(body)?;
+            it.tail.reply(Answer::ClockSkew { server_time: it.server_time })
+        }
+        Kind::Busy => {
+            let it: BusyBody = canonical(body)?;
+            it.tail.reply(Answer::Busy { retry_after_ms: it.retry_after_ms })
+        }
+        Kind::SealedReply => return Err(Rejected::Sealed),
+        _ => return Err(Rejected::Kind(frame.kind)),
+    };
+    Ok(reply)
+}
+
+/// Writes a reply down.
+///
+/// # Panics
+/// If a list or a block in it does not fit a datagram; see [`Answer::status_capacity`] and
+/// [`BLOCK_BYTES`].
+pub fn encode_reply(reply: &Reply, datagram: &mut Datagram) {
+    let tail = Tail { client: reply.client, number: reply.number };
+    let mut write = Writer { datagram };
+    match reply.answer {
+        Answer::Opened { class, opened_at, already_open } => {
+            write.body(Kind::Opened, &OpenedBody { tail, class, opened_at, already_open });
+        }
+        Answer::Closed { sheet, already_closed } => {
+            write.body(Kind::Closed, &ClosedBody { tail, sheet, already_closed });
+        }
+        Answer::Marked { class, at, already_present } => {
+            let standing =
+                if already_present { Standing::AlreadyPresent } else { Standing::Present };
+            write.body(Kind::Marked, &MarkedBody { tail, class: class.get(), at, standing });
+        }
+        Answer::MarkRefused { at, reason } => {
+            let standing = Standing::Refused(reason);
+            write.body(Kind::Marked, &MarkedBody { tail, class: 0, at, standing });
+        }
+        Answer::Refused { at, reason } => {
+            write.body(Kind::Refused, &RefusedBody { tail, at, reason });
+        }
+        Answer::Status { ref open, more } => {
+            write.body(Kind::StatusList, &StatusBody { tail, open: Cow::Borrowed(open), more });
+        }
+        Answer::Sheet(sheet) => write.body(Kind::SheetInfo, &SheetInfoBody { tail, sheet }),
+        Answer::Block(ref bytes) => {
+            write.body(Kind::BlockData, &BlockDataBody { tail, bytes: Bytes(bytes) });
+        }
+        Answer::Conflict => write.body(Kind::Conflict, &tail),
+        Answer::Stale => write.body(Kind::Stale, &tail),
+        Answer::BeginAgain => write.body(Kind::BeginAgain, &tail),
+        Answer::ClockSkew { server_time } => {
+            write.body(Kind::ClockSkew, &ClockSkewBody { tail, server_time });
+        }
+        Answer::Busy { retry_after_ms } => {
+            write.body(Kind::Busy, &BusyBody { tail, retry_after_ms });
+        }
+    }
+}
+
+impl Answer {
+    /// How many open roll calls the answer to a `STATUS` of this length has room for, counted with
+    /// every number at its longest.
+    #[must_use]
+    pub fn status_capacity(request_bytes: usize) -> usize {
+        const ROLL_CALL_MAX_BYTES: usize = 5 + 7 + 5;
+        const REST_MAX_BYTES: usize = DATAGRAM_MIN_BYTES + 16 + 10 + 2 + 1;
+        request_bytes.min(DATAGRAM_MAX_BYTES).saturating_sub(REST_MAX_BYTES) / ROLL_CALL_MAX_BYTES
+    }
+}
+
+// The bodies, field by field as the specification lists them. postcard writes a nested structure as
+// its fields in a row.
+
+const ATTEMPT_BYTES: usize = 1;
+
+#[derive(Serialize, Deserialize)]
+struct Head {
+    // First, because it is left out of the fingerprint. A `u8` is one byte in postcard.
+    attempt: u8,
+    client: ClientId,
+    number: RequestNumber,
+}
+
+impl Head {
+    fn perform(self, started: WallTime, operation: Operation) -> Request {
+        self.request(Ask::Perform { started, operation })
+    }
+
+    fn read(self, query: Query) -> Request {
+        self.request(Ask::Read(query))
+    }
+
+    fn request(self, ask: Ask) -> Request {
+        Request { attempt: self.attempt, client: self.client, number: self.number, ask }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct ClassBody {
+    head: Head,
+    started: WallTime,
+    class: ClassId,
+    padding: Padding,
+}
+
+#[derive(Serialize, Deserialize)]
+struct MarkBody {
+    head: Head,
+    started: WallTime,
+    class: ClassId,
+    student: StudentNumber,
+    padding: Padding,
+}
+
+#[derive(Serialize, Deserialize)]
+struct QueryBody {
+    head: Head,
+    class: ClassId,
+    padding: Padding,
+}
+
+#[derive(Serialize, Deserialize)]
+struct BlockBody {
+    head: Head,
+    sheet: ContentId,
+    index: u32,
+    padding: Padding,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct Tail {
+    client: ClientId,
+    number: RequestNumber,
+}
+
+impl Tail {
+    fn reply(self, answer: Answer) -> Reply {
+        Reply { client: self.client, number: self.number, answer }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct OpenedBody {
+    tail: Tail,
+    class: ClassId,
+    opened_at: WallTime,
+    already_open: bool,
+}
+
+impl OpenedBody {
+    fn into_reply(self) -> Reply {
+        let Self { tail, class, opened_at, already_open } = self;
+        tail.reply(Answer::Opened { class, opened_at, already_open })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct ClosedBody {
+    tail: Tail,
+    sheet: SheetInfo,
+    already_closed: bool,
+}
+
+impl ClosedBody {
+    fn into_reply(self) -> Reply {
+        let Self { tail, sheet, already_closed } = self;
+        tail.reply(Answer::Closed { sheet, already_closed })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct MarkedBody {
+    tail: Tail,
+    class: u32,
+    at: WallTime,
+    standing: Standing,
+}
+
+impl MarkedBody {
+    fn into_reply(self) -> Result<Reply, Rejected> {
+        let Self { tail, class, at, standing } = self;
+        let answer = match (ClassId::new(class), standing) {
+            (Some(class), Standing::Present) => {
+                Answer::Marked { class, at, already_present: false }
+            }
+            (Some(class), Standing::AlreadyPresent) => {
+                Answer::Marked { class, at, already_present: true }
+            }
+            (None, Standing::Refused(reason)) => Answer::MarkRefused { at, reason },
+            // A refusal that names a class, or a mark that names none.
+            _ => return Err(Rejected::Body),
+        };
+        Ok(tail.reply(answer))
+    }
+}
+
+/// The last byte of `MARKED`: 0 present, 1 already present, 16 and up refused and why.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+enum Standing {
+    Present,
+    AlreadyPresent,
+    Refused(Refusal),
+}
+
+impl Standing {
+    const REFUSED: u8 = 16;
+}
+
+impl From<Standing> for u8 {
+    fn from(standing: Standing) -> u8 {
+        match standing {
+            Standing::Present => 0,
+            Standing::AlreadyPresent => 1,
+            Standing::Refused(reason) => Standing::REFUSED + u8::from(reason),
+        }
+    }
+}
+
+impl TryFrom<u8> for Standing {
+    type Error = &'static str;
+
+    fn try_from(byte: u8) -> Result<Self, Self::Error> {
+        match byte {
+            0 => Ok(Self::Present),
+            1 => Ok(Self::AlreadyPresent),
+            _ => byte
+                .checked_sub(Self::REFUSED)
+                .and_then(|number| Refusal::try_from(number).ok())
+                .map(Self::Refused)
+                .ok_or("no such standing"),
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct RefusedBody {
+    tail: Tail,
+    at: WallTime,
+    reason: Refusal,
+}
+
+impl RefusedBody {
+    fn into_reply(self) -> Reply {
+        self.tail.reply(Answer::Refused { at: self.at, reason: self.reason })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct StatusBody<'a> {
+    tail: Tail,
+    open: Cow<'a, [OpenRollCall]>,
+    more: bool,
+}
+
+impl StatusBody<'_> {
+    fn into_reply(self) -> Reply {
+        self.tail.reply(Answer::Status { open: self.open.into_owned(), more: self.more })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct SheetInfoBody {
+    tail: Tail,
+    sheet: Option<SheetInfo>,
+}
+
+impl SheetInfoBody {
+    fn into_reply(self) -> Reply {
+        self.tail.reply(Answer::Sheet(self.sheet))
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct BlockDataBody<'a> {
+    tail: Tail,
+    #[serde(borrow)]
+    bytes: Bytes<'a>,
+}
+
+impl BlockDataBody<'_> {
+    fn into_reply(self) -> Result<Reply, Rejected> {
+        if self.bytes.0.len() > BLOCK_BYTES {
+            return Err(Rejected::Body);
+        }
+        Ok(self.tail.reply(Answer::Block(self.bytes.0.to_vec())))
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct ClockSkewBody {
+    tail: Tail,
+    server_time: WallTime,
+}
+
+#[derive(Serialize, Deserialize)]
+struct BusyBody {
+    tail: Tail,
+    retry_after_ms: u16,
+}
+
+/// Bytes that postcard writes as a length and then as they are.
+struct Bytes<'a>(&'a [u8]);
+
+impl Serialize for Bytes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Bytes<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <&'de [u8]>::deserialize(deserializer).map(Bytes)
+    }
+}
+
+/// Zeros at the end of a request that make room for its answer: a server never sends more bytes
+/// than it got (the idea of NTS, RFC 8915 5.7).
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Padding {
+    length: usize,
+}
+
+impl Serialize for Padding {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        const ZEROS: [u8; DATAGRAM_MAX_BYTES] = [0; DATAGRAM_MAX_BYTES];
+        serializer.serialize_bytes(&ZEROS[..self.length])
+    }
+}
+
+impl<'de> Deserialize<'de> for Padding {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Bytes(bytes) = Bytes::deserialize(deserializer)?;
+        if bytes.len() > DATAGRAM_MAX_BYTES || bytes.iter().any(|&byte| byte != 0) {
+            return Err(serde::de::Error::custom("padding is zeros"));
+        }
+        Ok(Self { length: bytes.len() })
+    }
+}
+
+trait Padded: Serialize {
+    fn set_padding(&mut self, padding: Padding);
+}
+
+macro_rules! padded_bodies {
+    ($($body:ty),*) => {$(
+        impl Padded for $body {
+            fn set_padding(&mut self, padding: Padding) {
+                self.padding = padding;
+            }
+        }
+    )*};
+}
+
+padded_bodies!(ClassBody, MarkBody, QueryBody, BlockBody);
+
+/// Writes a request's body, padded to the length of its kind, and returns its length.
+fn padded(mut body: impl Padded, kind: Kind, space: &mut [u8]) -> usize {
+    let bare = DATAGRAM_MIN_BYTES + to_body(&body, space);
+    let missing = kind.request_padded_bytes().saturating_sub(bare);
+    // The padding's own length takes a second byte from 128 on.
+    let length = if missing > 128 { missing - 1 } else { missing };
+    body.set_padding(Padding { length });
+    to_body(&body, space)
+}
+
+struct Writer<'a> {
+    datagram: &'a mut Datagram,
+}
+
+impl Writer<'_> {
+    fn body(&mut self, kind: Kind, body: &impl Serialize) {
+        let space = self.datagram.begin(VERSION, kind.byte());
+        let length = to_body(body, space);
+        self.datagram.end(length);
+    }
+}
+
+fn to_body(value: &(impl Serialize + ?Sized), space: &mut [u8]) -> usize {
+    postcard::to_slice(value, space).expect("the largest message fits its datagram").len()
+}
+
+/// Reads a body that has nothing left over.
+fn from_body<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Rejected> {
+    let (value, rest) = postcard::take_from_bytes(body).map_err(|_| Rejected::Body)?;
+    if rest.is_empty() { Ok(value) } else { Err(Rejected::LeftOver) }
+}
+
+/// Reads a body that has nothing left over and is written in the one form that its values have.
+///
+/// postcard reads numbers that are longer than they need to be; written again they are short.
+fn canonical<'a, T: Deserialize<'a> + Serialize>(body: &'a [u8]) -> Result<T, Rejected> {
+    let value: T = from_body(body)?;
+    let mut again = [0; DATAGRAM_MAX_BYTES];
+    match postcard::to_slice(&value, &mut again) {
+        Ok(again) if again == body => Ok(value),
+        _ => Err(Rejected::NotCanonical),
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
