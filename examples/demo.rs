@@ -39,7 +39,7 @@ fn main() -> Result<(), Failure> {
         .map(|student| commands.start("rollcall-student", &["mark", CLASS, student], link.address));
     for (student, process) in STUDENTS.into_iter().zip(students) {
         println!("\n$ rollcall-student mark {CLASS} {student}");
-        finish(process?.wait_with_output()?)?;
+        finish(&process?.wait_with_output()?)?;
     }
     commands.show("rollcall-teacher", &["close", CLASS], link.address)?;
 
@@ -91,12 +91,12 @@ impl Commands {
 
     fn show(&self, name: &str, arguments: &[&str], server: SocketAddr) -> Result<(), Failure> {
         println!("\n$ {name} {}", arguments.join(" "));
-        finish(self.start(name, arguments, server)?.wait_with_output()?)
+        finish(&self.start(name, arguments, server)?.wait_with_output()?)
     }
 }
 
 /// Shows what a command printed; its failure is ours.
-fn finish(output: Output) -> Result<(), Failure> {
+fn finish(output: &Output) -> Result<(), Failure> {
     print!("{}", String::from_utf8_lossy(&output.stdout));
     eprint!("{}", String::from_utf8_lossy(&output.stderr));
     if output.status.success() { Ok(()) } else { Err(output.status.to_string().into()) }
@@ -121,14 +121,12 @@ impl Server {
         let output = process.stdout.take().ok_or("no standard output")?;
         BufReader::new(output).read_line(&mut line)?;
         let address = line.trim().strip_prefix("listening on ").map(str::parse);
-        match address {
-            Some(Ok(address)) => Ok(Self { process, address }),
-            _ => {
-                process.kill()?;
-                process.wait()?;
-                Err("the server did not start; see the message above".into())
-            }
-        }
+        let Some(Ok(address)) = address else {
+            process.kill()?;
+            process.wait()?;
+            return Err("the server did not start; see the message above".into());
+        };
+        Ok(Self { process, address })
     }
 }
 
@@ -164,15 +162,14 @@ impl LossyLink {
             let mut buffer = vec![0; UDP_PAYLOAD_MAX_BYTES];
             loop {
                 let (length, client) = front.recv_from(&mut buffer)?;
-                let back = match backs.get(&client) {
-                    Some(back) => Arc::clone(back),
-                    None => {
-                        let back = Arc::new(UdpSocket::bind("127.0.0.1:0")?);
-                        back.connect(server)?;
-                        backs.insert(client, Arc::clone(&back));
-                        answer_through(Arc::clone(&front), Arc::clone(&back), client, &counts);
-                        back
-                    }
+                let back = if let Some(back) = backs.get(&client) {
+                    Arc::clone(back)
+                } else {
+                    let back = Arc::new(UdpSocket::bind("127.0.0.1:0")?);
+                    back.connect(server)?;
+                    backs.insert(client, Arc::clone(&back));
+                    answer_through(Arc::clone(&front), Arc::clone(&back), client, &counts);
+                    back
                 };
                 if counts.passes(&mut rng) {
                     back.send(&buffer[..length])?;
