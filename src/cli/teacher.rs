@@ -149,7 +149,7 @@ impl Teacher {
                 } else {
                     format!("Class {class} is closed since {}", sheet.closed_at.to_local())
                 };
-                self.show_sheet(&sheet, &heading, attempts, Some(already_closed))
+                self.show_sheet(&sheet, &heading, attempts)
             }
             other => self.refused(class, &other, attempts),
         }
@@ -160,7 +160,7 @@ impl Teacher {
         match answered.answer {
             Answer::Sheet(Some(info)) => {
                 let heading = format!("Class {class}, closed at {}", info.closed_at.to_local());
-                self.show_sheet(&info, &heading, answered.attempts, None)
+                self.show_sheet(&info, &heading, answered.attempts)
             }
             _ => self.absent(class, "no_sheet", "has no closed sheet", answered.attempts),
         }
@@ -215,17 +215,11 @@ impl Teacher {
         say(format_args!("Class {class} is open since {since}: {present} so far."))
     }
 
-    fn show_sheet(
-        &mut self,
-        info: &SheetInfo,
-        heading: &str,
-        attempts: u32,
-        already_closed: Option<bool>,
-    ) -> Result<(), Exit> {
+    fn show_sheet(&mut self, info: &SheetInfo, heading: &str, attempts: u32) -> Result<(), Exit> {
         let (sheet, more_attempts) = self.asker.fetch_sheet(info)?;
         if self.asker.json() {
             let attempts = attempts + more_attempts;
-            return printed(print_json(&SheetLine::new(&sheet, already_closed, attempts)));
+            return printed(print_json(&SheetLine::new(&sheet, attempts)));
         }
         let students = counted(sheet.marks.len(), "student", "students");
         let end = if sheet.marks.is_empty() { "." } else { ":" };
@@ -283,19 +277,16 @@ struct SheetLine<'a> {
     opened_at: String,
     closed_at: String,
     students: Vec<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    already_closed: Option<bool>,
     attempts: u32,
 }
 
 impl<'a> SheetLine<'a> {
-    fn new(sheet: &'a Sheet, already_closed: Option<bool>, attempts: u32) -> Self {
+    fn new(sheet: &'a Sheet, attempts: u32) -> Self {
         Self {
             class: sheet.class.get(),
             opened_at: WallTime::to_rfc3339(sheet.opened_at),
             closed_at: WallTime::to_rfc3339(sheet.closed_at),
             students: sheet.marks.iter().map(|mark| mark.student.as_str()).collect(),
-            already_closed,
             attempts,
         }
     }

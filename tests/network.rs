@@ -1,0 +1,364 @@
+//! Networks that lose datagrams, computers with many addresses, clients that are gone before their
+//! answer: with real sockets, and with network namespaces of the test's own where they may be made.
+#![cfg(unix)]
+
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, UdpSocket};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc;
+use std::thread;
+
+use rollcall::wire::Answer;
+use serde_json::{Value, json};
+
+use support::process::{Finished, Process};
+use support::raw::{Raw, first_request, mark, open};
+use support::{Call, Place, STUDENT, Server, Setup, TEACHER, counters, has, own_address, skip};
+
+#[expect(dead_code, reason = "each file of tests uses its part")]
+mod support;
+
+// Two computers of our own.
+
+/// Two namespaces joined by a cable: the server's computer and the students'. Gone when this is.
+struct Network {
+    server: Namespace,
+    students: Namespace,
+}
+
+/// The addresses of the server's computer.
+const SERVER_V4: [&str; 2] = ["10.77.0.1", "10.77.0.2"];
+const SERVER_V6: [&str; 3] = ["fd77::1", "fd77::2", "fd77::3"];
+
+impl Network {
+    /// The network, or why there is none.
+    fn new() -> Result<Self, String> {
+        for program in ["ip", "nft"] {
+            if !has(program) {
+                return Err(format!("there is no command '{program}'"));
+            }
+        }
+        let network = Self { server: Namespace::new()?, students: Namespace::new()? };
+        let Self { server, students } = &network;
+        let cable = ["-n", &server.name, "link", "add", "cable", "type", "veth"];
+        ip(&[&cable[..], &["peer", "name", "cable", "netns", &students.name]].concat());
+        for (namespace, v4, v6) in [
+            (server, &SERVER_V4[..], &SERVER_V6[..]),
+            (students, &["10.77.0.9"][..], &["fd77::9"][..]),
+        ] {
+            let within = ["-n", namespace.name.as_str()];
+            let addresses = v4
+                .iter()
+                .map(|address| vec![format!("{address}/24")])
+                // Nobody else is on the cable who could have the address already.
+                .chain(v6.iter().map(|address| vec![format!("{address}/64"), "nodad".into()]));
+            for address in addresses {
+                let mut arguments = within.to_vec();
+                arguments.extend(["addr", "add", "dev", "cable"]);
+                arguments.extend(address.iter().map(String::as_str));
+                ip(&arguments);
+            }
+            for link in ["lo", "cable"] {
+                ip(&[&within[..], &["link", "set", link, "up"]].concat());
+            }
+        }
+        Ok(network)
+    }
+
+    /// The same, losing so many of a hundred datagrams in each direction, or why not.
+    fn losing(percent: u32) -> Result<Self, String> {
+        let network = Self::new()?;
+        let rules = format!(
+            "table inet loss {{\n chain arriving {{\n type filter hook input priority 0\n \
+             meta l4proto udp numgen random mod 100 < {percent} drop\n }}\n}}\n"
+        );
+        for namespace in [&network.server, &network.students] {
+            let mut command = namespace.place().command("nft");
+            command.args(["-f", "-"]);
+            let mut filter = Process::spawn(command, None);
+            filter.write(rules.as_bytes());
+            let filter = filter.finish();
+            if filter.code() != Some(0) {
+                return Err(format!("nft cannot drop datagrams here: {}", filter.stderr.trim()));
+            }
+        }
+        Ok(network)
+    }
+
+    /// A server on the one computer.
+    fn setup(&self) -> Setup {
+        Setup::new().place(&self.server.place())
+    }
+
+    /// A command on the other computer.
+    fn client(&self, program: &str, server: &Server, address: SocketAddr) -> Call {
+        Call::new(&self.students.place(), program, Some(server.log().clone())).args([
+            "--server",
+            &address.to_string(),
+            "--json",
+            "--timeout",
+            "30s",
+        ])
+    }
+}
+
+/// A network namespace. Removed when this is dropped.
+struct Namespace {
+    name: String,
+}
+
+impl Namespace {
+    fn new() -> Result<Self, String> {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let made = MADE.fetch_add(1, Ordering::Relaxed);
+        let name = format!("rollcall-{}-{made}", std::process::id());
+        let added = Command::new("ip").args(["netns", "add", &name]).output();
+        let added = added.map_err(|error| error.to_string())?;
+        if added.status.success() {
+            Ok(Self { name })
+        } else {
+            let why = String::from_utf8_lossy(&added.stderr).trim().to_owned();
+            Err(format!("no network namespace may be made here: {why}"))
+        }
+    }
+
+    fn place(&self) -> Place {
+        Place::behind(&["ip", "netns", "exec", &self.name])
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        let _ = Command::new("ip").args(["netns", "del", &self.name]).status();
+    }
+}
+
+#[track_caller]
+fn ip(arguments: &[&str]) {
+    let mut command = Command::new("ip");
+    command.args(arguments);
+    Process::spawn(command, None).finish().expect(0);
+}
+
+fn address(text: &str) -> SocketAddr {
+    text.parse().expect("an address")
+}
+
+// Loss.
+
+const CROWD: usize = 60;
+
+fn names() -> Vec<String> {
+    (0..CROWD).map(|place| format!("0{place:03}")).collect()
+}
+
+/// Sixty students press at once, each with a process of their own.
+fn crowd(network: &Network, server: &Server) -> Vec<Process> {
+    let student = |name: &String| {
+        network.client(STUDENT, server, server.address()).args(["mark", "3030", name]).start()
+    };
+    names().iter().map(student).collect()
+}
+
+/// Fails unless everybody has a receipt of their own first mark; gives the datagrams it took.
+#[track_caller]
+fn receipts(finished: Vec<Finished>) -> u64 {
+    let mut receipts = BTreeMap::new();
+    let mut attempts = 0;
+    for student in finished {
+        let student = student.expect(0);
+        let receipt = student.object();
+        assert_eq!(receipt["outcome"], "present", "a retry is no second mark\n{student}");
+        attempts += receipt["attempts"].as_u64().expect("a count");
+        receipts.insert(receipt["student"].as_str().expect("text").to_owned(), receipt);
+    }
+    assert_eq!(receipts.into_keys().collect::<Vec<_>>(), names());
+    attempts
+}
+
+/// Fails unless everybody is on the sheet once.
+#[track_caller]
+fn everybody_is_on_the_sheet(network: &Network, server: &Server) {
+    let closed = network.client(TEACHER, server, server.address()).args(["close", "3030"]).run();
+    let closed = closed.expect(0);
+    let sheet: Value = closed.object();
+    let mut listed: Vec<String> = serde_json::from_value(sheet["students"].clone()).expect("texts");
+    listed.sort_unstable();
+    assert_eq!(listed, names(), "each of them once\n{closed}");
+}
+
+#[test]
+fn sixty_students_at_once_get_their_receipts_although_every_fifth_datagram_is_lost() {
+    let network = match Network::losing(20) {
+        Ok(network) => network,
+        Err(why) => return skip(&why),
+    };
+    let server = network.setup().listen(address("10.77.0.1:0")).start();
+    network.client(TEACHER, &server, server.address()).args(["open", "3030"]).run().expect(0);
+    let students = crowd(&network, &server);
+    let attempts = receipts(students.into_iter().map(Process::finish).collect());
+    assert!(attempts > CROWD as u64, "nothing was lost, so nothing was shown");
+    everybody_is_on_the_sheet(&network, &server);
+    let (_, ended) = server.stop("TERM");
+    let counted = counters(&ended.stderr);
+    assert_eq!(counted.get("marked"), Some(&(CROWD as u64)), "{ended}");
+    assert_eq!(counted.get("already_present"), None, "{ended}");
+    assert!(counted.contains_key("duplicate_repeated"), "no answer was lost either\n{ended}");
+    println!("{attempts} datagrams for {CROWD} receipts");
+}
+
+#[test]
+fn sixty_students_at_once_get_their_receipts_although_the_server_is_killed_among_them() {
+    let network = match Network::losing(20) {
+        Ok(network) => network,
+        Err(why) => return skip(&why),
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = network.setup().listen(address("10.77.0.1:0")).folder(folder.path()).start();
+    network.client(TEACHER, &server, server.address()).args(["open", "3030"]).run().expect(0);
+    let (tell, told) = mpsc::channel();
+    for student in crowd(&network, &server) {
+        let tell = tell.clone();
+        thread::spawn(move || tell.send(student.finish()));
+    }
+    drop(tell);
+    let mut finished: Vec<_> = told.iter().take(10).collect();
+    let server = server.kill().start();
+    finished.extend(told);
+    receipts(finished);
+    everybody_is_on_the_sheet(&network, &server);
+    let (_, ended) = server.stop("TERM");
+    let after = counters(&ended.stderr).get("marked").copied().unwrap_or_default();
+    assert!((1..CROWD as u64).contains(&after), "it was not killed among them\n{ended}");
+    println!("{after} of {CROWD} were marked after the kill");
+}
+
+// Many addresses.
+
+#[test]
+fn a_wildcard_server_answers_from_the_address_that_was_asked() {
+    let server = Setup::new().listen(address("0.0.0.0:0")).start();
+    let port = server.address().port();
+    for (class, asked) in (1..).zip(["127.0.0.1", "127.0.0.2", "127.0.0.3", "127.8.9.10"]) {
+        // Connected sockets, as students have: an answer from elsewhere does not reach them.
+        let raw = Raw::at(
+            SocketAddr::new(asked.parse().expect("an address"), port),
+            server.log().clone(),
+        );
+        let answer = raw.reply(&first_request(open(class))).answer;
+        assert!(
+            matches!(answer, Answer::Opened { already_open: false, .. }),
+            "{asked}: {answer:?}"
+        );
+        let asked = format!("{asked}:{port}");
+        let student = Call::new(&Place::default(), STUDENT, Some(server.log().clone())).args([
+            "--server",
+            &asked,
+            "--json",
+            "mark",
+            &class.to_string(),
+            "10",
+        ]);
+        student.run().expect(0);
+    }
+}
+
+#[test]
+fn a_wildcard_server_answers_from_the_ipv6_address_that_was_asked() {
+    let Ok(server) =
+        UdpSocket::bind("[::1]:0").map(|_| Setup::new().listen(address("[::]:0")).start())
+    else {
+        return skip("this computer has no IPv6");
+    };
+    let raw = Raw::at(
+        SocketAddr::new("::1".parse().expect("an address"), server.address().port()),
+        server.log().clone(),
+    );
+    let answer = raw.reply(&first_request(open(1))).answer;
+    assert!(matches!(answer, Answer::Opened { already_open: false, .. }), "{answer:?}");
+}
+
+#[test]
+fn a_computer_with_many_addresses_answers_over_a_cable_from_the_one_that_was_asked() {
+    let network = match Network::new() {
+        Ok(network) => network,
+        Err(why) => return skip(&why),
+    };
+    // Both kinds of address under one port number.
+    let both = network.setup().listen(address("0.0.0.0:5050")).listen(address("[::]:5050"));
+    let server = both.start();
+    let asked: Vec<_> = SERVER_V4
+        .map(|asked| format!("{asked}:5050"))
+        .into_iter()
+        .chain(SERVER_V6.map(|asked| format!("[{asked}]:5050")))
+        .collect();
+    network.client(TEACHER, &server, address(&asked[0])).args(["open", "1"]).run().expect(0);
+    for (student, asked) in asked.iter().enumerate() {
+        let marked = network
+            .client(STUDENT, &server, address(asked))
+            .args(["mark", "1", &student.to_string()])
+            .run();
+        assert_eq!(marked.expect(0).object()["outcome"], "present");
+    }
+    let closed = network.client(TEACHER, &server, address(&asked[4])).args(["close", "1"]).run();
+    assert_eq!(closed.expect(0).object()["students"], json!(["0", "1", "2", "3", "4"]));
+}
+
+#[test]
+fn a_server_listens_on_several_addresses_and_keeps_one_register() {
+    let mut setup = Setup::new().listen(own_address()).listen(own_address());
+    let has_ipv6 = UdpSocket::bind("[::1]:0").is_ok();
+    if has_ipv6 {
+        setup = setup.listen(address("[::1]:0"));
+    } else {
+        skip("the IPv6 part: this computer has no IPv6");
+    }
+    let server = setup.start();
+    let mut expected = Vec::new();
+    server.teacher(["open", "1"]).expect(0);
+    for listening in server.addresses() {
+        assert_ne!(listening.port(), 0, "{}", server.process());
+        let student = expected.len().to_string();
+        Call::new(&Place::default(), STUDENT, Some(server.log().clone()))
+            .args(["--server", &listening.to_string(), "mark", "1", &student])
+            .run()
+            .expect(0);
+        expected.push(student);
+    }
+    assert_eq!(expected.len(), 2 + usize::from(has_ipv6));
+    let closed = server.teacher(["close", "1"]).expect(0);
+    assert_eq!(closed.object()["students"], json!(expected), "{closed}");
+}
+
+#[test]
+fn a_server_name_with_several_addresses_is_asked_at_the_one_that_answers() {
+    // `localhost` is 127.0.0.1 or ::1 or both, in an order that nobody knows.
+    let server = Setup::new().listen(address("127.0.0.1:0")).start();
+    let name = format!("localhost:{}", server.address().port());
+    let call = |program| {
+        Call::new(&Place::default(), program, Some(server.log().clone()))
+            .args(["--server", &name, "--json"])
+    };
+    call(TEACHER).args(["open", "1"]).run().expect(0);
+    call(STUDENT).args(["mark", "1", "10"]).run().expect(0);
+}
+
+// Clients that are gone.
+
+#[test]
+fn clients_that_are_gone_before_their_answer_do_not_stop_the_server() {
+    let server = Server::in_memory();
+    for class in 1..=500 {
+        // The socket is closed at once: the answer meets nobody, and the network says so.
+        Raw::to(&server).send(&first_request(open(class)));
+    }
+    server.student(["mark", "500", "10"]).expect(0);
+    let raw = Raw::to(&server);
+    let refused = raw.reply(&first_request(mark(501, "10"))).answer;
+    assert!(matches!(refused, Answer::MarkRefused { .. }), "{refused:?}");
+    let (_, ended) = server.stop("TERM");
+    let counted = counters(&ended.stderr);
+    assert_eq!(counted.get("opened"), Some(&500), "{ended}");
+    assert_eq!(counted.get("marked"), Some(&1), "{ended}");
+}
