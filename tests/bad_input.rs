@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::Write as _;
+use std::io::Read as _;
 use std::net::UdpSocket;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
@@ -757,7 +757,7 @@ impl SmallDisk {
             .spawn();
         let mut holder = held.map_err(|error| error.to_string())?;
         let mut said = [0; 6];
-        let ready = std::io::Read::read_exact(holder.stdout.as_mut().expect("a pipe"), &mut said);
+        let ready = holder.stdout.as_mut().expect("a pipe").read_exact(&mut said);
         if ready.is_err() {
             let output = holder.wait_with_output().expect("it has ended");
             let why = String::from_utf8_lossy(&output.stderr).trim().to_owned();
@@ -780,7 +780,6 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        let _ = self.holder.stdin.as_mut().expect("a pipe").flush();
         let _ = self.holder.kill();
         let _ = self.holder.wait();
     }

@@ -532,6 +532,31 @@ fn the_environment_names_the_server_unless_the_flag_does() {
 }
 
 #[test]
+fn a_server_that_is_told_no_folder_makes_one_where_it_was_started() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let start = || {
+        let mut command = Place::default().command(SERVER);
+        command.args(["--listen", &support::own_address().to_string()]);
+        command.current_dir(folder.path());
+        let process = Process::spawn(command, None);
+        let said = process.wait_for_output("where it listens", |text| text.contains('\n'));
+        let address = said.trim_end().strip_prefix("listening on ").expect("an address").to_owned();
+        (process, address)
+    };
+    let ask = |address: &str, arguments: &[&str]| {
+        let call = Call::new(&Place::default(), TEACHER, None).args(["--server", address]);
+        call.arg("--json").args(arguments).run().expect(0).object()
+    };
+    let (server, address) = start();
+    let opened = ask(&address, &["open", "3030"]);
+    server.signal("TERM");
+    server.finish().expect(0);
+    assert!(folder.path().join("rollcall-data").join("rollcall.sqlite3").is_file());
+    let (_server, address) = start();
+    assert_eq!(ask(&address, &["status", "3030"])["opened_at"], opened["opened_at"]);
+}
+
+#[test]
 fn sigterm_and_sigint_end_the_server_in_order_and_log_its_counters() {
     for signal in ["TERM", "INT"] {
         let server = Server::in_memory();
