@@ -18,6 +18,7 @@ use super::call::{Answered, Fetch};
 use super::crowd::{Crowd, Ended};
 use crate::client::Unanswered;
 use crate::ids::ClassId;
+use crate::limits::DEADLINE_MAX;
 use crate::load::{Fate, Finding, Ledger, Plan};
 use crate::operation::{Operation, Refusal};
 use crate::time::{Instant, WallTime};
@@ -25,6 +26,11 @@ use crate::wire::Answer;
 
 /// How many classes are opened or closed at once.
 const TEACHERS_AT_ONCE: usize = 64;
+
+/// The longest wait that is told apart: more than any deadline.
+const LATENCY_MAX_MICROS: u64 = 3_600_000_000;
+
+const _: () = assert!(LATENCY_MAX_MICROS as u128 > DEADLINE_MAX.as_micros());
 
 /// Findings that are kept to be told; all are counted.
 const FINDINGS_KEPT_MAX: usize = 20;
@@ -139,7 +145,8 @@ pub fn rehearse(
     watch: &mut dyn FnMut(Step),
 ) -> Result<Report, LoadError> {
     let Rehearsal { plan, sockets, timeout, .. } = rehearsal;
-    let latency = Histogram::new(3).expect("three digits are possible");
+    // With fixed bounds: a histogram that grows does not do so for what is recorded saturating.
+    let latency = Histogram::new_with_bounds(1, LATENCY_MAX_MICROS, 3).expect("valid bounds");
     let report = Report {
         ledger: Ledger::new(plan),
         not_opened: None,
