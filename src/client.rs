@@ -20,7 +20,7 @@ use crate::ids::{ClientId, RequestNumber};
 use crate::limits::{RETRY_INITIAL, RETRY_MAX, RETRY_MIN, WINDOW};
 use crate::operation::{Operation, Query};
 use crate::time::{Instant, Now, WallTime};
-use crate::wire::{Answer, Ask, Datagram, Request, Versions, decode_reply, encode_request};
+use crate::wire::{Answer, Ask, Datagram, Reply, Request, Versions, decode_reply, encode_request};
 
 /// An effect that the client asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,6 +153,13 @@ impl Client {
         self.exchange.is_none()
     }
 
+    /// The client id that the awaited reply carries, if anything is under way. It may change with
+    /// every event.
+    #[must_use]
+    pub fn awaits(&self) -> Option<ClientId> {
+        self.exchange.as_ref().map(|exchange| exchange.client)
+    }
+
     /// The operation whose deadline passed and that will be settled before the next one.
     #[must_use]
     pub fn unsettled(&self) -> Option<Operation> {
@@ -198,13 +205,22 @@ impl Client {
     /// A datagram arrived from the server's address. Whatever does not answer what is under way is
     /// ignored.
     pub fn handle_datagram(&mut self, now: Now, datagram: &[u8]) {
-        let Some(exchange) = &mut self.exchange else { return };
-        let Ok(reply) = decode_reply(datagram) else {
-            if let Ok(versions) = Versions::decode(datagram) {
-                exchange.versions = Some(versions);
+        match decode_reply(datagram) {
+            Ok(reply) => self.handle_reply(now, reply),
+            Err(_) => {
+                if let (Some(exchange), Ok(versions)) =
+                    (&mut self.exchange, Versions::decode(datagram))
+                {
+                    exchange.versions = Some(versions);
+                }
             }
-            return;
-        };
+        }
+    }
+
+    /// A datagram arrived that was decoded already, by somebody who serves many clients and had to
+    /// find out whose it is ([`Client::awaits`]).
+    pub fn handle_reply(&mut self, now: Now, reply: Reply) {
+        let Some(exchange) = &mut self.exchange else { return };
         let ours = reply.client == exchange.client && reply.number == exchange.number;
         if !ours || exchange.sendings == 0 {
             return;
@@ -530,7 +546,7 @@ mod tests {
     use super::*;
     use crate::ids::ClassId;
     use crate::operation::Refusal;
-    use crate::wire::{Reply, decode_request, encode_reply};
+    use crate::wire::{decode_request, encode_reply};
 
     const DEADLINE: Duration = Duration::from_secs(30);
 

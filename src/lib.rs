@@ -12,6 +12,7 @@
 //! | wire | [`wire`] | bytes ↔ messages |
 //! | domain | [`roll`], [`record`] | who is present; which request is a duplicate; what is kept |
 //! | core | [`server`], [`client`] | the protocol: events in, effects out |
+//! | rehearsal | [`load`] | who was told what, and whether the sheets agree |
 //! | world | [`journal`], [`shell`] | the disk; sockets, clocks, dice, signals |
 //! | commands | [`cli`] and `src/bin` | flags, words, exit codes |
 //!
@@ -39,6 +40,7 @@ pub mod hashing;
 pub mod ids;
 pub mod journal;
 pub mod limits;
+pub mod load;
 pub mod operation;
 pub mod record;
 pub mod roll;

@@ -91,6 +91,21 @@ pub const LISTEN_MAX: usize = 16;
 /// The addresses of one server name that a client tries in turn.
 pub const SERVER_ADDRESSES_MAX: usize = 4;
 
+// The rehearsal.
+
+/// The students of one rehearsal: as many as the server remembers clients, with room for others.
+pub const LOAD_STUDENTS_MAX: usize = 2_000_000;
+/// The classes of one rehearsal.
+pub const LOAD_CLASSES_MAX: usize = 100_000;
+/// The students who wait for their receipts at once, where their number is what is given.
+pub const LOAD_IN_FLIGHT_MAX: usize = 100_000;
+/// The marks that begin in one second, where that is what is given.
+pub const LOAD_RATE_MAX: u32 = 1_000_000;
+/// The sockets that the students share.
+pub const LOAD_SOCKETS_MAX: usize = 1_024;
+/// The first class that a rehearsal takes by itself: no school counts so far.
+pub const LOAD_CLASSES_FROM: u32 = 3_000_000_000;
+
 // The journal.
 
 /// A snapshot is due only when at least this much was appended since the last one.
@@ -109,6 +124,8 @@ const _: () = {
     assert!(BLOCK_REQUEST_MIN_BYTES <= DATAGRAM_MAX_BYTES);
     assert!(DATAGRAM_MAX_BYTES < UDP_PAYLOAD_MAX_BYTES);
     assert!(OPEN_ROLL_CALLS_MAX <= CLASSES_MAX);
+    assert!(LOAD_STUDENTS_MAX < CLIENTS_MAX && LOAD_CLASSES_MAX < OPEN_ROLL_CALLS_MAX);
+    assert!(LOAD_STUDENTS_MAX <= MARKS_PER_ROLL_CALL_MAX as usize);
     assert!(DATAGRAMS_PER_TURN_MAX < REPLIES_HELD_MAX);
     assert!(RETRY_MIN.as_millis() <= RETRY_INITIAL.as_millis());
     assert!(RETRY_INITIAL.as_millis() <= RETRY_MAX.as_millis());

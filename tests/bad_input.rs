@@ -5,16 +5,15 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::Read as _;
 use std::net::UdpSocket;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 
 use rollcall::operation::Query;
 use rollcall::wire::{Answer, Ask, Kind, VERSION, Versions, decode_reply};
 use serde_json::{Value, json};
 
+use support::disk::SmallDisk;
 use support::process::{Finished, Process};
 use support::raw::{Raw, class, close, first_request, frame, mark, new_client, open, request};
 use support::raw::{sealed, status};
@@ -727,63 +726,6 @@ fn an_address_that_is_none_is_wrong_usage() {
 }
 
 // A disk that is full.
-
-/// A small disk of its own: a mount that nobody else sees and that is gone when this is.
-struct SmallDisk {
-    holder: Child,
-    place: Place,
-    path: PathBuf,
-    _folder: tempfile::TempDir,
-}
-
-impl SmallDisk {
-    /// The disk, or why there is none.
-    fn new(size: &str) -> Result<Self, String> {
-        for program in ["unshare", "nsenter", "mount"] {
-            if !has(program) {
-                return Err(format!("there is no command '{program}'"));
-            }
-        }
-        let folder = folder();
-        let path = folder.path().canonicalize().expect("a path");
-        // The shell tells that the disk is there, and holds it until its input ends.
-        let script = "mount -t tmpfs -o size=\"$1\" tmpfs \"$2\" && echo ready && exec cat";
-        let held = Command::new("unshare")
-            .args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh", size])
-            .arg(&path)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn();
-        let mut holder = held.map_err(|error| error.to_string())?;
-        let mut said = [0; 6];
-        let ready = holder.stdout.as_mut().expect("a pipe").read_exact(&mut said);
-        if ready.is_err() {
-            let output = holder.wait_with_output().expect("it has ended");
-            let why = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-            return Err(format!("no disk of its own may be made here: {why}"));
-        }
-        let target = holder.id().to_string();
-        let entering =
-            ["nsenter", "--user", "--mount", "--preserve-credentials", "--target", &target];
-        Ok(Self { place: Place::behind(&entering), path, holder, _folder: folder })
-    }
-
-    /// Runs a command that sees the disk.
-    #[track_caller]
-    fn run(&self, program: &str, arguments: &[&OsStr]) {
-        let mut command = self.place.command(program);
-        command.args(arguments);
-        Process::spawn(command, None).finish().expect(0);
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = self.holder.kill();
-        let _ = self.holder.wait();
-    }
-}
 
 #[test]
 fn a_full_disk_stops_the_server_and_loses_no_receipt() {

@@ -1,7 +1,8 @@
-//! What the teacher's and the student's command share: the server to ask, the waiting for it, and
+//! What the commands that ask share: the server to ask, the waiting for it, and
 //! what is said of answers.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Args;
@@ -42,7 +43,7 @@ pub(super) struct AskingFlags {
         allow_hyphen_values = true,
         global = true
     )]
-    timeout: Duration,
+    pub(super) timeout: Duration,
 }
 
 /// Somebody who asks the server and tells the answers.
@@ -61,6 +62,11 @@ impl Asker {
                 Err(Exit::Failed)
             }
         }
+    }
+
+    /// The address at which the server answered last.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.caller.address()
     }
 
     pub(super) fn json(&self) -> bool {

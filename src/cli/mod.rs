@@ -4,6 +4,7 @@
 //! error is one line that says what to do next; text that came from elsewhere is made safe before a
 //! terminal sees it.
 
+pub mod load;
 pub mod server;
 pub mod student;
 pub mod teacher;

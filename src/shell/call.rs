@@ -121,6 +121,13 @@ impl Caller {
         self.client.unsettled()
     }
 
+    /// The server's address to which the next datagram goes; once there was an answer, the one that
+    /// it came from.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.links[self.current].address
+    }
+
     /// Performs an operation and waits for its answer.
     ///
     /// # Errors
@@ -161,21 +168,14 @@ impl Caller {
         deadline: Duration,
         watch: &mut dyn FnMut(Progress),
     ) -> Result<(Sheet, u32), CallError> {
-        let mut bytes = Vec::new();
+        let mut fetch = Fetch::new(*info);
         let mut attempts = 0;
-        let blocks = (info.bytes as usize).div_ceil(BLOCK_BYTES);
-        for index in 0..u32::try_from(blocks).expect("fewer blocks than bytes") {
-            let query = Query::Block { sheet: info.content, index };
+        while let Some(query) = fetch.next() {
             let answered = self.ask(query, deadline, watch)?;
             attempts += answered.attempts;
-            let Answer::Block(block) = answered.answer else { return Err(CallError::SheetGone) };
-            let expected = (info.bytes as usize - bytes.len()).min(BLOCK_BYTES);
-            if block.len() != expected {
-                return Err(CallError::SheetGone);
-            }
-            bytes.extend(block);
+            fetch.add(&answered.answer)?;
         }
-        Ok((Sheet::from_bytes(&bytes, info)?, attempts))
+        Ok((fetch.finish()?, attempts))
     }
 
     fn finish(&mut self, watch: &mut dyn FnMut(Progress)) -> Result<Answered, CallError> {
@@ -262,8 +262,43 @@ impl Caller {
     }
 }
 
+/// A sheet on its way, block by block.
+pub(super) struct Fetch {
+    info: SheetInfo,
+    bytes: Vec<u8>,
+}
+
+impl Fetch {
+    pub(super) fn new(info: SheetInfo) -> Self {
+        Self { info, bytes: Vec::new() }
+    }
+
+    /// What to ask next; `None` when all blocks are here.
+    pub(super) fn next(&self) -> Option<Query> {
+        let index = u32::try_from(self.bytes.len() / BLOCK_BYTES).expect("fewer blocks than bytes");
+        let whole = self.bytes.len() >= self.info.bytes as usize;
+        (!whole).then_some(Query::Block { sheet: self.info.content, index })
+    }
+
+    /// Takes the answer to what was asked.
+    pub(super) fn add(&mut self, answer: &Answer) -> Result<(), CallError> {
+        let Answer::Block(block) = answer else { return Err(CallError::SheetGone) };
+        let expected = (self.info.bytes as usize - self.bytes.len()).min(BLOCK_BYTES);
+        if block.len() != expected {
+            return Err(CallError::SheetGone);
+        }
+        self.bytes.extend(block);
+        Ok(())
+    }
+
+    /// The sheet, if it is the announced one.
+    pub(super) fn finish(self) -> Result<Sheet, SheetDamaged> {
+        Sheet::from_bytes(&self.bytes, &self.info)
+    }
+}
+
 /// Whether the network said that nobody listens: ICMP port unreachable, on Windows error 10054.
-fn is_refusal(error: &io::Error) -> bool {
+pub(super) fn is_refusal(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset)
 }
 

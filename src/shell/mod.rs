@@ -1,10 +1,12 @@
 //! Where the core meets the world: the only place with a socket, a clock, entropy or a signal.
 //!
-//! [`serve`] runs the server's loop and [`call`] a client's; both are one thread around one
-//! [`mio::Poll`].
+//! [`serve`] runs the server's loop, [`call`] a client's and [`load`] that of a crowd of clients;
+//! each is one thread around one [`mio::Poll`].
 
 pub mod call;
 pub mod clock;
+mod crowd;
+pub mod load;
 pub mod serve;
 mod signals;
 mod socket;

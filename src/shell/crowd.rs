@@ -1,0 +1,264 @@
+//! Thousands of clients in one thread: each is a [`Client`] of its own, the sockets are shared.
+//!
+//! A reply is decoded once and finds its client by the client id that it carries. When which client
+//! wants to be woken is kept in order of time, so that a turn costs what happens in it and not how
+//! many are waiting.
+
+use std::collections::{BTreeSet, HashMap};
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use mio::net::UdpSocket;
+use mio::{Events, Interest, Poll, Token};
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::call::{Answered, is_refusal};
+use super::clock::{Clock, entropy};
+use crate::client::{Client, Output, Unanswered};
+use crate::ids::ClientId;
+use crate::limits::{DATAGRAMS_PER_TURN_MAX, RECEIVE_BUFFER_BYTES, UDP_PAYLOAD_MAX_BYTES};
+use crate::operation::{Operation, Query};
+use crate::time::{Instant, Now};
+use crate::wire::{Datagram, decode_reply};
+
+/// Many clients of one server.
+pub(super) struct Crowd {
+    clock: Clock,
+    poll: Poll,
+    events: Events,
+    sockets: Vec<UdpSocket>,
+    /// mio tells of each arrival once: a socket stays readable until it says `WouldBlock`.
+    readable: Vec<bool>,
+    buffer: Vec<u8>,
+    space: Datagram,
+    seeds: StdRng,
+    deadline: Duration,
+    members: HashMap<usize, Member>,
+    /// Whose reply carries which client id.
+    routes: HashMap<ClientId, usize>,
+    /// When which member wants to be woken; each is here at most once.
+    timers: BTreeSet<(Instant, usize)>,
+    ended: Vec<Ended>,
+    /// When anything at all was heard from the server.
+    heard: Instant,
+    datagrams: u64,
+}
+
+/// One client among many.
+struct Member {
+    client: Client,
+    began: Instant,
+    route: Option<ClientId>,
+    timer: Option<Instant>,
+}
+
+/// What a member asked is over.
+pub(super) struct Ended {
+    /// Whose it was.
+    pub(super) place: usize,
+    /// When it began.
+    pub(super) began: Instant,
+    /// When it ended.
+    pub(super) at: Instant,
+    /// How.
+    pub(super) result: Result<Answered, Unanswered>,
+}
+
+impl Crowd {
+    /// Nobody yet, with that many sockets to this server.
+    pub(super) fn new(server: SocketAddr, sockets: usize, deadline: Duration) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let connect = |index| connect(server, &poll, Token(index));
+        let sockets = (0..sockets).map(connect).collect::<io::Result<Vec<_>>>()?;
+        Ok(Self {
+            clock: Clock::start(),
+            poll,
+            events: Events::with_capacity(sockets.len()),
+            readable: vec![false; sockets.len()],
+            sockets,
+            buffer: vec![0; UDP_PAYLOAD_MAX_BYTES + 1],
+            space: Datagram::new(),
+            seeds: StdRng::from_seed(entropy()),
+            deadline,
+            members: HashMap::new(),
+            routes: HashMap::new(),
+            timers: BTreeSet::new(),
+            ended: Vec::new(),
+            heard: Instant::ZERO,
+            datagrams: 0,
+        })
+    }
+
+    pub(super) fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    /// How many are waiting for an answer.
+    pub(super) fn waiting(&self) -> usize {
+        self.members.len()
+    }
+
+    /// When the server was last heard.
+    pub(super) fn heard(&self) -> Instant {
+        self.heard
+    }
+
+    /// The datagrams that were sent so far, by all.
+    pub(super) fn datagrams(&self) -> u64 {
+        self.datagrams
+    }
+
+    /// A new client comes and asks for this; nobody else may be at this place.
+    pub(super) fn perform(&mut self, place: usize, operation: Operation) {
+        let now = self.clock.now();
+        let mut client = Client::new(self.seeds.random());
+        client.perform(now, operation, self.deadline);
+        self.join(place, client, now);
+    }
+
+    /// A new client comes and asks this.
+    pub(super) fn ask(&mut self, place: usize, query: Query) {
+        let now = self.clock.now();
+        let mut client = Client::new(self.seeds.random());
+        client.ask(now, query, self.deadline);
+        self.join(place, client, now);
+    }
+
+    fn join(&mut self, place: usize, client: Client, now: Now) {
+        let member = Member { client, began: now.instant, route: None, timer: None };
+        let before = self.members.insert(place, member);
+        assert!(before.is_none(), "one client at one place");
+        self.wake(place, now);
+    }
+
+    /// Waits until something happens, at the longest until then, and does what is to be done.
+    /// Returns what is over; who ended is gone.
+    pub(super) fn turn(&mut self, until: Option<Instant>) -> io::Result<Vec<Ended>> {
+        self.wait(until)?;
+        self.receive();
+        loop {
+            let now = self.clock.now();
+            let Some(&(at, place)) = self.timers.first() else { break };
+            if at > now.instant {
+                break;
+            }
+            self.wake(place, now);
+        }
+        Ok(std::mem::take(&mut self.ended))
+    }
+
+    fn wait(&mut self, until: Option<Instant>) -> io::Result<()> {
+        let timer = self.timers.first().map(|&(at, _)| at);
+        let until = [timer, until].into_iter().flatten().min();
+        let at_once = self.readable.contains(&true) || !self.ended.is_empty();
+        let timeout = if at_once {
+            Some(Duration::ZERO)
+        } else {
+            let now = self.clock.now().instant;
+            until.map(|at| at.since(now))
+        };
+        match self.poll.poll(&mut self.events, timeout) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            other => other?,
+        }
+        for event in &self.events {
+            self.readable[event.token().0] = true;
+        }
+        Ok(())
+    }
+
+    /// Takes a bounded number of datagrams from all sockets in turn.
+    fn receive(&mut self) {
+        let mut left = DATAGRAMS_PER_TURN_MAX;
+        while left > 0 && self.readable.contains(&true) {
+            for index in 0..self.sockets.len() {
+                if !self.readable[index] {
+                    continue;
+                }
+                left = left.saturating_sub(1);
+                match self.sockets[index].recv(&mut self.buffer) {
+                    Ok(length) => self.deliver(length),
+                    // The server is not there at the moment; whoever asked will ask again.
+                    Err(error) if is_refusal(&error) => {}
+                    Err(_) => self.readable[index] = false,
+                }
+            }
+        }
+    }
+
+    fn deliver(&mut self, length: usize) {
+        let Ok(reply) = decode_reply(&self.buffer[..length]) else { return };
+        let now = self.clock.now();
+        self.heard = now.instant;
+        // Of somebody who has gone: the answer to a repetition.
+        let Some(&place) = self.routes.get(&reply.client) else { return };
+        let member = self.members.get_mut(&place).expect("routes lead to members");
+        member.client.handle_reply(now, reply);
+        self.wake(place, now);
+    }
+
+    /// Lets a member do what it wants, and remembers when it wants to be woken again.
+    fn wake(&mut self, place: usize, now: Now) {
+        let member = self.members.get_mut(&place).expect("timers are of members");
+        member.client.handle_timeout(now);
+        let mut over = None;
+        while let Some(output) = member.client.poll_output(&mut self.space) {
+            match output {
+                Output::Transmit => {
+                    self.datagrams += 1;
+                    let socket = &self.sockets[place % self.sockets.len()];
+                    send(socket, self.space.as_bytes());
+                }
+                Output::Answered { answer, attempts } => {
+                    over = Some(Ok(Answered { answer, attempts }))
+                }
+                Output::Unanswered(unanswered) => over = Some(Err(unanswered)),
+                // Told to people who wait; the other two need an operation left open before.
+                Output::Retrying { .. } | Output::Settled { .. } | Output::Forsaken { .. } => {}
+            }
+        }
+        let (route, timer) = (member.client.awaits(), member.client.poll_timeout());
+        if member.route != route {
+            member.route.map(|old| self.routes.remove(&old));
+            route.map(|new| self.routes.insert(new, place));
+            member.route = route;
+        }
+        if member.timer != timer {
+            member.timer.map(|old| self.timers.remove(&(old, place)));
+            timer.map(|new| self.timers.insert((new, place)));
+            member.timer = timer;
+        }
+        if let Some(result) = over {
+            let began = member.began;
+            self.members.remove(&place);
+            self.ended.push(Ended { place, began, at: now.instant, result });
+        }
+    }
+}
+
+/// Sends a datagram; one that the system does not take is lost like any other.
+fn send(socket: &UdpSocket, datagram: &[u8]) {
+    // A refusal is the answer to the datagram before: nobody listened there then.
+    if socket.send(datagram).is_err_and(|error| is_refusal(&error)) {
+        let _ = socket.send(datagram);
+    }
+}
+
+fn connect(server: SocketAddr, poll: &Poll, token: Token) -> io::Result<UdpSocket> {
+    let any: SocketAddr = match server {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    let socket = Socket::new(Domain::for_address(server), Type::DGRAM, Some(Protocol::UDP))?;
+    // A wish, not a demand: the system gives what it allows.
+    let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES);
+    socket.set_nonblocking(true)?;
+    socket.bind(&any.into())?;
+    socket.connect(&server.into())?;
+    let mut socket = UdpSocket::from_std(socket.into());
+    poll.registry().register(&mut socket, token, Interest::READABLE)?;
+    Ok(socket)
+}
