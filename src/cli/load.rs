@@ -318,17 +318,17 @@ fn rounded(value: f64) -> f64 {
 
 /// The bar at a terminal; nothing elsewhere.
 struct Bar {
-    bar: ProgressBar,
+    drawn: ProgressBar,
     classes: u64,
     students: u64,
 }
 
 impl Bar {
     fn new(plan: &Plan) -> Self {
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        let drawn = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
         let style = ProgressStyle::with_template("{msg:9} {bar:40} {pos}/{len} {per_sec}, {eta}");
-        bar.set_style(style.expect("the template is right"));
-        Self { bar, classes: plan.classes() as u64, students: plan.students() as u64 }
+        drawn.set_style(style.expect("the template is right"));
+        Self { drawn, classes: plan.classes() as u64, students: plan.students() as u64 }
     }
 
     fn show(&mut self, step: Step) {
@@ -337,15 +337,15 @@ impl Bar {
             Step::Marking(place) => ("marking", self.students, place),
             Step::Checking(place) => ("checking", self.classes, place),
         };
-        if self.bar.length() != Some(length) || self.bar.message() != what {
-            self.bar.reset();
-            self.bar.set_length(length);
-            self.bar.set_message(what);
+        if self.drawn.length() != Some(length) || self.drawn.message() != what {
+            self.drawn.reset();
+            self.drawn.set_length(length);
+            self.drawn.set_message(what);
         }
-        self.bar.set_position(place as u64);
+        self.drawn.set_position(place as u64);
     }
 
     fn clear(&mut self) {
-        self.bar.finish_and_clear();
+        self.drawn.finish_and_clear();
     }
 }

@@ -213,7 +213,7 @@ impl Crowd {
                     send(socket, self.space.as_bytes());
                 }
                 Output::Answered { answer, attempts } => {
-                    over = Some(Ok(Answered { answer, attempts }))
+                    over = Some(Ok(Answered { answer, attempts }));
                 }
                 Output::Unanswered(unanswered) => over = Some(Err(unanswered)),
                 // Told to people who wait; the other two need an operation left open before.
