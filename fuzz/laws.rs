@@ -1,0 +1,164 @@
+//! The laws of the wire, and a second encoder to check them with.
+//!
+//! The encoder here follows `proto-spec.md` and shares no code with the library: where both give the
+//! same bytes, the library does what the specification says. The fuzz target and `tests/wire.rs`
+//! apply the same laws; `tests/spec.rs` builds its invalid datagrams here.
+
+use rollcall::limits::{
+    BLOCK_REQUEST_MIN_BYTES, DATAGRAM_MAX_BYTES, DATAGRAM_MIN_BYTES, REQUEST_MIN_BYTES,
+    SHEET_REQUEST_MIN_BYTES, STATUS_REQUEST_MIN_BYTES,
+};
+use rollcall::operation::{Operation, Query};
+use rollcall::wire::{
+    Ask, Datagram, Kind, Received, Request, Versions, decode_reply, decode_request, encode_reply,
+    encode_request,
+};
+
+/// Whatever these bytes are, what is read from them says exactly what stands in them.
+///
+/// # Panics
+/// If a law is broken.
+pub(crate) fn check(datagram: &[u8]) {
+    let readings = [check_request(datagram), check_reply(datagram), check_versions(datagram)];
+    let count = readings.into_iter().filter(|&it| it).count();
+    assert!(count <= 1, "a datagram is a request, a reply or about versions, and only one of them");
+    assert!(count == 0 || datagram.len() <= DATAGRAM_MAX_BYTES, "a datagram that is too long");
+}
+
+/// The same bytes with magic, version and checksum put right, so that what was changed at random
+/// gets past the frame and reaches the body.
+pub(crate) fn mended(datagram: &[u8]) -> Option<Vec<u8>> {
+    let kind = *datagram.get(3)?;
+    let body = datagram.get(4..datagram.len().checked_sub(4)?)?;
+    let version = if kind == Kind::Versions.byte() { 0 } else { 1 };
+    Some(frame(version, kind, body))
+}
+
+/// A whole datagram around this body.
+pub(crate) fn frame(version: u8, kind: u8, body: &[u8]) -> Vec<u8> {
+    let mut datagram = vec![b'R', b'C', version, kind];
+    datagram.extend_from_slice(body);
+    let checksum = crc32(&datagram);
+    datagram.extend_from_slice(&checksum.to_le_bytes());
+    datagram
+}
+
+/// A request with that many zeros of padding.
+pub(crate) fn request(request: &Request, zeros: usize) -> Vec<u8> {
+    let mut body = bare_body(request);
+    body.extend(byte_string(&vec![0; zeros]));
+    frame(1, request.ask.kind().byte(), &body)
+}
+
+/// How many zeros of padding a request of this length has.
+///
+/// # Panics
+/// If no padding gives this length.
+pub(crate) fn padding_of(request: &Request, datagram_bytes: usize) -> usize {
+    let bare = DATAGRAM_MIN_BYTES + bare_body(request).len();
+    match datagram_bytes.checked_sub(bare).expect("at least what it says") {
+        0 => panic!("padding has a length"),
+        room @ 1..=128 => room - 1,
+        room => room - 2,
+    }
+}
+
+/// CRC-32/ISO-HDLC, bit by bit as appendix D has it.
+pub(crate) fn crc32(bytes: &[u8]) -> u32 {
+    let step = |remainder: u32, _| (remainder >> 1) ^ (0xedb8_8320 * (remainder & 1));
+    let fold = |remainder: u32, &byte: &u8| (0..8).fold(remainder ^ u32::from(byte), step);
+    !bytes.iter().fold(!0, fold)
+}
+
+/// An unsigned number, seven bits a byte.
+pub(crate) fn varint(mut number: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while number >= 0x80 {
+        bytes.push(0x80 | u8::try_from(number & 0x7f).expect("seven bits"));
+        number >>= 7;
+    }
+    bytes.push(u8::try_from(number).expect("seven bits"));
+    bytes
+}
+
+/// Bytes or text: the length, then as they are.
+pub(crate) fn byte_string(bytes: &[u8]) -> Vec<u8> {
+    let mut string = varint(bytes.len() as u64);
+    string.extend_from_slice(bytes);
+    string
+}
+
+fn bare_body(request: &Request) -> Vec<u8> {
+    let mut body = vec![request.attempt];
+    body.extend_from_slice(request.client.as_bytes());
+    body.extend(varint(request.number.get()));
+    match request.ask {
+        Ask::Perform { started, operation } => {
+            body.extend(varint(started.as_millis()));
+            body.extend(varint(operation.class().get().into()));
+            if let Operation::Mark { student, .. } = operation {
+                body.extend(byte_string(student.as_bytes()));
+            }
+        }
+        Ask::Read(Query::Status { from: class } | Query::Sheet { class }) => {
+            body.extend(varint(class.get().into()));
+        }
+        Ask::Read(Query::Block { sheet, index }) => {
+            body.extend_from_slice(sheet.as_bytes());
+            body.extend(varint(index.into()));
+        }
+    }
+    body
+}
+
+fn least_bytes(kind: Kind) -> usize {
+    match kind {
+        Kind::Open | Kind::Mark => REQUEST_MIN_BYTES,
+        Kind::Close | Kind::Sheet => SHEET_REQUEST_MIN_BYTES,
+        Kind::Status => STATUS_REQUEST_MIN_BYTES,
+        Kind::Block => BLOCK_REQUEST_MIN_BYTES,
+        other => panic!("{other} is no request"),
+    }
+}
+
+fn check_request(datagram: &[u8]) -> bool {
+    let Ok(received) = decode_request(datagram) else { return false };
+    let Received { request: read, fingerprint } = received;
+    let zeros = padding_of(&read, datagram.len());
+    assert_eq!(request(&read, zeros), datagram, "what was read is not what stands there");
+    assert!(datagram.len() >= least_bytes(read.ask.kind()), "shorter than its answer may be");
+
+    let mut compared = vec![datagram[3]];
+    compared.extend_from_slice(&datagram[5..datagram.len() - 4]);
+    assert_eq!(fingerprint, crc32(&compared), "the kind and the body without the attempt");
+
+    // A request does not remember how far its sender padded it: written again it has the padding of
+    // its kind, and is the same bytes only if the sender chose that, too.
+    let mut again = Datagram::new();
+    encode_request(&read, &mut again);
+    if again.as_bytes().len() == datagram.len() {
+        assert_eq!(again.as_bytes(), datagram, "written again it is other bytes");
+    }
+    assert_eq!(decode_request(again.as_bytes()).map(|it| it.request), Ok(read));
+    true
+}
+
+fn check_reply(datagram: &[u8]) -> bool {
+    let Ok(reply) = decode_reply(datagram) else { return false };
+    let mut again = Datagram::new();
+    encode_reply(&reply, &mut again);
+    assert_eq!(again.as_bytes(), datagram, "written again it is other bytes");
+    true
+}
+
+fn check_versions(datagram: &[u8]) -> bool {
+    let Ok(versions) = Versions::decode(datagram) else { return false };
+    let mut again = Datagram::new();
+    versions.encode(&mut again);
+    // The library reads a count of versions that is written longer than it needs to be.
+    if again.as_bytes().len() == datagram.len() {
+        assert_eq!(again.as_bytes(), datagram, "written again it is other bytes");
+    }
+    assert_eq!(Versions::decode(again.as_bytes()), Ok(versions));
+    true
+}

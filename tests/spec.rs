@@ -1,0 +1,1200 @@
+//! The specification, executed: `proto-spec.md` is read here, and what it says is held against the
+//! library.
+//!
+//! Its examples are decoded, compared with the values beside them, and encoded again; its invalid
+//! datagrams are rejected for the reason that it names; its tables are compared with the constants;
+//! its rules about the server are played through. What is not here: the rules of the client.
+//!
+//! With `UPDATE_SPEC=1` the bytes in the document are written anew from the values beside them, and
+//! with `UPDATE_CORPUS=1` the examples are written where the fuzzer starts from.
+
+#[path = "../fuzz/laws.rs"]
+#[expect(dead_code, reason = "the laws themselves are applied by tests/wire.rs")]
+mod laws;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+use std::{fs, iter};
+
+use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber, StudentNumber};
+use rollcall::limits;
+use rollcall::operation::{OpenRollCall, Operation, Query, Refusal, SheetInfo};
+use rollcall::record::Record;
+use rollcall::roll::{Mark, Sheet};
+use rollcall::server::{Output, Server};
+use rollcall::stats::Counter;
+use rollcall::time::{Instant, Now, WallTime};
+use rollcall::wire::{
+    Answer, Ask, Datagram, Kind, Rejected, Reply, Request, Versions, decode_reply, decode_request,
+    encode_reply, encode_request,
+};
+
+const SPEC: &str = include_str!("../proto-spec.md");
+
+// Reading the document.
+
+/// A fenced block that describes bytes.
+struct Example {
+    /// `vector`, `vector-invalid` or `sheet`.
+    what: &'static str,
+    name: &'static str,
+    /// The lines from the opening fence up to but without the closing one.
+    lines: std::ops::Range<usize>,
+    /// All but `hex`, in their order.
+    fields: Vec<(&'static str, &'static str)>,
+    bytes: Vec<u8>,
+}
+
+impl Example {
+    fn all() -> Vec<Self> {
+        let lines: Vec<_> = SPEC.lines().collect();
+        let mut examples = Vec::new();
+        let mut at = 0;
+        while at < lines.len() {
+            let Some(info) = lines[at].strip_prefix("```") else {
+                at += 1;
+                continue;
+            };
+            let length = lines[at + 1..].iter().position(|&line| line == "```");
+            let end = at + 1 + length.expect("every fence is closed");
+            let (what, name) = info.split_once(' ').unwrap_or((info, ""));
+            if matches!(what, "vector" | "vector-invalid" | "sheet") {
+                examples.push(Self::parse(what, name, at..end, &lines[at + 1..end]));
+            }
+            at = end + 1;
+        }
+        examples
+    }
+
+    fn parse(
+        what: &'static str,
+        name: &'static str,
+        lines: std::ops::Range<usize>,
+        body: &[&'static str],
+    ) -> Self {
+        let hex_at = body.iter().position(|line| line.starts_with("hex =")).expect("has bytes");
+        let field = |line: &&'static str| {
+            let (key, value) = line.split_once(" =").expect("key = value");
+            (key, value.trim())
+        };
+        let fields = body[..hex_at].iter().map(field).collect();
+        let digits = body[hex_at..].concat().replacen("hex =", "", 1);
+        Self { what, name, lines, fields, bytes: unhex(&digits) }
+    }
+
+    fn of(what: &str) -> Vec<Self> {
+        Self::all().into_iter().filter(|it| it.what == what).collect()
+    }
+
+    fn text(&self, key: &str) -> &'static str {
+        let found = self.fields.iter().find(|field| field.0 == key);
+        found.unwrap_or_else(|| panic!("{} has no {key}", self.name)).1
+    }
+
+    fn has(&self, key: &str) -> bool {
+        self.fields.iter().any(|field| field.0 == key)
+    }
+
+    fn value<T: FromStr<Err: std::fmt::Debug>>(&self, key: &str) -> T {
+        self.text(key).parse().unwrap_or_else(|error| panic!("{}: {key}: {error:?}", self.name))
+    }
+
+    fn class(&self, key: &str) -> ClassId {
+        self.value(key)
+    }
+
+    fn time(&self, key: &str) -> WallTime {
+        WallTime::try_from(self.value::<u64>(key)).expect("a time")
+    }
+
+    fn client(&self) -> ClientId {
+        ClientId::from_bytes(unhex(self.text("client")).try_into().expect("16 bytes"))
+    }
+
+    fn number(&self) -> RequestNumber {
+        RequestNumber::new(self.value("number")).expect("not zero")
+    }
+
+    fn content(&self) -> ContentId {
+        ContentId::from_bytes(unhex(self.text("content")).try_into().expect("32 bytes"))
+    }
+
+    fn sheet_info(&self) -> SheetInfo {
+        SheetInfo {
+            class: self.class("class"),
+            opened_at: self.time("opened_at"),
+            closed_at: self.time("closed_at"),
+            students: self.value("students"),
+            bytes: self.value("bytes"),
+            content: self.content(),
+        }
+    }
+
+    fn reason(&self) -> Refusal {
+        Refusal::try_from(self.value::<u8>("reason")).expect("a reason")
+    }
+
+    fn message(&self) -> Message {
+        match self.text("kind") {
+            "VERSIONS" => Message::Versions(self.text("spoken")),
+            "OPEN" | "CLOSE" | "MARK" | "STATUS" | "SHEET" | "BLOCK" => {
+                Message::Request(self.request())
+            }
+            _ => Message::Reply(self.reply()),
+        }
+    }
+
+    fn request(&self) -> Request {
+        let perform = |operation| Ask::Perform { started: self.time("started"), operation };
+        let ask = match self.text("kind") {
+            "OPEN" => perform(Operation::Open { class: self.class("class") }),
+            "CLOSE" => perform(Operation::Close { class: self.class("class") }),
+            "MARK" => {
+                let student = self.value::<StudentNumber>("student");
+                perform(Operation::Mark { class: self.class("class"), student })
+            }
+            "STATUS" => Ask::Read(Query::Status { from: self.class("from") }),
+            "SHEET" => Ask::Read(Query::Sheet { class: self.class("class") }),
+            "BLOCK" => {
+                Ask::Read(Query::Block { sheet: self.content(), index: self.value("index") })
+            }
+            other => panic!("{other} is no request"),
+        };
+        let attempt = self.value("attempt");
+        Request { attempt, client: self.client(), number: self.number(), ask }
+    }
+
+    fn reply(&self) -> Reply {
+        let answer = match self.text("kind") {
+            "OPENED" => Answer::Opened {
+                class: self.class("class"),
+                opened_at: self.time("opened_at"),
+                already_open: self.value("already_open"),
+            },
+            "CLOSED" => Answer::Closed {
+                sheet: self.sheet_info(),
+                already_closed: self.value("already_closed"),
+            },
+            "MARKED" => self.marked(),
+            "REFUSED" => Answer::Refused { at: self.time("at"), reason: self.reason() },
+            "STATUS_LIST" => self.status_list(),
+            "SHEET_INFO" => Answer::Sheet(self.has("class").then(|| self.sheet_info())),
+            "BLOCK_DATA" => Answer::Block(unhex(self.text("data"))),
+            "CONFLICT" => Answer::Conflict,
+            "STALE" => Answer::Stale,
+            "BEGIN_AGAIN" => Answer::BeginAgain,
+            "CLOCK_SKEW" => Answer::ClockSkew { server_time: self.time("server_time") },
+            "BUSY" => Answer::Busy { retry_after_ms: self.value("retry_after_ms") },
+            other => panic!("{other} is no answer"),
+        };
+        Reply { client: self.client(), number: self.number(), answer }
+    }
+
+    fn marked(&self) -> Answer {
+        let at = self.time("at");
+        match self.value::<u8>("standing") {
+            standing @ 0..=1 => {
+                Answer::Marked { class: self.class("class"), at, already_present: standing == 1 }
+            }
+            refused => {
+                assert_eq!(self.text("class"), "0", "{}", self.name);
+                let reason = Refusal::try_from(refused - 16).expect("a reason");
+                Answer::MarkRefused { at, reason }
+            }
+        }
+    }
+
+    fn status_list(&self) -> Answer {
+        let rows = self.fields.iter().filter(|field| field.0 == "open");
+        let open = rows.map(|&(_, row)| {
+            let columns: Vec<u64> = row.split(' ').map(|it| it.parse().expect("number")).collect();
+            let &[class, opened_at, present] = &columns[..] else { panic!("three numbers: {row}") };
+            OpenRollCall {
+                class: u32::try_from(class).ok().and_then(ClassId::new).expect("a class"),
+                opened_at: WallTime::from_millis(opened_at),
+                present: u32::try_from(present).expect("a count"),
+            }
+        });
+        Answer::Status { open: open.collect(), more: self.value("more") }
+    }
+
+    fn sheet(&self) -> Sheet {
+        let marks = self.fields.iter().filter(|field| field.0 == "mark").map(|&(_, row)| {
+            let (student, at) = row.split_once(' ').expect("student and time");
+            let at = WallTime::from_millis(at.parse().expect("a time"));
+            Mark { student: student.parse().expect("a student"), at }
+        });
+        Sheet {
+            class: self.class("class"),
+            opened_at: self.time("opened_at"),
+            closed_at: self.time("closed_at"),
+            marks: marks.collect(),
+        }
+    }
+
+    /// The bytes that the library gives for this block.
+    fn encoded(&self) -> Vec<u8> {
+        match self.what {
+            "vector" => self.message().encoded(),
+            "sheet" => self.sheet().to_bytes(),
+            _ => invalid(self.name),
+        }
+    }
+
+    /// The block as it should stand in the document.
+    fn written_anew(&self) -> String {
+        let bytes = self.encoded();
+        let name = format!("```{} {}", self.what, self.name);
+        let mut block = format!("{}\n", name.trim_end());
+        for &(key, value) in &self.fields {
+            let value = match key {
+                "padding" => laws::padding_of(&self.request(), bytes.len()).to_string(),
+                "sha256" => format!("{:?}", ContentId::of(&bytes)),
+                _ => value.to_owned(),
+            };
+            block += format!("{key} = {value}").trim_end();
+            block.push('\n');
+        }
+        block += "hex =";
+        let lines = bytes.chunks(48).map(hex);
+        let separator = if bytes.len() > 48 { '\n' } else { ' ' };
+        lines.for_each(|line| write!(block, "{separator}{line}").expect("to a string"));
+        block.push('\n');
+        block
+    }
+}
+
+#[derive(Debug, PartialEq)]
+enum Message {
+    Request(Request),
+    Reply(Reply),
+    Versions(&'static str),
+}
+
+impl Message {
+    fn encoded(&self) -> Vec<u8> {
+        let mut datagram = Datagram::new();
+        match self {
+            Self::Request(request) => encode_request(request, &mut datagram),
+            Self::Reply(reply) => encode_reply(reply, &mut datagram),
+            Self::Versions(spoken) => {
+                assert_eq!(*spoken, "1", "what this library speaks");
+                Versions::ours().encode(&mut datagram);
+            }
+        }
+        datagram.as_bytes().to_vec()
+    }
+
+    /// What stands in the bytes, read as the same sort of message.
+    fn decoded_like(&self, bytes: &[u8]) -> Result<Self, Rejected> {
+        match self {
+            Self::Request(_) => decode_request(bytes).map(|it| Self::Request(it.request)),
+            Self::Reply(_) => decode_reply(bytes).map(Self::Reply),
+            Self::Versions(spoken) => {
+                let versions = Versions::decode(bytes)?;
+                let list: Vec<_> = versions.spoken().iter().map(u8::to_string).collect();
+                assert_eq!(list.join(" "), *spoken);
+                Ok(Self::Versions(spoken))
+            }
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(digits: &str) -> Vec<u8> {
+    let digits: Vec<_> = digits.bytes().filter(u8::is_ascii_hexdigit).collect();
+    let pairs = digits.chunks(2).map(|pair| std::str::from_utf8(pair).expect("ASCII"));
+    pairs.map(|pair| u8::from_str_radix(pair, 16).expect("two digits")).collect()
+}
+
+/// The rows of the first table after this heading whose head has these columns.
+fn table(heading: &str, columns: &[&str]) -> Vec<Vec<&'static str>> {
+    let cells = |line: &'static str| -> Vec<&'static str> {
+        line.trim_matches('|').split('|').map(str::trim).collect()
+    };
+    let mut lines = SPEC.lines().skip_while(|line| *line != heading);
+    assert!(lines.next().is_some(), "there is no {heading:?}");
+    let found = lines.by_ref().find(|line| line.starts_with('|') && cells(line) == columns);
+    assert!(found.is_some(), "there is no such table under {heading:?}");
+    lines.skip(1).take_while(|line| line.starts_with('|')).map(cells).collect()
+}
+
+/// `0x..` or decimal, with commas.
+fn parse_number(text: &str) -> u64 {
+    let text = text.replace(',', "");
+    match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16).expect("a number"),
+        None => text.parse().unwrap_or_else(|_| panic!("{text:?} is no number")),
+    }
+}
+
+fn unquoted(cell: &str) -> &str {
+    cell.trim_matches('`')
+}
+
+// The examples.
+
+#[test]
+fn the_bytes_in_the_document_are_those_of_the_library() {
+    let mut lines: Vec<_> = SPEC.lines().map(str::to_owned).collect();
+    for example in Example::all().iter().rev() {
+        let anew = example.written_anew();
+        lines.splice(example.lines.clone(), anew.lines().map(str::to_owned));
+    }
+    let anew = lines.join("\n") + "\n";
+    if std::env::var_os("UPDATE_SPEC").is_some() {
+        fs::write(root("proto-spec.md"), anew).expect("the specification can be written");
+        return;
+    }
+    for (number, (here, there)) in SPEC.lines().zip(anew.lines()).enumerate() {
+        assert_eq!(here, there, "line {}; UPDATE_SPEC=1 writes it anew", number + 1);
+    }
+    assert_eq!(SPEC, anew);
+}
+
+#[test]
+fn every_example_is_read_as_what_stands_beside_it() {
+    for example in Example::of("vector") {
+        let message = example.message();
+        assert_eq!(message.decoded_like(&example.bytes), Ok(message), "{}", example.name);
+    }
+}
+
+#[test]
+fn every_kind_that_is_spoken_has_an_example() {
+    let shown: BTreeSet<_> = Example::of("vector").iter().map(|it| it.text("kind")).collect();
+    let spoken =
+        Kind::TABLE.iter().filter(|row| !matches!(row.0, Kind::Sealed | Kind::SealedReply));
+    let spoken: BTreeSet<_> = spoken.map(|row| row.2).collect();
+    assert_eq!(shown, spoken);
+}
+
+#[test]
+fn examples_have_names_of_their_own() {
+    let examples = Example::all();
+    let names: BTreeSet<_> = examples.iter().map(|it| it.name).collect();
+    assert_eq!(names.len(), examples.len());
+}
+
+#[test]
+fn every_invalid_datagram_is_rejected_for_the_reason_beside_it() {
+    let mut seen = BTreeSet::new();
+    for example in Example::of("vector-invalid") {
+        let rejected = match example.text("reader") {
+            "server" => decode_request(&example.bytes).map(|_| ()),
+            "client" => decode_reply(&example.bytes).map(|_| ()),
+            other => panic!("nobody is called {other}"),
+        };
+        let rejected = rejected.expect_err(example.name);
+        assert_eq!(rejected_name(rejected), example.text("rejected"), "{}", example.name);
+        seen.insert(rejected_name(rejected));
+    }
+    let all = EVERY_REJECTED.iter().map(|&rejected| rejected_name(rejected)).collect();
+    assert_eq!(seen, all, "every way to be rejected is shown");
+}
+
+const EVERY_REJECTED: [Rejected; 12] = [
+    Rejected::TooShort,
+    Rejected::TooLong,
+    Rejected::Magic,
+    Rejected::Version(2),
+    Rejected::Negotiation,
+    Rejected::Checksum,
+    Rejected::Sealed,
+    Rejected::Kind(0),
+    Rejected::Body,
+    Rejected::LeftOver,
+    Rejected::NotCanonical,
+    Rejected::Cramped,
+];
+
+/// The name in the specification, which is also the counter's.
+fn rejected_name(rejected: Rejected) -> &'static str {
+    Counter::from(rejected).name().strip_prefix("rejected_").expect("a counter of rejections")
+}
+
+/// The invalid datagrams, each made from a valid one by one mistake.
+fn invalid(name: &str) -> Vec<u8> {
+    let open = example("open");
+    let opened = example("opened");
+    let body = |of: &[u8]| of[4..of.len() - 4].to_vec();
+    let request = |kind: Kind, parts: &[&[u8]]| laws::frame(1, kind.byte(), &parts.concat());
+    let head = &open[4..22];
+    let tail = &opened[4..21];
+    let started = &laws::varint(1_795_353_480_000)[..];
+    let time = &laws::varint(1_795_353_485_000)[..];
+    let class = &laws::varint(3_030)[..];
+    let zeros = &laws::byte_string(&[0; 13])[..];
+    let student = |text: &str| laws::byte_string(text.as_bytes());
+    let mark = |student: &[u8]| request(Kind::Mark, &[head, started, class, student, zeros]);
+    let marked = |class: &[u8], standing| request(Kind::Marked, &[tail, class, time, &[standing]]);
+    match name {
+        "too-short" => open[..7].to_vec(),
+        "too-long" => [&example("status")[..], &[0]].concat(),
+        "magic" => {
+            let mut changed = open[..open.len() - 4].to_vec();
+            changed[0] = b'X';
+            let checksum = laws::crc32(&changed).to_le_bytes();
+            [changed, checksum.to_vec()].concat()
+        }
+        "all-zeros" => vec![0; 48],
+        "version" => laws::frame(2, open[3], &body(&open)),
+        "version-too-short-for-an-answer" => laws::frame(2, Kind::Open.byte(), &[0]),
+        "negotiation" => example("versions"),
+        "checksum" => {
+            let mut changed = open;
+            changed[30] ^= 1;
+            changed
+        }
+        "sealed" => laws::frame(1, Kind::Sealed.byte(), &body(&open)),
+        "sealed-reply" => laws::frame(1, Kind::SealedReply.byte(), &body(&opened)),
+        "kind-unassigned" => laws::frame(1, 0x55, &body(&open)),
+        "kind-answer-to-server" => opened,
+        "kind-request-to-client" => open,
+        "body-cut-off" => request(Kind::Open, &[head, started]),
+        "body-class-zero" => request(Kind::Open, &[head, started, &[0], zeros]),
+        "body-number-zero" => request(Kind::Open, &[&head[..17], &[0], started, class, zeros]),
+        "body-time-past-the-end" => {
+            let past = laws::varint(WallTime::MAX.as_millis() + 1);
+            request(Kind::Open, &[head, &past, class, zeros])
+        }
+        "body-class-too-large" => {
+            let large = laws::varint(u64::from(u32::MAX) + 1);
+            request(Kind::Open, &[head, started, &large, zeros])
+        }
+        "body-padding-not-zero" => {
+            let not_zeros = [&zeros[..zeros.len() - 1], &[1]].concat();
+            request(Kind::Open, &[head, started, class, &not_zeros])
+        }
+        "body-student-empty" => mark(&student("")),
+        "body-student-with-space" => mark(&student("42 191")),
+        "body-student-too-long" => mark(&student(&"1".repeat(33))),
+        "body-boolean" => request(Kind::Opened, &[tail, class, time, &[2]]),
+        "body-refusal-with-class" => marked(class, 17),
+        "body-mark-without-class" => marked(&[0], 0),
+        "body-standing" => marked(&[0], 16),
+        "body-reason" => request(Kind::Refused, &[tail, time, &[6]]),
+        "body-option" => request(Kind::SheetInfo, &[tail, &[2]]),
+        "left-over" => laws::frame(1, open[3], &[&body(&open)[..], &[0]].concat()),
+        "left-over-answer" => laws::frame(1, opened[3], &[&body(&opened)[..], &[0]].concat()),
+        "not-canonical-class" => request(Kind::Open, &[head, started, &[0xd6, 0x97, 0], zeros]),
+        "not-canonical-length" => mark(&[&[0x82, 0][..], b"10"].concat()),
+        "not-canonical-answer" => request(Kind::Stale, &[&tail[..16], &[0x81, 0]]),
+        "cramped" => request(Kind::Open, &[head, started, class, &laws::byte_string(&[0; 12])]),
+        "cramped-status" => request(Kind::Status, &[head, class, &laws::byte_string(&[0; 34])]),
+        other => panic!("nobody knows how to make {other}"),
+    }
+}
+
+/// The bytes of a valid example.
+fn example(name: &str) -> Vec<u8> {
+    let all = Example::of("vector");
+    let found = all.iter().find(|it| it.name == name);
+    found.unwrap_or_else(|| panic!("there is no example {name}")).encoded()
+}
+
+#[test]
+fn the_worked_sheet_has_its_bytes_and_its_name() {
+    let sheets = Example::of("sheet");
+    let [example] = &sheets[..] else { panic!("one sheet") };
+    let sheet = example.sheet();
+    let info = sheet.info();
+    assert_eq!(hex(&example.bytes), hex(&sheet.to_bytes()));
+    assert_eq!(example.text("sha256"), format!("{:?}", info.content));
+    assert_eq!(Sheet::from_bytes(&example.bytes, &info), Ok(sheet));
+    for vector in Example::of("vector") {
+        match (vector.name, vector.message()) {
+            ("closed", Message::Reply(Reply { answer: Answer::Closed { sheet, .. }, .. })) => {
+                assert_eq!(sheet, info);
+            }
+            ("sheet-info", Message::Reply(Reply { answer, .. })) => {
+                assert_eq!(answer, Answer::Sheet(Some(info)));
+            }
+            ("block", Message::Request(Request { ask, .. })) => {
+                assert_eq!(ask, Ask::Read(Query::Block { sheet: info.content, index: 0 }));
+            }
+            ("block-data", Message::Reply(Reply { answer, .. })) => {
+                assert_eq!(answer, Answer::Block(example.bytes.clone()));
+            }
+            _ => {}
+        }
+    }
+}
+
+// The tables.
+
+#[test]
+fn values_are_written_as_the_table_of_chapter_4_shows() {
+    let rows = table("## 4. How values are written", &["value", "bytes"]);
+    for row in rows {
+        let (kind, value) = row[0].trim_start_matches('`').split_once("` ").expect("type, value");
+        let number = || value.parse::<u64>().unwrap_or_else(|_| panic!("{value:?}"));
+        let encoded = match kind {
+            "u8" => postcard::to_stdvec(&u8::try_from(number()).expect("a u8")),
+            "u16" => postcard::to_stdvec(&u16::try_from(number()).expect("a u16")),
+            "u32" => postcard::to_stdvec(&u32::try_from(number()).expect("a u32")),
+            "u64" => postcard::to_stdvec(&number()),
+            "bool" => postcard::to_stdvec(&(value == "true")),
+            "text" => postcard::to_stdvec(value.trim_matches('"')),
+            "bytes" if value == "of nothing" => postcard::to_stdvec::<[u8]>(&[]),
+            "bytes" => postcard::to_stdvec::<[u8]>(&[0, 0, 0]),
+            "option of u32" => postcard::to_stdvec(&value.parse::<u32>().ok()),
+            "list of u32" => {
+                let items = value.split(", ").map(|it| it.parse::<u32>().expect("a u32"));
+                postcard::to_stdvec(&items.collect::<Vec<_>>())
+            }
+            other => panic!("no such type: {other}"),
+        };
+        assert_eq!(hex(&unhex(row[1])), hex(&encoded.expect("encoded")), "{}", row[0]);
+    }
+}
+
+#[test]
+fn the_table_of_kinds_is_the_librarys() {
+    let columns = ["byte", "kind", "sent by", "least bytes", "fitting answers"];
+    let rows = table("## 5. The kinds", &columns);
+    let written: Vec<_> = rows.iter().map(|row| (parse_number(row[0]), unquoted(row[1]))).collect();
+    let known: Vec<_> = Kind::TABLE.iter().map(|row| (u64::from(row.1), row.2)).collect();
+    assert_eq!(written, known);
+    for row in &rows {
+        let sender = if parse_number(row[0]) < 0x80 { "client" } else { "server" };
+        assert_eq!(row[2], sender, "{}", row[1]);
+    }
+    let least = rows.iter().filter(|row| !row[3].is_empty());
+    let least: BTreeMap<_, _> = least.map(|row| (unquoted(row[1]), parse_number(row[3]))).collect();
+    let again = table(
+        "## 9. Sizes: no answer is longer than its request",
+        &["request", "least bytes", "longest answer"],
+    );
+    let again = again.iter().map(|row| (unquoted(row[0]), parse_number(row[1]))).collect();
+    assert_eq!(least, again);
+    assert_eq!(least, BTreeMap::from(LEAST_BYTES.map(|(kind, bytes)| (kind, bytes as u64))));
+}
+
+const LEAST_BYTES: [(&str, usize); 6] = [
+    ("OPEN", limits::REQUEST_MIN_BYTES),
+    ("CLOSE", limits::SHEET_REQUEST_MIN_BYTES),
+    ("MARK", limits::REQUEST_MIN_BYTES),
+    ("STATUS", limits::STATUS_REQUEST_MIN_BYTES),
+    ("SHEET", limits::SHEET_REQUEST_MIN_BYTES),
+    ("BLOCK", limits::BLOCK_REQUEST_MIN_BYTES),
+];
+
+#[test]
+fn the_table_of_reasons_is_the_librarys() {
+    let rows = table("## 21. Registry", &["reason", "name", "meaning"]);
+    let written: Vec<_> = rows.iter().map(|row| (parse_number(row[0]), row[1])).collect();
+    let known: Vec<_> =
+        Refusal::ALL.iter().map(|&reason| (u64::from(u8::from(reason)), reason.name())).collect();
+    assert_eq!(written, known);
+}
+
+#[test]
+fn the_order_of_trust_names_every_rejection() {
+    let columns = ["step", "check", "server", "client", "name if it fails"];
+    let rows = table("## 7. Reading a datagram: the order of trust", &columns);
+    let words: Vec<_> = rows.iter().flat_map(|row| row[4].split([' ', ','])).collect();
+    for rejected in EVERY_REJECTED {
+        assert!(words.contains(&rejected_name(rejected)), "{rejected}");
+    }
+}
+
+/// A constant as its table shows it: a count of something, or a time.
+enum Constant {
+    Count(u64),
+    Time(Duration),
+}
+
+fn constants() -> BTreeMap<&'static str, Constant> {
+    macro_rules! counts {
+        ($($name:ident),* $(,)?) => {
+            [$((stringify!($name), Constant::Count(limits::$name as u64)),)*]
+        };
+    }
+    macro_rules! times {
+        ($($name:ident),* $(,)?) => {
+            [$((stringify!($name), Constant::Time(limits::$name)),)*]
+        };
+    }
+    let counts = counts![
+        DATAGRAM_MAX_BYTES,
+        DATAGRAM_MIN_BYTES,
+        UDP_PAYLOAD_MAX_BYTES,
+        REQUEST_MIN_BYTES,
+        SHEET_REQUEST_MIN_BYTES,
+        STATUS_REQUEST_MIN_BYTES,
+        BLOCK_BYTES,
+        BLOCK_REQUEST_MIN_BYTES,
+        STUDENT_LENGTH_MAX_BYTES,
+        MARKS_PER_ROLL_CALL_MAX,
+        OPEN_ROLL_CALLS_MAX,
+        CLASSES_MAX,
+        CLIENTS_MAX,
+        BLOCKS_AWAITED_MAX,
+        REPLIES_HELD_MAX,
+    ];
+    let times =
+        times![RETRY_INITIAL, RETRY_MIN, RETRY_MAX, DEADLINE_MAX, WINDOW, CLIENT_SILENCE_MIN];
+    counts.into_iter().chain(times).collect()
+}
+
+fn parse_time(text: &str) -> Duration {
+    let (number, unit) = text.split_once(' ').expect("number and unit");
+    let number = parse_number(number);
+    match unit {
+        "ms" => Duration::from_millis(number),
+        "s" => Duration::from_secs(number),
+        "min" => Duration::from_secs(number * 60),
+        "h" => Duration::from_secs(number * 3_600),
+        other => panic!("no such unit: {other}"),
+    }
+}
+
+#[test]
+fn the_tables_of_timers_and_limits_are_the_constants() {
+    let mut constants = constants();
+    let timers = table("## 16. Timers", &["timer", "value", "constant", "reason"]);
+    let limits = ["limit", "value", "constant", "at the limit"];
+    let wire = table("## 17. Limits", &limits);
+    let server = table("### 17.1 Limits of the reference server", &limits);
+    for row in timers.iter().chain(&wire).chain(&server).filter(|row| !row[2].is_empty()) {
+        let name = unquoted(row[2]);
+        match constants.remove(name).unwrap_or_else(|| panic!("{name} is not known, or twice")) {
+            Constant::Count(count) => {
+                let number = row[1].split(' ').next().expect("a word");
+                assert_eq!(parse_number(number), count, "{name}");
+            }
+            Constant::Time(time) => assert_eq!(parse_time(row[1]), time, "{name}"),
+        }
+    }
+    let missing: Vec<_> = constants.keys().collect();
+    assert!(missing.is_empty(), "not in the tables: {missing:?}");
+}
+
+#[test]
+fn the_longest_answers_are_as_long_as_chapter_9_says() {
+    let rows = table(
+        "## 9. Sizes: no answer is longer than its request",
+        &["request", "least bytes", "longest answer"],
+    );
+    let number = RequestNumber::new(u64::MAX).expect("not zero");
+    let class = ClassId::new(u32::MAX).expect("not zero");
+    let at = WallTime::MAX;
+    let sheet = SheetInfo {
+        class,
+        opened_at: at,
+        closed_at: at,
+        students: u32::MAX,
+        bytes: u32::MAX,
+        content: ContentId::from_bytes([0xff; 32]),
+    };
+    for row in rows {
+        let answer = match unquoted(row[0]) {
+            "OPEN" => Answer::Opened { class, opened_at: at, already_open: true },
+            "MARK" => Answer::Marked { class, at, already_present: true },
+            "CLOSE" => Answer::Closed { sheet, already_closed: true },
+            "SHEET" => Answer::Sheet(Some(sheet)),
+            "BLOCK" => Answer::Block(vec![0; limits::BLOCK_BYTES]),
+            _ => continue,
+        };
+        let client = ClientId::from_bytes([0xff; 16]);
+        let length = Message::Reply(Reply { client, number, answer }).encoded().len();
+        let written = row[2].rsplit(", ").next().and_then(|it| it.strip_suffix(" bytes"));
+        assert_eq!(written.map(parse_number), Some(length as u64), "{}", row[0]);
+    }
+}
+
+// The rules.
+
+/// Name and text of every rule.
+fn rules() -> Vec<(&'static str, &'static str)> {
+    let rule = |line: &'static str| line.strip_prefix("**R-")?.split_once("** ");
+    SPEC.lines().filter_map(rule).collect()
+}
+
+#[test]
+fn rules_are_counted_without_gaps_and_are_one_sentence_with_a_must() {
+    let mut counts = BTreeMap::new();
+    for (name, text) in rules() {
+        let (chapter, number) = name.rsplit_once('-').expect("chapter and number");
+        let count = counts.entry(chapter).or_insert(0);
+        *count += 1;
+        assert_eq!(number, count.to_string(), "R-{name}");
+        assert!(text.contains("MUST"), "R-{name}");
+        assert!(text.ends_with('.') && !text.contains(". "), "R-{name} is one sentence");
+    }
+    assert!(counts.len() > 10, "the rules are found");
+}
+
+#[test]
+fn every_rule_that_is_cited_exists() {
+    let known: BTreeSet<_> = rules().iter().map(|rule| rule.0).collect();
+    let mut files =
+        vec![root("src"), root("tests"), root("fuzz/fuzz_targets"), root("fuzz/laws.rs")];
+    while let Some(path) = files.pop() {
+        if path.is_dir() {
+            files.extend(fs::read_dir(path).expect("listed").map(|it| it.expect("listed").path()));
+            continue;
+        }
+        if path.extension().is_none_or(|it| it != "rs") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).expect("a source file");
+        for name in citations(&text) {
+            assert!(known.contains(name), "{} cites R-{name}", path.display());
+        }
+    }
+    for name in citations(SPEC) {
+        assert!(known.contains(name), "the specification cites R-{name}");
+    }
+}
+
+/// What looks like the name of a rule, without its first two characters.
+fn citations(text: &str) -> impl Iterator<Item = &str> {
+    text.split("R-").skip(1).filter_map(|rest| {
+        let word = rest.find(|it: char| !it.is_ascii_uppercase())?;
+        let digits = rest[word..].strip_prefix('-')?;
+        let length = digits.find(|it: char| !it.is_ascii_digit()).unwrap_or(digits.len());
+        (word > 0 && length > 0).then(|| &rest[..word + 1 + length])
+    })
+}
+
+// Where the fuzzer starts from.
+
+#[test]
+fn every_example_is_where_the_fuzzer_starts_from() {
+    let corpus = root("fuzz/corpus/decode");
+    let update = std::env::var_os("UPDATE_CORPUS").is_some();
+    for example in Example::all().iter().filter(|it| it.what != "sheet") {
+        let file = corpus.join(example.name);
+        if update {
+            fs::write(&file, &example.bytes).expect("the corpus can be written");
+        }
+        let there = fs::read(&file).unwrap_or_default();
+        let file = file.display();
+        assert_eq!(hex(&there), hex(&example.bytes), "{file}; UPDATE_CORPUS=1 writes it");
+    }
+}
+
+fn root(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+// The server's rules, played through.
+
+const START: u64 = 1_795_353_480_000;
+const MINUTE: u64 = 60_000;
+
+/// A server with a clock and a disk that do what the test says.
+struct Desk {
+    server: Server<u8>,
+    millis: u64,
+    disk_works: bool,
+    appended: u64,
+    journal: Vec<Record>,
+    sheets: Vec<Sheet>,
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self {
+            server: Server::new(1),
+            millis: 0,
+            disk_works: true,
+            appended: 0,
+            journal: Vec::new(),
+            sheets: Vec::new(),
+        }
+    }
+
+    fn now(&self) -> Now {
+        let instant = Instant::from_micros(self.millis * 1_000);
+        Now { instant, wall: WallTime::from_millis(START + self.millis) }
+    }
+
+    fn wait(&mut self, millis: u64) {
+        self.millis += millis;
+    }
+
+    /// What the server sends for a datagram; never more than one, and never more bytes.
+    fn hand(&mut self, datagram: &[u8]) -> Option<Vec<u8>> {
+        self.server.handle_datagram(self.now(), 7, datagram);
+        let mut answers = self.poll();
+        let answer = answers.pop();
+        assert!(answers.is_empty(), "R-KIND-2");
+        assert!(answer.iter().all(|it| it.len() <= datagram.len()), "R-SIZE-3");
+        answer
+    }
+
+    fn poll(&mut self) -> Vec<Vec<u8>> {
+        let mut space = Datagram::new();
+        let mut sent = Vec::new();
+        while let Some(output) = self.server.poll_output(&mut space) {
+            match output {
+                Output::Transmit { to } => {
+                    assert_eq!(to, 7, "R-KIND-3");
+                    sent.push(space.as_bytes().to_vec());
+                }
+                Output::Append(batch) => {
+                    self.appended = batch.number;
+                    self.journal.extend(batch.records);
+                    self.sheets.extend(batch.sheets.into_iter().map(|(_, sheet)| sheet));
+                    if self.disk_works {
+                        self.server.handle_durable(batch.number);
+                    }
+                }
+                Output::Load(content) => {
+                    let bytes = self.sheets.iter().map(Sheet::to_bytes);
+                    let found = bytes.into_iter().find(|it| ContentId::of(it) == content);
+                    self.server.handle_sheet(content, found);
+                }
+            }
+        }
+        sent
+    }
+
+    fn ask(&mut self, request: &Request) -> Option<Answer> {
+        let bytes = Message::Request(*request).encoded();
+        let answer = decode_reply(&self.hand(&bytes)?).expect("an answer");
+        assert_eq!((answer.client, answer.number), (request.client, request.number), "R-REQUEST-6");
+        Some(answer.answer)
+    }
+
+    /// The next operation of client 1, 2 and so on.
+    fn perform(&mut self, client: u8, number: u64, operation: Operation) -> Option<Answer> {
+        self.ask(&perform(client, number, START, operation))
+    }
+
+    /// As after a crash: all that is left is what was appended.
+    fn start_anew(self) -> Self {
+        let mut anew = Self::new();
+        for record in &self.journal {
+            anew.server.replay(record.clone()).expect("its own journal");
+        }
+        anew.server.resume_after(self.appended);
+        Self { server: anew.server, ..self }
+    }
+}
+
+fn client(byte: u8) -> ClientId {
+    ClientId::from_bytes([byte; 16])
+}
+
+fn number(number: u64) -> RequestNumber {
+    RequestNumber::new(number).expect("not zero")
+}
+
+fn perform(who: u8, which: u64, started: u64, operation: Operation) -> Request {
+    let started = WallTime::from_millis(started);
+    let ask = Ask::Perform { started, operation };
+    Request { attempt: 1, client: client(who), number: number(which), ask }
+}
+
+fn read(which: u64, query: Query) -> Request {
+    Request { attempt: 1, client: client(9), number: number(which), ask: Ask::Read(query) }
+}
+
+fn class(number: u32) -> ClassId {
+    ClassId::new(number).expect("not zero")
+}
+
+fn open(number: u32) -> Operation {
+    Operation::Open { class: class(number) }
+}
+
+fn close(number: u32) -> Operation {
+    Operation::Close { class: class(number) }
+}
+
+fn mark(number: u32, student: &str) -> Operation {
+    Operation::Mark { class: class(number), student: student.parse().expect("a student") }
+}
+
+fn opened(number: u32, millis: u64, already_open: bool) -> Option<Answer> {
+    let opened_at = WallTime::from_millis(START + millis);
+    Some(Answer::Opened { class: class(number), opened_at, already_open })
+}
+
+fn marked(number: u32, millis: u64, already_present: bool) -> Option<Answer> {
+    let at = WallTime::from_millis(START + millis);
+    Some(Answer::Marked { class: class(number), at, already_present })
+}
+
+fn clock_skew(millis: u64) -> Option<Answer> {
+    Some(Answer::ClockSkew { server_time: WallTime::from_millis(START + millis) })
+}
+
+// R-READ-1, R-READ-2, R-READ-3, R-READ-5, R-KIND-1, R-VERSION-1, R-VERSION-2
+#[test]
+fn what_a_server_cannot_read_it_counts_and_leaves_unanswered() {
+    for example in Example::of("vector-invalid").iter().filter(|it| it.text("reader") == "server") {
+        let mut desk = Desk::new();
+        let answer = desk.hand(&example.bytes);
+        let expected = (example.name == "version").then(|| self::example("versions"));
+        assert_eq!(answer, expected, "{}", example.name);
+        let counted: Vec<_> = desk.server.stats().iter().collect();
+        let name = format!("rejected_{}", example.text("rejected"));
+        assert_eq!(counted, [(&name[..], 1)], "{}", example.name);
+        assert!(desk.journal.is_empty(), "{}", example.name);
+    }
+    for answer in
+        Example::of("vector").iter().filter(|it| matches!(it.message(), Message::Reply(_)))
+    {
+        assert_eq!(Desk::new().hand(&answer.bytes), None, "{}", answer.name);
+    }
+}
+
+// R-JUDGE-1, R-JUDGE-2, R-JUDGE-4, R-JUDGE-5, R-JUDGE-6, R-JUDGE-7, R-REQUEST-5
+#[test]
+fn duplicates_are_told_as_chapter_10_says() {
+    let mut desk = Desk::new();
+    let first = perform(1, 1, START, open(1));
+    assert_eq!(desk.ask(&first), opened(1, 0, false), "a new client");
+    desk.wait(1_000);
+    let again = Request { attempt: 2, ..first };
+    assert_eq!(desk.ask(&again), opened(1, 0, false), "the first answer again");
+    assert_eq!(desk.perform(1, 1, open(2)), Some(Answer::Conflict));
+    assert_eq!(desk.perform(1, 1, close(1)), Some(Answer::Conflict));
+    assert_eq!(desk.perform(1, 3, close(1)), Some(Answer::Stale), "a gap");
+    assert!(matches!(desk.perform(1, 2, close(1)), Some(Answer::Closed { .. })), "the next");
+    assert_eq!(desk.ask(&first), Some(Answer::Stale), "the opening comes late");
+    assert_eq!(desk.perform(2, 2, open(1)), Some(Answer::BeginAgain), "nobody knows client 2");
+    assert_eq!(desk.server.open_roll_calls(), 0, "none of that had an effect");
+    assert_eq!(desk.journal.len(), 2);
+}
+
+// R-JUDGE-8, R-JUDGE-11
+#[test]
+fn a_clock_behind_the_window_is_told_so_and_not_remembered() {
+    let mut desk = Desk::new();
+    desk.wait(15 * MINUTE + 1);
+    assert_eq!(desk.perform(1, 1, open(1)), clock_skew(15 * MINUTE + 1));
+    assert!(desk.journal.is_empty());
+    let just_within = perform(1, 1, START + 1, open(1));
+    assert_eq!(desk.ask(&just_within), opened(1, 15 * MINUTE + 1, false));
+}
+
+// R-JUDGE-9, R-JUDGE-11
+#[test]
+fn a_clock_ahead_of_the_window_is_told_so_for_ever() {
+    let mut desk = Desk::new();
+    let ahead = perform(1, 1, START + 15 * MINUTE + 1, open(1));
+    assert_eq!(desk.ask(&ahead), clock_skew(0));
+    desk.wait(10 * MINUTE);
+    assert_eq!(desk.ask(&ahead), clock_skew(0), "also when it would be punctual by now");
+    let mut desk = desk.start_anew();
+    assert_eq!(desk.ask(&ahead), clock_skew(0), "also after a start");
+    assert_eq!(desk.server.open_roll_calls(), 0);
+    let just_within = perform(2, 1, START + 25 * MINUTE, open(1));
+    assert_eq!(desk.ask(&just_within), opened(1, 10 * MINUTE, false));
+}
+
+// R-DURABLE-1, R-JUDGE-3
+#[test]
+fn nothing_is_told_before_it_is_durable() {
+    let mut desk = Desk::new();
+    desk.disk_works = false;
+    let opening = perform(1, 1, START, open(1));
+    assert_eq!(desk.ask(&opening), None);
+    assert_eq!(desk.ask(&opening), None, "the same again is no reason to hurry");
+    assert_eq!(desk.ask(&read(1, Query::Status { from: class(1) })), None, "a query would tell it");
+    desk.server.handle_durable(desk.appended);
+    assert_eq!(desk.poll().len(), 2, "the opening and the query; the repeat got silence");
+    assert_eq!(desk.ask(&opening), opened(1, 0, false));
+}
+
+// R-DURABLE-2, R-JUDGE-13
+#[test]
+fn a_refusal_stays_a_refusal() {
+    let mut desk = Desk::new();
+    let too_early = perform(1, 1, START, mark(1, "10"));
+    let at = WallTime::from_millis(START);
+    let refused = Some(Answer::MarkRefused { at, reason: Refusal::NotOpen });
+    assert_eq!(desk.ask(&too_early), refused);
+    desk.perform(2, 1, open(1));
+    assert_eq!(desk.ask(&too_early), refused, "though it would succeed by now");
+    let mut desk = desk.start_anew();
+    assert_eq!(desk.ask(&too_early), refused, "also after a start");
+    assert_eq!(desk.perform(1, 2, mark(1, "10")), marked(1, 0, false), "a new one is judged anew");
+}
+
+// R-ROLL-1, R-ROLL-2, R-ROLL-3, R-ROLL-4, R-ROLL-5, R-ROLL-6, R-ROLL-7, R-ROLL-8, R-ROLL-9
+// R-SHEET-2, R-SHEET-5, R-SHEET-6
+#[test]
+fn a_register_is_kept_as_chapter_11_says() {
+    let mut desk = Desk::new();
+    let at = |millis| WallTime::from_millis(START + millis);
+    let never = Some(Answer::Refused { at: at(0), reason: Refusal::NeverOpened });
+    assert_eq!(desk.perform(1, 1, close(1)), never);
+    assert_eq!(desk.ask(&read(1, Query::Sheet { class: class(1) })), Some(Answer::Sheet(None)));
+    assert_eq!(desk.perform(1, 2, open(1)), opened(1, 0, false));
+    assert_eq!(desk.perform(1, 3, open(2)), opened(2, 0, false));
+    desk.wait(10);
+    assert_eq!(desk.perform(1, 4, open(1)), opened(1, 0, true));
+    assert_eq!(desk.perform(1, 5, mark(1, "042191010")), marked(1, 10, false));
+    desk.wait(10);
+    assert_eq!(desk.perform(1, 6, mark(1, "10")), marked(1, 20, false));
+    assert_eq!(desk.perform(1, 7, mark(1, "042191010")), marked(1, 10, true));
+    let Some(Answer::Closed { sheet, already_closed: false }) = desk.perform(1, 8, close(1)) else {
+        panic!("closed")
+    };
+    let expected = Sheet {
+        class: class(1),
+        opened_at: at(0),
+        closed_at: at(20),
+        marks: [("042191010", 10), ("10", 20)]
+            .map(|(student, millis)| Mark { student: student.parse().unwrap(), at: at(millis) })
+            .to_vec(),
+    };
+    assert_eq!(sheet, expected.info());
+    desk.wait(10);
+    let not_open = Some(Answer::MarkRefused { at: at(30), reason: Refusal::NotOpen });
+    assert_eq!(desk.perform(1, 9, mark(1, "20")), not_open);
+    let again = Some(Answer::Closed { sheet, already_closed: true });
+    assert_eq!(desk.perform(1, 10, close(1)), again);
+    assert_eq!(desk.perform(1, 11, mark(2, "20")), marked(2, 30, false), "class 2 is untouched");
+    desk.perform(1, 12, open(1));
+    let last = desk.ask(&read(2, Query::Sheet { class: class(1) }));
+    assert_eq!(last, Some(Answer::Sheet(Some(sheet))), "though the class is open again");
+}
+
+// R-SHEET-1, R-SHEET-3, R-SHEET-4, R-SHEET-5
+#[test]
+fn a_sheet_is_fetched_block_by_block() {
+    let mut desk = Desk::new();
+    desk.perform(1, 1, open(1));
+    for student in 0..100_u64 {
+        desk.perform(1, 2 + student, mark(1, &format!("student-{student:08}")));
+    }
+    let Some(Answer::Closed { sheet: info, .. }) = desk.perform(1, 102, close(1)) else {
+        panic!("closed")
+    };
+    let mut desk = desk.start_anew();
+    let mut numbers = (1..).map(number);
+    let mut block = |sheet, index| {
+        let ask = Ask::Read(Query::Block { sheet, index });
+        let number = numbers.next().expect("endless");
+        match desk.ask(&Request { attempt: 1, client: client(9), number, ask }) {
+            Some(Answer::Block(bytes)) => bytes,
+            other => panic!("{other:?}"),
+        }
+    };
+    let blocks = info.bytes.div_ceil(1_024);
+    assert!(blocks > 1);
+    let bytes: Vec<_> = (0..blocks).flat_map(|index| block(info.content, index)).collect();
+    assert_eq!(Sheet::from_bytes(&bytes, &info).map(|it| it.marks.len()), Ok(100));
+    assert!(block(info.content, blocks).is_empty(), "past the end");
+    assert!(block(info.content, u32::MAX).is_empty(), "far past the end");
+    assert!(block(ContentId::of(b"nothing"), 0).is_empty(), "no such sheet");
+}
+
+// R-STATUS-1, R-STATUS-2, R-STATUS-3, R-SIZE-3
+#[test]
+fn open_roll_calls_are_listed_page_by_page() {
+    let mut desk = Desk::new();
+    let classes: Vec<_> = (1..=150).map(|it| it * 7).collect();
+    for (place, &class) in classes.iter().enumerate() {
+        desk.perform(1, 1 + place as u64, open(class));
+    }
+    for bytes in [limits::STATUS_REQUEST_MIN_BYTES, 200, limits::DATAGRAM_MAX_BYTES] {
+        let mut listed = Vec::new();
+        let mut from = 1;
+        for number in 1.. {
+            let request = read(number, Query::Status { from: class(from) });
+            let zeros = laws::padding_of(&request, bytes);
+            let answer = desk.hand(&laws::request(&request, zeros)).expect("an answer");
+            let Answer::Status { open, more } = decode_reply(&answer).expect("a list").answer
+            else {
+                panic!("a list")
+            };
+            listed.extend(open.iter().map(|it| it.class.get()));
+            if !more {
+                break;
+            }
+            from = listed.last().expect("at least one") + 1;
+        }
+        assert_eq!(listed, classes, "asked with {bytes} bytes");
+    }
+}
+
+// R-TIME-1, R-TIME-2
+#[test]
+fn the_servers_time_never_goes_back() {
+    let mut desk = Desk::new();
+    desk.wait(MINUTE);
+    assert_eq!(desk.perform(1, 1, open(1)), opened(1, MINUTE, false));
+    desk.millis = 0;
+    assert_eq!(desk.perform(1, 2, open(2)), opened(2, MINUTE, false));
+    let mut desk = desk.start_anew();
+    assert_eq!(desk.perform(1, 3, open(3)), opened(3, MINUTE, false), "also after a start");
+}
+
+// R-FORGET-1, R-FORGET-3, R-FORGET-4, R-JUDGE-7, R-JUDGE-8
+#[test]
+fn a_client_is_forgotten_after_long_silence_and_stays_forgotten() {
+    let mut desk = Desk::new();
+    let first = perform(1, 1, START, open(1));
+    desk.ask(&first);
+    desk.perform(2, 1, open(2));
+    desk.wait(20 * MINUTE);
+    assert_eq!(desk.perform(2, 1, open(2)), opened(2, 0, false), "a word from client 2");
+    desk.wait(10 * MINUTE);
+    desk.server.handle_timeout(desk.now());
+    assert_eq!(desk.server.clients(), 2, "30 minutes are not more than 30 minutes");
+    desk.wait(MINUTE);
+    desk.server.handle_timeout(desk.now());
+    assert_eq!(desk.server.clients(), 1);
+    desk.disk_works = false;
+    assert_eq!(desk.perform(1, 2, close(1)), None, "the forgetting is not durable yet");
+    desk.disk_works = true;
+    desk.server.handle_durable(desk.appended);
+    let told = desk.poll().pop().expect("an answer");
+    assert_eq!(decode_reply(&told).expect("an answer").answer, Answer::BeginAgain);
+    assert_eq!(desk.ask(&first), clock_skew(31 * MINUTE), "too old to be a new client's");
+    let mut desk = desk.start_anew();
+    assert_eq!(desk.server.clients(), 1, "a start brings nobody back");
+    assert_eq!(desk.perform(1, 2, close(1)), Some(Answer::BeginAgain));
+    assert_eq!(desk.server.open_roll_calls(), 2);
+    // The silence of client 2 is counted from the start, which was at zero of the new clock.
+    desk.millis = 29 * MINUTE;
+    desk.server.handle_timeout(desk.now());
+    assert_eq!(desk.server.clients(), 1);
+}
+
+// R-FORGET-2
+#[test]
+fn a_client_that_would_be_punctual_is_not_forgotten() {
+    let mut desk = Desk::new();
+    desk.perform(1, 1, open(1));
+    let silence = Instant::from_micros(31 * MINUTE * 1_000);
+    let date_stood_still = Now { instant: silence, wall: WallTime::from_millis(START) };
+    desk.server.handle_timeout(date_stood_still);
+    assert_eq!(desk.server.clients(), 1);
+}
+
+#[test]
+fn a_server_that_is_busy_says_for_how_long() {
+    let mut desk = Desk::new();
+    let blocks = (1..).map(|which| {
+        let sheet = ContentId::from_bytes([5; 32]);
+        Message::Request(read(which, Query::Block { sheet, index: 0 })).encoded()
+    });
+    for block in blocks.take(limits::BLOCKS_AWAITED_MAX + 1) {
+        desk.server.handle_datagram(desk.now(), 7, &block);
+    }
+    let answers = desk.poll();
+    let busy = answers.iter().filter_map(|it| match decode_reply(it).expect("an answer").answer {
+        Answer::Busy { retry_after_ms } => Some(retry_after_ms),
+        _ => None,
+    });
+    let timers = table("## 16. Timers", &["timer", "value", "constant", "reason"]);
+    let row = timers.iter().find(|row| row[0] == "wait after `BUSY`").expect("a row");
+    let written = parse_time(row[1]).as_millis();
+    assert!(busy.map(u128::from).eq(iter::once(written)), "one got no place");
+}

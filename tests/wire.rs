@@ -1,0 +1,575 @@
+//! The laws of the wire over everything that can be built, and over everything that cannot.
+//!
+//! The laws themselves and an encoder that shares nothing with the library are in `fuzz/laws.rs`;
+//! here they meet messages from all corners of their ranges, damaged ones and hostile ones.
+
+#[path = "../fuzz/laws.rs"]
+mod laws;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber, StudentNumber};
+use rollcall::limits::{
+    BLOCK_BYTES, DATAGRAM_MAX_BYTES, DATAGRAM_MIN_BYTES, STATUS_REQUEST_MIN_BYTES,
+    STUDENT_LENGTH_MAX_BYTES, UDP_PAYLOAD_MAX_BYTES,
+};
+use rollcall::operation::{OpenRollCall, Operation, Query, Refusal, SheetInfo};
+use rollcall::time::WallTime;
+use rollcall::wire::{
+    Answer, Ask, Datagram, Kind, Rejected, Reply, Request, Versions, decode_reply, decode_request,
+    encode_reply, encode_request,
+};
+
+fn request_bytes(request: &Request) -> Vec<u8> {
+    let mut datagram = Datagram::new();
+    encode_request(request, &mut datagram);
+    datagram.as_bytes().to_vec()
+}
+
+fn reply_bytes(reply: &Reply) -> Vec<u8> {
+    let mut datagram = Datagram::new();
+    encode_reply(reply, &mut datagram);
+    datagram.as_bytes().to_vec()
+}
+
+fn body(datagram: &[u8]) -> &[u8] {
+    &datagram[4..datagram.len() - 4]
+}
+
+/// Numbers at the places where their encoding grows, and any others.
+fn edgy(max: u64) -> impl Strategy<Value = u64> {
+    let edge = (0..=9_u32, -1_i64..=1).prop_map(move |(bytes, beside)| {
+        let edge = 1_u64.checked_shl(7 * bytes).unwrap_or(u64::MAX);
+        edge.saturating_add_signed(beside).min(max)
+    });
+    prop_oneof![edge, 0..=max, Just(max)]
+}
+
+fn edgy_u32() -> impl Strategy<Value = u32> {
+    edgy(u32::MAX.into()).prop_map(|it| u32::try_from(it).expect("bounded"))
+}
+
+fn class() -> impl Strategy<Value = ClassId> {
+    edgy_u32().prop_filter_map("zero is no class", ClassId::new)
+}
+
+fn student() -> impl Strategy<Value = StudentNumber> {
+    "[!-~]{1,32}".prop_map(|text| text.parse().expect("graphic ASCII"))
+}
+
+fn time() -> impl Strategy<Value = WallTime> {
+    edgy(WallTime::MAX.as_millis()).prop_map(WallTime::from_millis)
+}
+
+fn client() -> impl Strategy<Value = ClientId> {
+    any::<[u8; 16]>().prop_map(ClientId::from_bytes)
+}
+
+fn content() -> impl Strategy<Value = ContentId> {
+    any::<[u8; 32]>().prop_map(ContentId::from_bytes)
+}
+
+fn number() -> impl Strategy<Value = RequestNumber> {
+    edgy(u64::MAX).prop_filter_map("zero is no number", RequestNumber::new)
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    prop_oneof![
+        class().prop_map(|class| Operation::Open { class }),
+        class().prop_map(|class| Operation::Close { class }),
+        (class(), student()).prop_map(|(class, student)| Operation::Mark { class, student }),
+    ]
+}
+
+fn query() -> impl Strategy<Value = Query> {
+    prop_oneof![
+        class().prop_map(|from| Query::Status { from }),
+        class().prop_map(|class| Query::Sheet { class }),
+        (content(), edgy_u32()).prop_map(|(sheet, index)| Query::Block { sheet, index }),
+    ]
+}
+
+fn ask() -> impl Strategy<Value = Ask> {
+    let perform =
+        (time(), operation()).prop_map(|(started, operation)| Ask::Perform { started, operation });
+    prop_oneof![perform, query().prop_map(Ask::Read)]
+}
+
+fn request() -> impl Strategy<Value = Request> {
+    (any::<u8>(), client(), number(), ask()).prop_map(|(attempt, client, number, ask)| Request {
+        attempt,
+        client,
+        number,
+        ask,
+    })
+}
+
+fn sheet_info() -> impl Strategy<Value = SheetInfo> {
+    (class(), time(), time(), edgy_u32(), edgy_u32(), content()).prop_map(
+        |(class, opened_at, closed_at, students, bytes, content)| SheetInfo {
+            class,
+            opened_at,
+            closed_at,
+            students,
+            bytes,
+            content,
+        },
+    )
+}
+
+fn open_roll_call() -> impl Strategy<Value = OpenRollCall> {
+    (class(), time(), edgy_u32()).prop_map(|(class, opened_at, present)| OpenRollCall {
+        class,
+        opened_at,
+        present,
+    })
+}
+
+fn answer() -> impl Strategy<Value = Answer> {
+    let capacity = Answer::status_capacity(DATAGRAM_MAX_BYTES);
+    prop_oneof![
+        (class(), time(), any::<bool>()).prop_map(|(class, opened_at, already_open)| {
+            Answer::Opened { class, opened_at, already_open }
+        }),
+        (sheet_info(), any::<bool>())
+            .prop_map(|(sheet, already_closed)| Answer::Closed { sheet, already_closed }),
+        (class(), time(), any::<bool>()).prop_map(|(class, at, already_present)| {
+            Answer::Marked { class, at, already_present }
+        }),
+        (time(), select(&Refusal::ALL)).prop_map(|(at, reason)| Answer::MarkRefused { at, reason }),
+        (time(), select(&Refusal::ALL)).prop_map(|(at, reason)| Answer::Refused { at, reason }),
+        (vec(open_roll_call(), 0..=capacity), any::<bool>())
+            .prop_map(|(open, more)| Answer::Status { open, more }),
+        proptest::option::of(sheet_info()).prop_map(Answer::Sheet),
+        vec(any::<u8>(), 0..=BLOCK_BYTES).prop_map(Answer::Block),
+        Just(Answer::Conflict),
+        Just(Answer::Stale),
+        Just(Answer::BeginAgain),
+        time().prop_map(|server_time| Answer::ClockSkew { server_time }),
+        any::<u16>().prop_map(|retry_after_ms| Answer::Busy { retry_after_ms }),
+    ]
+}
+
+fn reply() -> impl Strategy<Value = Reply> {
+    (client(), number(), answer()).prop_map(|(client, number, answer)| Reply {
+        client,
+        number,
+        answer,
+    })
+}
+
+/// A whole valid datagram of either direction.
+fn datagram() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        request().prop_map(|it| request_bytes(&it)),
+        (request(), 0..1_200_usize).prop_map(|(it, zeros)| laws::request(&it, zeros)),
+        reply().prop_map(|it| reply_bytes(&it)),
+    ]
+}
+
+proptest! {
+    // R-FRAME-5, R-SIZE-1
+    #[test]
+    fn every_request_that_can_be_built_is_read_back(request in request()) {
+        let bytes = request_bytes(&request);
+        prop_assert!(bytes.len() <= DATAGRAM_MAX_BYTES);
+        prop_assert_eq!(decode_request(&bytes).map(|it| it.request), Ok(request));
+        laws::check(&bytes);
+    }
+
+    #[test]
+    fn every_reply_that_can_be_built_is_read_back(reply in reply()) {
+        let bytes = reply_bytes(&reply);
+        prop_assert!(bytes.len() <= DATAGRAM_MAX_BYTES);
+        prop_assert_eq!(decode_reply(&bytes), Ok(reply));
+        laws::check(&bytes);
+    }
+
+    // R-SIZE-4
+    #[test]
+    fn a_request_may_be_padded_further_than_it_must(request in request(), more in any::<Index>()) {
+        let least = request_bytes(&request).len();
+        let zeros = laws::padding_of(&request, least);
+        let most = laws::padding_of(&request, DATAGRAM_MAX_BYTES);
+        let padded = laws::request(&request, zeros + more.index(most - zeros + 1));
+        prop_assert!(padded.len() <= DATAGRAM_MAX_BYTES);
+        prop_assert_eq!(decode_request(&padded).map(|it| it.request), Ok(request));
+        laws::check(&padded);
+    }
+
+    // R-SIZE-2
+    #[test]
+    fn padding_that_is_not_zero_is_rejected(
+        request in request(),
+        place in any::<Index>(),
+        byte in 1..=u8::MAX,
+    ) {
+        let datagram = request_bytes(&request);
+        let zeros = laws::padding_of(&request, datagram.len());
+        prop_assume!(zeros > 0);
+        let mut body = body(&datagram).to_vec();
+        let at = body.len() - 1 - place.index(zeros);
+        body[at] = byte;
+        let padded = laws::frame(1, datagram[3], &body);
+        prop_assert_eq!(decode_request(&padded), Err(Rejected::Body));
+    }
+
+    // R-READ-1
+    #[test]
+    fn nothing_that_arrives_panics_or_breaks_a_law(bytes in vec(any::<u8>(), 0..1_300)) {
+        laws::check(&bytes);
+        if let Some(mended) = laws::mended(&bytes) {
+            laws::check(&mended);
+        }
+    }
+
+    #[test]
+    fn no_body_under_a_right_checksum_panics_or_breaks_a_law(
+        kind in prop_oneof![select(&Kind::TABLE).prop_map(|row| row.1), any::<u8>()],
+        version in 0..3_u8,
+        body in vec(prop_oneof![any::<u8>(), 0..3_u8], 0..1_200),
+    ) {
+        laws::check(&laws::frame(version, kind, &body));
+    }
+
+    #[test]
+    fn a_changed_body_under_a_right_checksum_breaks_no_law(
+        datagram in datagram(),
+        kind in proptest::option::of(select(&Kind::TABLE)),
+        changes in vec((any::<Index>(), 0..3_u8, any::<u8>()), 1..4),
+    ) {
+        let mut body = body(&datagram).to_vec();
+        for (place, change, byte) in changes {
+            let place = place.index(body.len());
+            match change {
+                0 => body[place] = byte,
+                1 => body.insert(place, byte),
+                _ => drop(body.remove(place)),
+            }
+        }
+        let kind = kind.map_or(datagram[3], |row| row.1);
+        laws::check(&laws::frame(1, kind, &body));
+    }
+
+    // R-VALUE-1
+    #[test]
+    fn a_number_in_more_bytes_than_it_needs_is_never_read(datagram in datagram()) {
+        let body = body(&datagram);
+        // At every place: the same seven bits, and a further byte that adds nothing.
+        for place in 0..body.len().min(80) {
+            let mut longer = body.to_vec();
+            longer[place] |= 0x80;
+            longer.insert(place + 1, 0);
+            laws::check(&laws::frame(1, datagram[3], &longer));
+        }
+    }
+
+    // R-VALUE-3
+    #[test]
+    fn bytes_after_the_body_are_left_over(datagram in datagram(), more in vec(any::<u8>(), 1..9)) {
+        let mut body = body(&datagram).to_vec();
+        body.extend(more);
+        prop_assume!(body.len() + DATAGRAM_MIN_BYTES <= DATAGRAM_MAX_BYTES);
+        let longer = laws::frame(1, datagram[3], &body);
+        let read_as_its_own = if datagram[3] < 0x80 {
+            decode_request(&longer).map(|_| ())
+        } else {
+            decode_reply(&longer).map(|_| ())
+        };
+        prop_assert_eq!(read_as_its_own, Err(Rejected::LeftOver));
+    }
+
+    // R-REQUEST-4, R-JUDGE-12
+    #[test]
+    fn only_the_attempt_leaves_the_fingerprint_as_it_is(
+        request in request(),
+        attempt in any::<u8>(),
+        other in request(),
+    ) {
+        let fingerprint = |request: &Request| {
+            decode_request(&request_bytes(request)).expect("it was built").fingerprint
+        };
+        let first = fingerprint(&request);
+        prop_assert_eq!(fingerprint(&Request { attempt, ..request }), first);
+        let others = [
+            Request { client: other.client, ..request },
+            Request { number: other.number, ..request },
+            Request { ask: other.ask, ..request },
+        ];
+        for other in others.iter().chain(&variations(&request)).filter(|&it| *it != request) {
+            prop_assert_ne!(fingerprint(other), first, "{:?}", other);
+        }
+    }
+}
+
+/// The request with one thing in what it asks made another.
+fn variations(request: &Request) -> Vec<Request> {
+    let other = |class: ClassId| ClassId::new(class.get() ^ 2).or(ClassId::new(9)).expect("not 0");
+    let asks = match request.ask {
+        Ask::Perform { started, operation } => {
+            let class = operation.class();
+            let student = "another".parse().expect("a student");
+            let mut operations = vec![
+                Operation::Open { class },
+                Operation::Close { class },
+                Operation::Mark { class, student },
+            ];
+            operations.push(match operation {
+                Operation::Open { class } => Operation::Open { class: other(class) },
+                Operation::Close { class } => Operation::Close { class: other(class) },
+                Operation::Mark { class, student } => {
+                    Operation::Mark { class: other(class), student }
+                }
+            });
+            let mut asks: Vec<_> = operations
+                .into_iter()
+                .map(|operation| Ask::Perform { started, operation })
+                .collect();
+            let started = WallTime::from_millis(started.as_millis() ^ 1);
+            asks.push(Ask::Perform { started, operation });
+            asks
+        }
+        Ask::Read(Query::Status { from: class } | Query::Sheet { class }) => vec![
+            Ask::Read(Query::Status { from: class }),
+            Ask::Read(Query::Sheet { class }),
+            Ask::Read(Query::Status { from: other(class) }),
+        ],
+        Ask::Read(Query::Block { sheet, index }) => {
+            vec![Ask::Read(Query::Block { sheet, index: index ^ 1 })]
+        }
+    };
+    asks.into_iter().map(|ask| Request { ask, ..*request }).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    // R-FRAME-4
+    #[test]
+    fn a_flipped_bit_never_makes_another_message(datagram in datagram()) {
+        for bit in 0..datagram.len() * 8 {
+            let mut damaged = datagram.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            prop_assert!(decode_request(&damaged).is_err(), "bit {} of a request", bit);
+            prop_assert!(decode_reply(&damaged).is_err(), "bit {} of a reply", bit);
+            prop_assert!(Versions::decode(&damaged).is_err(), "bit {} of versions", bit);
+        }
+    }
+
+    #[test]
+    fn a_truncated_datagram_is_never_read(datagram in datagram()) {
+        for length in 0..datagram.len() {
+            let cut = &datagram[..length];
+            let expected =
+                if length < DATAGRAM_MIN_BYTES { Rejected::TooShort } else { Rejected::Checksum };
+            prop_assert_eq!(decode_request(cut), Err(expected), "{} bytes", length);
+            prop_assert_eq!(decode_reply(cut), Err(expected), "{} bytes", length);
+        }
+    }
+
+    #[test]
+    fn a_truncated_body_under_a_right_checksum_is_never_read(datagram in datagram()) {
+        let body = body(&datagram);
+        for length in 0..body.len() {
+            let cut = laws::frame(1, datagram[3], &body[..length]);
+            prop_assert!(decode_request(&cut).is_err(), "{} bytes", length);
+            prop_assert!(decode_reply(&cut).is_err(), "{} bytes", length);
+        }
+    }
+}
+
+// R-READ-6
+#[test]
+fn whatever_udp_can_deliver_beyond_the_longest_datagram_is_too_long() {
+    let mut payload = request_bytes(&smallest(Operation::Open { class: first_class() }.into_ask()));
+    payload.resize(UDP_PAYLOAD_MAX_BYTES, 0);
+    for length in DATAGRAM_MAX_BYTES + 1..=UDP_PAYLOAD_MAX_BYTES {
+        assert_eq!(decode_request(&payload[..length]), Err(Rejected::TooLong), "{length} bytes");
+        assert_eq!(decode_reply(&payload[..length]), Err(Rejected::TooLong), "{length} bytes");
+        assert_eq!(Versions::decode(&payload[..length]), Err(Rejected::TooLong), "{length} bytes");
+    }
+}
+
+// R-VALUE-1
+#[test]
+fn overlong_numbers_are_named_as_not_canonical() {
+    let head = [&[1; 17][..], &[1]].concat();
+    let class_longer = [&head, &[5][..], &[0x87, 0x00], &laws::byte_string(&[0; 30])].concat();
+    let number_longer =
+        [&[1; 17][..], &[0x81, 0x80, 0x00], &[5, 7], &laws::byte_string(&[0; 30])].concat();
+    let padding_longer = [&head, &[5, 7][..], &[0x9e, 0x00], &[0; 30]].concat();
+    for body in [class_longer, number_longer, padding_longer] {
+        let datagram = laws::frame(1, Kind::Open.byte(), &body);
+        assert_eq!(decode_request(&datagram), Err(Rejected::NotCanonical));
+    }
+    // More bytes than a number of its type ever has, and more bits.
+    for class in [[0x87, 0x80, 0x80, 0x80, 0x80, 0x00], [0xff, 0xff, 0xff, 0xff, 0x10, 0x00]] {
+        let body = [&head, &[5][..], &class, &laws::byte_string(&[0; 30])].concat();
+        let datagram = laws::frame(1, Kind::Open.byte(), &body);
+        assert_eq!(decode_request(&datagram), Err(Rejected::Body));
+    }
+}
+
+#[test]
+fn a_block_has_at_most_1024_bytes() {
+    let body = |length| [&[1; 16][..], &[1], &laws::byte_string(&vec![7; length])].concat();
+    let block = |length| decode_reply(&laws::frame(1, Kind::BlockData.byte(), &body(length)));
+    assert!(block(BLOCK_BYTES).is_ok());
+    assert_eq!(block(BLOCK_BYTES + 1), Err(Rejected::Body));
+}
+
+// R-SIZE-3
+#[test]
+fn no_answer_is_longer_than_the_shortest_request_that_it_answers() {
+    let class = first_class();
+    let student = "1".parse().expect("a student");
+    let sheet = ContentId::from_bytes([0; 32]);
+    let asks = [
+        Operation::Open { class }.into_ask(),
+        Operation::Close { class }.into_ask(),
+        Operation::Mark { class, student }.into_ask(),
+        Ask::Read(Query::Status { from: class }),
+        Ask::Read(Query::Sheet { class }),
+        Ask::Read(Query::Block { sheet, index: 0 }),
+    ];
+    for ask in asks {
+        let shortest = shortest_that_is_read(&smallest(ask));
+        for answer in longest_answers(ask.kind(), shortest) {
+            let length = longest_reply(answer.clone());
+            assert!(
+                length <= shortest,
+                "{} of {shortest} bytes may be answered with {length} bytes: {answer:?}",
+                ask.kind(),
+            );
+        }
+    }
+}
+
+// R-SIZE-3, R-STATUS-3
+#[test]
+fn a_longer_status_makes_room_for_more_and_never_for_too_much() {
+    let mut last = 0;
+    for length in STATUS_REQUEST_MIN_BYTES..=DATAGRAM_MAX_BYTES {
+        let capacity = Answer::status_capacity(length);
+        assert!(capacity >= last.max(1), "{length} bytes");
+        assert!(longest_reply(longest_status(capacity)) <= length, "{length} bytes");
+        last = capacity;
+    }
+    assert_eq!(last, 68, "what the longest request has room for");
+}
+
+// R-VERSION-1
+#[test]
+fn versions_are_told_in_as_many_bytes_as_announced() {
+    let mut datagram = Datagram::new();
+    Versions::ours().encode(&mut datagram);
+    assert_eq!(datagram.as_bytes().len(), Versions::ENCODED_BYTES);
+    assert_eq!(Versions::decode(datagram.as_bytes()), Ok(Versions::ours()));
+}
+
+#[test]
+fn what_the_fuzzer_starts_from_breaks_no_law() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/decode");
+    let files = std::fs::read_dir(corpus).expect("the corpus is committed");
+    for file in files {
+        let input = std::fs::read(file.expect("listed").path()).expect("readable");
+        laws::check(&input);
+        if let Some(mended) = laws::mended(&input) {
+            laws::check(&mended);
+        }
+    }
+}
+
+#[test]
+fn the_second_encoder_knows_the_checksum() {
+    assert_eq!(laws::crc32(b"123456789"), 0xcbf4_3926);
+}
+
+/// What an operation asks with a clock that shows nothing.
+trait IntoAsk {
+    fn into_ask(self) -> Ask;
+}
+
+impl IntoAsk for Operation {
+    fn into_ask(self) -> Ask {
+        Ask::Perform { started: WallTime::from_millis(0), operation: self }
+    }
+}
+
+fn first_class() -> ClassId {
+    ClassId::new(1).expect("not zero")
+}
+
+fn smallest(ask: Ask) -> Request {
+    Request { attempt: 1, client: ClientId::from_bytes([0; 16]), number: RequestNumber::FIRST, ask }
+}
+
+fn shortest_that_is_read(request: &Request) -> usize {
+    let lengths = (0..DATAGRAM_MAX_BYTES).map(|zeros| laws::request(request, zeros));
+    let shortest = lengths.into_iter().find(|datagram| decode_request(datagram).is_ok());
+    shortest.expect("some padding is enough").len()
+}
+
+fn longest_reply(answer: Answer) -> usize {
+    let number = RequestNumber::new(u64::MAX).expect("not zero");
+    reply_bytes(&Reply { client: ClientId::from_bytes([0xff; 16]), number, answer }).len()
+}
+
+fn longest_status(roll_calls: usize) -> Answer {
+    let class = ClassId::new(u32::MAX).expect("not zero");
+    let open = OpenRollCall { class, opened_at: WallTime::MAX, present: u32::MAX };
+    Answer::Status { open: vec![open; roll_calls], more: true }
+}
+
+/// Every answer that chapter 5 of the specification allows for this kind, at its longest.
+fn longest_answers(kind: Kind, request_bytes: usize) -> Vec<Answer> {
+    let class = ClassId::new(u32::MAX).expect("not zero");
+    let at = WallTime::MAX;
+    let reason = Refusal::TooManyClasses;
+    let sheet = SheetInfo {
+        class,
+        opened_at: at,
+        closed_at: at,
+        students: u32::MAX,
+        bytes: u32::MAX,
+        content: ContentId::from_bytes([0xff; 32]),
+    };
+    let busy = Answer::Busy { retry_after_ms: u16::MAX };
+    let verdicts = [
+        Answer::Conflict,
+        Answer::Stale,
+        Answer::BeginAgain,
+        Answer::ClockSkew { server_time: at },
+        busy.clone(),
+    ];
+    let own = match kind {
+        Kind::Open => vec![
+            Answer::Opened { class, opened_at: at, already_open: true },
+            Answer::Refused { at, reason },
+        ],
+        Kind::Close => {
+            vec![Answer::Closed { sheet, already_closed: true }, Answer::Refused { at, reason }]
+        }
+        Kind::Mark => vec![
+            Answer::Marked { class, at, already_present: true },
+            Answer::MarkRefused { at, reason },
+        ],
+        Kind::Status => {
+            return vec![longest_status(Answer::status_capacity(request_bytes)), busy];
+        }
+        Kind::Sheet => return vec![Answer::Sheet(Some(sheet)), busy],
+        Kind::Block => return vec![Answer::Block(vec![0xff; BLOCK_BYTES]), busy],
+        other => panic!("{other} is no request"),
+    };
+    own.into_iter().chain(verdicts).collect()
+}
+
+#[test]
+fn the_longest_student_number_fits_a_mark() {
+    let student = "~".repeat(STUDENT_LENGTH_MAX_BYTES).parse().expect("a student");
+    let operation = Operation::Mark { class: first_class(), student };
+    let started = WallTime::MAX;
+    let request = smallest(Ask::Perform { started, operation });
+    assert_eq!(decode_request(&request_bytes(&request)).map(|it| it.request), Ok(request));
+}
