@@ -30,7 +30,7 @@ pub(crate) fn check(datagram: &[u8]) {
 pub(crate) fn mended(datagram: &[u8]) -> Option<Vec<u8>> {
     let kind = *datagram.get(3)?;
     let body = datagram.get(4..datagram.len().checked_sub(4)?)?;
-    let version = if kind == Kind::Versions.byte() { 0 } else { 1 };
+    let version = u8::from(kind != Kind::Versions.byte());
     Some(frame(version, kind, body))
 }
 

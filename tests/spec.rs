@@ -304,7 +304,11 @@ impl Message {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut digits = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        write!(digits, "{byte:02x}").expect("to a string");
+    }
+    digits
 }
 
 fn unhex(digits: &str) -> Vec<u8> {
@@ -611,10 +615,16 @@ enum Constant {
     Time(Duration),
 }
 
+impl Constant {
+    fn count(count: impl TryInto<u64, Error: std::fmt::Debug>) -> Self {
+        Self::Count(count.try_into().expect("not that many"))
+    }
+}
+
 fn constants() -> BTreeMap<&'static str, Constant> {
     macro_rules! counts {
         ($($name:ident),* $(,)?) => {
-            [$((stringify!($name), Constant::Count(limits::$name as u64)),)*]
+            [$((stringify!($name), Constant::count(limits::$name)),)*]
         };
     }
     macro_rules! times {
@@ -916,18 +926,18 @@ fn mark(number: u32, student: &str) -> Operation {
     Operation::Mark { class: class(number), student: student.parse().expect("a student") }
 }
 
-fn opened(number: u32, millis: u64, already_open: bool) -> Option<Answer> {
+fn opened(number: u32, millis: u64, already_open: bool) -> Answer {
     let opened_at = WallTime::from_millis(START + millis);
-    Some(Answer::Opened { class: class(number), opened_at, already_open })
+    Answer::Opened { class: class(number), opened_at, already_open }
 }
 
-fn marked(number: u32, millis: u64, already_present: bool) -> Option<Answer> {
+fn marked(number: u32, millis: u64, already_present: bool) -> Answer {
     let at = WallTime::from_millis(START + millis);
-    Some(Answer::Marked { class: class(number), at, already_present })
+    Answer::Marked { class: class(number), at, already_present }
 }
 
-fn clock_skew(millis: u64) -> Option<Answer> {
-    Some(Answer::ClockSkew { server_time: WallTime::from_millis(START + millis) })
+fn clock_skew(millis: u64) -> Answer {
+    Answer::ClockSkew { server_time: WallTime::from_millis(START + millis) }
 }
 
 // R-READ-1, R-READ-2, R-READ-3, R-READ-5, R-KIND-1, R-VERSION-1, R-VERSION-2
@@ -955,10 +965,10 @@ fn what_a_server_cannot_read_it_counts_and_leaves_unanswered() {
 fn duplicates_are_told_as_chapter_10_says() {
     let mut desk = Desk::new();
     let first = perform(1, 1, START, open(1));
-    assert_eq!(desk.ask(&first), opened(1, 0, false), "a new client");
+    assert_eq!(desk.ask(&first), Some(opened(1, 0, false)), "a new client");
     desk.wait(1_000);
     let again = Request { attempt: 2, ..first };
-    assert_eq!(desk.ask(&again), opened(1, 0, false), "the first answer again");
+    assert_eq!(desk.ask(&again), Some(opened(1, 0, false)), "the first answer again");
     assert_eq!(desk.perform(1, 1, open(2)), Some(Answer::Conflict));
     assert_eq!(desk.perform(1, 1, close(1)), Some(Answer::Conflict));
     assert_eq!(desk.perform(1, 3, close(1)), Some(Answer::Stale), "a gap");
@@ -974,10 +984,10 @@ fn duplicates_are_told_as_chapter_10_says() {
 fn a_clock_behind_the_window_is_told_so_and_not_remembered() {
     let mut desk = Desk::new();
     desk.wait(15 * MINUTE + 1);
-    assert_eq!(desk.perform(1, 1, open(1)), clock_skew(15 * MINUTE + 1));
+    assert_eq!(desk.perform(1, 1, open(1)), Some(clock_skew(15 * MINUTE + 1)));
     assert!(desk.journal.is_empty());
     let just_within = perform(1, 1, START + 1, open(1));
-    assert_eq!(desk.ask(&just_within), opened(1, 15 * MINUTE + 1, false));
+    assert_eq!(desk.ask(&just_within), Some(opened(1, 15 * MINUTE + 1, false)));
 }
 
 // R-JUDGE-9, R-JUDGE-11
@@ -985,14 +995,14 @@ fn a_clock_behind_the_window_is_told_so_and_not_remembered() {
 fn a_clock_ahead_of_the_window_is_told_so_for_ever() {
     let mut desk = Desk::new();
     let ahead = perform(1, 1, START + 15 * MINUTE + 1, open(1));
-    assert_eq!(desk.ask(&ahead), clock_skew(0));
+    assert_eq!(desk.ask(&ahead), Some(clock_skew(0)));
     desk.wait(10 * MINUTE);
-    assert_eq!(desk.ask(&ahead), clock_skew(0), "also when it would be punctual by now");
+    assert_eq!(desk.ask(&ahead), Some(clock_skew(0)), "also when it would be punctual by now");
     let mut desk = desk.start_anew();
-    assert_eq!(desk.ask(&ahead), clock_skew(0), "also after a start");
+    assert_eq!(desk.ask(&ahead), Some(clock_skew(0)), "also after a start");
     assert_eq!(desk.server.open_roll_calls(), 0);
     let just_within = perform(2, 1, START + 25 * MINUTE, open(1));
-    assert_eq!(desk.ask(&just_within), opened(1, 10 * MINUTE, false));
+    assert_eq!(desk.ask(&just_within), Some(opened(1, 10 * MINUTE, false)));
 }
 
 // R-DURABLE-1, R-JUDGE-3
@@ -1006,7 +1016,7 @@ fn nothing_is_told_before_it_is_durable() {
     assert_eq!(desk.ask(&read(1, Query::Status { from: class(1) })), None, "a query would tell it");
     desk.server.handle_durable(desk.appended);
     assert_eq!(desk.poll().len(), 2, "the opening and the query; the repeat got silence");
-    assert_eq!(desk.ask(&opening), opened(1, 0, false));
+    assert_eq!(desk.ask(&opening), Some(opened(1, 0, false)));
 }
 
 // R-DURABLE-2, R-JUDGE-13
@@ -1021,7 +1031,11 @@ fn a_refusal_stays_a_refusal() {
     assert_eq!(desk.ask(&too_early), refused, "though it would succeed by now");
     let mut desk = desk.start_anew();
     assert_eq!(desk.ask(&too_early), refused, "also after a start");
-    assert_eq!(desk.perform(1, 2, mark(1, "10")), marked(1, 0, false), "a new one is judged anew");
+    assert_eq!(
+        desk.perform(1, 2, mark(1, "10")),
+        Some(marked(1, 0, false)),
+        "a new one is judged anew"
+    );
 }
 
 // R-ROLL-1, R-ROLL-2, R-ROLL-3, R-ROLL-4, R-ROLL-5, R-ROLL-6, R-ROLL-7, R-ROLL-8, R-ROLL-9
@@ -1033,14 +1047,14 @@ fn a_register_is_kept_as_chapter_11_says() {
     let never = Some(Answer::Refused { at: at(0), reason: Refusal::NeverOpened });
     assert_eq!(desk.perform(1, 1, close(1)), never);
     assert_eq!(desk.ask(&read(1, Query::Sheet { class: class(1) })), Some(Answer::Sheet(None)));
-    assert_eq!(desk.perform(1, 2, open(1)), opened(1, 0, false));
-    assert_eq!(desk.perform(1, 3, open(2)), opened(2, 0, false));
+    assert_eq!(desk.perform(1, 2, open(1)), Some(opened(1, 0, false)));
+    assert_eq!(desk.perform(1, 3, open(2)), Some(opened(2, 0, false)));
     desk.wait(10);
-    assert_eq!(desk.perform(1, 4, open(1)), opened(1, 0, true));
-    assert_eq!(desk.perform(1, 5, mark(1, "042191010")), marked(1, 10, false));
+    assert_eq!(desk.perform(1, 4, open(1)), Some(opened(1, 0, true)));
+    assert_eq!(desk.perform(1, 5, mark(1, "042191010")), Some(marked(1, 10, false)));
     desk.wait(10);
-    assert_eq!(desk.perform(1, 6, mark(1, "10")), marked(1, 20, false));
-    assert_eq!(desk.perform(1, 7, mark(1, "042191010")), marked(1, 10, true));
+    assert_eq!(desk.perform(1, 6, mark(1, "10")), Some(marked(1, 20, false)));
+    assert_eq!(desk.perform(1, 7, mark(1, "042191010")), Some(marked(1, 10, true)));
     let Some(Answer::Closed { sheet, already_closed: false }) = desk.perform(1, 8, close(1)) else {
         panic!("closed")
     };
@@ -1058,7 +1072,11 @@ fn a_register_is_kept_as_chapter_11_says() {
     assert_eq!(desk.perform(1, 9, mark(1, "20")), not_open);
     let again = Some(Answer::Closed { sheet, already_closed: true });
     assert_eq!(desk.perform(1, 10, close(1)), again);
-    assert_eq!(desk.perform(1, 11, mark(2, "20")), marked(2, 30, false), "class 2 is untouched");
+    assert_eq!(
+        desk.perform(1, 11, mark(2, "20")),
+        Some(marked(2, 30, false)),
+        "class 2 is untouched"
+    );
     desk.perform(1, 12, open(1));
     let last = desk.ask(&read(2, Query::Sheet { class: class(1) }));
     assert_eq!(last, Some(Answer::Sheet(Some(sheet))), "though the class is open again");
@@ -1128,11 +1146,11 @@ fn open_roll_calls_are_listed_page_by_page() {
 fn the_servers_time_never_goes_back() {
     let mut desk = Desk::new();
     desk.wait(MINUTE);
-    assert_eq!(desk.perform(1, 1, open(1)), opened(1, MINUTE, false));
+    assert_eq!(desk.perform(1, 1, open(1)), Some(opened(1, MINUTE, false)));
     desk.millis = 0;
-    assert_eq!(desk.perform(1, 2, open(2)), opened(2, MINUTE, false));
+    assert_eq!(desk.perform(1, 2, open(2)), Some(opened(2, MINUTE, false)));
     let mut desk = desk.start_anew();
-    assert_eq!(desk.perform(1, 3, open(3)), opened(3, MINUTE, false), "also after a start");
+    assert_eq!(desk.perform(1, 3, open(3)), Some(opened(3, MINUTE, false)), "also after a start");
 }
 
 // R-FORGET-1, R-FORGET-3, R-FORGET-4, R-JUDGE-7, R-JUDGE-8
@@ -1143,7 +1161,7 @@ fn a_client_is_forgotten_after_long_silence_and_stays_forgotten() {
     desk.ask(&first);
     desk.perform(2, 1, open(2));
     desk.wait(20 * MINUTE);
-    assert_eq!(desk.perform(2, 1, open(2)), opened(2, 0, false), "a word from client 2");
+    assert_eq!(desk.perform(2, 1, open(2)), Some(opened(2, 0, false)), "a word from client 2");
     desk.wait(10 * MINUTE);
     desk.server.handle_timeout(desk.now());
     assert_eq!(desk.server.clients(), 2, "30 minutes are not more than 30 minutes");
@@ -1156,7 +1174,7 @@ fn a_client_is_forgotten_after_long_silence_and_stays_forgotten() {
     desk.server.handle_durable(desk.appended);
     let told = desk.poll().pop().expect("an answer");
     assert_eq!(decode_reply(&told).expect("an answer").answer, Answer::BeginAgain);
-    assert_eq!(desk.ask(&first), clock_skew(31 * MINUTE), "too old to be a new client's");
+    assert_eq!(desk.ask(&first), Some(clock_skew(31 * MINUTE)), "too old to be a new client's");
     let mut desk = desk.start_anew();
     assert_eq!(desk.server.clients(), 1, "a start brings nobody back");
     assert_eq!(desk.perform(1, 2, close(1)), Some(Answer::BeginAgain));
