@@ -64,8 +64,11 @@ pub const RETRY_INITIAL: Duration = Duration::from_millis(200);
 pub const RETRY_MIN: Duration = Duration::from_millis(100);
 /// No wait before jitter is longer: a person who walks back into the Wi-Fi is served within seconds.
 pub const RETRY_MAX: Duration = Duration::from_secs(2);
-/// The longest total deadline that a user may ask for.
-pub const DEADLINE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// The total deadline where the user names none.
+pub const DEADLINE_DEFAULT: Duration = Duration::from_secs(30);
+/// The longest total deadline: well within the window, because a request that is older than the
+/// window is not executed any more.
+pub const DEADLINE_MAX: Duration = Duration::from_secs(10 * 60);
 
 // The server's turn.
 
@@ -109,6 +112,7 @@ const _: () = {
     assert!(DATAGRAMS_PER_TURN_MAX < REPLIES_HELD_MAX);
     assert!(RETRY_MIN.as_millis() <= RETRY_INITIAL.as_millis());
     assert!(RETRY_INITIAL.as_millis() <= RETRY_MAX.as_millis());
+    assert!(DEADLINE_MAX.as_secs() < WINDOW.as_secs());
     // A client that was answered late must still be known when it asks again.
     assert!(CLIENT_SILENCE_MIN.as_secs() >= 2 * WINDOW.as_secs());
     // A sheet of the largest roll call can be counted in a u32 of bytes.

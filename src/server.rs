@@ -146,7 +146,7 @@ impl<P> Server<P> {
         match item {
             SnapshotItem::Latest(latest) => self.latest = self.latest.max(latest),
             SnapshotItem::Client(record) => self.sessions.record(record, Instant::ZERO, 0),
-            SnapshotItem::Register(item) => self.register.restore(item)?,
+            SnapshotItem::Register(item) => self.register.restore(&item)?,
         }
         Ok(())
     }
@@ -525,5 +525,367 @@ impl<P> SheetCache<P> {
             self.kept.pop_front();
         }
         self.kept.push_back((content, bytes));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::ClassId;
+    use crate::limits::{CLIENT_SILENCE_MIN, DATAGRAM_MAX_BYTES, WINDOW};
+    use crate::operation::{OpenRollCall, Refusal};
+    use crate::wire::{decode_reply, encode_request};
+
+    /// A server, its clocks, and a journal that is a list of batches.
+    struct Bench {
+        server: Server<u8>,
+        now: Now,
+        journal: Vec<Batch>,
+    }
+
+    fn start() -> WallTime {
+        WallTime::from_millis(1_700_000_000_000)
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let now = Now { instant: Instant::ZERO, wall: start() };
+            Self { server: Server::new(1), now, journal: Vec::new() }
+        }
+
+        fn wait(&mut self, wait: Duration) -> &mut Self {
+            self.now.instant = self.now.instant.after(wait);
+            self.now.wall = self.now.wall.shifted(i64::try_from(wait.as_millis()).unwrap());
+            self
+        }
+
+        fn send(&mut self, request: &Request) -> &mut Self {
+            self.server.handle_datagram(self.now, 0, bytes_of(request).as_slice());
+            self
+        }
+
+        /// Commits what is to be committed and collects the replies.
+        fn drain(&mut self) -> Vec<Vec<u8>> {
+            let mut space = Datagram::new();
+            let mut replies = Vec::new();
+            while let Some(output) = self.server.poll_output(&mut space) {
+                match output {
+                    Output::Transmit { .. } => replies.push(space.as_bytes().to_vec()),
+                    Output::Append(batch) => {
+                        let number = batch.number;
+                        self.journal.push(batch);
+                        self.server.handle_durable(number);
+                    }
+                    Output::Load(content) => {
+                        let sheets = self.journal.iter().flat_map(|batch| &batch.sheets);
+                        let mut sheets = sheets.map(|(_, sheet)| sheet.to_bytes());
+                        let bytes = sheets.find(|bytes| ContentId::of(bytes) == content);
+                        self.server.handle_sheet(content, bytes);
+                    }
+                }
+            }
+            replies
+        }
+
+        /// The one answer to this request.
+        fn ask(&mut self, request: &Request) -> Answer {
+            let replies = self.send(request).drain();
+            assert_eq!(replies.len(), 1, "one answer to {request:?}");
+            assert!(replies[0].len() <= bytes_of(request).len(), "no amplification");
+            let reply = decode_reply(&replies[0]).unwrap();
+            assert_eq!((reply.client, reply.number), (request.client, request.number));
+            reply.answer
+        }
+
+        /// The process dies and another one starts from the journal.
+        fn restart(&mut self) {
+            let mut server = Server::new(2);
+            for batch in &self.journal {
+                for record in batch.records.clone() {
+                    server.replay(record).unwrap();
+                }
+                server.resume_after(batch.number);
+            }
+            self.server = server;
+            self.now.instant = Instant::ZERO;
+        }
+    }
+
+    fn bytes_of(request: &Request) -> Vec<u8> {
+        let mut datagram = Datagram::new();
+        encode_request(request, &mut datagram);
+        datagram.as_bytes().to_vec()
+    }
+
+    fn class(number: u32) -> ClassId {
+        ClassId::new(number).unwrap()
+    }
+
+    fn request(who: u8, number: u64, operation: Operation) -> Request {
+        Request {
+            attempt: 1,
+            client: ClientId::from_bytes([who; 16]),
+            number: RequestNumber::new(number).unwrap(),
+            ask: Ask::Perform { started: start(), operation },
+        }
+    }
+
+    fn open(who: u8, number: u64) -> Request {
+        request(who, number, Operation::Open { class: class(1) })
+    }
+
+    fn close(who: u8, number: u64) -> Request {
+        request(who, number, Operation::Close { class: class(1) })
+    }
+
+    fn mark(who: u8, number: u64, student: &str) -> Request {
+        let student = student.parse().unwrap();
+        request(who, number, Operation::Mark { class: class(1), student })
+    }
+
+    fn query(query: Query) -> Request {
+        let ask = Ask::Read(query);
+        Request {
+            attempt: 1,
+            client: ClientId::from_bytes([99; 16]),
+            number: RequestNumber::FIRST,
+            ask,
+        }
+    }
+
+    fn status() -> Request {
+        query(Query::Status { from: class(1) })
+    }
+
+    #[test]
+    fn nothing_is_said_before_it_is_durable() {
+        let mut bench = Bench::new();
+        let mut space = Datagram::new();
+        bench.send(&open(1, 1)).send(&status());
+        let Some(Output::Append(batch)) = bench.server.poll_output(&mut space) else {
+            panic!("the batch comes first")
+        };
+        assert_eq!(bench.server.poll_output(&mut space), None, "not even what is only read");
+        bench.send(&open(1, 1));
+        assert_eq!(bench.server.poll_output(&mut space), None, "a retry gets silence meanwhile");
+        assert_eq!(bench.server.stats().get(Counter::InProgress), 1);
+        bench.server.handle_durable(batch.number);
+        assert_eq!(bench.drain().len(), 2);
+    }
+
+    #[test]
+    fn one_commit_covers_all_that_arrived_before_it() {
+        let mut bench = Bench::new();
+        bench.send(&open(1, 1));
+        for who in 2..102 {
+            bench.send(&mark(who, 1, &who.to_string()));
+        }
+        assert_eq!(bench.drain().len(), 101);
+        assert_eq!(bench.journal.len(), 1);
+    }
+
+    #[test]
+    fn a_retry_gets_the_bytes_of_the_first_answer() {
+        let mut bench = Bench::new();
+        let first = bench.send(&open(1, 1)).drain();
+        bench.wait(Duration::from_secs(60));
+        let again = Request { attempt: 2, ..open(1, 1) };
+        assert_eq!(bench.send(&again).drain(), first);
+        bench.restart();
+        assert_eq!(bench.send(&again).drain(), first, "after a restart");
+        assert_eq!(bench.journal.len(), 1);
+    }
+
+    #[test]
+    fn a_refusal_is_one_outcome_too() {
+        let mut bench = Bench::new();
+        let refused = bench.send(&mark(2, 1, "10")).drain();
+        bench.ask(&open(1, 1));
+        assert_eq!(bench.send(&mark(2, 1, "10")).drain(), refused, "though it is open now");
+    }
+
+    #[test]
+    fn a_late_open_does_not_open_again_what_was_closed() {
+        let mut bench = Bench::new();
+        bench.ask(&open(1, 1));
+        bench.ask(&close(1, 2));
+        assert_eq!(bench.ask(&open(1, 1)), Answer::Stale);
+        let no_class_open = Answer::Status { open: vec![], more: false };
+        assert_eq!(bench.ask(&status()), no_class_open);
+        for _ in 0..2 {
+            bench.wait(CLIENT_SILENCE_MIN + Duration::from_secs(60));
+            bench.server.handle_timeout(bench.now);
+            let late = bench.ask(&open(1, 1));
+            assert!(matches!(late, Answer::ClockSkew { .. }), "forgotten, and too old: {late:?}");
+            assert_eq!(bench.ask(&status()), no_class_open);
+            bench.restart();
+        }
+    }
+
+    #[test]
+    fn a_request_from_a_clock_that_is_ahead_never_becomes_punctual() {
+        let mut bench = Bench::new();
+        let mut early = open(1, 1);
+        let started = start().shifted(i64::try_from(2 * WINDOW.as_millis()).unwrap());
+        early.ask = Ask::Perform { started, operation: Operation::Open { class: class(1) } };
+        let skew = bench.send(&early).drain();
+        bench.wait(WINDOW * 2);
+        assert_eq!(bench.send(&early).drain(), skew);
+        bench.restart();
+        assert_eq!(bench.send(&early).drain(), skew);
+        assert_eq!(bench.ask(&status()), Answer::Status { open: vec![], more: false });
+    }
+
+    #[test]
+    fn a_client_that_was_told_to_begin_again_is_not_known_after_a_restart() {
+        let mut bench = Bench::new();
+        bench.ask(&open(1, 1));
+        bench.wait(CLIENT_SILENCE_MIN + Duration::from_secs(1));
+        bench.server.handle_timeout(bench.now);
+        assert_eq!(bench.ask(&close(1, 2)), Answer::BeginAgain);
+        bench.restart();
+        assert_eq!(bench.ask(&close(1, 2)), Answer::BeginAgain);
+    }
+
+    #[test]
+    fn the_servers_time_never_goes_back_not_even_over_a_restart() {
+        let mut bench = Bench::new();
+        bench.ask(&open(1, 1));
+        bench.now.wall = start().shifted(-3_600_000);
+        let marked = bench.ask(&mark(2, 1, "10"));
+        assert_eq!(marked, Answer::Marked { class: class(1), at: start(), already_present: false });
+        bench.restart();
+        let marked = bench.ask(&mark(2, 2, "20"));
+        assert_eq!(marked, Answer::Marked { class: class(1), at: start(), already_present: false });
+    }
+
+    #[test]
+    fn an_unknown_version_is_answered_and_everything_else_invalid_is_not() {
+        let mut bench = Bench::new();
+        let mut datagram = bytes_of(&open(1, 1));
+        datagram[2] = 9;
+        bench.server.handle_datagram(bench.now, 0, &datagram);
+        let replies = bench.drain();
+        assert_eq!(Versions::decode(&replies[0]), Ok(Versions::ours()));
+        bench.server.handle_datagram(bench.now, 0, &replies[0]);
+        bench.server.handle_datagram(bench.now, 0, b"RC\x09xxxxxx");
+        bench.server.handle_datagram(bench.now, 0, b"");
+        datagram[2] = 1;
+        datagram[9] ^= 1;
+        bench.server.handle_datagram(bench.now, 0, &datagram);
+        assert!(bench.drain().is_empty());
+        let counted: Vec<_> = bench.server.stats().iter().collect();
+        let expected = [
+            ("rejected_too_short", 1),
+            ("rejected_version", 2),
+            ("rejected_negotiation", 1),
+            ("rejected_checksum", 1),
+        ];
+        assert_eq!(counted, expected);
+    }
+
+    #[test]
+    fn a_reply_that_comes_back_is_not_answered() {
+        let mut bench = Bench::new();
+        for reply in bench.send(&open(1, 1)).drain() {
+            bench.server.handle_datagram(bench.now, 0, &reply);
+        }
+        assert!(bench.drain().is_empty());
+    }
+
+    #[test]
+    fn a_sheet_is_fetched_block_by_block() {
+        let mut bench = Bench::new();
+        bench.ask(&open(1, 1));
+        for number in 1..=200_u64 {
+            bench.ask(&mark(2, number, &format!("student-{number}")));
+        }
+        let Answer::Closed { sheet: info, .. } = bench.ask(&close(1, 2)) else { panic!("closed") };
+        let mut bytes = Vec::new();
+        for index in 0..=info.bytes.div_ceil(1_024) {
+            let block = query(Query::Block { sheet: info.content, index });
+            let Answer::Block(block) = bench.ask(&block) else { panic!("a block") };
+            bytes.extend(block);
+        }
+        let sheet = Sheet::from_bytes(&bytes, &info).unwrap();
+        assert_eq!(sheet.marks.len(), 200);
+        assert_eq!(sheet.marks[199].student.as_str(), "student-200");
+        let absent = query(Query::Block { sheet: ContentId::of(b"?"), index: 0 });
+        assert_eq!(bench.ask(&absent), Answer::Block(vec![]));
+    }
+
+    #[test]
+    fn status_fills_what_room_the_request_has_and_says_that_there_is_more() {
+        let mut bench = Bench::new();
+        for number in 1..=100 {
+            bench.ask(&request(1, number.into(), Operation::Open { class: class(number) }));
+        }
+        let mut from = class(1);
+        let mut listed: Vec<OpenRollCall> = Vec::new();
+        loop {
+            let Answer::Status { open, more } = bench.ask(&query(Query::Status { from })) else {
+                panic!("a list")
+            };
+            listed.extend(&open);
+            if !more {
+                break;
+            }
+            from = class(listed.last().unwrap().class.get() + 1);
+        }
+        let numbers: Vec<_> = listed.iter().map(|it| it.class.get()).collect();
+        assert_eq!(numbers, (1..=100).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_snapshot_and_the_batches_after_it_are_the_same_server() {
+        let mut bench = Bench::new();
+        bench.ask(&open(1, 1));
+        bench.ask(&mark(2, 1, "10"));
+        bench.ask(&close(1, 2));
+        bench.ask(&open(1, 3));
+        let snapshot: Vec<_> = bench.server.snapshot().collect();
+        let covered = bench.server.last_batch();
+        let reply = bench.send(&mark(3, 1, "20")).drain();
+        bench.ask(&request(4, 1, Operation::Close { class: class(77) }));
+
+        let mut restored: Server<u8> = Server::new(3);
+        for item in snapshot {
+            restored.restore(item).unwrap();
+        }
+        for batch in bench.journal.iter().filter(|batch| batch.number > covered) {
+            for record in batch.records.clone() {
+                restored.replay(record).unwrap();
+            }
+            restored.resume_after(batch.number);
+        }
+        let items = |server: &Server<u8>| server.snapshot().collect::<Vec<_>>();
+        assert_eq!(items(&restored), items(&bench.server));
+        bench.server = restored;
+        assert_eq!(bench.send(&mark(3, 1, "20")).drain(), reply);
+    }
+
+    #[test]
+    fn too_many_replies_that_wait_are_a_bound_and_lose_nothing() {
+        let mut bench = Bench::new();
+        bench.ask(&open(1, 1));
+        let datagram = bytes_of(&status());
+        for _ in 0..REPLIES_HELD_MAX {
+            bench.server.handle_datagram(bench.now, 0, &datagram);
+        }
+        bench.send(&mark(2, 1, "10"));
+        assert_eq!(bench.server.stats().get(Counter::Overloaded), 1);
+        assert_eq!(bench.drain().len(), REPLIES_HELD_MAX);
+        assert!(matches!(bench.ask(&mark(2, 1, "10")), Answer::Marked { .. }));
+    }
+
+    #[test]
+    fn a_refused_mark_has_class_zero_on_the_wire() {
+        let mut bench = Bench::new();
+        let replies = bench.send(&mark(2, 1, "10")).drain();
+        // Header, client id, number 1; then the class.
+        assert_eq!(replies[0][4 + 16 + 1], 0);
+        let refused = Answer::MarkRefused { at: start(), reason: Refusal::NotOpen };
+        assert_eq!(decode_reply(&replies[0]).unwrap().answer, refused);
+        assert!(replies[0].len() <= DATAGRAM_MAX_BYTES);
     }
 }

@@ -168,8 +168,8 @@ impl Register {
     ///
     /// # Errors
     /// If it contradicts the pieces before it.
-    pub fn restore(&mut self, item: RegisterItem) -> Result<(), Contradiction> {
-        match item {
+    pub fn restore(&mut self, item: &RegisterItem) -> Result<(), Contradiction> {
+        match *item {
             RegisterItem::NextRollCall(roll_call) => self.next_roll_call = roll_call,
             RegisterItem::LastSheet(info) => {
                 self.last_sheets.insert(info.class, info);
@@ -488,7 +488,7 @@ mod tests {
         run(&mut original, &mark(1, "20"), 6);
         let mut restored = Register::new(HashKey::new(8));
         for item in original.items() {
-            restored.restore(item).unwrap();
+            restored.restore(&item).unwrap();
         }
         assert_eq!(original.items().collect::<Vec<_>>(), restored.items().collect::<Vec<_>>());
         assert_eq!(students(&mut restored, 1, 7), ["30", "20"]);

@@ -1,0 +1,16 @@
+//! The commands: flags, words and exit codes. What they do is in the library.
+//!
+//! Manners, the same for all: results go to standard output, everything else to standard error; an
+//! error is one line that says what to do next; text that came from elsewhere is made safe before a
+//! terminal sees it.
+
+pub mod server;
+pub mod student;
+pub mod teacher;
+
+mod asking;
+mod exit;
+mod prompt;
+mod words;
+
+pub use exit::Exit;

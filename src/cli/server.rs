@@ -1,0 +1,146 @@
+//! `rollcall-server`: serves until it is told to stop.
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{ArgAction, Parser};
+use tracing::{info, level_filters::LevelFilter, warn};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use super::Exit;
+use super::words::{complain, parse};
+use crate::journal::{Journal, MemoryJournal, SqliteJournal};
+use crate::limits::LISTEN_MAX;
+use crate::server::Server;
+use crate::shell::clock::entropy;
+use crate::shell::serve::{Path, ServeError, Service};
+
+/// Where the journal is kept if no folder is named.
+const DEFAULT_FOLDER: &str = "rollcall-data";
+
+/// Hold roll calls: answer teachers and students over UDP, and keep what was answered on disk.
+///
+/// Prints one line "listening on ADDR" for each address when it serves. SIGTERM or Ctrl-C ends it
+/// in order; SIGUSR1 logs its counters. Whatever it acknowledged is on disk, even after a crash.
+#[derive(Parser, Debug)]
+#[command(name = "rollcall-server", version, after_help = EXAMPLES)]
+struct Flags {
+    /// An address and port to listen on, may be given several times; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:5050")]
+    listen: Vec<SocketAddr>,
+
+    /// The folder of the journal; it must exist. Without it: ./rollcall-data, made if missing.
+    #[arg(long, value_name = "DIR", conflicts_with = "in_memory")]
+    data: Option<PathBuf>,
+
+    /// Keep nothing on disk: what was answered is lost when the server ends.
+    #[arg(long)]
+    in_memory: bool,
+
+    /// Log more; twice: everything. The environment's `RUST_LOG` goes before it.
+    #[arg(short, long, action = ArgAction::Count)]
+    verbose: u8,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  rollcall-server                                     this computer only, journal in ./rollcall-data
+  rollcall-server --listen 0.0.0.0:5050 --listen '[::]:5050' --data /var/lib/rollcall
+  rollcall-server --listen 127.0.0.1:0 --in-memory    to try it out
+  sqlite3 rollcall-data/rollcall.sqlite3 'SELECT * FROM sheet'
+
+Exit codes: 0 ended in order, 1 failure, 2 wrong usage";
+
+/// Runs the command with these arguments.
+#[must_use]
+pub fn run(arguments: &[OsString]) -> Exit {
+    let flags: Flags = match parse(arguments) {
+        Ok(flags) => flags,
+        Err(exit) => return exit,
+    };
+    if flags.listen.len() > LISTEN_MAX {
+        complain(format_args!("at most {LISTEN_MAX} addresses can be listened on"));
+        return Exit::Usage;
+    }
+    begin_logging(flags.verbose);
+    match serve(&flags) {
+        Ok(()) => Exit::Done,
+        Err(error) => {
+            complain(error);
+            Exit::Failed
+        }
+    }
+}
+
+fn serve(flags: &Flags) -> Result<(), ServeError> {
+    let [high, low] = halves(entropy());
+    let mut server = Server::new(high ^ low);
+    if flags.in_memory {
+        warn!("nothing is kept on disk: what is answered is lost when this server ends");
+        return serve_from(server, MemoryJournal::new(), &flags.listen);
+    }
+    let folder = flags.data.clone().unwrap_or_else(default_folder);
+    let mut journal = SqliteJournal::open(&folder)?;
+    let recovered = journal.recover(&mut server)?;
+    info!(
+        "journal in {}: {} roll calls open, {} clients known, {} batches replayed",
+        folder.display(),
+        recovered.open_roll_calls,
+        recovered.clients,
+        recovered.batches
+    );
+    serve_from(server, journal, &flags.listen)
+}
+
+fn serve_from<J: Journal>(
+    server: Server<Path>,
+    journal: J,
+    addresses: &[SocketAddr],
+) -> Result<(), ServeError> {
+    let service = Service::bind(server, journal, addresses)?;
+    for address in service.addresses() {
+        // Nobody may be reading any more; that is no reason not to serve.
+        let _ = writeln!(io::stdout(), "listening on {address}");
+    }
+    let _ = io::stdout().flush();
+    service.run()
+}
+
+/// The folder that is used when none is named, made if it is missing: there is no name that could
+/// have been mistyped. If it cannot be made, opening it says why.
+fn default_folder() -> PathBuf {
+    let folder = PathBuf::from(DEFAULT_FOLDER);
+    let _ = std::fs::create_dir(&folder);
+    folder
+}
+
+fn halves(seed: [u8; 32]) -> [u128; 2] {
+    let (high, low) = seed.split_at(16);
+    [high, low].map(|half| u128::from_le_bytes(half.try_into().expect("half of 32 bytes")))
+}
+
+fn begin_logging(verbose: u8) {
+    let level = match verbose {
+        0 => LevelFilter::INFO,
+        1 => LevelFilter::DEBUG,
+        _ => LevelFilter::TRACE,
+    };
+    let wanted = std::env::var("RUST_LOG").ok().filter(|wanted| !wanted.is_empty());
+    let filter = match wanted.as_deref().map(str::parse::<Targets>) {
+        None => Targets::new().with_default(level),
+        Some(Ok(filter)) => filter,
+        Some(Err(error)) => {
+            complain(format_args!("RUST_LOG is not understood and not used: {error}"));
+            Targets::new().with_default(level)
+        }
+    };
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(io::stderr)
+        .with_target(false)
+        .with_ansi(io::stderr().is_terminal());
+    tracing_subscriber::registry().with(filter).with(lines).init();
+}

@@ -1,0 +1,294 @@
+//! Records and snapshot items ↔ the blobs of the journal.
+//!
+//! ```text
+//! ┌────────────────────────────────────────┬────────┐
+//! │ postcard: how many, then one by one    │ CRC-32 │  little-endian, over all bytes before it
+//! └────────────────────────────────────────┴────────┘
+//! ```
+//!
+//! Laws: what was encoded decodes to the same; whatever is decoded, the answer is values or
+//! [`BlobDamaged`], never a panic. The checksum is looked at first, so that nothing is read into
+//! bytes that the disk has changed.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::limits::SNAPSHOT_PART_BYTES;
+use crate::record::{Record, SnapshotItem};
+
+const CHECKSUM_BYTES: usize = 4;
+
+/// Why a blob says nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BlobDamaged {
+    /// It is too short to have a checksum.
+    #[error("it ends before its checksum")]
+    TooShort,
+    /// It is not what was written.
+    #[error("its checksum does not match")]
+    Checksum,
+    /// Its checksum is right, but it does not say what it should.
+    #[error("its checksum matches, but it cannot be read")]
+    Content,
+    /// Something follows.
+    #[error("its checksum matches, but there are bytes left over")]
+    LeftOver,
+}
+
+/// The blob of a batch, written into `space` so that its memory is used again.
+#[must_use]
+pub fn encode_records(records: &[Record], mut space: Vec<u8>) -> Vec<u8> {
+    space.clear();
+    with_checksum(append(records, space))
+}
+
+/// The records of a batch.
+///
+/// # Errors
+/// If the blob is not one that was written here.
+pub fn decode_records(blob: &[u8]) -> Result<Vec<Record>, BlobDamaged> {
+    decode(blob)
+}
+
+/// The items of a part of a snapshot.
+///
+/// # Errors
+/// If the blob is not one that was written here.
+pub fn decode_items(blob: &[u8]) -> Result<Vec<SnapshotItem>, BlobDamaged> {
+    decode(blob)
+}
+
+/// A part of a snapshot that is being filled, item by item, so that a snapshot is never in memory
+/// as a whole.
+#[derive(Default)]
+pub struct SnapshotPart {
+    items: usize,
+    body: Vec<u8>,
+}
+
+impl SnapshotPart {
+    /// Adds an item. Gives the blob of the part when that made it full; the next part is begun then.
+    pub fn push(&mut self, item: &SnapshotItem) -> Option<Vec<u8>> {
+        self.items += 1;
+        self.body = append(item, std::mem::take(&mut self.body));
+        (self.body.len() >= SNAPSHOT_PART_BYTES).then(|| self.take()).flatten()
+    }
+
+    /// The blob of the last part, `None` if nothing is left for it.
+    #[must_use]
+    pub fn finish(mut self) -> Option<Vec<u8>> {
+        self.take()
+    }
+
+    fn take(&mut self) -> Option<Vec<u8>> {
+        let Self { items, body } = std::mem::take(self);
+        if items == 0 {
+            return None;
+        }
+        let mut blob = append(&items, Vec::with_capacity(body.len() + 16));
+        blob.extend_from_slice(&body);
+        Some(with_checksum(blob))
+    }
+}
+
+fn append<T: Serialize + ?Sized>(value: &T, space: Vec<u8>) -> Vec<u8> {
+    postcard::to_extend(value, space).expect("no record has a value that cannot be written")
+}
+
+fn with_checksum(mut body: Vec<u8>) -> Vec<u8> {
+    let checksum = crc32fast::hash(&body);
+    body.extend_from_slice(&checksum.to_le_bytes());
+    body
+}
+
+fn decode<T: DeserializeOwned>(blob: &[u8]) -> Result<Vec<T>, BlobDamaged> {
+    let (body, checksum) =
+        blob.split_last_chunk::<CHECKSUM_BYTES>().ok_or(BlobDamaged::TooShort)?;
+    if crc32fast::hash(body) != u32::from_le_bytes(*checksum) {
+        return Err(BlobDamaged::Checksum);
+    }
+    let (values, rest) = postcard::take_from_bytes(body).map_err(|_| BlobDamaged::Content)?;
+    if rest.is_empty() { Ok(values) } else { Err(BlobDamaged::LeftOver) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ids::{ClassId, ClientId, ContentId, RequestNumber, RollCallId, StudentNumber};
+    use crate::operation::{Operation, Outcome, Refusal, SheetInfo};
+    use crate::roll::{ClientRecord, Mark, RegisterItem};
+    use crate::time::WallTime;
+
+    fn wall() -> impl Strategy<Value = WallTime> {
+        (0..=WallTime::MAX.as_millis()).prop_map(WallTime::from_millis)
+    }
+
+    fn class() -> impl Strategy<Value = ClassId> {
+        (1..=u32::MAX).prop_map(|number| ClassId::new(number).unwrap())
+    }
+
+    fn student() -> impl Strategy<Value = StudentNumber> {
+        "[!-~]{1,32}".prop_map(|text| text.parse().unwrap())
+    }
+
+    fn client() -> impl Strategy<Value = ClientId> {
+        any::<[u8; 16]>().prop_map(ClientId::from_bytes)
+    }
+
+    fn operation() -> impl Strategy<Value = Operation> {
+        prop_oneof![
+            class().prop_map(|class| Operation::Open { class }),
+            class().prop_map(|class| Operation::Close { class }),
+            (class(), student()).prop_map(|(class, student)| Operation::Mark { class, student }),
+        ]
+    }
+
+    fn sheet_info() -> impl Strategy<Value = SheetInfo> {
+        (class(), wall(), wall(), any::<u32>(), any::<u32>(), any::<[u8; 32]>()).prop_map(
+            |(class, opened_at, closed_at, students, bytes, content)| SheetInfo {
+                class,
+                opened_at,
+                closed_at,
+                students,
+                bytes,
+                content: ContentId::from_bytes(content),
+            },
+        )
+    }
+
+    fn outcome() -> impl Strategy<Value = Outcome> {
+        let reason = || proptest::sample::select(Refusal::ALL.to_vec());
+        prop_oneof![
+            (class(), any::<u64>(), wall(), any::<bool>()).prop_map(
+                |(class, roll_call, opened_at, already_open)| Outcome::Opened {
+                    class,
+                    roll_call: RollCallId::new(roll_call),
+                    opened_at,
+                    already_open,
+                }
+            ),
+            (sheet_info(), any::<bool>()).prop_map(|(sheet, already_closed)| Outcome::Closed {
+                sheet: Box::new(sheet),
+                already_closed,
+            }),
+            (class(), wall(), any::<bool>()).prop_map(|(class, at, already_present)| {
+                Outcome::Marked { class, at, already_present }
+            }),
+            (wall(), reason()).prop_map(|(at, reason)| Outcome::MarkRefused { at, reason }),
+            (wall(), reason()).prop_map(|(at, reason)| Outcome::Refused { at, reason }),
+            wall().prop_map(|server_time| Outcome::ClockSkew { server_time }),
+        ]
+    }
+
+    fn client_record() -> impl Strategy<Value = ClientRecord> {
+        (client(), wall(), 1..=u64::MAX, any::<u32>(), outcome()).prop_map(
+            |(client, started, number, fingerprint, outcome)| ClientRecord {
+                client,
+                started,
+                number: RequestNumber::new(number).unwrap(),
+                fingerprint,
+                outcome,
+            },
+        )
+    }
+
+    fn record() -> impl Strategy<Value = Record> {
+        prop_oneof![
+            (wall(), operation(), client_record())
+                .prop_map(|(at, operation, client)| Record::Answered { at, operation, client }),
+            (wall(), client()).prop_map(|(at, client)| Record::Forgot { at, client }),
+        ]
+    }
+
+    fn register_item() -> impl Strategy<Value = RegisterItem> {
+        let roll_call = || any::<u64>().prop_map(RollCallId::new);
+        prop_oneof![
+            roll_call().prop_map(RegisterItem::NextRollCall),
+            sheet_info().prop_map(RegisterItem::LastSheet),
+            (class(), roll_call(), wall()).prop_map(|(class, roll_call, opened_at)| {
+                RegisterItem::Open { class, roll_call, opened_at }
+            }),
+            (class(), student(), wall()).prop_map(|(class, student, at)| RegisterItem::Mark {
+                class,
+                mark: Mark { student, at },
+            }),
+        ]
+    }
+
+    fn item() -> impl Strategy<Value = SnapshotItem> {
+        prop_oneof![
+            wall().prop_map(SnapshotItem::Latest),
+            client_record().prop_map(SnapshotItem::Client),
+            register_item().prop_map(SnapshotItem::Register),
+        ]
+    }
+
+    fn parts(items: &[SnapshotItem]) -> Vec<Vec<u8>> {
+        let mut part = SnapshotPart::default();
+        let mut blobs: Vec<_> = items.iter().filter_map(|item| part.push(item)).collect();
+        blobs.extend(part.finish());
+        blobs
+    }
+
+    proptest! {
+        #[test]
+        fn records_come_back(records in proptest::collection::vec(record(), 0..20)) {
+            let blob = encode_records(&records, vec![1, 2, 3]);
+            prop_assert_eq!(decode_records(&blob), Ok(records));
+        }
+
+        #[test]
+        fn snapshot_items_come_back(items in proptest::collection::vec(item(), 1..20)) {
+            let blobs = parts(&items);
+            prop_assert_eq!(blobs.len(), 1);
+            prop_assert_eq!(decode_items(&blobs[0]), Ok(items));
+        }
+
+        #[test]
+        fn any_bytes_are_values_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = decode_records(&bytes);
+            let _ = decode_items(&bytes);
+            // The same behind a right checksum, which only a mistake of ours could write.
+            let sealed = with_checksum(bytes);
+            if let Ok(records) = decode_records(&sealed) {
+                let again = encode_records(&records, Vec::new());
+                prop_assert_eq!(decode_records(&again), Ok(records));
+            }
+            let _ = decode_items(&sealed);
+        }
+
+        #[test]
+        fn a_changed_byte_is_noticed(
+            records in proptest::collection::vec(record(), 1..5),
+            place: proptest::sample::Index,
+            change in 1..=u8::MAX,
+        ) {
+            let mut blob = encode_records(&records, Vec::new());
+            *place.get_mut(&mut blob) ^= change;
+            prop_assert_eq!(decode_records(&blob), Err(BlobDamaged::Checksum));
+        }
+    }
+
+    #[test]
+    fn each_damage_has_its_name() {
+        assert_eq!(decode_records(&[1, 2, 3]), Err(BlobDamaged::TooShort));
+        assert_eq!(decode_records(&[0, 0, 0, 0, 1]), Err(BlobDamaged::Checksum));
+        let lots = with_checksum(vec![0xff, 0xff, 0xff, 0xff, 0x0f]);
+        assert_eq!(decode_records(&lots), Err(BlobDamaged::Content), "it claims 4 billion records");
+        assert_eq!(decode_records(&with_checksum(vec![0, 7])), Err(BlobDamaged::LeftOver));
+    }
+
+    #[test]
+    fn a_snapshot_is_cut_into_parts_of_bounded_size() {
+        let at = WallTime::from_millis(1_700_000_000_000);
+        let items = vec![SnapshotItem::Latest(at); 3 * SNAPSHOT_PART_BYTES / 8];
+        let blobs = parts(&items);
+        assert!(blobs.len() >= 2, "{} parts", blobs.len());
+        assert!(blobs.iter().all(|blob| blob.len() < SNAPSHOT_PART_BYTES + 100));
+        let back: Vec<_> = blobs.iter().flat_map(|blob| decode_items(blob).unwrap()).collect();
+        assert_eq!(back, items);
+        assert!(parts(&[]).is_empty());
+    }
+}

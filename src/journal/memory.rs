@@ -1,0 +1,139 @@
+//! A journal without a disk: for `--in-memory` and the simulator.
+//!
+//! What it "commits" lasts as long as the process, and so does the server that would ask for it
+//! back; therefore it keeps no batch and no snapshot, only sheets. Invariant: the sheets are bounded
+//! in number and bytes. At the bound the oldest goes, and a client that asks for it is told that
+//! there is no such sheet; the newest is always kept.
+
+use std::collections::VecDeque;
+
+use super::{Journal, JournalError};
+use crate::ids::ContentId;
+use crate::limits::MARKS_PER_ROLL_CALL_MAX;
+use crate::record::{Batch, SnapshotItem};
+
+/// The sheets that are kept.
+const SHEETS_KEPT_MAX: usize = 16_384;
+/// The bytes of sheets that are kept.
+const SHEETS_KEPT_MAX_BYTES: usize = 256 << 20;
+
+const _: () = {
+    // Room for the largest sheet: 40 bytes hold a student number, its length and a time.
+    assert!(MARKS_PER_ROLL_CALL_MAX as usize * 40 <= SHEETS_KEPT_MAX_BYTES);
+};
+
+/// A journal in memory.
+#[derive(Debug)]
+pub struct MemoryJournal {
+    /// The oldest first.
+    sheets: VecDeque<(ContentId, Vec<u8>)>,
+    bytes: usize,
+    sheets_max: usize,
+    bytes_max: usize,
+}
+
+impl MemoryJournal {
+    /// An empty journal.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::bounded(SHEETS_KEPT_MAX, SHEETS_KEPT_MAX_BYTES)
+    }
+
+    fn bounded(sheets_max: usize, bytes_max: usize) -> Self {
+        Self { sheets: VecDeque::new(), bytes: 0, sheets_max, bytes_max }
+    }
+
+    fn keep(&mut self, bytes: Vec<u8>) {
+        self.bytes += bytes.len();
+        self.sheets.push_back((ContentId::of(&bytes), bytes));
+        while self.sheets.len() > self.sheets_max
+            || (self.bytes > self.bytes_max && self.sheets.len() > 1)
+        {
+            let Some((_, oldest)) = self.sheets.pop_front() else { return };
+            self.bytes -= oldest.len();
+        }
+    }
+}
+
+impl Default for MemoryJournal {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Journal for MemoryJournal {
+    fn commit(&mut self, batch: &Batch) -> Result<(), JournalError> {
+        batch.sheets.iter().for_each(|(_, sheet)| self.keep(sheet.to_bytes()));
+        Ok(())
+    }
+
+    fn sheet(&mut self, content: ContentId) -> Result<Option<Vec<u8>>, JournalError> {
+        let found = self.sheets.iter().find(|(name, _)| *name == content);
+        Ok(found.map(|(_, bytes)| bytes.clone()))
+    }
+
+    /// Never: there are no batches to take the place of.
+    fn snapshot_due(&self) -> bool {
+        false
+    }
+
+    fn compact(
+        &mut self,
+        _batch: u64,
+        _items: &mut dyn Iterator<Item = SnapshotItem>,
+    ) -> Result<(), JournalError> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{ClassId, RollCallId};
+    use crate::roll::{Mark, Sheet};
+    use crate::time::WallTime;
+
+    fn sheet(number: u32) -> Sheet {
+        let at = WallTime::from_millis(0);
+        Sheet {
+            class: ClassId::new(number).unwrap(),
+            opened_at: at,
+            closed_at: at,
+            marks: vec![Mark { student: "042191010".parse().unwrap(), at }],
+        }
+    }
+
+    fn batch(number: u32) -> Batch {
+        let id = RollCallId::new(u64::from(number));
+        Batch { number: u64::from(number), records: vec![], sheets: vec![(id, sheet(number))] }
+    }
+
+    fn kept(journal: &mut MemoryJournal) -> Vec<u32> {
+        let has = |number: &u32| {
+            let sheet = sheet(*number);
+            let found = journal.sheet(sheet.info().content).unwrap();
+            assert!(found.iter().all(|bytes| *bytes == sheet.to_bytes()));
+            found.is_some()
+        };
+        (1..=4).filter(has).collect()
+    }
+
+    #[test]
+    fn sheets_are_found_by_their_names_and_the_oldest_is_dropped_at_the_bound() {
+        let mut journal = MemoryJournal::bounded(2, usize::MAX);
+        (1..=3).for_each(|number| journal.commit(&batch(number)).unwrap());
+        assert_eq!(kept(&mut journal), [2, 3]);
+        assert!(!journal.snapshot_due());
+    }
+
+    #[test]
+    fn the_bytes_are_bounded_too_but_the_newest_sheet_is_kept() {
+        let size = sheet(1).to_bytes().len();
+        let mut journal = MemoryJournal::bounded(usize::MAX, 2 * size);
+        (1..=3).for_each(|number| journal.commit(&batch(number)).unwrap());
+        assert_eq!((kept(&mut journal), journal.bytes), (vec![2, 3], 2 * size));
+        let mut tiny = MemoryJournal::bounded(usize::MAX, 1);
+        (1..=3).for_each(|number| tiny.commit(&batch(number)).unwrap());
+        assert_eq!(kept(&mut tiny), [3]);
+    }
+}

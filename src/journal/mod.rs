@@ -1,0 +1,62 @@
+//! What was promised, kept: batches of records made durable, sheets, snapshots, and the way back.
+//!
+//! ```text
+//!   Server ── Append(batch) ──▶ commit  ──▶ ┌─────────────────────────────────┐
+//!          ◀─ handle_durable ──             │ batches   since the snapshot    │
+//!          ── Load(content) ──▶ sheet   ──▶ │ sheets    as rows, for ever     │
+//!          ◀─ handle_sheet ────             │ snapshot  what was alive        │
+//!          ── snapshot() ─────▶ compact ──▶ └─────────────────────────────────┘
+//!          ◀─ restore, replay ─ recover ──────────────┘
+//! ```
+//!
+//! The state of a server is the fold of the snapshot and the batches after it. A snapshot takes the
+//! place of all batches before it, so that the journal and a restart are as large as what is alive,
+//! not as what ever happened; only closed sheets stay for ever, and no restart reads them.
+//!
+//! [`SqliteJournal`] keeps its promise across crashes; [`MemoryJournal`] keeps it as long as its
+//! process lives. Neither knows a clock, a socket or a message.
+
+pub mod encoding;
+mod error;
+mod folder;
+mod memory;
+mod sqlite;
+
+pub use error::{FolderProblem, JournalError, Place};
+pub use folder::{DATABASE_FILE, LOCK_FILE};
+pub use memory::MemoryJournal;
+pub use sqlite::{Recovered, SqliteJournal};
+
+use crate::ids::ContentId;
+use crate::record::{Batch, SnapshotItem};
+
+/// Where a server's promises are kept.
+pub trait Journal {
+    /// Appends the batch and makes it durable: when this returns, no crash undoes it.
+    ///
+    /// # Errors
+    /// Whether the batch was kept is then unknown until the journal is opened again. This journal
+    /// must not be used any more, and the server must stop and acknowledge nothing.
+    fn commit(&mut self, batch: &Batch) -> Result<(), JournalError>;
+
+    /// The canonical bytes of a closed sheet, by its name; `None` if there is no such sheet.
+    ///
+    /// # Errors
+    /// If the sheet cannot be read or is not what its name says. Nothing was changed.
+    fn sheet(&mut self, content: ContentId) -> Result<Option<Vec<u8>>, JournalError>;
+
+    /// Whether a snapshot pays now: enough was appended since the last one, in bytes and in
+    /// proportion to it.
+    fn snapshot_due(&self) -> bool;
+
+    /// Puts this snapshot in place of all batches up to and including `batch`, as a whole or not at
+    /// all. The items must be the state after exactly that batch.
+    ///
+    /// # Errors
+    /// As for [`Journal::commit`]; the state that the journal keeps is the same either way.
+    fn compact(
+        &mut self,
+        batch: u64,
+        items: &mut dyn Iterator<Item = SnapshotItem>,
+    ) -> Result<(), JournalError>;
+}

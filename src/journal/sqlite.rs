@@ -1,0 +1,719 @@
+//! The journal on disk: one SQLite database, one row a batch, sheets as rows that people can query.
+//!
+//! Owns the database file and the lock on its folder. Invariants: a commit is one transaction and
+//! one sync, and returns after it; batches follow the snapshot without a gap; a row that was closed
+//! is never written again; after a failed write nothing is written any more, because a system that
+//! failed a sync may report the next one as done without having done it (Rebello et al., "Can
+//! Applications Recover from fsync Failures?", 2020).
+//!
+//! Why a WAL with full synchronisation: readers never stop the server, and each commit syncs the
+//! log. Copying the log into the database is SQLite's own business; if that fails, the log keeps the
+//! pages and SQLite writes them all again.
+
+use std::cmp::Ordering;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{
+    Connection, ErrorCode, OpenFlags, OptionalExtension as _, Transaction, TransactionBehavior,
+};
+
+use super::encoding::{SnapshotPart, decode_items, decode_records, encode_records};
+use super::error::{Fault, FolderProblem, JournalError, Place};
+use super::{Journal, folder};
+use crate::ids::{ClassId, ContentId, RollCallId, StudentNumber};
+use crate::limits::{MARKS_PER_ROLL_CALL_MAX, SNAPSHOT_AFTER_MIN_BYTES, SNAPSHOT_AFTER_RATIO};
+use crate::record::{Batch, SnapshotItem};
+use crate::roll::{Mark, Sheet};
+use crate::server::Server;
+use crate::time::WallTime;
+
+const SCHEMA: &str = include_str!("schema.sql");
+/// "ROLL": how `file` and we ourselves tell our databases from others.
+const APPLICATION_ID: i64 = 0x524f_4c4c;
+/// The version of the schema and of what is in the blobs.
+const VERSION: i64 = 1;
+/// How long a commit waits for another program that writes to the database.
+const LOCKED_WAIT: Duration = Duration::from_secs(2);
+/// The write-ahead log is cut to this after a large snapshot went through it.
+const LOG_KEPT_BYTES: i64 = 16 << 20;
+
+const INSERT_BATCH: &str = "INSERT INTO batch (number, records) VALUES (?1, ?2)";
+const INSERT_ROLL_CALL: &str = "INSERT INTO roll_call \
+    (id, class, opened_at, closed_at, students, bytes, content) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+const INSERT_MARK: &str =
+    "INSERT INTO mark (roll_call, position, student, at) VALUES (?1, ?2, ?3, ?4)";
+const INSERT_PART: &str = "INSERT INTO snapshot (part, items) VALUES (?1, ?2)";
+/// `length` of a blob reads no blob, so this costs a row a batch and not its bytes.
+const BYTES: &str = "SELECT \
+    (SELECT coalesce(sum(length(records)), 0) FROM batch), \
+    (SELECT coalesce(sum(length(items)), 0) FROM snapshot)";
+
+/// A journal in a folder.
+#[derive(Debug)]
+pub struct SqliteJournal {
+    connection: Connection,
+    path: PathBuf,
+    /// The last batch that is kept.
+    last: u64,
+    bytes: Bytes,
+    /// The memory of the last blob, to be used again.
+    space: Vec<u8>,
+    /// Set while something is written, so that it stays set if that fails.
+    stopped: bool,
+    /// Dropped last: we are alone until the database is closed.
+    _lock: File,
+}
+
+/// How much a restart would read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Bytes {
+    batches: u64,
+    snapshot: u64,
+}
+
+/// What a restart brought back, for the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// The number of the last batch.
+    pub last_batch: u64,
+    /// The items of the snapshot.
+    pub snapshot_items: u64,
+    /// The batches after the snapshot.
+    pub batches: u64,
+    /// Their records.
+    pub records: u64,
+    /// The clients that are remembered.
+    pub clients: usize,
+    /// The roll calls that are open.
+    pub open_roll_calls: usize,
+}
+
+impl SqliteJournal {
+    /// Opens the journal in this folder, or begins one if there is none in it.
+    ///
+    /// # Errors
+    /// Nothing was changed then that anybody had been told.
+    pub fn open(folder: &Path) -> Result<Self, JournalError> {
+        folder::check(folder)?;
+        let lock = folder::lock(folder)?;
+        let path = folder.join(folder::DATABASE_FILE);
+        folder::settle(&path)?;
+        let mut connection = connect(&path)?;
+        let at = |fault: Fault| fault.at(&path);
+        if is_empty(&connection, &path)? {
+            create(&mut connection).map_err(at)?;
+        }
+        check_identity(&connection, &path)?;
+        use_log(&connection, &path)?;
+        let last = last_batch(&connection).map_err(at)?;
+        let bytes = count_bytes(&connection).map_err(at)?;
+        Ok(Self { connection, path, last, bytes, space: Vec::new(), stopped: false, _lock: lock })
+    }
+
+    /// Brings a new server to where the last one on this journal was.
+    ///
+    /// # Errors
+    /// If the journal is damaged or cannot be read. The server is then of no use.
+    ///
+    /// # Panics
+    /// If the server is not new.
+    pub fn recover<P>(&mut self, server: &mut Server<P>) -> Result<Recovered, JournalError> {
+        assert_eq!(server.last_batch(), 0, "only a new server can be brought back");
+        replay(&self.connection, self.last, server).map_err(|fault| fault.at(&self.path))
+    }
+
+    /// Writes, unless writing has failed before.
+    fn write(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<(), Fault>,
+    ) -> Result<(), JournalError> {
+        if std::mem::replace(&mut self.stopped, true) {
+            return Err(JournalError::Stopped);
+        }
+        work(self).map_err(|fault| fault.at(&self.path))?;
+        self.stopped = false;
+        Ok(())
+    }
+
+    fn append(&mut self, batch: &Batch) -> Result<(), Fault> {
+        self.space = encode_records(&batch.records, std::mem::take(&mut self.space));
+        let transaction =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let number = to_column(batch.number, Place::File)?;
+        transaction.prepare_cached(INSERT_BATCH)?.execute((number, &self.space))?;
+        for (roll_call, sheet) in &batch.sheets {
+            insert_sheet(&transaction, *roll_call, sheet)?;
+        }
+        transaction.commit()?;
+        self.last = batch.number;
+        self.bytes.batches += self.space.len() as u64;
+        Ok(())
+    }
+
+    fn replace(
+        &mut self,
+        batch: u64,
+        items: &mut dyn Iterator<Item = SnapshotItem>,
+    ) -> Result<(), Fault> {
+        let number = to_column(batch, Place::File)?;
+        let transaction =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute("DELETE FROM snapshot", ())?;
+        let parts = insert_snapshot(&transaction, items)?;
+        transaction.execute("DELETE FROM batch WHERE number <= ?1", [number])?;
+        let end = "UPDATE snapshot_end SET batch = ?1, parts = ?2";
+        if transaction.execute(end, (number, parts))? != 1 {
+            return Err(Fault::damaged(Place::File, "it does not say where its snapshot ends"));
+        }
+        transaction.commit()?;
+        self.bytes = count_bytes(&self.connection)?;
+        Ok(())
+    }
+}
+
+impl Journal for SqliteJournal {
+    /// # Panics
+    /// If the batch does not follow the last one: a mistake of ours, not of the disk.
+    fn commit(&mut self, batch: &Batch) -> Result<(), JournalError> {
+        self.write(|journal| {
+            assert_eq!(batch.number, journal.last + 1, "batches are appended in order");
+            journal.append(batch)
+        })
+    }
+
+    fn sheet(&mut self, content: ContentId) -> Result<Option<Vec<u8>>, JournalError> {
+        if self.stopped {
+            return Err(JournalError::Stopped);
+        }
+        read_sheet(&self.connection, content).map_err(|fault| fault.at(&self.path))
+    }
+
+    fn snapshot_due(&self) -> bool {
+        let Bytes { batches, snapshot } = self.bytes;
+        batches >= SNAPSHOT_AFTER_MIN_BYTES
+            && batches >= snapshot.saturating_mul(SNAPSHOT_AFTER_RATIO)
+    }
+
+    /// # Panics
+    /// If the batch was never appended.
+    fn compact(
+        &mut self,
+        batch: u64,
+        items: &mut dyn Iterator<Item = SnapshotItem>,
+    ) -> Result<(), JournalError> {
+        self.write(|journal| {
+            assert!(batch <= journal.last, "a snapshot holds only what was appended");
+            journal.replace(batch, items)
+        })
+    }
+}
+
+// Opening.
+
+fn connect(path: &Path) -> Result<Connection, JournalError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connect = || {
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(LOCKED_WAIT)?;
+        Ok(connection)
+    };
+    connect().map_err(|error| Fault::Sqlite(error).at(path))
+}
+
+/// Whether the file was just made. Also the first look into it: other files are told apart here.
+fn is_empty(connection: &Connection, path: &Path) -> Result<bool, JournalError> {
+    match pragma(connection, "page_count") {
+        Ok(pages) => Ok(pages == 0),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
+            Err(not_ours(path, "it is no SQLite database"))
+        }
+        Err(error) => Err(Fault::Sqlite(error).at(path)),
+    }
+}
+
+/// Makes a new journal, as a whole or not at all. Before the log is switched on, so that the file
+/// itself says from its first moment whose it is.
+fn create(connection: &mut Connection) -> Result<(), Fault> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute_batch(SCHEMA)?;
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    Ok(transaction.commit()?)
+}
+
+fn check_identity(connection: &Connection, path: &Path) -> Result<(), JournalError> {
+    let read = |name| pragma(connection, name).map_err(|error| Fault::Sqlite(error).at(path));
+    if read("application_id")? != APPLICATION_ID {
+        return Err(not_ours(path, "it is a database of another program"));
+    }
+    match read("user_version")? {
+        VERSION => Ok(()),
+        found if found > VERSION => {
+            let path = path.to_owned();
+            Err(FolderProblem::NewerVersion { path, found, known: VERSION }.into())
+        }
+        found => {
+            let what = format!("version {found} was never written by any server");
+            Err(Fault::damaged(Place::File, what).at(path))
+        }
+    }
+}
+
+/// Switches to the write-ahead log, and copies into the database what an earlier server left in it.
+/// That writes those pages anew: if their sync had failed, they may be in the system's memory only,
+/// and syncing them a second time would do nothing. A reader can keep us from copying all of it; the
+/// log itself was synced before it was opened.
+fn use_log(connection: &Connection, path: &Path) -> Result<(), JournalError> {
+    let at = |error: rusqlite::Error| Fault::Sqlite(error).at(path);
+    let text = |row: &rusqlite::Row<'_>| row.get::<_, String>(0);
+    let mode = connection.pragma_update_and_check(None, "journal_mode", "wal", text).map_err(at)?;
+    if mode != "wal" {
+        let what = format!("it has no shared memory for a write-ahead log, only mode {mode}");
+        return Err(FolderProblem::FileSystem { path: path.to_owned(), what }.into());
+    }
+    let settings: [(&str, i64); 5] = [
+        ("synchronous", 2),
+        // Where `fsync` does not reach the disk itself (macOS), ask for what does.
+        ("fullfsync", 1),
+        ("checkpoint_fullfsync", 1),
+        ("journal_size_limit", LOG_KEPT_BYTES),
+        // The schema in the file is data: it may not call functions behind our back.
+        ("trusted_schema", 0),
+    ];
+    for (name, value) in settings {
+        connection.pragma_update(None, name, value).map_err(at)?;
+    }
+    let done = |_: &rusqlite::Row<'_>| Ok(());
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), done).map_err(at)
+}
+
+fn not_ours(path: &Path, what: &str) -> JournalError {
+    FolderProblem::NotOurs { path: path.to_owned(), what: what.to_owned() }.into()
+}
+
+fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, name, |row| row.get(0))
+}
+
+fn last_batch(connection: &Connection) -> Result<u64, Fault> {
+    let newest: Option<i64> =
+        connection.query_row("SELECT max(number) FROM batch", (), |row| row.get(0))?;
+    match newest {
+        Some(number) => from_column(number, Place::Batch(number)),
+        None => Ok(snapshot_end(connection)?.0),
+    }
+}
+
+/// The last batch of the snapshot, and its number of parts.
+fn snapshot_end(connection: &Connection) -> Result<(u64, i64), Fault> {
+    let row: Option<(i64, i64)> = connection
+        .query_row("SELECT batch, parts FROM snapshot_end", (), |row| row.try_into())
+        .optional()?;
+    let missing = || Fault::damaged(Place::File, "it does not say where its snapshot ends");
+    let (batch, parts) = row.ok_or_else(missing)?;
+    Ok((from_column(batch, Place::Batch(batch))?, parts))
+}
+
+fn count_bytes(connection: &Connection) -> Result<Bytes, Fault> {
+    let (batches, snapshot): (i64, i64) = connection.query_row(BYTES, (), |row| row.try_into())?;
+    let count = |bytes| from_column(bytes, Place::File);
+    Ok(Bytes { batches: count(batches)?, snapshot: count(snapshot)? })
+}
+
+// Writing.
+
+fn insert_sheet(
+    transaction: &Transaction<'_>,
+    roll_call: RollCallId,
+    sheet: &Sheet,
+) -> Result<(), Fault> {
+    let id = to_column(roll_call.get(), Place::File)?;
+    let info = sheet.info();
+    let mut insert = transaction.prepare_cached(INSERT_ROLL_CALL)?;
+    insert.execute((
+        id,
+        info.class.get(),
+        millis(info.opened_at),
+        millis(info.closed_at),
+        info.students,
+        info.bytes,
+        info.content.as_bytes(),
+    ))?;
+    let mut insert = transaction.prepare_cached(INSERT_MARK)?;
+    for (position, mark) in (1_i64..).zip(&sheet.marks) {
+        insert.execute((id, position, mark.student.as_str(), millis(mark.at)))?;
+    }
+    Ok(())
+}
+
+/// Inserts a snapshot and tells its number of parts.
+fn insert_snapshot(
+    transaction: &Transaction<'_>,
+    items: &mut dyn Iterator<Item = SnapshotItem>,
+) -> Result<i64, Fault> {
+    let mut insert = transaction.prepare_cached(INSERT_PART)?;
+    let mut parts = 0_i64;
+    let mut filling = SnapshotPart::default();
+    for item in items {
+        if let Some(blob) = filling.push(&item) {
+            insert.execute((parts, blob))?;
+            parts += 1;
+        }
+    }
+    if let Some(blob) = filling.finish() {
+        insert.execute((parts, blob))?;
+        parts += 1;
+    }
+    Ok(parts)
+}
+
+fn millis(time: WallTime) -> i64 {
+    i64::try_from(time.as_millis()).expect("below WallTime::MAX")
+}
+
+/// Numbers are counted from 1 and never reach the end of an `i64`, unless the file told us so.
+fn to_column(number: u64, place: Place) -> Result<i64, Fault> {
+    i64::try_from(number).map_err(|_| Fault::damaged(place, "its numbers are past all counting"))
+}
+
+fn from_column(number: i64, place: Place) -> Result<u64, Fault> {
+    u64::try_from(number).map_err(|_| Fault::damaged(place, "a number is below zero"))
+}
+
+// Reading.
+
+fn replay<P>(
+    connection: &Connection,
+    last: u64,
+    server: &mut Server<P>,
+) -> Result<Recovered, Fault> {
+    let (end, parts) = snapshot_end(connection)?;
+    let snapshot_items = restore_snapshot(connection, parts, server)?;
+    let (batches, records) = replay_batches(connection, end, server)?;
+    if end + batches != last {
+        return Err(Fault::damaged(Place::File, "another program has written to it"));
+    }
+    server.resume_after(last);
+    Ok(Recovered {
+        last_batch: last,
+        snapshot_items,
+        batches,
+        records,
+        clients: server.clients(),
+        open_roll_calls: server.open_roll_calls(),
+    })
+}
+
+/// Gives the snapshot to the server, a part at a time; tells how many items there were.
+fn restore_snapshot<P>(
+    connection: &Connection,
+    parts: i64,
+    server: &mut Server<P>,
+) -> Result<u64, Fault> {
+    let mut statement = connection.prepare("SELECT part, items FROM snapshot ORDER BY part")?;
+    let mut rows = statement.query(())?;
+    let (mut next, mut count) = (0, 0);
+    while let Some(row) = rows.next()? {
+        let place = expect_next(row.get(0)?, next, Place::Snapshot)?;
+        next += 1;
+        let items = row.get_ref(1)?.as_blob().map_err(|error| Fault::damaged(place, error))?;
+        for item in decode_items(items).map_err(|damaged| Fault::damaged(place, damaged))? {
+            server.restore(item).map_err(|error| Fault::damaged(place, error))?;
+            count += 1;
+        }
+    }
+    match next.cmp(&parts) {
+        Ordering::Equal => Ok(count),
+        Ordering::Less => Err(Fault::damaged(Place::Snapshot(next), MISSING)),
+        Ordering::Greater => Err(Fault::damaged(Place::Snapshot(parts), LEFT_OVER)),
+    }
+}
+
+/// Gives the batches after the snapshot to the server, one at a time; tells how many batches and
+/// records there were.
+fn replay_batches<P>(
+    connection: &Connection,
+    end: u64,
+    server: &mut Server<P>,
+) -> Result<(u64, u64), Fault> {
+    let mut statement = connection.prepare("SELECT number, records FROM batch ORDER BY number")?;
+    let mut rows = statement.query(())?;
+    let (mut batches, mut count) = (0, 0);
+    while let Some(row) = rows.next()? {
+        batches += 1;
+        let next = to_column(end.saturating_add(batches), Place::File)?;
+        let place = expect_next(row.get(0)?, next, Place::Batch)?;
+        let records = row.get_ref(1)?.as_blob().map_err(|error| Fault::damaged(place, error))?;
+        for record in decode_records(records).map_err(|damaged| Fault::damaged(place, damaged))? {
+            server.replay(record).map_err(|error| Fault::damaged(place, error))?;
+            count += 1;
+        }
+    }
+    Ok((batches, count))
+}
+
+const MISSING: &str = "it is missing";
+const LEFT_OVER: &str = "it should not be there any more";
+
+/// Rows are counted without gaps; a number that is left out is a row that was lost.
+fn expect_next(found: i64, next: i64, place: fn(i64) -> Place) -> Result<Place, Fault> {
+    match found.cmp(&next) {
+        Ordering::Equal => Ok(place(found)),
+        Ordering::Greater => Err(Fault::damaged(place(next), MISSING)),
+        Ordering::Less => Err(Fault::damaged(place(found), LEFT_OVER)),
+    }
+}
+
+fn read_sheet(connection: &Connection, content: ContentId) -> Result<Option<Vec<u8>>, Fault> {
+    // Two roll calls may have made the same sheet; either will do.
+    let found: Option<RollCallRow> = connection
+        .prepare_cached(
+            "SELECT id, class, opened_at, closed_at, students FROM roll_call WHERE content = ?1 \
+             ORDER BY id LIMIT 1",
+        )?
+        .query_row([content.as_bytes()], |row| row.try_into())
+        .optional()?;
+    let Some((id, class, opened_at, closed_at, students)) = found else { return Ok(None) };
+    let place = Place::RollCall(id);
+    let class = ClassId::new(class).ok_or_else(|| Fault::damaged(place, "its class is zero"))?;
+    let sheet = Sheet {
+        class,
+        opened_at: to_time(opened_at, place)?,
+        closed_at: to_time(closed_at, place)?,
+        marks: read_marks(connection, id, students)?,
+    };
+    let bytes = sheet.to_bytes();
+    if ContentId::of(&bytes) != content {
+        return Err(Fault::damaged(place, "it is not the sheet that was closed"));
+    }
+    Ok(Some(bytes))
+}
+
+/// Id, class, when it was opened and closed, students.
+type RollCallRow = (i64, u32, i64, i64, u32);
+
+fn read_marks(connection: &Connection, id: i64, students: u32) -> Result<Vec<Mark>, Fault> {
+    let place = Place::RollCall(id);
+    let mut statement = connection
+        .prepare_cached("SELECT student, at FROM mark WHERE roll_call = ?1 ORDER BY position")?;
+    let mut rows = statement.query([id])?;
+    let mut marks = Vec::with_capacity(students.min(MARKS_PER_ROLL_CALL_MAX) as usize);
+    while let Some(row) = rows.next()? {
+        let text = row.get_ref(0)?.as_str().map_err(|error| Fault::damaged(place, error))?;
+        let student: StudentNumber = text.parse().map_err(|error| Fault::damaged(place, error))?;
+        marks.push(Mark { student, at: to_time(row.get(1)?, place)? });
+    }
+    Ok(marks)
+}
+
+fn to_time(millis: i64, place: Place) -> Result<WallTime, Fault> {
+    let millis = from_column(millis, place)?;
+    WallTime::try_from(millis).map_err(|error| Fault::damaged(place, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{ClientId, RequestNumber};
+    use crate::operation::{Operation, Outcome, Refusal};
+    use crate::record::Record;
+    use crate::roll::ClientRecord;
+
+    fn record(number: u64) -> Record {
+        let at = WallTime::from_millis(number);
+        Record::Answered {
+            at,
+            operation: Operation::Open { class: ClassId::new(3030).unwrap() },
+            client: ClientRecord {
+                client: ClientId::from_bytes([7; 16]),
+                started: at,
+                number: RequestNumber::new(number).unwrap(),
+                fingerprint: 0,
+                outcome: Outcome::Refused { at, reason: Refusal::TooManyOpen },
+            },
+        }
+    }
+
+    fn batch(number: u64, records: usize) -> Batch {
+        Batch { number, records: vec![record(number); records], sheets: vec![] }
+    }
+
+    /// A sheet whose times do not depend on its roll call.
+    fn sheet(students: u32) -> Sheet {
+        let at = WallTime::from_millis(1_700_000_000_001);
+        let mark = |number: u32| Mark { student: format!("{number:09}").parse().unwrap(), at };
+        Sheet {
+            class: ClassId::new(3030).unwrap(),
+            opened_at: at,
+            closed_at: at,
+            marks: (0..students).map(mark).collect(),
+        }
+    }
+
+    fn journal() -> (tempfile::TempDir, SqliteJournal) {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = SqliteJournal::open(folder.path()).unwrap();
+        (folder, journal)
+    }
+
+    fn items() -> impl Iterator<Item = SnapshotItem> + Clone {
+        std::iter::once(SnapshotItem::Latest(WallTime::from_millis(9)))
+    }
+
+    #[test]
+    fn the_database_is_in_the_log_mode_with_full_synchronisation() {
+        let (_folder, journal) = journal();
+        let read = |name| pragma(&journal.connection, name).unwrap();
+        assert_eq!(read("synchronous"), 2);
+        assert_eq!(read("application_id"), 0x524f_4c4c);
+        assert_eq!(read("user_version"), 1);
+        assert_eq!(read("journal_size_limit"), LOG_KEPT_BYTES);
+        let mode = journal.connection.pragma_query_value(None, "journal_mode", |row| row.get(0));
+        assert_eq!(mode, Ok("wal".to_owned()));
+    }
+
+    #[test]
+    fn a_full_disk_stops_the_journal_and_loses_nothing_that_was_kept() {
+        let (folder, mut journal) = journal();
+        journal.commit(&batch(1, 3)).unwrap();
+        let pages = pragma(&journal.connection, "page_count").unwrap();
+        journal.connection.pragma_update(None, "max_page_count", pages).unwrap();
+        let error = journal.commit(&batch(2, 10_000)).unwrap_err();
+        assert!(matches!(error, JournalError::DiskFull), "{error:?}");
+        assert_eq!(
+            error.to_string(),
+            "the disk is full: free some space and start again; every acknowledged mark is kept"
+        );
+        // Even what would have room: the server must stop.
+        for stopped in [
+            journal.commit(&batch(2, 1)).unwrap_err(),
+            journal.compact(1, &mut items()).unwrap_err(),
+            journal.sheet(ContentId::of(b"")).unwrap_err(),
+        ] {
+            assert!(matches!(stopped, JournalError::Stopped), "{stopped:?}");
+        }
+        drop(journal);
+        let mut journal = SqliteJournal::open(folder.path()).unwrap();
+        assert_eq!(journal.last, 1);
+        journal.commit(&batch(2, 1)).unwrap();
+    }
+
+    #[test]
+    fn a_snapshot_that_finds_the_disk_full_changes_nothing() {
+        let (folder, mut journal) = journal();
+        journal.commit(&batch(1, 3)).unwrap();
+        let pages = pragma(&journal.connection, "page_count").unwrap();
+        journal.connection.pragma_update(None, "max_page_count", pages).unwrap();
+        let mut many = items().cycle().take(100_000);
+        let error = journal.compact(1, &mut many).unwrap_err();
+        assert!(matches!(error, JournalError::DiskFull), "{error:?}");
+        let bytes = journal.bytes;
+        drop(journal);
+        let mut journal = SqliteJournal::open(folder.path()).unwrap();
+        assert_eq!((journal.last, journal.bytes), (1, bytes));
+        let recovered = journal.recover(&mut Server::<u8>::new(1)).unwrap();
+        assert_eq!((recovered.snapshot_items, recovered.batches, recovered.records), (0, 1, 3));
+    }
+
+    #[test]
+    fn a_program_that_holds_the_write_lock_stops_the_server_instead_of_stalling_it() {
+        let (folder, mut journal) = journal();
+        journal.connection.busy_timeout(Duration::ZERO).unwrap();
+        let other = Connection::open(folder.path().join(folder::DATABASE_FILE)).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let error = journal.commit(&batch(1, 1)).unwrap_err();
+        assert!(matches!(error, JournalError::Locked { .. }), "{error:?}");
+        other.execute_batch("ROLLBACK").unwrap();
+        assert!(matches!(journal.commit(&batch(1, 1)), Err(JournalError::Stopped)));
+    }
+
+    #[test]
+    #[should_panic(expected = "batches are appended in order")]
+    fn a_batch_that_leaves_one_out_is_our_own_mistake() {
+        journal().1.commit(&batch(2, 1)).unwrap();
+    }
+
+    #[test]
+    fn a_snapshot_is_due_by_bytes_and_in_proportion_to_the_last_one() {
+        let (_folder, mut journal) = journal();
+        let due = |journal: &mut SqliteJournal, batches, snapshot| {
+            journal.bytes = Bytes { batches, snapshot };
+            journal.snapshot_due()
+        };
+        assert!(!due(&mut journal, SNAPSHOT_AFTER_MIN_BYTES - 1, 0));
+        assert!(due(&mut journal, SNAPSHOT_AFTER_MIN_BYTES, 0));
+        let large = SNAPSHOT_AFTER_MIN_BYTES;
+        assert!(!due(&mut journal, large * SNAPSHOT_AFTER_RATIO - 1, large));
+        assert!(due(&mut journal, large * SNAPSHOT_AFTER_RATIO, large));
+        assert!(!due(&mut journal, u64::MAX - 1, u64::MAX));
+    }
+
+    #[test]
+    fn bytes_are_counted_as_they_are_in_the_file() {
+        let (_folder, mut journal) = journal();
+        for number in 1..=5 {
+            journal.commit(&batch(number, 100)).unwrap();
+            assert_eq!(journal.bytes, count_bytes(&journal.connection).unwrap());
+        }
+        let before = journal.bytes.batches;
+        journal.compact(3, &mut items()).unwrap();
+        assert!(journal.bytes.snapshot > 0);
+        assert!(journal.bytes.batches < before / 2, "two of five batches are left");
+        assert_eq!(journal.bytes, count_bytes(&journal.connection).unwrap());
+        let recovered = journal.recover(&mut Server::<u8>::new(1)).unwrap();
+        assert_eq!((recovered.last_batch, recovered.batches), (5, 2));
+    }
+
+    #[test]
+    fn the_log_shrinks_after_a_large_snapshot() {
+        let (folder, mut journal) = journal();
+        let log = folder.path().join("rollcall.sqlite3-wal");
+        let length = || i64::try_from(std::fs::metadata(&log).unwrap().len()).unwrap();
+        journal.commit(&batch(1, 1)).unwrap();
+        let Record::Answered { client, .. } = record(1) else { unreachable!() };
+        let mut many = std::iter::repeat_n(SnapshotItem::Client(client), 800_000);
+        journal.compact(1, &mut many).unwrap();
+        assert!(length() > LOG_KEPT_BYTES, "the test is too small: {}", length());
+        journal.commit(&batch(2, 1)).unwrap();
+        assert!(length() <= LOG_KEPT_BYTES, "{}", length());
+    }
+
+    #[test]
+    fn two_roll_calls_that_made_the_same_sheet_are_both_kept() {
+        let (_folder, mut journal) = journal();
+        let twice = [1, 2].map(|id| (RollCallId::new(id), sheet(0)));
+        journal.commit(&Batch { sheets: twice.into(), ..batch(1, 1) }).unwrap();
+        let found = journal.sheet(sheet(0).info().content).unwrap();
+        assert_eq!(found, Some(sheet(0).to_bytes()));
+        assert_eq!(journal.sheet(sheet(1).info().content).unwrap(), None);
+    }
+
+    #[test]
+    fn a_sheet_that_was_changed_is_damaged_and_not_given() {
+        let changes = [
+            "UPDATE mark SET student = '999' WHERE position = 2",
+            "UPDATE mark SET student = 'two words' WHERE position = 2",
+            "UPDATE mark SET at = -1",
+            "UPDATE mark SET at = 999999999999999",
+            "DELETE FROM mark WHERE position = 3",
+            "UPDATE roll_call SET class = 0",
+            "UPDATE roll_call SET class = 99999999999",
+            "UPDATE roll_call SET closed_at = closed_at + 1",
+        ];
+        for change in changes {
+            let (_folder, mut journal) = journal();
+            let sheets = vec![(RollCallId::FIRST, sheet(3))];
+            journal.commit(&Batch { sheets, ..batch(1, 1) }).unwrap();
+            assert!(journal.connection.execute(change, ()).unwrap() > 0, "{change}");
+            let error = journal.sheet(sheet(3).info().content).unwrap_err();
+            assert!(matches!(error, JournalError::Damaged { .. }), "{change}: {error:?}");
+            // What it is asked for next has nothing to do with it.
+            journal.commit(&batch(2, 1)).unwrap();
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! A client's side of the network: one question at a time, asked until it is answered.
+//!
+//! A server's name may have several addresses (IPv6 and IPv4): they are tried in turn until one of
+//! them answers. A socket that fails is opened again with the next sending, because the laptop may
+//! have left one network and joined another.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
+use std::time::Duration;
+
+use mio::net::UdpSocket;
+use mio::{Events, Interest, Poll, Token};
+
+use super::clock::{Clock, entropy};
+use crate::client::{Client, Output, Unanswered};
+use crate::limits::{BLOCK_BYTES, SERVER_ADDRESSES_MAX, UDP_PAYLOAD_MAX_BYTES};
+use crate::operation::{Operation, Query, SheetInfo};
+use crate::roll::{Sheet, SheetDamaged};
+use crate::wire::{Answer, Datagram};
+
+/// Why a client could not ask, or got no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The server's name cannot be found. Nothing was sent.
+    #[error("cannot find the server '{server}': {reason}")]
+    Resolve {
+        /// What was asked for.
+        server: String,
+        /// Why not, and what to do.
+        reason: String,
+    },
+    /// The system does not let us wait for an answer.
+    #[error("the operating system refused: {0}")]
+    System(#[from] io::Error),
+    /// No answer until the deadline, or the server lost track.
+    #[error("no answer")]
+    Unanswered(Unanswered),
+    /// The server answered but could not give a block of the sheet.
+    #[error("the server no longer has this sheet")]
+    SheetGone,
+    /// The sheet that arrived is not the one that was announced.
+    #[error(transparent)]
+    SheetDamaged(#[from] SheetDamaged),
+}
+
+/// An answer, and how many datagrams it took.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// The answer; it fits the question.
+    pub answer: Answer,
+    /// The datagrams that were sent for it.
+    pub attempts: u32,
+}
+
+/// What a person may be told while waiting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// The request was sent again.
+    Retrying {
+        /// The how-manieth sending.
+        attempt: u32,
+        /// What is left until the deadline.
+        left: Duration,
+    },
+    /// An operation that had been left open is answered now.
+    Settled {
+        /// The earlier operation.
+        operation: Operation,
+        /// Its answer.
+        answer: Answer,
+    },
+    /// The outcome of an earlier operation will never be known.
+    Forsaken {
+        /// The earlier operation.
+        operation: Operation,
+    },
+}
+
+/// A connection-less connection to one server.
+pub struct Caller {
+    client: Client,
+    clock: Clock,
+    poll: Poll,
+    events: Events,
+    links: Vec<Link>,
+    /// The address to send to next, and whether it has ever answered.
+    current: usize,
+    confirmed: bool,
+    buffer: Vec<u8>,
+}
+
+/// One address of the server, with the socket that is connected to it.
+struct Link {
+    address: SocketAddr,
+    socket: Option<UdpSocket>,
+}
+
+impl Caller {
+    /// Finds the server. Sends nothing yet.
+    ///
+    /// # Errors
+    /// If its name cannot be found.
+    pub fn new(server: &str) -> Result<Self, CallError> {
+        let links =
+            resolve(server)?.into_iter().map(|address| Link { address, socket: None }).collect();
+        Ok(Self {
+            client: Client::new(entropy()),
+            clock: Clock::start(),
+            poll: Poll::new()?,
+            events: Events::with_capacity(16),
+            links,
+            current: 0,
+            confirmed: false,
+            buffer: vec![0; UDP_PAYLOAD_MAX_BYTES + 1],
+        })
+    }
+
+    /// The operation whose deadline passed and that will be settled before the next one.
+    #[must_use]
+    pub fn unsettled(&self) -> Option<Operation> {
+        self.client.unsettled()
+    }
+
+    /// Performs an operation and waits for its answer.
+    ///
+    /// # Errors
+    /// [`CallError::Unanswered`] at the deadline: its outcome is unknown then.
+    pub fn perform(
+        &mut self,
+        operation: Operation,
+        deadline: Duration,
+        watch: &mut dyn FnMut(Progress),
+    ) -> Result<Answered, CallError> {
+        self.client.perform(self.clock.now(), operation, deadline);
+        self.finish(watch)
+    }
+
+    /// Asks a question and waits for its answer.
+    ///
+    /// # Errors
+    /// [`CallError::Unanswered`] at the deadline.
+    pub fn ask(
+        &mut self,
+        query: Query,
+        deadline: Duration,
+        watch: &mut dyn FnMut(Progress),
+    ) -> Result<Answered, CallError> {
+        self.client.ask(self.clock.now(), query, deadline);
+        self.finish(watch)
+    }
+
+    /// Fetches a whole sheet, block by block, and checks it against its name.
+    ///
+    /// # Errors
+    /// [`CallError::Unanswered`] if a block is not answered before the deadline, which counts from
+    /// the last one that was; [`CallError::SheetGone`] or [`CallError::SheetDamaged`] if what
+    /// arrives is not the announced sheet.
+    pub fn fetch_sheet(
+        &mut self,
+        info: &SheetInfo,
+        deadline: Duration,
+        watch: &mut dyn FnMut(Progress),
+    ) -> Result<(Sheet, u32), CallError> {
+        let mut bytes = Vec::new();
+        let mut attempts = 0;
+        let blocks = (info.bytes as usize).div_ceil(BLOCK_BYTES);
+        for index in 0..u32::try_from(blocks).expect("fewer blocks than bytes") {
+            let query = Query::Block { sheet: info.content, index };
+            let answered = self.ask(query, deadline, watch)?;
+            attempts += answered.attempts;
+            let Answer::Block(block) = answered.answer else { return Err(CallError::SheetGone) };
+            let expected = (info.bytes as usize - bytes.len()).min(BLOCK_BYTES);
+            if block.len() != expected {
+                return Err(CallError::SheetGone);
+            }
+            bytes.extend(block);
+        }
+        Ok((Sheet::from_bytes(&bytes, info)?, attempts))
+    }
+
+    fn finish(&mut self, watch: &mut dyn FnMut(Progress)) -> Result<Answered, CallError> {
+        let mut space = Datagram::new();
+        loop {
+            self.client.handle_timeout(self.clock.now());
+            while let Some(output) = self.client.poll_output(&mut space) {
+                match output {
+                    Output::Transmit => self.send(space.as_bytes()),
+                    Output::Retrying { attempt, left } => {
+                        self.try_next_address();
+                        watch(Progress::Retrying { attempt, left });
+                    }
+                    Output::Settled { operation, answer } => {
+                        watch(Progress::Settled { operation, answer });
+                    }
+                    Output::Forsaken { operation } => watch(Progress::Forsaken { operation }),
+                    Output::Answered { answer, attempts } => {
+                        return Ok(Answered { answer, attempts });
+                    }
+                    Output::Unanswered(unanswered) => {
+                        return Err(CallError::Unanswered(unanswered));
+                    }
+                }
+            }
+            self.wait()?;
+            self.receive();
+        }
+    }
+
+    fn wait(&mut self) -> Result<(), CallError> {
+        let now = self.clock.now().instant;
+        let timeout = self.client.poll_timeout().map(|at| at.since(now));
+        match self.poll.poll(&mut self.events, timeout) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            other => Ok(other?),
+        }
+    }
+
+    fn send(&mut self, datagram: &[u8]) {
+        let token = Token(self.current);
+        let link = &mut self.links[self.current];
+        if link.socket.is_none() {
+            link.socket = connect(link.address, &self.poll, token).ok();
+        }
+        // Without a socket there is no network at the moment: a datagram lost, like any other.
+        let Some(socket) = &link.socket else { return };
+        match socket.send(datagram) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            // The answer to the datagram before: nobody listened there then.
+            Err(error) if is_refusal(&error) => {
+                self.client.handle_refused();
+                let _ = socket.send(datagram);
+            }
+            Err(_) => link.socket = None,
+        }
+    }
+
+    fn receive(&mut self) {
+        for index in 0..self.links.len() {
+            while let Some(result) =
+                self.links[index].socket.as_ref().map(|socket| socket.recv(&mut self.buffer))
+            {
+                match result {
+                    Ok(length) => {
+                        let now = self.clock.now();
+                        self.client.handle_datagram(now, &self.buffer[..length]);
+                        self.current = index;
+                        self.confirmed = true;
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    Err(error) if is_refusal(&error) => self.client.handle_refused(),
+                    Err(_) => self.links[index].socket = None,
+                }
+            }
+        }
+    }
+
+    fn try_next_address(&mut self) {
+        if !self.confirmed {
+            self.current = (self.current + 1) % self.links.len();
+        }
+    }
+}
+
+/// Whether the network said that nobody listens: ICMP port unreachable, on Windows error 10054.
+fn is_refusal(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset)
+}
+
+fn connect(server: SocketAddr, poll: &Poll, token: Token) -> io::Result<UdpSocket> {
+    let any: SocketAddr = match server {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    let mut socket = UdpSocket::bind(any)?;
+    // Connected, so that the system drops what does not come from the server's address, and tells
+    // us when nobody listens there.
+    socket.connect(server)?;
+    poll.registry().register(&mut socket, token, Interest::READABLE)?;
+    Ok(socket)
+}
+
+fn resolve(server: &str) -> Result<Vec<SocketAddr>, CallError> {
+    let error = |reason: String| CallError::Resolve { server: server.to_owned(), reason };
+    if !server.contains(':') {
+        return Err(error(format!("the port is missing; write it as {server}:5050")));
+    }
+    let mut addresses = Vec::new();
+    for address in server.to_socket_addrs().map_err(|cause| error(explain(&cause)))? {
+        if !addresses.contains(&address) && addresses.len() < SERVER_ADDRESSES_MAX {
+            addresses.push(address);
+        }
+    }
+    if addresses.is_empty() {
+        return Err(error("the name has no address".into()));
+    }
+    Ok(addresses)
+}
+
+fn explain(cause: &io::Error) -> String {
+    if cause.kind() == io::ErrorKind::InvalidInput {
+        return "write it as HOST:PORT, for example 192.0.2.7:5050".into();
+    }
+    // The resolver's own words come after a prefix that says the same in longer ones.
+    let words = cause.to_string();
+    let words = words.rsplit(": ").next().unwrap_or_default();
+    format!("{words}; is the name right, and is this computer on the network?")
+}

@@ -1,0 +1,308 @@
+//! The server's loop: one thread, turn after turn.
+//!
+//! ```text
+//!   wait ─▶ receive a bounded batch ─▶ hand to the core ─▶ commit once ─▶ send the replies ─┐
+//!    ▲                                                                                      │
+//!    └──────────────────────────────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! Nothing that a stranger sends ends the loop: errors of receiving and sending are counted, logged
+//! at most once a minute, and survived. Only the journal can end it, because a server that cannot
+//! keep what it promises must not promise any more.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use mio::{Events, Interest, Poll, Token};
+use tracing::{debug, info, warn};
+
+use super::clock::Clock;
+use super::signals::{Wish, Wishes};
+pub use super::socket::Path;
+use super::socket::{Listener, ReceiveBuffer};
+use crate::journal::{Journal, JournalError};
+use crate::limits::{DATAGRAMS_PER_TURN_MAX, RECEIVE_BUFFER_BYTES};
+use crate::server::{Output, Server};
+use crate::stats::Counter;
+use crate::time::Instant;
+use crate::wire::Datagram;
+
+/// The token of signals; sockets have the numbers from 0.
+const SIGNALS: Token = Token(usize::MAX);
+
+/// Between two log lines about the same kind of trouble.
+const LOG_INTERVAL: Duration = Duration::from_secs(60);
+
+/// How many errors of receiving in a row end one socket's turn.
+const RECEIVE_ERRORS_PER_TURN_MAX: usize = 16;
+
+/// Why a server could not begin, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// An address cannot be listened on. Nothing was changed.
+    #[error("cannot listen on {address}: {}", bind_cause(.source))]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The journal failed. What was acknowledged is kept; nothing was acknowledged after.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The system does not let us wait for events.
+    #[error("the operating system refused: {0}")]
+    System(#[from] io::Error),
+}
+
+fn bind_cause(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "another program uses this port; stop it, or choose another port with --listen".into()
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "this computer does not have that address; see its addresses with 'ip addr'".into()
+        }
+        io::ErrorKind::PermissionDenied => {
+            "ports below 1024 need special rights; choose a higher one with --listen".into()
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// A server with its sockets bound, ready to run.
+pub struct Service<J> {
+    server: Server<Path>,
+    journal: J,
+    listeners: Vec<Listener>,
+    clock: Clock,
+    poll: Poll,
+    wishes: Wishes,
+    trouble: Trouble,
+}
+
+impl<J: Journal> Service<J> {
+    /// Binds the addresses for this server, whose state is already that of the journal.
+    ///
+    /// # Errors
+    /// If an address cannot be bound.
+    pub fn bind(
+        server: Server<Path>,
+        journal: J,
+        addresses: &[SocketAddr],
+    ) -> Result<Self, ServeError> {
+        let poll = Poll::new()?;
+        let wishes = Wishes::register(poll.registry(), SIGNALS)?;
+        let mut listeners = Vec::with_capacity(addresses.len());
+        for (index, &address) in addresses.iter().enumerate() {
+            let bind = |source| ServeError::Bind { address, source };
+            let mut listener = Listener::bind(address).map_err(bind)?;
+            poll.registry().register(&mut listener.socket, Token(index), Interest::READABLE)?;
+            report_buffer(&listener);
+            listeners.push(listener);
+        }
+        let (clock, trouble) = (Clock::start(), Trouble::default());
+        Ok(Self { server, journal, listeners, clock, poll, wishes, trouble })
+    }
+
+    /// The addresses that are listened on, with the ports that the system chose.
+    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.listeners.iter().map(|listener| listener.address)
+    }
+
+    /// Serves until the operator stops it.
+    ///
+    /// # Errors
+    /// If the journal fails, or the system does not let us wait. What was acknowledged is kept.
+    pub fn run(mut self) -> Result<(), ServeError> {
+        let ended = self.run_turns();
+        info!("counters: {}", self.server.stats());
+        ended
+    }
+
+    fn run_turns(&mut self) -> Result<(), ServeError> {
+        let mut events = Events::with_capacity(64);
+        let mut buffer = ReceiveBuffer::new();
+        let mut space = Datagram::new();
+        // mio tells of each arrival once: a socket stays readable until it says `WouldBlock`.
+        let mut readable = vec![true; self.listeners.len()];
+        loop {
+            self.wait(&mut events, readable.contains(&true))?;
+            for event in &events {
+                if event.token() == SIGNALS {
+                    if self.heed_wishes() == Some(Wish::Stop) {
+                        return Ok(());
+                    }
+                } else if let Some(readable) = readable.get_mut(event.token().0) {
+                    *readable = true;
+                }
+            }
+            self.receive(&mut buffer, &mut readable);
+            let now = self.clock.now();
+            self.server.handle_timeout(now);
+            self.carry_out(&mut space)?;
+            self.make_snapshot()?;
+        }
+    }
+
+    fn wait(&mut self, events: &mut Events, more_to_read: bool) -> Result<(), ServeError> {
+        let timeout = if more_to_read {
+            Some(Duration::ZERO)
+        } else {
+            let now = self.clock.now().instant;
+            self.server.poll_timeout().map(|at| at.since(now))
+        };
+        match self.poll.poll(events, timeout) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                events.clear();
+                Ok(())
+            }
+            other => Ok(other?),
+        }
+    }
+
+    /// Does what the operator asked for; a wish to stop is passed on.
+    fn heed_wishes(&mut self) -> Option<Wish> {
+        let mut stop = None;
+        for wish in self.wishes.pending() {
+            match wish {
+                Wish::ShowCounters => info!(
+                    "counters: {}; {} roll calls open, {} clients known",
+                    self.server.stats(),
+                    self.server.open_roll_calls(),
+                    self.server.clients()
+                ),
+                Wish::Stop => {
+                    info!("asked to stop");
+                    stop = Some(wish);
+                }
+            }
+        }
+        stop
+    }
+
+    /// Hands a bounded number of datagrams to the core, from all sockets in turn.
+    fn receive(&mut self, buffer: &mut ReceiveBuffer, readable: &mut [bool]) {
+        let mut left = DATAGRAMS_PER_TURN_MAX;
+        let mut errors = 0;
+        while left > 0 && readable.contains(&true) {
+            for (index, readable) in readable.iter_mut().enumerate() {
+                if !*readable {
+                    continue;
+                }
+                let Self { server, listeners, clock, trouble, .. } = self;
+                let now = clock.now();
+                let handle = |path, datagram: &[u8]| server.handle_datagram(now, path, datagram);
+                match buffer.receive(index, &listeners[index], handle) {
+                    Ok(datagrams) => left = left.saturating_sub(datagrams),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => *readable = false,
+                    // Windows reports a client that is gone (10054), Linux what ICMP brought. Any
+                    // stranger can cause these, so none of them means anything about the socket.
+                    Err(error) => {
+                        server.count(Counter::ReceiveFailed);
+                        trouble.receiving.report(now.instant, || {
+                            warn!("receiving failed, and goes on: {error}");
+                        });
+                        errors += 1;
+                        left = if errors < RECEIVE_ERRORS_PER_TURN_MAX { left } else { 0 };
+                    }
+                }
+            }
+        }
+        self.watch_clock();
+    }
+
+    /// Carries out all that the core asks for; replies leave after their commit.
+    fn carry_out(&mut self, space: &mut Datagram) -> Result<(), ServeError> {
+        while let Some(output) = self.server.poll_output(space) {
+            match output {
+                Output::Append(batch) => {
+                    self.journal.commit(&batch)?;
+                    self.server.handle_durable(batch.number);
+                }
+                Output::Load(content) => {
+                    let bytes = self.journal.sheet(content)?;
+                    self.server.handle_sheet(content, bytes);
+                }
+                Output::Transmit { to } => self.send(&to, space),
+            }
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, path: &Path, datagram: &Datagram) {
+        match self.listeners[path.socket].send(path, datagram.as_bytes()) {
+            Ok(()) => self.server.count(Counter::Sent),
+            // The reply is lost like any other on the way; the client asks again and gets it.
+            Err(error) => {
+                self.server.count(Counter::SendFailed);
+                let now = self.clock.now().instant;
+                self.trouble.sending.report(now, || {
+                    warn!("a reply to {} could not be sent: {error}", path.client);
+                });
+            }
+        }
+    }
+
+    fn make_snapshot(&mut self) -> Result<(), ServeError> {
+        if !self.journal.snapshot_due() {
+            return Ok(());
+        }
+        let Self { server, journal, .. } = self;
+        journal.compact(server.last_batch(), &mut server.snapshot())?;
+        server.count(Counter::Snapshots);
+        debug!("snapshot of {} clients after batch {}", server.clients(), server.last_batch());
+        Ok(())
+    }
+
+    /// Tells the operator when the computer's clock is behind the time that was already written.
+    fn watch_clock(&mut self) {
+        let now = self.clock.now();
+        let latest = self.server.latest();
+        let behind = latest.distance(now.wall);
+        if latest > now.wall && behind > Duration::from_secs(1) {
+            self.trouble.clock.report(now.instant, || {
+                warn!(
+                    "this computer's clock went back by {}; times stay at {latest} until it has \
+                     caught up",
+                    humantime::format_duration(Duration::from_secs(behind.as_secs()))
+                );
+            });
+        }
+    }
+}
+
+fn report_buffer(listener: &Listener) {
+    let Listener { address, receive_buffer_bytes, .. } = listener;
+    info!("receive buffer of {address}: {receive_buffer_bytes} bytes");
+    if *receive_buffer_bytes < RECEIVE_BUFFER_BYTES {
+        info!(
+            "the system allows less than the {RECEIVE_BUFFER_BYTES} bytes that were asked for; for \
+             more than a few hundred students at once: sysctl -w \
+             net.core.rmem_max={RECEIVE_BUFFER_BYTES}"
+        );
+    }
+}
+
+/// What was reported lately, so that a flood of errors is not a flood of log lines.
+#[derive(Default)]
+struct Trouble {
+    receiving: Quietly,
+    sending: Quietly,
+    clock: Quietly,
+}
+
+#[derive(Default)]
+struct Quietly {
+    last: Option<Instant>,
+}
+
+impl Quietly {
+    fn report(&mut self, now: Instant, report: impl FnOnce()) {
+        if self.last.is_none_or(|last| now.since(last) >= LOG_INTERVAL) {
+            self.last = Some(now);
+            report();
+        }
+    }
+}

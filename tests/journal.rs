@@ -1,0 +1,715 @@
+//! A server and its journal, told as stories: what was acknowledged comes back, and what is not a
+//! journal, or not a whole one, is refused with a sentence that says what to do.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber};
+use rollcall::journal::{
+    DATABASE_FILE, FolderProblem, Journal, JournalError, LOCK_FILE, MemoryJournal, Place,
+    Recovered, SqliteJournal,
+};
+use rollcall::limits::{CLIENT_SILENCE_MIN, SNAPSHOT_AFTER_MIN_BYTES};
+use rollcall::operation::Operation;
+use rollcall::record::SnapshotItem;
+use rollcall::roll::{RegisterItem, Sheet};
+use rollcall::server::{Output, Server};
+use rollcall::time::{Instant, Now, WallTime};
+use rollcall::wire::{Answer, Ask, Datagram, Request, decode_reply, encode_request};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+const MONDAY_MS: u64 = 1_700_000_000_000;
+
+/// The time, moved by hand.
+fn at_seconds(seconds: u64) -> Now {
+    Now {
+        instant: Instant::ZERO.after(Duration::from_secs(seconds)),
+        wall: WallTime::from_millis(MONDAY_MS + seconds * 1_000),
+    }
+}
+
+fn class(number: u32) -> ClassId {
+    ClassId::new(number).unwrap()
+}
+
+fn open(number: u32) -> Operation {
+    Operation::Open { class: class(number) }
+}
+
+fn close(number: u32) -> Operation {
+    Operation::Close { class: class(number) }
+}
+
+fn mark(number: u32, student: &str) -> Operation {
+    Operation::Mark { class: class(number), student: student.parse().unwrap() }
+}
+
+/// A client with its own count, which began when the server's clock showed `began`.
+#[derive(Clone, Copy)]
+struct Client {
+    id: ClientId,
+    began: WallTime,
+    next: u64,
+}
+
+impl Client {
+    fn new(number: u64, now: Now) -> Self {
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&number.to_be_bytes());
+        Self { id: ClientId::from_bytes(id), began: now.wall, next: 1 }
+    }
+
+    fn datagram(&mut self, operation: Operation) -> Datagram {
+        let mut datagram = Datagram::new();
+        let request = Request {
+            attempt: 1,
+            client: self.id,
+            number: RequestNumber::new(self.next).unwrap(),
+            ask: Ask::Perform { started: self.began, operation },
+        };
+        encode_request(&request, &mut datagram);
+        self.next += 1;
+        datagram
+    }
+}
+
+/// A server on its journal, as a loop would drive them.
+struct Host<J> {
+    server: Server<u8>,
+    journal: J,
+    now: Now,
+}
+
+impl Host<SqliteJournal> {
+    fn start(folder: &Path, now: Now) -> Self {
+        Self::recover(folder, now).0
+    }
+
+    fn recover(folder: &Path, now: Now) -> (Self, Recovered) {
+        let mut journal = SqliteJournal::open(folder).unwrap();
+        let mut server = Server::new(7);
+        let recovered = journal.recover(&mut server).unwrap();
+        (Self { server, journal, now }, recovered)
+    }
+
+    fn compact(&mut self) {
+        self.journal.compact(self.server.last_batch(), &mut self.server.snapshot()).unwrap();
+    }
+}
+
+impl<J: Journal> Host<J> {
+    /// Does what the server asks for until it asks for nothing more; gives the datagrams.
+    fn drain(&mut self) -> Vec<Vec<u8>> {
+        let mut space = Datagram::new();
+        let mut sent = Vec::new();
+        while let Some(output) = self.server.poll_output(&mut space) {
+            match output {
+                Output::Transmit { .. } => sent.push(space.as_bytes().to_vec()),
+                Output::Append(batch) => {
+                    self.journal.commit(&batch).unwrap();
+                    self.server.handle_durable(batch.number);
+                }
+                Output::Load(content) => {
+                    let bytes = self.journal.sheet(content).unwrap();
+                    self.server.handle_sheet(content, bytes);
+                }
+            }
+        }
+        sent
+    }
+
+    fn handle(&mut self, datagram: &Datagram) {
+        self.server.handle_datagram(self.now, 0, datagram.as_bytes());
+    }
+
+    /// One datagram, one turn of the loop, one answer.
+    fn ask(&mut self, datagram: &Datagram) -> Vec<u8> {
+        self.handle(datagram);
+        let mut sent = self.drain();
+        assert_eq!(sent.len(), 1);
+        sent.remove(0)
+    }
+
+    fn perform(&mut self, client: &mut Client, operation: Operation) -> Answer {
+        answer(&self.ask(&client.datagram(operation)))
+    }
+
+    fn snapshot(&self) -> Vec<SnapshotItem> {
+        self.server.snapshot().collect()
+    }
+}
+
+fn answer(datagram: &[u8]) -> Answer {
+    decode_reply(datagram).unwrap().answer
+}
+
+fn content(answer: &Answer) -> ContentId {
+    let Answer::Closed { sheet, .. } = answer else { panic!("{answer:?}") };
+    sheet.content
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn database(folder: &TempDir) -> PathBuf {
+    folder.path().join(DATABASE_FILE)
+}
+
+/// A second program on the same database.
+fn sql(folder: &TempDir) -> Connection {
+    Connection::open(database(folder)).unwrap()
+}
+
+fn count(connection: &Connection, query: &str) -> i64 {
+    connection.query_row(query, (), |row| row.get(0)).unwrap()
+}
+
+/// Opens the folder, recovers from it and gives the error, which is one line.
+fn refusal(folder: &Path) -> (JournalError, String) {
+    let opened = SqliteJournal::open(folder);
+    let error = opened.and_then(|mut journal| journal.recover(&mut Server::<u8>::new(1)));
+    let error = error.expect_err("it is refused");
+    let message = error.to_string();
+    assert_eq!(message.lines().count(), 1, "{message}");
+    println!("{message}");
+    (error, message)
+}
+
+fn problem(folder: &Path) -> (FolderProblem, String) {
+    match refusal(folder) {
+        (JournalError::Folder { problem }, message) => (problem, message),
+        (error, _) => panic!("{error:?}"),
+    }
+}
+
+fn damage(folder: &Path) -> (Place, String) {
+    match refusal(folder) {
+        (JournalError::Damaged { place, .. }, message) => (place, message),
+        (error, _) => panic!("{error:?}"),
+    }
+}
+
+// What was acknowledged comes back.
+
+#[test]
+fn everything_comes_back_and_a_retry_gets_the_same_bytes() {
+    let folder = folder();
+    let now = at_seconds(0);
+    let mut teacher = Client::new(1, now);
+    let mut requests = vec![teacher.datagram(open(3030))];
+    for number in 0..40 {
+        let mut student = Client::new(100 + number, now);
+        requests.push(student.datagram(mark(3030, &format!("0421910{number:02}"))));
+    }
+    requests.push(Client::new(2, now).datagram(mark(99, "1")));
+    requests.push(Client::new(3, now).datagram(open(4040)));
+    requests.push(Client::new(4, now).datagram(mark(4040, "7")));
+    requests.push(Client::new(5, now).datagram(close(4040)));
+    let mut early = Client::new(6, at_seconds(99_999));
+    requests.push(early.datagram(mark(3030, "5")));
+
+    let mut host = Host::start(folder.path(), now);
+    let answers: Vec<_> = requests.iter().map(|request| host.ask(request)).collect();
+    let state = host.snapshot();
+    drop(host);
+
+    let (mut host, recovered) = Host::recover(folder.path(), at_seconds(60));
+    assert_eq!(host.snapshot(), state);
+    let expected = Recovered {
+        last_batch: requests.len() as u64,
+        snapshot_items: 0,
+        batches: requests.len() as u64,
+        records: requests.len() as u64,
+        clients: requests.len(),
+        open_roll_calls: 1,
+    };
+    assert_eq!(recovered, expected);
+    for (request, answer) in requests.iter().zip(&answers) {
+        assert_eq!(host.ask(request), *answer, "the first answer, to the byte");
+    }
+    assert_eq!(host.server.last_batch(), expected.last_batch, "nothing was executed again");
+
+    let closed = host.perform(&mut teacher, close(3030));
+    let bytes = host.journal.sheet(content(&closed)).unwrap().unwrap();
+    let Answer::Closed { sheet, .. } = closed else { unreachable!() };
+    assert_eq!(Sheet::from_bytes(&bytes, &sheet).unwrap().marks.len(), 40);
+}
+
+#[test]
+fn a_sheet_is_the_same_after_every_restart() {
+    let folder = folder();
+    let now = at_seconds(0);
+    let mut teacher = Client::new(1, now);
+    let mut host = Host::start(folder.path(), now);
+    host.perform(&mut teacher, open(3030));
+    for student in ["042191010", "10", "a~!"] {
+        host.now = at_seconds(host.now.instant.as_micros() / 1_000_000 + 1);
+        host.perform(&mut teacher, mark(3030, student));
+    }
+    let closed = host.perform(&mut teacher, close(3030));
+    let first = host.journal.sheet(content(&closed)).unwrap();
+    let Answer::Closed { sheet, .. } = closed else { unreachable!() };
+    assert!(Sheet::from_bytes(first.as_ref().unwrap(), &sheet).is_ok());
+    for round in 0..3 {
+        host.compact();
+        drop(host);
+        host = Host::start(folder.path(), at_seconds(60 + round));
+        assert_eq!(host.journal.sheet(sheet.content).unwrap(), first);
+        let again = host.perform(&mut teacher, close(3030));
+        assert_eq!(again, Answer::Closed { sheet, already_closed: true });
+    }
+    assert_eq!(host.journal.sheet(ContentId::of(b"no such sheet")).unwrap(), None);
+}
+
+#[test]
+fn a_snapshot_and_the_batches_after_it_are_the_same_as_all_batches() {
+    let (with, without) = (folder(), folder());
+    let mut hosts = [&with, &without].map(|folder| Host::start(folder.path(), at_seconds(0)));
+    let mut clients: Vec<_> = (0..50).map(|number| Client::new(number, at_seconds(0))).collect();
+    for step in 0..600_u32 {
+        let client = &mut clients[(step * 7 % 50) as usize];
+        let number = 1 + step % 3;
+        let operation = match step % 40 {
+            0..3 => open(number),
+            37..40 => close(number),
+            _ => mark(number, &format!("{}", step % 101)),
+        };
+        let datagram = client.datagram(operation);
+        let [first, second] = &mut hosts;
+        for host in [&mut *first, second] {
+            host.now = at_seconds(u64::from(step));
+        }
+        assert_eq!(first.ask(&datagram), second.ask(&datagram));
+        if step % 150 == 100 {
+            first.compact();
+        }
+    }
+    drop(hosts);
+    let (first, compacted) = Host::recover(with.path(), at_seconds(600));
+    let (second, whole) = Host::recover(without.path(), at_seconds(600));
+    assert_eq!(first.snapshot(), second.snapshot());
+    assert_eq!((whole.batches, whole.snapshot_items), (600, 0));
+    assert_eq!(compacted.batches, 49);
+    assert!(compacted.snapshot_items > 50);
+    assert_eq!(compacted.last_batch, whole.last_batch);
+}
+
+#[test]
+fn a_server_that_was_killed_comes_back_from_the_log() {
+    let (folder, copy) = (folder(), folder());
+    let now = at_seconds(0);
+    let mut teacher = Client::new(1, now);
+    let mut host = Host::start(folder.path(), now);
+    host.perform(&mut teacher, open(3030));
+    let request = teacher.datagram(mark(3030, "042191010"));
+    let answer = host.ask(&request);
+    // What a killed process leaves: the files as they are, the log not copied back.
+    for name in [DATABASE_FILE, "rollcall.sqlite3-wal", LOCK_FILE] {
+        fs::copy(folder.path().join(name), copy.path().join(name)).unwrap();
+    }
+    let mut after = Host::start(copy.path(), now);
+    assert_eq!(after.ask(&request), answer);
+    assert_eq!(after.snapshot(), host.snapshot());
+}
+
+#[test]
+fn a_torn_end_of_the_log_is_what_was_never_acknowledged() {
+    let (folder, copy) = (folder(), folder());
+    let now = at_seconds(0);
+    let mut teacher = Client::new(1, now);
+    let mut host = Host::start(folder.path(), now);
+    let log = |folder: &TempDir| folder.path().join("rollcall.sqlite3-wal");
+    host.perform(&mut teacher, open(3030));
+    let before = (host.snapshot(), fs::metadata(log(&folder)).unwrap().len());
+    let request = teacher.datagram(mark(3030, "042191010"));
+    host.ask(&request);
+    let whole = fs::read(log(&folder)).unwrap();
+    for length in (usize::try_from(before.1).unwrap()..whole.len()).step_by(511) {
+        fs::copy(database(&folder), database(&copy)).unwrap();
+        fs::write(log(&copy), &whole[..length]).unwrap();
+        let mut after = Host::start(copy.path(), now);
+        assert_eq!(after.snapshot(), before.0, "cut at {length}");
+        assert!(matches!(answer(&after.ask(&request)), Answer::Marked { .. }));
+    }
+}
+
+#[test]
+fn people_read_closed_sheets_while_the_server_runs() {
+    let folder = folder();
+    let mut host = Host::start(folder.path(), at_seconds(0));
+    let mut teacher = Client::new(1, host.now);
+    host.perform(&mut teacher, open(3030));
+    for student in ["042191010", "10"] {
+        host.now = Now { wall: host.now.wall.shifted(1_001), ..host.now };
+        host.perform(&mut teacher, mark(3030, student));
+    }
+    let reader = sql(&folder);
+    assert_eq!(count(&reader, "SELECT count(*) FROM sheet"), 0, "it is not closed yet");
+    // A reader in the middle of reading neither waits nor is waited for.
+    reader.execute_batch("BEGIN; SELECT * FROM roll_call").unwrap();
+    host.perform(&mut teacher, close(3030));
+    host.compact();
+    reader.execute_batch("COMMIT").unwrap();
+    let mut statement = reader.prepare("SELECT * FROM sheet WHERE class = 3030").unwrap();
+    let columns = statement.column_names().collect::<Vec<_>>().join(" ");
+    assert_eq!(columns, "class roll_call position student at opened_at closed_at");
+    let rows: Vec<(u32, i64, i64, String, String, String, String)> =
+        statement.query_map((), |row| row.try_into()).unwrap().map(Result::unwrap).collect();
+    let text = |seconds: u64| WallTime::from_millis(MONDAY_MS + seconds).to_rfc3339();
+    let line = |position, student: &str, at| {
+        (3030, 1, position, student.to_owned(), text(at), text(0), text(2_002))
+    };
+    assert_eq!(rows, [line(1, "042191010", 1_001), line(2, "10", 2_002)]);
+}
+
+#[test]
+fn a_server_in_memory_gives_its_sheets() {
+    let now = at_seconds(0);
+    let mut host = Host { server: Server::new(7), journal: MemoryJournal::new(), now };
+    let mut teacher = Client::new(1, now);
+    host.perform(&mut teacher, open(3030));
+    host.perform(&mut teacher, mark(3030, "042191010"));
+    let closed = host.perform(&mut teacher, close(3030));
+    let bytes = host.journal.sheet(content(&closed)).unwrap().unwrap();
+    assert_eq!(ContentId::of(&bytes), content(&closed));
+}
+
+// The size of a journal follows what is alive.
+
+/// What a journal holds beside its sheets, in rows and bytes.
+#[derive(Debug)]
+struct Held {
+    batches: i64,
+    batch_bytes: i64,
+    snapshot_bytes: i64,
+}
+
+fn held(folder: &TempDir) -> Held {
+    let connection = sql(folder);
+    Held {
+        batches: count(&connection, "SELECT count(*) FROM batch"),
+        batch_bytes: count(&connection, "SELECT coalesce(sum(length(records)), 0) FROM batch"),
+        snapshot_bytes: count(&connection, "SELECT coalesce(sum(length(items)), 0) FROM snapshot"),
+    }
+}
+
+#[test]
+fn a_million_marks_in_closed_classes_leave_a_small_journal() {
+    const ROLL_CALLS: u32 = 2_000;
+    const STUDENTS: u32 = 500;
+    const CLASSES: u32 = 100;
+    const STUDENTS_PER_CLIENT: u32 = 25;
+    #[expect(clippy::disallowed_methods, reason = "printed, and nothing depends on it")]
+    let began = std::time::Instant::now();
+
+    let folder = folder();
+    let mut host = Host::start(folder.path(), at_seconds(0));
+    let (mut largest_batch_bytes, mut clients, mut most_clients) = (0, 0, 0);
+    for roll_call in 0..ROLL_CALLS {
+        // One a minute, so that clients are silent for long enough to be forgotten.
+        host.now = at_seconds(60 * u64::from(roll_call));
+        host.server.handle_timeout(host.now);
+        let number = 1 + roll_call % CLASSES;
+        let mut new_client = || {
+            clients += 1;
+            Client::new(clients, host.now)
+        };
+        let mut teacher = new_client();
+        let mut datagrams = vec![teacher.datagram(open(number))];
+        let mut student_client = new_client();
+        for student in 0..STUDENTS {
+            if student % STUDENTS_PER_CLIENT == 0 {
+                student_client = new_client();
+            }
+            datagrams.push(student_client.datagram(mark(number, &format!("{student:09}"))));
+        }
+        datagrams.push(teacher.datagram(close(number)));
+        for turn in datagrams.chunks(500) {
+            for datagram in turn {
+                host.handle(datagram);
+            }
+            assert_eq!(host.drain().len(), turn.len());
+        }
+        most_clients = most_clients.max(host.server.clients());
+        if host.journal.snapshot_due() {
+            let before = held(&folder);
+            largest_batch_bytes = largest_batch_bytes.max(before.batch_bytes);
+            host.compact();
+            assert_eq!(held(&folder).batches, 0);
+        }
+    }
+    let state = host.snapshot();
+    drop(host);
+    println!("written in {:?}; at most {most_clients} clients at once", began.elapsed());
+
+    let left = held(&folder);
+    println!("{left:?}");
+    let bound = i64::try_from(SNAPSHOT_AFTER_MIN_BYTES).unwrap() + (1 << 20);
+    assert!(largest_batch_bytes < bound, "{largest_batch_bytes}");
+    assert!(left.batch_bytes < bound);
+    assert!(left.snapshot_bytes < 1 << 20);
+    assert!(left.batches < 400);
+    let marks = i64::from(ROLL_CALLS * STUDENTS);
+    assert_eq!(count(&sql(&folder), "SELECT count(*) FROM mark"), marks);
+
+    #[expect(clippy::disallowed_methods, reason = "printed, and nothing depends on it")]
+    let began = std::time::Instant::now();
+    let (mut host, recovered) = Host::recover(folder.path(), at_seconds(60 * 2_000));
+    println!("recovered in {:?}: {recovered:?}", began.elapsed());
+    assert_eq!(host.snapshot(), state);
+    assert_eq!(recovered.batches, u64::try_from(left.batches).unwrap());
+
+    // Nobody comes any more: what is left is the last sheet of each class.
+    let silence = CLIENT_SILENCE_MIN.as_secs() + 1;
+    host.now = at_seconds(60 * 2_000 + silence);
+    while host.server.clients() > 0 {
+        host.server.handle_timeout(host.now);
+        host.drain();
+    }
+    host.compact();
+    let forgotten = held(&folder);
+    println!("{forgotten:?}");
+    assert!(forgotten.snapshot_bytes < left.snapshot_bytes / 2);
+    assert!(forgotten.snapshot_bytes < i64::from(CLASSES) * 80);
+    let sheets =
+        |item: &&SnapshotItem| matches!(item, SnapshotItem::Register(RegisterItem::LastSheet(_)));
+    assert_eq!(host.snapshot().iter().filter(sheets).count(), CLASSES as usize);
+}
+
+#[test]
+fn a_forgotten_client_stays_forgotten_after_a_restart() {
+    let folder = folder();
+    let mut host = Host::start(folder.path(), at_seconds(0));
+    let request = Client::new(1, host.now).datagram(open(3030));
+    host.ask(&request);
+    host.now = at_seconds(CLIENT_SILENCE_MIN.as_secs() + 1);
+    host.server.handle_timeout(host.now);
+    host.drain();
+    let now = host.now;
+    drop(host);
+    let (mut host, recovered) = Host::recover(folder.path(), now);
+    assert_eq!((recovered.clients, recovered.open_roll_calls), (0, 1));
+    assert!(matches!(answer(&host.ask(&request)), Answer::ClockSkew { .. }));
+}
+
+// What is refused.
+
+#[test]
+fn a_second_server_on_the_folder_is_refused_while_the_first_lives() {
+    let folder = folder();
+    let first = SqliteJournal::open(folder.path()).unwrap();
+    let (problem, message) = problem(folder.path());
+    assert!(matches!(problem, FolderProblem::InUse(_)));
+    assert!(message.contains("is in use by another server"), "{message}");
+    drop(first);
+    SqliteJournal::open(folder.path()).unwrap();
+    assert!(folder.path().join(LOCK_FILE).exists(), "the file stays, the lock does not");
+}
+
+#[test]
+fn a_folder_that_does_not_exist_is_not_made() {
+    let parent = folder();
+    let folder = parent.path().join("data");
+    let (problem, message) = problem(&folder);
+    assert!(matches!(problem, FolderProblem::Missing(_)));
+    let advice = format!("does not exist; create it with: mkdir {}", folder.display());
+    assert!(message.ends_with(&advice), "{message}");
+    assert!(!folder.exists());
+}
+
+#[test]
+fn a_file_is_not_a_folder() {
+    let parent = folder();
+    let file = parent.path().join("file");
+    fs::write(&file, "x").unwrap();
+    assert!(matches!(problem(&file).0, FolderProblem::NotAFolder(_)));
+    assert!(matches!(problem(&file.join("data")).0, FolderProblem::NotAFolder(_)));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_may_not_be_written_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = folder();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o500)).unwrap();
+    if fs::write(folder.path().join("try"), "").is_ok() {
+        println!("skipped: root may write anywhere");
+        return;
+    }
+    assert!(matches!(problem(folder.path()).0, FolderProblem::NotWritable(_)));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_of_the_system_that_nobody_may_write_is_refused() {
+    for folder in ["/sys", "/proc"].map(Path::new).into_iter().filter(|folder| folder.is_dir()) {
+        let (problem, message) = problem(folder);
+        assert!(matches!(problem, FolderProblem::NotWritable(_)), "{problem:?}");
+        assert!(message.contains("cannot be written by this user"), "{message}");
+    }
+}
+
+#[test]
+fn what_is_no_database_is_not_touched() {
+    for bytes in [b"hello".to_vec(), vec![0xa5; 100_000], vec![0; 8_192]] {
+        let folder = folder();
+        fs::write(database(&folder), &bytes).unwrap();
+        let (problem, message) = problem(folder.path());
+        assert!(matches!(problem, FolderProblem::NotOurs { .. }));
+        assert!(message.contains("is not a journal of this server"), "{message}");
+        assert_eq!(fs::read(database(&folder)).unwrap(), bytes);
+    }
+}
+
+#[test]
+fn a_database_of_another_program_is_not_touched() {
+    for setup in ["", "PRAGMA application_id = 5;", "PRAGMA journal_mode = WAL;"] {
+        let folder = folder();
+        let other = sql(&folder);
+        other
+            .execute_batch(&format!("{setup} CREATE TABLE batch (x); PRAGMA user_version=1"))
+            .unwrap();
+        drop(other);
+        let before = fs::read(database(&folder)).unwrap();
+        assert!(matches!(problem(folder.path()).0, FolderProblem::NotOurs { .. }));
+        assert_eq!(fs::read(database(&folder)).unwrap(), before);
+    }
+}
+
+#[test]
+fn a_journal_of_a_newer_server_is_refused_with_both_versions() {
+    let folder = folder();
+    drop(SqliteJournal::open(folder.path()).unwrap());
+    sql(&folder).pragma_update(None, "user_version", 2).unwrap();
+    let (problem, message) = problem(folder.path());
+    assert!(matches!(problem, FolderProblem::NewerVersion { found: 2, known: 1, .. }));
+    assert!(message.ends_with("has version 2 and this server reads version 1; update the server"));
+    sql(&folder).pragma_update(None, "user_version", 0).unwrap();
+    assert_eq!(damage(folder.path()).0, Place::File);
+}
+
+/// A journal with a snapshot of batches 1 to 3 and the batches 4 to 8.
+fn written() -> TempDir {
+    let folder = folder();
+    let mut host = Host::start(folder.path(), at_seconds(0));
+    let mut teacher = Client::new(1, host.now);
+    host.perform(&mut teacher, open(3030));
+    for student in 2..=8 {
+        host.perform(&mut teacher, mark(3030, &student.to_string()));
+        if student == 3 {
+            host.compact();
+        }
+    }
+    folder
+}
+
+#[test]
+fn a_whole_journal_is_not_damaged() {
+    let (_, recovered) = Host::recover(written().path(), at_seconds(0));
+    assert_eq!((recovered.last_batch, recovered.batches), (8, 5));
+}
+
+#[test]
+fn damage_is_told_with_its_place() {
+    let flip = "(SELECT substr(records, 1, 9) || char(1) || substr(records, 11) FROM batch b \
+                WHERE b.number = batch.number)";
+    let cases = [
+        (
+            format!("UPDATE batch SET records = CAST({flip} AS BLOB) WHERE number = 6"),
+            Place::Batch(6),
+        ),
+        ("UPDATE batch SET records = x'' WHERE number = 8".to_owned(), Place::Batch(8)),
+        ("DELETE FROM batch WHERE number = 5".to_owned(), Place::Batch(5)),
+        ("DELETE FROM batch WHERE number = 4".to_owned(), Place::Batch(4)),
+        (
+            "INSERT INTO batch SELECT 3, records FROM batch WHERE number = 4".to_owned(),
+            Place::Batch(3),
+        ),
+        (
+            "INSERT INTO batch SELECT 9, records FROM batch WHERE number = 4".to_owned(),
+            Place::Batch(9),
+        ),
+        ("UPDATE batch SET number = 100 WHERE number = 8".to_owned(), Place::Batch(8)),
+        ("DELETE FROM snapshot".to_owned(), Place::Snapshot(0)),
+        ("UPDATE snapshot SET items = x'0000000000'".to_owned(), Place::Snapshot(0)),
+        ("INSERT INTO snapshot SELECT 1, items FROM snapshot".to_owned(), Place::Snapshot(1)),
+        ("UPDATE snapshot_end SET parts = 2".to_owned(), Place::Snapshot(1)),
+        ("UPDATE snapshot_end SET batch = 2".to_owned(), Place::Batch(3)),
+        ("UPDATE snapshot_end SET batch = 4".to_owned(), Place::Batch(4)),
+        ("UPDATE snapshot_end SET batch = -1".to_owned(), Place::Batch(-1)),
+        ("DELETE FROM snapshot_end".to_owned(), Place::File),
+        ("DROP TABLE batch".to_owned(), Place::File),
+        ("DROP TABLE snapshot_end".to_owned(), Place::File),
+    ];
+    for (change, place) in cases {
+        let folder = written();
+        sql(&folder).execute_batch(&change).unwrap();
+        let (found, message) = damage(folder.path());
+        assert_eq!(found, place, "{change}");
+        assert!(message.contains(&place.to_string()), "{message}");
+        assert!(message.ends_with("restore it from a backup"), "{message}");
+    }
+}
+
+#[test]
+fn a_batch_that_contradicts_the_ones_before_it_is_damage() {
+    let folder = written();
+    let other = written();
+    let connection = sql(&folder);
+    // A whole batch of this server, but of another time: the mark is there already.
+    let records: Vec<u8> = sql(&other)
+        .query_row("SELECT records FROM batch WHERE number = 5", (), |row| row.get(0))
+        .unwrap();
+    connection.execute("UPDATE batch SET records = ?1 WHERE number = 7", [records]).unwrap();
+    drop(connection);
+    let (place, message) = damage(folder.path());
+    assert_eq!(place, Place::Batch(7));
+    assert!(message.contains("a student is marked a second time"), "{message}");
+}
+
+#[test]
+fn a_file_that_was_cut_is_damaged() {
+    let whole = fs::read(database(&written())).unwrap();
+    for keep in [1, 3, 5, 8] {
+        let folder = folder();
+        let length = whole.len() * keep / 10;
+        fs::write(database(&folder), &whole[..length]).unwrap();
+        assert_eq!(damage(folder.path()).0, Place::File, "cut at {length} of {}", whole.len());
+    }
+}
+
+#[test]
+fn a_log_without_its_database_is_damage_and_not_a_new_journal() {
+    let (folder, copy) = (folder(), folder());
+    let mut host = Host::start(folder.path(), at_seconds(0));
+    let mut teacher = Client::new(1, host.now);
+    host.perform(&mut teacher, open(3030));
+    let log = "rollcall.sqlite3-wal";
+    fs::copy(folder.path().join(log), copy.path().join(log)).unwrap();
+    let before = fs::read(copy.path().join(log)).unwrap();
+    let (place, message) = damage(copy.path());
+    assert_eq!(place, Place::File);
+    assert!(message.contains("empty or gone"), "{message}");
+    assert_eq!(fs::read(copy.path().join(log)).unwrap(), before);
+}
+
+#[test]
+fn a_changed_byte_anywhere_is_noticed_or_changes_nothing() {
+    let original = written();
+    let whole = fs::read(database(&original)).unwrap();
+    let state = Host::start(original.path(), at_seconds(0)).snapshot();
+    let folder = folder();
+    for place in (0..whole.len()).step_by(31) {
+        let mut bytes = whole.clone();
+        bytes[place] ^= 0xff;
+        fs::write(database(&folder), &bytes).unwrap();
+        let mut server = Server::<u8>::new(1);
+        let opened = SqliteJournal::open(folder.path());
+        if opened.and_then(|mut journal| journal.recover(&mut server)).is_ok() {
+            assert_eq!(server.snapshot().collect::<Vec<_>>(), state, "byte {place}");
+        }
+    }
+}
