@@ -649,8 +649,15 @@ fn constants() -> BTreeMap<&'static str, Constant> {
         BLOCKS_AWAITED_MAX,
         REPLIES_HELD_MAX,
     ];
-    let times =
-        times![RETRY_INITIAL, RETRY_MIN, RETRY_MAX, DEADLINE_MAX, WINDOW, CLIENT_SILENCE_MIN];
+    let times = times![
+        RETRY_INITIAL,
+        RETRY_MIN,
+        RETRY_MAX,
+        DEADLINE_DEFAULT,
+        DEADLINE_MAX,
+        WINDOW,
+        CLIENT_SILENCE_MIN,
+    ];
     counts.into_iter().chain(times).collect()
 }
 
@@ -661,7 +668,6 @@ fn parse_time(text: &str) -> Duration {
         "ms" => Duration::from_millis(number),
         "s" => Duration::from_secs(number),
         "min" => Duration::from_secs(number * 60),
-        "h" => Duration::from_secs(number * 3_600),
         other => panic!("no such unit: {other}"),
     }
 }
