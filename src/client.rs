@@ -17,7 +17,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use crate::ids::{ClientId, RequestNumber};
-use crate::limits::{RETRY_INITIAL, RETRY_MAX, RETRY_MIN, WINDOW};
+use crate::limits::{RETRY_INITIAL, RETRY_JITTER, RETRY_MAX, RETRY_MIN, WINDOW};
 use crate::operation::{Operation, Query};
 use crate::time::{Instant, Now, WallTime};
 use crate::wire::{Answer, Ask, Datagram, Reply, Request, Versions, decode_reply, encode_request};
@@ -180,8 +180,7 @@ impl Client {
                 self.exchange = Some(earlier);
                 return;
             }
-            // No copy of it is executed any more: it is older than the server's window and than
-            // any datagram. What became of it can no longer be asked.
+            // Too old to be asked again: the server may have forgotten that it executed it.
             self.identity = None;
             let operation = earlier.operation().expect("only operations are left unsettled");
             self.outputs.push_back(Output::Forsaken { operation });
@@ -513,7 +512,7 @@ fn elapsed(from: Now, to: Now) -> Duration {
 
 /// A wait with its jitter, so that clients that began together do not go on together.
 fn jittered(rng: &mut StdRng, wait: Duration) -> Duration {
-    wait.mul_f64(rng.random_range(1.0..1.5))
+    wait.mul_f64(rng.random_range(RETRY_JITTER))
 }
 
 /// The smoothed round trip and its variation (RFC 6298 2).

@@ -66,11 +66,20 @@ pub const RETRY_MIN: Duration = Duration::from_millis(100);
 pub const RETRY_MAX: Duration = Duration::from_secs(2);
 /// The total deadline where the user names none.
 pub const DEADLINE_DEFAULT: Duration = Duration::from_secs(30);
+/// Each wait is multiplied by a factor between these two, drawn anew each time (RFC 7252 4.8), so that
+/// clients that lost their datagrams together do not send again together.
+pub const RETRY_JITTER: std::ops::Range<f64> = 1.0..1.5;
 /// The longest total deadline: well within the window, because a request that is older than the
 /// window is not executed any more.
 pub const DEADLINE_MAX: Duration = Duration::from_secs(10 * 60);
 
 // The server's turn.
+
+/// What a client is told to wait when a table is full.
+pub const BUSY_RETRY_AFTER_MS: u16 = 1_000;
+/// How often silent clients are looked for. They are kept for half an hour, so a few seconds more
+/// do not matter.
+pub const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The datagrams that one turn of the loop takes before it commits and answers.
 pub const DATAGRAMS_PER_TURN_MAX: usize = 512;

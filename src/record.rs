@@ -31,6 +31,12 @@ pub enum Record {
         /// Who.
         client: ClientId,
     },
+    /// A time was told that no other record holds. Recorded, so that a restart with another clock
+    /// does not go back behind it and take for punctual what was called too old.
+    Told {
+        /// The server's time.
+        at: WallTime,
+    },
 }
 
 /// What one turn of the loop changed: committed as a whole or not at all.

@@ -17,30 +17,22 @@
 //! order give the same effects, whatever machine runs them.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use crate::hashing::HashKey;
 use crate::ids::{ClientId, ContentId, RequestNumber, RollCallId};
 use crate::limits::{
-    BLOCK_BYTES, BLOCKS_AWAITED_MAX, CLIENTS_FORGOTTEN_PER_CALL_MAX, REPLIES_HELD_MAX,
-    SHEETS_CACHED_MAX,
+    BLOCK_BYTES, BLOCKS_AWAITED_MAX, BUSY_RETRY_AFTER_MS, CLIENTS_FORGOTTEN_PER_CALL_MAX,
+    REPLIES_HELD_MAX, SHEETS_CACHED_MAX, SWEEP_INTERVAL,
 };
 use crate::operation::{Operation, Outcome, Query};
 use crate::record::{Batch, Record, SnapshotItem};
-use crate::roll::{ClientRecord, Contradiction, Register, Sessions, Sheet, Verdict};
+use crate::roll::{ClientRecord, Contradiction, Register, Sessions, Sheet, Silent, Verdict};
 use crate::stats::{Counter, Stats};
 use crate::time::{Instant, Now, WallTime};
 use crate::wire::{
     Answer, Ask, Datagram, Received, Rejected, Reply, Request, Versions, decode_request,
     encode_reply,
 };
-
-/// How often silent clients are looked for. They are kept for half an hour, so a few seconds more
-/// do not matter.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
-
-/// What a client is told to wait when a table is full.
-const BUSY_RETRY_AFTER_MS: u16 = 1_000;
 
 /// An effect that the server asks for. `P` is the way back to a client, whatever that is where the
 /// server runs.
@@ -65,6 +57,8 @@ pub struct Server<P> {
     stats: Stats,
     /// The latest time that was written anywhere: the server's own time never goes back.
     latest: WallTime,
+    /// The latest time in the journal, or in what is about to be appended to it.
+    noted: WallTime,
     /// What happened since the last batch was appended.
     records: Vec<Record>,
     sheets: Vec<(RollCallId, Sheet)>,
@@ -99,6 +93,7 @@ impl<P> Server<P> {
             sessions: Sessions::new(hash_key),
             stats: Stats::default(),
             latest: WallTime::default(),
+            noted: WallTime::default(),
             records: Vec::new(),
             sheets: Vec::new(),
             next_batch: 1,
@@ -144,7 +139,7 @@ impl<P> Server<P> {
     /// If the pieces contradict each other: the journal is damaged.
     pub fn restore(&mut self, item: SnapshotItem) -> Result<(), Contradiction> {
         match item {
-            SnapshotItem::Latest(latest) => self.latest = self.latest.max(latest),
+            SnapshotItem::Latest(latest) => self.learn_time(latest),
             SnapshotItem::Client(record) => self.sessions.record(record, Instant::ZERO, 0),
             SnapshotItem::Register(item) => self.register.restore(&item)?,
         }
@@ -158,16 +153,17 @@ impl<P> Server<P> {
     pub fn replay(&mut self, record: Record) -> Result<(), Contradiction> {
         match record {
             Record::Answered { at, operation, client } => {
-                self.latest = self.latest.max(at);
+                self.learn_time(at);
                 self.register.apply(&operation, &client.outcome)?;
                 self.sessions.record(client, Instant::ZERO, 0);
             }
             Record::Forgot { at, client } => {
-                self.latest = self.latest.max(at);
+                self.learn_time(at);
                 if !self.sessions.forget(client) {
                     return Err(Contradiction("a client is forgotten that is not known"));
                 }
             }
+            Record::Told { at } => self.learn_time(at),
         }
         Ok(())
     }
@@ -232,13 +228,21 @@ impl<P> Server<P> {
         let at = self.advance(now.wall);
         let now = Now { wall: at, ..now };
         for _ in 0..CLIENTS_FORGOTTEN_PER_CALL_MAX {
-            let Some(client) = self.sessions.forgettable(now) else {
-                self.next_sweep = now.instant.after(SWEEP_INTERVAL);
-                return;
-            };
-            self.sessions.forget(client);
-            self.records.push(Record::Forgot { at, client });
-            self.stats.count(Counter::Forgotten);
+            match self.sessions.longest_silent(now) {
+                None => {
+                    self.next_sweep = now.instant.after(SWEEP_INTERVAL);
+                    return;
+                }
+                Some(Silent { client, forgettable: true }) => {
+                    self.sessions.forget(client);
+                    self.record(at, Record::Forgot { at, client });
+                    self.stats.count(Counter::Forgotten);
+                }
+                // Kept for as long again, so that it does not stand in the way of the others.
+                Some(Silent { client, forgettable: false }) => {
+                    self.sessions.hear(client, now.instant);
+                }
+            }
         }
         // There may be more: the next call goes on without waiting.
     }
@@ -325,6 +329,7 @@ impl<P> Server<P> {
             Verdict::Stale => (Answer::Stale, Counter::Stale),
             Verdict::BeginAgain => (Answer::BeginAgain, Counter::BeginAgain),
             Verdict::ClockSkew { ahead: false } => {
+                self.note_time(at);
                 (Answer::ClockSkew { server_time: at }, Counter::ClockBehind)
             }
             Verdict::ClockSkew { ahead: true } => {
@@ -354,7 +359,7 @@ impl<P> Server<P> {
             .expect("what was just decided can be done");
         self.sheets.extend(sheet);
         self.sessions.record(client.clone(), heard, self.next_batch);
-        self.records.push(Record::Answered { at, operation, client });
+        self.record(at, Record::Answered { at, operation, client });
     }
 
     fn handle_query(
@@ -438,6 +443,24 @@ impl<P> Server<P> {
             records: std::mem::take(&mut self.records),
             sheets: std::mem::take(&mut self.sheets),
         }
+    }
+
+    fn record(&mut self, at: WallTime, record: Record) {
+        self.noted = self.noted.max(at);
+        self.records.push(record);
+    }
+
+    /// Sees to it that the journal holds this time or a later one.
+    fn note_time(&mut self, at: WallTime) {
+        if self.noted < at {
+            self.record(at, Record::Told { at });
+        }
+    }
+
+    /// The journal holds this time.
+    fn learn_time(&mut self, at: WallTime) {
+        self.latest = self.latest.max(at);
+        self.noted = self.noted.max(at);
     }
 
     /// The server's own time at this moment: the wall clock, but never going back.
@@ -530,6 +553,8 @@ impl<P> SheetCache<P> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::ids::ClassId;
     use crate::limits::{CLIENT_SILENCE_MIN, DATAGRAM_MAX_BYTES, WINDOW};
@@ -734,6 +759,34 @@ mod tests {
         bench.restart();
         assert_eq!(bench.send(&early).drain(), skew);
         assert_eq!(bench.ask(&status()), Answer::Status { open: vec![], more: false });
+    }
+
+    #[test]
+    fn a_clock_that_is_behind_stays_behind_although_the_servers_clock_is_set_right() {
+        let mut bench = Bench::new();
+        bench.now.wall = start().shifted(86_400_000);
+        let skew = bench.ask(&open(1, 1));
+        assert_eq!(skew, Answer::ClockSkew { server_time: bench.now.wall });
+        bench.restart();
+        bench.now.wall = start();
+        assert_eq!(bench.ask(&open(1, 1)), skew, "the time that was told is in the journal");
+        assert_eq!(bench.journal.len(), 1, "and is not written again and again");
+    }
+
+    #[test]
+    fn a_client_whose_start_is_still_punctual_does_not_keep_others_from_being_forgotten() {
+        let mut bench = Bench::new();
+        let mut early = open(1, 1);
+        let started = start().shifted(45 * 60 * 1_000);
+        early.ask = Ask::Perform { started, operation: Operation::Open { class: class(1) } };
+        bench.ask(&early);
+        bench.ask(&mark(2, 1, "10"));
+        bench.wait(CLIENT_SILENCE_MIN + Duration::from_secs(1));
+        bench.server.handle_timeout(bench.now);
+        assert_eq!(bench.server.clients(), 1, "the other one is forgotten");
+        bench.wait(CLIENT_SILENCE_MIN + Duration::from_secs(1));
+        bench.server.handle_timeout(bench.now);
+        assert_eq!(bench.server.clients(), 0);
     }
 
     #[test]

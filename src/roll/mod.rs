@@ -9,5 +9,5 @@ mod sessions;
 mod sheet;
 
 pub use register::{Contradiction, Register, RegisterItem};
-pub use sessions::{ClientRecord, Sessions, Verdict};
+pub use sessions::{ClientRecord, Sessions, Silent, Verdict};
 pub use sheet::{Mark, Sheet, SheetDamaged};

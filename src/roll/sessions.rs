@@ -66,6 +66,15 @@ pub enum Verdict {
     TableFull,
 }
 
+/// A client that has been silent for long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Silent {
+    /// Who.
+    pub client: ClientId,
+    /// Whether it may be forgotten.
+    pub forgettable: bool,
+}
+
 /// The clients and their last operations.
 pub struct Sessions {
     entries: Vec<Slot>,
@@ -178,24 +187,17 @@ impl Sessions {
         }
     }
 
-    /// The client that has been silent for longest, if it may be forgotten now: silent for more
-    /// than [`CLIENT_SILENCE_MIN`], and begun so long ago (or so far ahead) that its first request
-    /// would not be executed as a new client's.
+    /// The client that has been silent for longest, if that is more than [`CLIENT_SILENCE_MIN`].
     ///
-    /// Both are asked, because the date may jump while nothing was silent, and silence may pass
-    /// while the date stands still.
+    /// It may be forgotten if it also began so long ago (or so far ahead) that its first request
+    /// would not be executed as a new client's. Both are asked, because the date may jump while
+    /// nothing was silent, and silence may pass while the date stands still.
     #[must_use]
-    pub fn forgettable(&self, now: Now) -> Option<ClientId> {
-        let entry = self.entry(self.oldest?);
-        let silent = now.instant.since(entry.heard) > CLIENT_SILENCE_MIN;
-        let outside = entry.record.started.distance(now.wall) > WINDOW;
-        (silent && outside).then_some(entry.record.client)
-    }
-
-    /// When the client that has been silent for longest will have been silent for long enough.
-    #[must_use]
-    pub fn next_silence(&self) -> Option<Instant> {
-        Some(self.entry(self.oldest?).heard.after(CLIENT_SILENCE_MIN))
+    pub fn longest_silent(&self, now: Now) -> Option<Silent> {
+        let Entry { record, heard, .. } = self.entry(self.oldest?);
+        let silent = now.instant.since(*heard) > CLIENT_SILENCE_MIN;
+        let forgettable = record.started.distance(now.wall) > WINDOW;
+        silent.then_some(Silent { client: record.client, forgettable })
     }
 
     /// Forgets a client; true if it was known.
@@ -426,12 +428,14 @@ mod tests {
     #[test]
     fn a_client_is_forgotten_only_after_twice_the_window_of_silence() {
         let sessions = sessions();
-        let at = |instant, date| Now { instant: minutes(instant), wall: wall(date) };
-        assert_eq!(sessions.forgettable(at(30, 30)), None, "not more than twice the window");
-        assert_eq!(sessions.forgettable(at(31, 31)), Some(client(1)));
-        assert_eq!(sessions.forgettable(at(1, 99_999)), None, "only the date has jumped");
-        assert_eq!(sessions.forgettable(at(31, 0)), None, "the date stood still: still punctual");
-        assert_eq!(sessions.next_silence(), Some(minutes(30)));
+        let at = |instant, date| {
+            let now = Now { instant: minutes(instant), wall: wall(date) };
+            sessions.longest_silent(now).map(|silent| silent.forgettable)
+        };
+        assert_eq!(at(30, 30), None, "not more than twice the window");
+        assert_eq!(at(31, 31), Some(true));
+        assert_eq!(at(1, 99_999), None, "only the date has jumped");
+        assert_eq!(at(31, 0), Some(false), "the date stood still: still punctual");
     }
 
     #[test]
@@ -439,9 +443,10 @@ mod tests {
         let mut sessions = sessions();
         sessions.hear(client(1), minutes(20));
         let now = Now { instant: minutes(49), wall: wall(49) };
-        assert_eq!(sessions.forgettable(now), None);
+        assert_eq!(sessions.longest_silent(now), None);
         let now = Now { instant: minutes(51), wall: wall(51) };
-        assert_eq!(sessions.forgettable(now), Some(client(1)));
+        let silent = Silent { client: client(1), forgettable: true };
+        assert_eq!(sessions.longest_silent(now), Some(silent));
     }
 
     #[test]

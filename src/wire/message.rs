@@ -150,11 +150,12 @@ pub enum Answer {
     Conflict,
     /// `STALE`: the number is older than the client's last one, or leaves one out.
     Stale,
-    /// `BEGIN_AGAIN`: the server does not know this client (any more); the request was not executed
-    /// and will not be.
+    /// `BEGIN_AGAIN`: the server does not know this client (any more); this datagram was not executed
+    /// and no copy of it will be. An earlier sending may have been, if it is so long ago that the
+    /// server has forgotten the client since.
     BeginAgain,
-    /// `CLOCK_SKEW`: the client's `started` is too far from the server's clock; the request was not
-    /// executed and will not be.
+    /// `CLOCK_SKEW`: the client's `started` is too far from the server's clock; this datagram was not
+    /// executed and no copy of it will be. For earlier sendings, see `BEGIN_AGAIN`.
     ClockSkew {
         /// The server's clock.
         server_time: WallTime,
@@ -307,7 +308,7 @@ impl Versions {
     /// Why it is none.
     pub fn decode(datagram: &[u8]) -> Result<Self, Rejected> {
         let body = frame::parse_negotiation(datagram, Kind::Versions.byte())?;
-        let spoken: &[u8] = from_body(body)?;
+        let Bytes(spoken) = canonical(body)?;
         if spoken.is_empty() {
             return Err(Rejected::Body);
         }
@@ -317,7 +318,7 @@ impl Versions {
     /// Writes it down.
     pub fn encode(&self, datagram: &mut Datagram) {
         let body = datagram.begin(VERSION_NEGOTIATION, Kind::Versions.byte());
-        let length = to_body(self.spoken(), body);
+        let length = to_body(&Bytes(self.spoken()), body);
         datagram.end(length);
     }
 }
