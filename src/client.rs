@@ -110,6 +110,8 @@ struct Exchange {
     first_sent: Option<Now>,
     last_sent: Instant,
     next_send: Instant,
+    /// Until when the server asked not to be asked again.
+    not_before: Instant,
     /// The next wait, before jitter.
     wait: Duration,
     deadline: Instant,
@@ -168,7 +170,7 @@ impl Client {
         assert!(self.is_idle(), "one exchange at a time");
         let deadline = now.instant.after(deadline);
         if let Some(mut earlier) = self.unsettled.take() {
-            if earlier.age(now) < WINDOW {
+            if earlier.age(now) <= WINDOW {
                 earlier.resume(now.instant, deadline, operation, self.round_trip.first_wait());
                 self.exchange = Some(earlier);
                 return;
@@ -212,6 +214,7 @@ impl Client {
         match reply.answer {
             Answer::Busy { retry_after_ms } => {
                 let wait = Duration::from_millis(retry_after_ms.into());
+                exchange.not_before = now.instant.after(wait);
                 let wait = jittered(&mut self.rng, wait);
                 exchange.next_send = exchange.next_send.max(now.instant.after(wait));
             }
@@ -301,6 +304,7 @@ impl Client {
             first_sent: None,
             last_sent: now,
             next_send: now,
+            not_before: now,
             wait: self.round_trip.first_wait(),
             deadline,
             beginnings: 0,
@@ -334,7 +338,7 @@ impl Client {
             return;
         };
         self.identity = None;
-        if exchange.age(now) >= WINDOW {
+        if exchange.age(now) > WINDOW {
             self.exchange = Some(exchange);
             self.lose(now);
             return;
@@ -449,7 +453,7 @@ impl Exchange {
     /// Goes on with an operation that was left open, before `then`.
     fn resume(&mut self, now: Instant, deadline: Instant, then: Operation, wait: Duration) {
         self.deadline = deadline;
-        self.next_send = now;
+        self.next_send = now.max(self.not_before);
         self.wait = wait;
         self.then = Some(then);
     }
@@ -724,6 +728,29 @@ mod tests {
     }
 
     #[test]
+    fn an_open_request_exactly_as_old_as_the_window_is_settled() {
+        let mut bench = Bench::new();
+        bench.perform(open()).wait(DEADLINE);
+        let earlier = *bench.last();
+        bench.wait(WINDOW.checked_sub(DEADLINE).unwrap()).perform(mark());
+        assert_eq!((bench.last().client, bench.last().ask), (earlier.client, earlier.ask));
+        bench.advance(Duration::from_millis(1));
+        bench.answer(Answer::BeginAgain);
+        assert!(bench.heard.contains(&Output::Forsaken { operation: open() }));
+    }
+
+    #[test]
+    fn begin_again_exactly_a_window_after_the_first_sending_goes_on() {
+        let mut bench = Bench::new();
+        bench.perform(open());
+        let earlier = *bench.last();
+        bench.now.wall = bench.now.wall.shifted(15 * 60 * 1_000);
+        bench.answer(Answer::BeginAgain);
+        assert_ne!(bench.last().client, earlier.client);
+        assert_eq!(*bench.answer(opened()).ending(), answered(opened(), 2));
+    }
+
+    #[test]
     fn begin_again_sends_the_same_operation_as_a_new_client() {
         let mut bench = Bench::new();
         bench.perform(open()).answer(opened()).perform(mark());
@@ -792,6 +819,18 @@ mod tests {
         assert_eq!(bench.sent.len(), sent);
         bench.wait(secs(5));
         assert!(bench.sent.len() > sent);
+    }
+
+    #[test]
+    fn busy_is_waited_for_beyond_the_deadline() {
+        let mut bench = Bench::new();
+        bench.perform(open()).wait(secs(29)).answer(Answer::Busy { retry_after_ms: 60_000 });
+        let sent = bench.sent.len();
+        bench.wait(secs(1)).perform(mark()).wait(DEADLINE - secs(1));
+        assert_eq!(bench.sent.len(), sent, "settling begins no sooner");
+        bench.wait(secs(1)).perform(mark()).wait(secs(1));
+        assert_eq!(bench.sent.len(), sent + 1);
+        assert_eq!(bench.last().ask, bench.sent[0].ask);
     }
 
     #[test]
