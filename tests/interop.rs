@@ -30,7 +30,7 @@ fn python(script: &str, arguments: &[&str], server: Option<&Server>) -> String {
 #[track_caller]
 fn story(server: &Server, arguments: &[&str]) -> String {
     let address = server.address().to_string();
-    python("story.py", &[&[&address], arguments].concat(), Some(server))
+    python("story.py", &[&[&address[..]], arguments].concat(), Some(server))
 }
 
 fn no_python() -> bool {

@@ -440,6 +440,7 @@ mod tests {
         assert_eq!(run(&mut register, &close(1), 1), refused);
     }
 
+    // spec: R-ROLL-10, R-ROLL-11, R-ROLL-12
     #[test]
     fn every_bound_has_its_refusal() {
         let mut register = register();

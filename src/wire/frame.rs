@@ -173,6 +173,7 @@ mod tests {
         }
     }
 
+    // spec: R-READ-1
     #[test]
     fn trust_is_given_in_the_order_of_the_specification() {
         // Each of these is wrong in its own way and in every later way.
