@@ -110,6 +110,8 @@ struct Exchange {
     first_sent: Option<Now>,
     last_sent: Instant,
     next_send: Instant,
+    /// Until when the server asked not to be asked again.
+    not_before: Instant,
     /// The next wait, before jitter.
     wait: Duration,
     deadline: Instant,
@@ -175,7 +177,7 @@ impl Client {
         assert!(self.is_idle(), "one exchange at a time");
         let deadline = now.instant.after(deadline);
         if let Some(mut earlier) = self.unsettled.take() {
-            if earlier.age(now) < WINDOW {
+            if earlier.age(now) <= WINDOW {
                 earlier.resume(now.instant, deadline, operation, self.round_trip.first_wait());
                 self.exchange = Some(earlier);
                 return;
@@ -227,6 +229,7 @@ impl Client {
         match reply.answer {
             Answer::Busy { retry_after_ms } => {
                 let wait = Duration::from_millis(retry_after_ms.into());
+                exchange.not_before = now.instant.after(wait);
                 let wait = jittered(&mut self.rng, wait);
                 exchange.next_send = exchange.next_send.max(now.instant.after(wait));
             }
@@ -316,6 +319,7 @@ impl Client {
             first_sent: None,
             last_sent: now,
             next_send: now,
+            not_before: now,
             wait: self.round_trip.first_wait(),
             deadline,
             beginnings: 0,
@@ -349,7 +353,7 @@ impl Client {
             return;
         };
         self.identity = None;
-        if exchange.age(now) >= WINDOW {
+        if exchange.age(now) > WINDOW {
             self.exchange = Some(exchange);
             self.lose(now);
             return;
@@ -464,7 +468,7 @@ impl Exchange {
     /// Goes on with an operation that was left open, before `then`.
     fn resume(&mut self, now: Instant, deadline: Instant, then: Operation, wait: Duration) {
         self.deadline = deadline;
-        self.next_send = now;
+        self.next_send = now.max(self.not_before);
         self.wait = wait;
         self.then = Some(then);
     }
@@ -657,6 +661,7 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
+    // spec: R-REQUEST-4
     #[test]
     fn a_request_is_sent_again_with_the_same_words_until_it_is_answered() {
         let mut bench = Bench::new();
@@ -674,6 +679,7 @@ mod tests {
         assert_eq!(bench.sent.len(), sent, "silence after the answer");
     }
 
+    // spec: R-RETRY-1, R-RETRY-2, R-RETRY-3
     #[test]
     fn waits_double_up_to_their_cap_and_have_jitter() {
         let mut bench = Bench::new();
@@ -692,6 +698,7 @@ mod tests {
         assert!(waits.iter().any(|wait| *wait > RETRY_MAX), "the cap is reached, before jitter");
     }
 
+    // spec: R-RETRY-5, R-RETRY-6
     #[test]
     fn at_the_deadline_the_outcome_is_unknown_and_the_request_stays_open() {
         let mut bench = Bench::new();
@@ -700,8 +707,12 @@ mod tests {
         let unknown = Unanswered { attempts, lost: false, refused: false, versions: None };
         assert_eq!(*bench.ending(), Output::Unanswered(unknown));
         assert_eq!(bench.client.unsettled(), Some(mark()));
+        let sent = bench.sent.len();
+        bench.wait(secs(60));
+        assert_eq!(bench.sent.len(), sent, "silence after the deadline");
     }
 
+    // spec: R-SETTLE-1, R-SETTLE-3
     #[test]
     fn an_open_request_is_settled_before_the_next_one_is_sent() {
         let mut bench = Bench::new();
@@ -727,6 +738,7 @@ mod tests {
         assert_eq!(bench.client.unsettled(), Some(open()), "the first is still the open one");
     }
 
+    // spec: R-SETTLE-2
     #[test]
     fn an_open_request_older_than_the_window_is_forsaken() {
         let mut bench = Bench::new();
@@ -738,6 +750,32 @@ mod tests {
         assert_eq!(bench.last().number, RequestNumber::FIRST);
     }
 
+    // spec: R-SETTLE-1, R-AGAIN-2
+    #[test]
+    fn an_open_request_exactly_as_old_as_the_window_is_settled() {
+        let mut bench = Bench::new();
+        bench.perform(open()).wait(DEADLINE);
+        let earlier = *bench.last();
+        bench.wait(WINDOW.checked_sub(DEADLINE).unwrap()).perform(mark());
+        assert_eq!((bench.last().client, bench.last().ask), (earlier.client, earlier.ask));
+        bench.advance(Duration::from_millis(1));
+        bench.answer(Answer::BeginAgain);
+        assert!(bench.heard.contains(&Output::Forsaken { operation: open() }));
+    }
+
+    // spec: R-AGAIN-1
+    #[test]
+    fn begin_again_exactly_a_window_after_the_first_sending_goes_on() {
+        let mut bench = Bench::new();
+        bench.perform(open());
+        let earlier = *bench.last();
+        bench.now.wall = bench.now.wall.shifted(15 * 60 * 1_000);
+        bench.answer(Answer::BeginAgain);
+        assert_ne!(bench.last().client, earlier.client);
+        assert_eq!(*bench.answer(opened()).ending(), answered(opened(), 2));
+    }
+
+    // spec: R-AGAIN-1
     #[test]
     fn begin_again_sends_the_same_operation_as_a_new_client() {
         let mut bench = Bench::new();
@@ -750,6 +788,7 @@ mod tests {
         assert_eq!(*bench.answer(marked()).ending(), answered(marked(), 2));
     }
 
+    // spec: R-AGAIN-2
     #[test]
     fn begin_again_after_a_long_sleep_leaves_the_outcome_unknown() {
         // The first sending may have been executed and forgotten while the laptop slept.
@@ -761,6 +800,7 @@ mod tests {
         assert_eq!(bench.client.unsettled(), None);
     }
 
+    // spec: R-CLIENT-3, R-AGAIN-1
     #[test]
     fn clock_skew_teaches_the_servers_time() {
         let mut bench = Bench::new();
@@ -775,6 +815,7 @@ mod tests {
         assert_eq!(*bench.ending(), answered(opened(), 2));
     }
 
+    // spec: R-AGAIN-5
     #[test]
     fn a_server_that_always_sends_back_is_not_asked_faster_than_a_silent_one() {
         let mut bench = Bench::new();
@@ -788,6 +829,7 @@ mod tests {
         assert!(matches!(bench.ending(), Output::Unanswered(_)));
     }
 
+    // spec: R-AGAIN-3, R-AGAIN-4
     #[test]
     fn stale_leaves_the_outcome_unknown() {
         let mut bench = Bench::new();
@@ -798,6 +840,102 @@ mod tests {
         assert_ne!(bench.last().client, earlier.client);
     }
 
+    // spec: R-AGAIN-1, R-AGAIN-2, R-AGAIN-6
+    #[test]
+    fn the_age_of_an_operation_is_counted_over_all_its_names() {
+        let mut bench = Bench::new();
+        bench.perform(open());
+        let first = *bench.last();
+        bench.wait(secs(1)).answer(Answer::Conflict);
+        let second = *bench.last();
+        assert_ne!(second.client, first.client);
+        assert_eq!(second.number, RequestNumber::FIRST);
+        // A whole window since the second name: only since the first it is more.
+        bench.now.wall = bench.now.wall.shifted(15 * 60 * 1_000);
+        bench.answer(Answer::Conflict);
+        assert!(matches!(bench.ending(), Output::Unanswered(Unanswered { lost: true, .. })));
+        assert_eq!(*bench.last(), second, "it was not sent again");
+    }
+
+    // spec: R-REQUEST-1, R-REQUEST-2, R-CLIENT-4
+    #[test]
+    fn operations_and_queries_are_counted_apart_from_1() {
+        let mut bench = Bench::new();
+        let list = Answer::Status { open: Vec::new(), more: false };
+        for count in 1..=3 {
+            bench.perform(mark());
+            assert_eq!(bench.last().number.get(), count);
+            bench.answer(marked());
+            bench.client.ask(bench.now, Query::Status { from: class(1) }, DEADLINE);
+            bench.settle();
+            assert_eq!(bench.last().number.get(), count);
+            assert_eq!(*bench.answer(list.clone()).ending(), answered(list.clone(), 1));
+        }
+    }
+
+    // spec: R-REQUEST-3
+    #[test]
+    fn attempts_are_counted_over_all_names_and_up_to_255() {
+        let mut bench = Bench::new();
+        bench.client.perform(bench.now, mark(), secs(1_000));
+        bench.settle().wait(secs(1)).answer(Answer::BeginAgain).wait(secs(900));
+        assert!(bench.sent.len() > 260, "{} sendings", bench.sent.len());
+        for (place, request) in bench.sent.iter().enumerate() {
+            assert_eq!(request.attempt, u8::try_from(place + 1).unwrap_or(255));
+        }
+    }
+
+    // spec: R-CLIENT-1
+    #[test]
+    fn no_two_clients_have_one_id() {
+        let ids = (0..100).map(|_| {
+            let mut bench = Bench::new();
+            bench.client = Client::new(crate::shell::clock::entropy());
+            bench.perform(mark());
+            *bench.last().client.as_bytes()
+        });
+        assert_eq!(ids.collect::<std::collections::BTreeSet<_>>().len(), 100);
+    }
+
+    // spec: R-CLIENT-2
+    #[test]
+    #[should_panic(expected = "one exchange at a time")]
+    fn a_second_operation_has_to_wait_for_the_first() {
+        Bench::new().perform(open()).perform(mark());
+    }
+
+    // spec: R-READ-4, R-CLIENT-7
+    #[test]
+    fn whatever_comes_unasked_is_not_answered() {
+        let mut bench = Bench::new();
+        bench.perform(mark()).answer(marked());
+        let (sent, heard) = (bench.sent.len(), bench.heard.len());
+        for answer in [marked(), Answer::BeginAgain, Answer::Busy { retry_after_ms: 0 }] {
+            bench.answer(answer);
+        }
+        let mut request = Datagram::new();
+        encode_request(bench.last(), &mut request);
+        bench.client.handle_datagram(bench.now, request.as_bytes());
+        bench.wait(secs(60));
+        assert_eq!((bench.sent.len(), bench.heard.len()), (sent, heard));
+    }
+
+    // spec: R-RETRY-1
+    #[test]
+    fn the_first_wait_has_bounds() {
+        for (measured, wait) in [(1, 100), (40, 120), (600, 1_800), (700, 2_000), (9_000, 2_000)] {
+            let mut round_trip = RoundTrip::default();
+            round_trip.sample(Duration::from_millis(measured));
+            assert_eq!(round_trip.first_wait(), Duration::from_millis(wait), "{measured} ms");
+        }
+        let mut round_trip = RoundTrip::default();
+        round_trip.sample(Duration::from_millis(80));
+        round_trip.sample(Duration::from_millis(160));
+        // srtt = 7/8 * 80 + 1/8 * 160 = 90, rttvar = 3/4 * 40 + 1/4 * 80 = 50.
+        assert_eq!(round_trip.first_wait(), Duration::from_millis(290));
+    }
+
+    // spec: R-RETRY-7
     #[test]
     fn busy_is_waited_for() {
         let mut bench = Bench::new();
@@ -809,6 +947,22 @@ mod tests {
         assert!(bench.sent.len() > sent);
     }
 
+    // spec: R-RETRY-7
+    #[test]
+    fn busy_is_waited_for_beyond_the_deadline() {
+        let mut bench = Bench::new();
+        bench.perform(open()).wait(secs(29)).answer(Answer::Busy { retry_after_ms: 60_000 });
+        let sent = bench.sent.len();
+        bench.wait(secs(1)).perform(mark()).wait(secs(29));
+        assert_eq!(bench.sent.len(), sent, "settling begins no sooner");
+        bench.wait(secs(1)).perform(mark()).wait(secs(28));
+        assert_eq!(bench.sent.len(), sent, "nor the second time");
+        bench.wait(secs(1));
+        assert_eq!(bench.sent.len(), sent + 1);
+        assert_eq!(bench.last().ask, bench.sent[0].ask);
+    }
+
+    // spec: R-CLIENT-6, R-CLIENT-7, R-CLIENT-8
     #[test]
     fn answers_to_others_to_other_requests_and_of_other_kinds_are_ignored() {
         let mut bench = Bench::new();
@@ -838,6 +992,7 @@ mod tests {
         assert_eq!(*bench.answer(marked()).ending(), answered(marked(), 1));
     }
 
+    // spec: R-VERSION-3, R-RETRY-8
     #[test]
     fn a_refused_connection_and_unknown_versions_are_only_hints() {
         let mut bench = Bench::new();
@@ -854,6 +1009,7 @@ mod tests {
         assert_eq!(unanswered.versions, Some(Versions::ours()));
     }
 
+    // spec: R-RETRY-4
     #[test]
     fn karns_rule_only_single_sendings_are_measured() {
         let mut bench = Bench::new();
@@ -866,6 +1022,7 @@ mod tests {
         assert_eq!(bench.client.round_trip.first_wait(), Duration::from_millis(240));
     }
 
+    // spec: R-CLIENT-5
     #[test]
     fn a_client_that_was_idle_for_longer_than_the_window_begins_anew() {
         let mut bench = Bench::new();

@@ -96,6 +96,7 @@ fn honest() -> Vec<u8> {
     datagram
 }
 
+// spec: R-FRAME-5
 #[test]
 fn what_is_too_short_for_a_frame_is_ignored() {
     let mut attack = Attack::begin();
@@ -117,6 +118,7 @@ fn every_truncation_is_ignored() {
     attack.end();
 }
 
+// spec: R-FRAME-4, R-READ-3
 #[test]
 fn every_flipped_bit_is_noticed() {
     let mut attack = Attack::begin();
@@ -135,6 +137,7 @@ fn every_flipped_bit_is_noticed() {
     attack.end();
 }
 
+// spec: R-FRAME-5, R-READ-6
 #[test]
 fn what_is_longer_than_a_datagram_of_ours_is_ignored() {
     let mut attack = Attack::begin();
@@ -146,6 +149,7 @@ fn what_is_longer_than_a_datagram_of_ours_is_ignored() {
     attack.end();
 }
 
+// spec: R-FRAME-1
 #[test]
 fn another_protocols_datagrams_are_ignored() {
     let mut attack = Attack::begin();
@@ -160,6 +164,7 @@ fn another_protocols_datagrams_are_ignored() {
     attack.end();
 }
 
+// spec: R-FRAME-2, R-VERSION-1
 #[test]
 fn another_version_is_told_ours_in_no_more_bytes_than_it_sent() {
     let mut attack = Attack::begin();
@@ -175,6 +180,7 @@ fn another_version_is_told_ours_in_no_more_bytes_than_it_sent() {
     attack.end();
 }
 
+// spec: R-VERSION-2
 #[test]
 fn a_datagram_about_versions_is_never_answered() {
     let mut attack = Attack::begin();
@@ -185,6 +191,7 @@ fn a_datagram_about_versions_is_never_answered() {
     attack.end();
 }
 
+// spec: R-FRAME-3, R-READ-5
 #[test]
 fn a_right_checksum_over_nonsense_is_ignored() {
     let mut attack = Attack::begin();
@@ -202,6 +209,7 @@ fn a_right_checksum_over_nonsense_is_ignored() {
     attack.end();
 }
 
+// spec: R-KIND-1
 #[test]
 fn a_reply_is_never_answered() {
     let mut attack = Attack::begin();
@@ -234,6 +242,7 @@ fn changed(from: usize, length: usize, bytes: &[u8]) -> Vec<u8> {
     sealed(datagram)
 }
 
+// spec: R-VALUE-4
 #[test]
 fn values_out_of_their_range_are_ignored() {
     let mut attack = Attack::begin();
@@ -257,6 +266,7 @@ fn values_out_of_their_range_are_ignored() {
     attack.end();
 }
 
+// spec: R-VALUE-1
 #[test]
 fn what_is_not_canonical_is_ignored() {
     let mut attack = Attack::begin();
@@ -271,6 +281,7 @@ fn what_is_not_canonical_is_ignored() {
     attack.end();
 }
 
+// spec: R-VALUE-3
 #[test]
 fn bytes_after_the_body_are_noticed() {
     let mut attack = Attack::begin();
@@ -284,6 +295,7 @@ fn bytes_after_the_body_are_noticed() {
     attack.end();
 }
 
+// spec: R-SIZE-1
 #[test]
 fn a_request_that_is_shorter_than_its_answer_is_ignored() {
     let mut attack = Attack::begin();
@@ -299,6 +311,7 @@ fn a_request_that_is_shorter_than_its_answer_is_ignored() {
     attack.end();
 }
 
+// spec: R-SIZE-3
 #[test]
 fn no_answer_is_longer_than_its_request() {
     let server = Server::in_memory();
@@ -349,6 +362,7 @@ fn status_of_length(length: usize) -> Vec<u8> {
     sealed(datagram)
 }
 
+// spec: R-SIZE-4, R-STATUS-3
 #[test]
 fn a_list_is_as_long_as_its_question_leaves_room_for() {
     let server = Server::in_memory();
@@ -454,6 +468,7 @@ fn a_command_that_does_not_exist_or_lacks_something_is_wrong_usage() {
     }
 }
 
+// spec: R-RETRY-5
 #[test]
 fn a_deadline_that_is_none_is_wrong_usage() {
     for (deadline, says) in [
@@ -495,6 +510,7 @@ fn a_server_that_cannot_be_found_is_a_failure_of_one_line() {
     }
 }
 
+// spec: R-RETRY-6, R-RETRY-9
 #[test]
 fn no_server_is_an_unknown_outcome_after_the_deadline() {
     let closed = UdpSocket::bind(own_address()).expect("a free port");
@@ -733,6 +749,7 @@ fn an_address_that_is_none_is_wrong_usage() {
 
 // A disk that is full.
 
+// spec: R-DURABLE-3
 #[test]
 fn a_full_disk_stops_the_server_and_loses_no_receipt() {
     let disk = match SmallDisk::new("8m") {

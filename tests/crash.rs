@@ -60,6 +60,7 @@ fn time_on_sheet(folder: &Path, student: &str) -> String {
     journal.query_row(query, [student], |row| row.get(0)).expect("one row")
 }
 
+// spec: R-SHEET-5
 #[test]
 fn a_sheet_is_the_same_after_a_kill() {
     let folder = folder();
@@ -173,6 +174,7 @@ fn a_student_who_began_while_the_server_was_down_gets_a_receipt() {
     assert_eq!(close_class(&server, "3030"), ["10"]);
 }
 
+// spec: R-RETRY-8
 #[test]
 fn that_nobody_listens_yet_is_only_a_hint() {
     if !has("script") {

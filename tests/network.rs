@@ -7,12 +7,13 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::mpsc;
 use std::thread;
 
-use rollcall::wire::Answer;
+use rollcall::time::WallTime;
+use rollcall::wire::{Answer, Datagram, Reply, decode_request, encode_reply};
 use serde_json::{Value, json};
 
 use support::network::{Network, SERVER_V4, SERVER_V6};
 use support::process::{Finished, Process};
-use support::raw::{Raw, first_request, mark, open};
+use support::raw::{Raw, class, first_request, mark, open};
 use support::{Call, Place, STUDENT, Server, Setup, TEACHER, counters, own_address, skip};
 
 #[expect(dead_code, reason = "each file of tests uses its part")]
@@ -113,6 +114,31 @@ fn sixty_students_at_once_get_their_receipts_although_the_server_is_killed_among
 
 // Many addresses.
 
+// spec: R-CLIENT-6
+#[test]
+fn an_answer_from_another_address_is_ignored() {
+    let server = UdpSocket::bind(own_address()).expect("a free port");
+    let stranger = UdpSocket::bind(own_address()).expect("a free port");
+    let address = server.local_addr().expect("it is bound").to_string();
+    let arguments = ["--server", &address, "--json", "mark", "1", "10"];
+    let student = Call::new(&Place::default(), STUDENT, None).args(arguments).start();
+    let mut space = [0; 1_200];
+    let (length, from) = server.recv_from(&mut space).expect("a request");
+    let asked = decode_request(&space[..length]).expect("a request").request;
+    // The stranger knows everything that the request says, and is quicker.
+    for (socket, at) in [(&stranger, 1_000), (&server, 2_000)] {
+        let at = WallTime::from_millis(at);
+        let answer = Answer::Marked { class: class(1), at, already_present: false };
+        let mut datagram = Datagram::new();
+        let reply = Reply { client: asked.client, number: asked.number, answer };
+        encode_reply(&reply, &mut datagram);
+        socket.send_to(datagram.as_bytes(), from).expect("sent");
+    }
+    let receipt = student.finish().expect(0).object();
+    assert_eq!(receipt["at"], "1970-01-01T00:00:02.000Z", "{receipt}");
+}
+
+// spec: R-KIND-3
 #[test]
 fn a_wildcard_server_answers_from_the_address_that_was_asked() {
     let server = Setup::new().listen(address("0.0.0.0:0")).start();

@@ -386,6 +386,7 @@ fn examples_have_names_of_their_own() {
     assert_eq!(names.len(), examples.len());
 }
 
+// spec: R-MARKED-1, R-VALUE-4
 #[test]
 fn every_invalid_datagram_is_rejected_for_the_reason_beside_it() {
     let mut seen = BTreeSet::new();
@@ -559,6 +560,7 @@ fn values_are_written_as_the_table_of_chapter_4_shows() {
     }
 }
 
+// spec: R-FRAME-3
 #[test]
 fn the_table_of_kinds_is_the_librarys() {
     let columns = ["byte", "kind", "sent by", "least bytes", "fitting answers"];
@@ -946,7 +948,7 @@ fn clock_skew(millis: u64) -> Answer {
     Answer::ClockSkew { server_time: WallTime::from_millis(START + millis) }
 }
 
-// R-READ-1, R-READ-2, R-READ-3, R-READ-5, R-KIND-1, R-VERSION-1, R-VERSION-2
+// spec: R-READ-1, R-READ-2, R-READ-3, R-READ-5, R-KIND-1, R-VERSION-1, R-VERSION-2, R-KIND-2
 #[test]
 fn what_a_server_cannot_read_it_counts_and_leaves_unanswered() {
     for example in Example::of("vector-invalid").iter().filter(|it| it.text("reader") == "server") {
@@ -966,7 +968,7 @@ fn what_a_server_cannot_read_it_counts_and_leaves_unanswered() {
     }
 }
 
-// R-JUDGE-1, R-JUDGE-2, R-JUDGE-4, R-JUDGE-5, R-JUDGE-6, R-JUDGE-7, R-REQUEST-5
+// spec: R-JUDGE-1, R-JUDGE-2, R-JUDGE-4, R-JUDGE-5, R-JUDGE-6, R-JUDGE-7, R-REQUEST-5, R-REQUEST-6, R-KIND-2
 #[test]
 fn duplicates_are_told_as_chapter_10_says() {
     let mut desk = Desk::new();
@@ -985,7 +987,7 @@ fn duplicates_are_told_as_chapter_10_says() {
     assert_eq!(desk.journal.len(), 2);
 }
 
-// R-JUDGE-8, R-JUDGE-11
+// spec: R-JUDGE-8, R-JUDGE-11
 #[test]
 fn a_clock_behind_the_window_is_told_so_and_not_remembered() {
     let mut desk = Desk::new();
@@ -996,7 +998,7 @@ fn a_clock_behind_the_window_is_told_so_and_not_remembered() {
     assert_eq!(desk.ask(&just_within), Some(opened(1, 15 * MINUTE + 1, false)));
 }
 
-// R-JUDGE-9, R-JUDGE-11
+// spec: R-JUDGE-9, R-JUDGE-11
 #[test]
 fn a_clock_ahead_of_the_window_is_told_so_for_ever() {
     let mut desk = Desk::new();
@@ -1011,7 +1013,7 @@ fn a_clock_ahead_of_the_window_is_told_so_for_ever() {
     assert_eq!(desk.ask(&just_within), Some(opened(1, 10 * MINUTE, false)));
 }
 
-// R-DURABLE-1, R-JUDGE-3
+// spec: R-DURABLE-1, R-JUDGE-3
 #[test]
 fn nothing_is_told_before_it_is_durable() {
     let mut desk = Desk::new();
@@ -1025,7 +1027,7 @@ fn nothing_is_told_before_it_is_durable() {
     assert_eq!(desk.ask(&opening), Some(opened(1, 0, false)));
 }
 
-// R-DURABLE-2, R-JUDGE-13
+// spec: R-DURABLE-2, R-JUDGE-13
 #[test]
 fn a_refusal_stays_a_refusal() {
     let mut desk = Desk::new();
@@ -1044,8 +1046,8 @@ fn a_refusal_stays_a_refusal() {
     );
 }
 
-// R-ROLL-1, R-ROLL-2, R-ROLL-3, R-ROLL-4, R-ROLL-5, R-ROLL-6, R-ROLL-7, R-ROLL-8, R-ROLL-9
-// R-SHEET-2, R-SHEET-5, R-SHEET-6
+// spec: R-ROLL-1, R-ROLL-2, R-ROLL-3, R-ROLL-4, R-ROLL-5, R-ROLL-6, R-ROLL-7, R-ROLL-8, R-ROLL-9
+// spec: R-SHEET-2, R-SHEET-5, R-SHEET-6
 #[test]
 fn a_register_is_kept_as_chapter_11_says() {
     let mut desk = Desk::new();
@@ -1088,7 +1090,7 @@ fn a_register_is_kept_as_chapter_11_says() {
     assert_eq!(last, Some(Answer::Sheet(Some(sheet))), "though the class is open again");
 }
 
-// R-SHEET-1, R-SHEET-3, R-SHEET-4, R-SHEET-5
+// spec: R-SHEET-1, R-SHEET-3, R-SHEET-4, R-SHEET-5
 #[test]
 fn a_sheet_is_fetched_block_by_block() {
     let mut desk = Desk::new();
@@ -1118,7 +1120,7 @@ fn a_sheet_is_fetched_block_by_block() {
     assert!(block(ContentId::of(b"nothing"), 0).is_empty(), "no such sheet");
 }
 
-// R-STATUS-1, R-STATUS-2, R-STATUS-3, R-SIZE-3
+// spec: R-STATUS-1, R-STATUS-2, R-STATUS-3, R-SIZE-3
 #[test]
 fn open_roll_calls_are_listed_page_by_page() {
     let mut desk = Desk::new();
@@ -1147,7 +1149,7 @@ fn open_roll_calls_are_listed_page_by_page() {
     }
 }
 
-// R-TIME-1, R-TIME-2
+// spec: R-TIME-1, R-TIME-2
 #[test]
 fn the_servers_time_never_goes_back() {
     let mut desk = Desk::new();
@@ -1159,7 +1161,7 @@ fn the_servers_time_never_goes_back() {
     assert_eq!(desk.perform(1, 3, open(3)), Some(opened(3, MINUTE, false)), "also after a start");
 }
 
-// R-FORGET-1, R-FORGET-3, R-FORGET-4, R-JUDGE-7, R-JUDGE-8
+// spec: R-FORGET-1, R-FORGET-3, R-FORGET-4, R-JUDGE-7, R-JUDGE-8
 #[test]
 fn a_client_is_forgotten_after_long_silence_and_stays_forgotten() {
     let mut desk = Desk::new();
@@ -1191,7 +1193,7 @@ fn a_client_is_forgotten_after_long_silence_and_stays_forgotten() {
     assert_eq!(desk.server.clients(), 1);
 }
 
-// R-FORGET-2
+// spec: R-FORGET-2
 #[test]
 fn a_client_that_would_be_punctual_is_not_forgotten() {
     let mut desk = Desk::new();
@@ -1200,6 +1202,22 @@ fn a_client_that_would_be_punctual_is_not_forgotten() {
     let date_stood_still = Now { instant: silence, wall: WallTime::from_millis(START) };
     desk.server.handle_timeout(date_stood_still);
     assert_eq!(desk.server.clients(), 1);
+}
+
+// spec: R-KIND-4
+#[test]
+fn a_server_speaks_only_when_it_is_asked() {
+    let mut desk = Desk::new();
+    for which in 1..=3 {
+        desk.perform(1, which, open(7));
+        desk.perform(2, which, mark(7, "10"));
+    }
+    for _ in 0..100 {
+        desk.wait(MINUTE);
+        desk.server.handle_timeout(desk.now());
+        assert!(desk.poll().is_empty());
+    }
+    assert_eq!(desk.server.clients(), 0, "it had something to do meanwhile");
 }
 
 #[test]

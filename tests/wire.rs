@@ -169,7 +169,7 @@ fn datagram() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    // R-FRAME-5, R-SIZE-1
+    // spec: R-FRAME-5, R-SIZE-1
     #[test]
     fn every_request_that_can_be_built_is_read_back(request in request()) {
         let bytes = request_bytes(&request);
@@ -186,7 +186,7 @@ proptest! {
         laws::check(&bytes);
     }
 
-    // R-SIZE-4
+    // spec: R-SIZE-4
     #[test]
     fn a_request_may_be_padded_further_than_it_must(request in request(), more in any::<Index>()) {
         let least = request_bytes(&request).len();
@@ -198,7 +198,7 @@ proptest! {
         laws::check(&padded);
     }
 
-    // R-SIZE-2
+    // spec: R-SIZE-2
     #[test]
     fn padding_that_is_not_zero_is_rejected(
         request in request(),
@@ -215,7 +215,7 @@ proptest! {
         prop_assert_eq!(decode_request(&padded), Err(Rejected::Body));
     }
 
-    // R-READ-1
+    // spec: R-READ-1
     #[test]
     fn nothing_that_arrives_panics_or_breaks_a_law(bytes in vec(any::<u8>(), 0..1_300)) {
         laws::check(&bytes);
@@ -252,7 +252,7 @@ proptest! {
         laws::check(&laws::frame(1, kind, &body));
     }
 
-    // R-VALUE-1
+    // spec: R-VALUE-1
     #[test]
     fn a_number_in_more_bytes_than_it_needs_is_never_read(datagram in datagram()) {
         let body = body(&datagram);
@@ -265,7 +265,7 @@ proptest! {
         }
     }
 
-    // R-VALUE-3
+    // spec: R-VALUE-3
     #[test]
     fn bytes_after_the_body_are_left_over(datagram in datagram(), more in vec(any::<u8>(), 1..9)) {
         let mut body = body(&datagram).to_vec();
@@ -280,7 +280,7 @@ proptest! {
         prop_assert_eq!(read_as_its_own, Err(Rejected::LeftOver));
     }
 
-    // R-REQUEST-4, R-JUDGE-12
+    // spec: R-REQUEST-4, R-JUDGE-12
     #[test]
     fn only_the_attempt_leaves_the_fingerprint_as_it_is(
         request in request(),
@@ -345,7 +345,7 @@ fn variations(request: &Request) -> Vec<Request> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    // R-FRAME-4
+    // spec: R-FRAME-4
     #[test]
     fn a_flipped_bit_never_makes_another_message(datagram in datagram()) {
         for bit in 0..datagram.len() * 8 {
@@ -379,7 +379,7 @@ proptest! {
     }
 }
 
-// R-READ-6
+// spec: R-READ-6
 #[test]
 fn whatever_udp_can_deliver_beyond_the_longest_datagram_is_too_long() {
     let mut payload = request_bytes(&smallest(Operation::Open { class: first_class() }.into_ask()));
@@ -391,7 +391,7 @@ fn whatever_udp_can_deliver_beyond_the_longest_datagram_is_too_long() {
     }
 }
 
-// R-VALUE-1
+// spec: R-VALUE-1, R-VALUE-2
 #[test]
 fn overlong_numbers_are_named_as_not_canonical() {
     let head = [&[1; 17][..], &[1]].concat();
@@ -411,6 +411,7 @@ fn overlong_numbers_are_named_as_not_canonical() {
     }
 }
 
+// spec: R-VALUE-4
 #[test]
 fn a_block_has_at_most_1024_bytes() {
     let body = |length| [&[1; 16][..], &[1], &laws::byte_string(&vec![7; length])].concat();
@@ -419,7 +420,7 @@ fn a_block_has_at_most_1024_bytes() {
     assert_eq!(block(BLOCK_BYTES + 1), Err(Rejected::Body));
 }
 
-// R-SIZE-3
+// spec: R-SIZE-3
 #[test]
 fn no_answer_is_longer_than_the_shortest_request_that_it_answers() {
     let class = first_class();
@@ -446,7 +447,7 @@ fn no_answer_is_longer_than_the_shortest_request_that_it_answers() {
     }
 }
 
-// R-SIZE-3, R-STATUS-3
+// spec: R-SIZE-3, R-STATUS-3
 #[test]
 fn a_longer_status_makes_room_for_more_and_never_for_too_much() {
     let mut last = 0;
@@ -459,7 +460,7 @@ fn a_longer_status_makes_room_for_more_and_never_for_too_much() {
     assert_eq!(last, 68, "what the longest request has room for");
 }
 
-// R-VERSION-1
+// spec: R-VERSION-1
 #[test]
 fn versions_are_told_in_as_many_bytes_as_announced() {
     let mut datagram = Datagram::new();

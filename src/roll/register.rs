@@ -368,6 +368,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_open_is_counted_and_the_last_sheet_is_kept() {
+        let mut register = register();
+        assert_eq!((register.open_count(), register.last_sheet(class(1))), (0, None));
+        for number in 1..=3 {
+            run(&mut register, &open(number), 1);
+        }
+        assert_eq!((register.open_count(), register.last_sheet(class(1))), (3, None));
+        let Outcome::Closed { sheet, .. } = run(&mut register, &close(1), 2) else {
+            panic!("it was open")
+        };
+        assert_eq!((register.open_count(), register.last_sheet(class(1))), (2, Some(*sheet)));
+        assert_eq!(register.last_sheet(class(2)), None);
+    }
+
+    #[test]
     fn a_second_mark_is_answered_with_the_first_time() {
         let mut register = register();
         run(&mut register, &open(1), 1);
@@ -440,6 +455,7 @@ mod tests {
         assert_eq!(run(&mut register, &close(1), 1), refused);
     }
 
+    // spec: R-ROLL-10, R-ROLL-11, R-ROLL-12
     #[test]
     fn every_bound_has_its_refusal() {
         let mut register = register();

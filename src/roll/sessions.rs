@@ -425,6 +425,7 @@ mod tests {
         assert_eq!(judge(&sessions, 1, 1, 3), Verdict::Stale, "it does not wrap");
     }
 
+    // spec: R-FORGET-1, R-FORGET-2, R-JUDGE-11
     #[test]
     fn a_client_is_forgotten_only_after_twice_the_window_of_silence() {
         let sessions = sessions();
@@ -436,6 +437,10 @@ mod tests {
         assert_eq!(at(31, 31), Some(true));
         assert_eq!(at(1, 99_999), None, "only the date has jumped");
         assert_eq!(at(31, 0), Some(false), "the date stood still: still punctual");
+        assert_eq!(at(31, 15), Some(false), "just within the window");
+        let just_outside =
+            Now { instant: minutes(31), wall: WallTime::from_millis(wall(15).as_millis() + 1) };
+        assert_eq!(sessions.longest_silent(just_outside).map(|it| it.forgettable), Some(true));
     }
 
     #[test]
@@ -452,8 +457,10 @@ mod tests {
     #[test]
     fn a_duplicate_of_a_forgotten_client_is_never_executed() {
         let mut sessions = sessions();
+        assert!(!sessions.is_empty());
         assert!(sessions.forget(client(1)));
         assert!(!sessions.forget(client(1)));
+        assert!(sessions.is_empty());
         let now = wall(31);
         let first = sessions.judge(client(1), number(1), wall(0), 1, now, DURABLE);
         assert_eq!(first, Verdict::ClockSkew { ahead: false });

@@ -99,6 +99,7 @@ mod tests {
         assert_eq!(Sheet::from_bytes(&sheet.to_bytes(), &sheet.info()), Ok(sheet));
     }
 
+    // spec: R-SHEET-7
     #[test]
     fn another_sheet_or_damaged_bytes_are_noticed() {
         let sheet = sheet();

@@ -147,6 +147,18 @@ mod tests {
     }
 
     #[test]
+    fn a_frame_has_room_for_the_longest_body_and_is_shown_in_hexadecimal() {
+        let mut datagram = Datagram::new();
+        assert_eq!(datagram.begin(VERSION, 7).len(), DATAGRAM_MAX_BYTES - DATAGRAM_MIN_BYTES);
+        datagram.end(DATAGRAM_MAX_BYTES - DATAGRAM_MIN_BYTES);
+        assert_eq!(datagram.as_bytes().len(), DATAGRAM_MAX_BYTES);
+        assert!(parse(datagram.as_bytes()).is_ok(), "the longest of all is read");
+        datagram.end(0);
+        let crc = crc32fast::hash(b"RC\x01\x07").swap_bytes();
+        assert_eq!(format!("{datagram:?}"), format!("Datagram(52430107{crc:08x})"));
+    }
+
+    #[test]
     fn the_crc_is_the_one_of_ethernet_and_zip() {
         // The check value of CRC-32/ISO-HDLC, RFC 3720 B.4 and every catalogue.
         assert_eq!(crc32fast::hash(b"123456789"), 0xcbf4_3926);
@@ -173,6 +185,7 @@ mod tests {
         }
     }
 
+    // spec: R-READ-1
     #[test]
     fn trust_is_given_in_the_order_of_the_specification() {
         // Each of these is wrong in its own way and in every later way.

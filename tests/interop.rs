@@ -1,0 +1,153 @@
+//! A second implementation of the client, in another language and written from `proto-spec.md`
+//! alone, against the real server: what the specification does not say, it cannot know.
+//!
+//! It is in `tests/interop/`; where there is no Python 3 these tests say so and do nothing.
+#![cfg(unix)]
+
+use std::path::Path;
+
+use chrono::DateTime;
+use serde_json::{Value, json};
+
+use support::{Call, Place, Server, counters, has, skip};
+
+#[expect(dead_code, reason = "each file of tests uses its part")]
+mod support;
+
+const PYTHON: &str = "python3";
+
+/// Runs one of the scripts to its end, which must be a good one; gives what it printed.
+#[track_caller]
+fn python(script: &str, arguments: &[&str], server: Option<&Server>) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop");
+    let log = server.map(|server| server.log().clone());
+    // -B: nothing is written beside the scripts.
+    let call = Call::new(&Place::default(), PYTHON, log).arg("-B").arg(folder.join(script));
+    call.args(arguments).run().expect(0).stdout
+}
+
+/// A story, or one command of it, played by the second client.
+#[track_caller]
+fn story(server: &Server, arguments: &[&str]) -> String {
+    let address = server.address().to_string();
+    python("story.py", &[&[&address[..]], arguments].concat(), Some(server))
+}
+
+fn no_python() -> bool {
+    let missing = !has(PYTHON);
+    if missing {
+        skip("no python3");
+    }
+    missing
+}
+
+/// Student and time of each mark.
+type Marks = Vec<(String, i64)>;
+
+/// Opens, by the second client or by ours, as the other verbs do.
+#[track_caller]
+fn open(server: &Server, class: &str, second: bool) {
+    if second {
+        story(server, &["open", class]);
+    } else {
+        server.teacher(["open", class]).expect(0);
+    }
+}
+
+/// Marks, and gives the time on the receipt.
+#[track_caller]
+fn mark(server: &Server, class: &str, student: &str, second: bool) -> i64 {
+    if second {
+        let receipt = story(server, &["mark", class, student]);
+        let at = receipt.split_whitespace().find_map(|word| word.strip_prefix("at="));
+        return at.and_then(|at| at.parse().ok()).expect("a time on the receipt");
+    }
+    let receipt = server.student(["mark", class, student]).expect(0).object();
+    let at = receipt["at"].as_str().expect("a time on the receipt");
+    DateTime::parse_from_rfc3339(at).expect("a time").timestamp_millis()
+}
+
+/// Closes by the second client, for whom every mark is shown with its time.
+#[track_caller]
+fn close_second(server: &Server, class: &str) -> Marks {
+    let printed = story(server, &["close", class]);
+    let marks = printed.lines().map(|line| line.split_once(' ').expect("student and time"));
+    marks.map(|(student, at)| (student.to_owned(), at.parse().expect("a time"))).collect()
+}
+
+/// Closes by our teacher's command, which tells programs the students in their order.
+#[track_caller]
+fn close_ours(server: &Server, class: &str) -> Value {
+    server.teacher(["close", class]).expect(0).object()["students"].take()
+}
+
+#[test]
+fn the_second_reader_agrees_on_every_example() {
+    if no_python() {
+        return;
+    }
+    let specification = concat!(env!("CARGO_MANIFEST_DIR"), "/proto-spec.md");
+    let counted = python("vectors.py", &[specification], None);
+    let examples = include_str!("../proto-spec.md");
+    let of = |what: &str| examples.lines().filter(|line| line.starts_with(what)).count();
+    let (valid, invalid, sheets) = (of("```vector "), of("```vector-invalid "), of("```sheet"));
+    let expected = format!("{valid} examples, {invalid} invalid datagrams, {sheets} sheet\n");
+    assert_eq!(counted, expected, "none was left out");
+}
+
+#[test]
+fn the_second_client_plays_every_story() {
+    if no_python() {
+        return;
+    }
+    let server = Server::in_memory();
+    story(&server, &["story"]);
+    let (_, ended) = server.stop("TERM");
+    let counters = counters(&ended.stderr);
+    for verdict in ["conflict", "stale", "begin_again", "clock_behind", "clock_ahead"] {
+        assert!(counters.contains_key(verdict), "{verdict} was never said: {counters:?}");
+    }
+    for (name, count) in counters.iter().filter(|(name, _)| name.starts_with("rejected_")) {
+        assert_eq!((&name[..], *count), ("rejected_version", 1), "the one that asks for versions");
+    }
+}
+
+#[test]
+fn the_second_client_plays_every_story_through_a_network_that_loses_and_doubles() {
+    if no_python() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::on(folder.path());
+    story(&server, &["story", "0.2", "0.2", "3"]);
+    let (_, ended) = server.stop("TERM");
+    let counters = counters(&ended.stderr);
+    assert!(counters["duplicate_repeated"] > 0, "answers were lost: {counters:?}");
+    assert!(counters["resent"] > 0, "requests were lost: {counters:?}");
+}
+
+#[test]
+fn the_two_clients_hold_one_roll_call_and_read_the_same_sheet() {
+    if no_python() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::on(folder.path());
+    // Opened, marked and closed by either client, and asked by the other one after that.
+    for (class, opens_second) in [("3030", true), ("3031", false)] {
+        open(&server, class, opens_second);
+        let mut expected = Marks::new();
+        for (place, student) in ["042191010", "z", "42191010", "a"].into_iter().enumerate() {
+            let at = mark(&server, class, student, (place % 2 == 0) != opens_second);
+            expected.push((student.to_owned(), at));
+        }
+        let students: Vec<_> = expected.iter().map(|mark| &mark.0[..]).collect();
+        if opens_second {
+            assert_eq!(close_second(&server, class), expected);
+            assert_eq!(close_ours(&server, class), json!(students));
+        } else {
+            assert_eq!(close_ours(&server, class), json!(students));
+            assert_eq!(close_second(&server, class), expected);
+        }
+    }
+}

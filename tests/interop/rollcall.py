@@ -1,0 +1,665 @@
+"""The client of the roll call protocol, version 1, a second time.
+
+Written from `proto-spec.md` alone, with the standard library alone, to prove that the text
+suffices. Rules are named as the specification names them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import secrets
+import select
+import socket
+import time
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+MAGIC = b"RC"
+VERSION = 1
+DATAGRAM_MIN_BYTES = 8
+DATAGRAM_MAX_BYTES = 1200
+UDP_PAYLOAD_MAX_BYTES = 65_507
+BLOCK_BYTES = 1024
+BLOCKS_UNDER_WAY = 8
+TIME_MAX = 253_402_300_799_999
+
+WINDOW_S = 15 * 60.0
+RETRY_INITIAL_S = 0.2
+RETRY_MIN_S = 0.1
+RETRY_MAX_S = 2.0
+JITTER_MAX = 1.5
+DEADLINE_DEFAULT_S = 30.0
+DEADLINE_MAX_S = 600.0
+
+REASONS = {1: "not_open", 2: "never_opened", 3: "roll_call_full", 4: "too_many_open", 5: "too_many_classes"}
+STANDING_REFUSED = 16
+
+
+# --- How values are written (chapter 4) ---------------------------------------------------------
+
+
+class Rejected(Exception):
+    """A datagram that chapter 7 has nobody use; the text is the name of the check that failed."""
+
+
+class Reader:
+    """The bytes of one body, read from the front."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.at = 0
+
+    def take(self, length: int) -> bytes:
+        if length > len(self.data) - self.at:
+            raise Rejected("body")
+        self.at += length
+        return self.data[self.at - length : self.at]
+
+    def varint(self, bits: int) -> int:
+        value = 0
+        for shift in range(0, bits, 7):
+            byte = self.take(1)[0]
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                require(value < 1 << bits)
+                return value
+        raise Rejected("body")
+
+
+def require(holds: bool) -> None:
+    """Step 7: the form of the kind, and every value within its range."""
+    if not holds:
+        raise Rejected("body")
+
+
+def varint(value: int) -> bytes:
+    written = bytearray()
+    while value >= 0x80:
+        written.append(value & 0x7F | 0x80)
+        value >>= 7
+    written.append(value)
+    return bytes(written)
+
+
+@dataclass(frozen=True)
+class Type:
+    """How one type of the specification is read and written."""
+
+    read: Callable[[Reader], Any]
+    write: Callable[[Any], bytes]
+
+
+def integer(bits: int, least: int = 0, most: int | None = None) -> Type:
+    def read(reader: Reader) -> int:
+        value = reader.varint(bits)
+        require(least <= value and (most is None or value <= most))
+        return value
+
+    return Type(read, varint)
+
+
+def fixed(length: int) -> Type:
+    return Type(lambda reader: reader.take(length), bytes)
+
+
+def counted(fits: Callable[[bytes], bool]) -> Type:
+    def read(reader: Reader) -> bytes:
+        data = reader.take(reader.varint(64))
+        require(fits(data))
+        return data
+
+    return Type(read, lambda data: varint(len(data)) + data)
+
+
+def byte(fits: Callable[[int], bool]) -> Type:
+    def read(reader: Reader) -> int:
+        value = reader.take(1)[0]
+        require(fits(value))
+        return value
+
+    return Type(read, lambda value: bytes([value]))
+
+
+def structure(fields: dict[str, Type]) -> Type:
+    def read(reader: Reader) -> dict[str, Any]:
+        return {name: kind.read(reader) for name, kind in fields.items()}
+
+    def write(values: dict[str, Any]) -> bytes:
+        return b"".join(kind.write(values[name]) for name, kind in fields.items())
+
+    return Type(read, write)
+
+
+def option(inner: Type) -> Type:
+    def read(reader: Reader) -> Any:
+        return inner.read(reader) if BOOL.read(reader) else None
+
+    return Type(read, lambda value: b"\0" if value is None else b"\1" + inner.write(value))
+
+
+def list_of(inner: Type) -> Type:
+    def read(reader: Reader) -> list[Any]:
+        # No item is shorter than a byte, so a longer count cannot be meant.
+        count = reader.varint(64)
+        require(count <= len(reader.data) - reader.at)
+        return [inner.read(reader) for _ in range(count)]
+
+    return Type(read, lambda items: varint(len(items)) + b"".join(map(inner.write, items)))
+
+
+def text(inner: Type) -> Type:
+    return Type(lambda reader: inner.read(reader).decode("ascii"), lambda value: inner.write(value.encode("ascii")))
+
+
+def is_student(data: bytes) -> bool:
+    return 1 <= len(data) <= 32 and all(0x21 <= character <= 0x7E for character in data)
+
+
+U8 = byte(lambda _: True)
+BOOL = byte(lambda value: value <= 1)
+U16, U32 = integer(16), integer(32)
+CLASS = integer(32, least=1)
+NUMBER = integer(64, least=1)
+TIME = integer(64, most=TIME_MAX)
+CLIENT, CONTENT = fixed(16), fixed(32)
+STUDENT = text(counted(is_student))
+PADDING = counted(lambda data: not any(data))
+STANDING = byte(lambda value: value in (0, 1) or value - STANDING_REFUSED in REASONS)
+REASON = byte(lambda value: value in REASONS)
+DATA = counted(lambda data: len(data) <= BLOCK_BYTES)
+SHEET_IN_BRIEF = structure(
+    {"class": CLASS, "opened_at": TIME, "closed_at": TIME, "students": U32, "bytes": U32, "content": CONTENT}
+)
+OPEN_ROLL_CALL = structure({"class": CLASS, "opened_at": TIME, "present": U32})
+SHEET = structure(
+    {"class": CLASS, "opened_at": TIME, "closed_at": TIME,
+     "marks": list_of(structure({"student": STUDENT, "at": TIME}))}
+)  # fmt: skip
+
+
+# --- Kinds and messages (chapters 5 and 6) ------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One row of the table of kinds."""
+
+    name: str
+    code: int
+    body: Type
+    least: int = 0
+    fitting: tuple[str, ...] = ()
+
+    @property
+    def is_request(self) -> bool:
+        return self.code < 0x80
+
+
+@dataclass(frozen=True)
+class Message:
+    """One datagram, read or to be written."""
+
+    kind: str
+    fields: dict[str, Any]
+
+    def __getitem__(self, name: str) -> Any:
+        return self.fields[name]
+
+
+VERDICTS = ("CONFLICT", "STALE", "BEGIN_AGAIN", "CLOCK_SKEW", "BUSY")
+
+
+def _request(name: str, code: int, least: int, fitting: tuple[str, ...], **fields: Type) -> Kind:
+    head = {"attempt": U8, "client": CLIENT, "number": NUMBER}
+    return Kind(name, code, structure(head | fields | {"padding": PADDING}), least, fitting)
+
+
+def _answer(name: str, code: int, fields: dict[str, Type]) -> Kind:
+    return Kind(name, code, structure({"client": CLIENT, "number": NUMBER} | fields))
+
+
+KINDS = [
+    _request("OPEN", 0x01, 48, ("OPENED", "REFUSED", *VERDICTS), started=TIME, **{"class": CLASS}),
+    _request("CLOSE", 0x02, 96, ("CLOSED", "REFUSED", *VERDICTS), started=TIME, **{"class": CLASS}),
+    _request("MARK", 0x03, 48, ("MARKED", *VERDICTS), started=TIME, **{"class": CLASS, "student": STUDENT}),
+    _request("STATUS", 0x11, 64, ("STATUS_LIST", "BUSY"), **{"from": CLASS}),
+    _request("SHEET", 0x12, 96, ("SHEET_INFO", "BUSY"), **{"class": CLASS}),
+    _request("BLOCK", 0x13, 1060, ("BLOCK_DATA", "BUSY"), content=CONTENT, index=U32),
+    _answer("OPENED", 0x81, {"class": CLASS, "opened_at": TIME, "already_open": BOOL}),
+    _answer("CLOSED", 0x82, {"sheet": SHEET_IN_BRIEF, "already_closed": BOOL}),
+    _answer("MARKED", 0x83, {"class": U32, "at": TIME, "standing": STANDING}),
+    _answer("REFUSED", 0x84, {"at": TIME, "reason": REASON}),
+    _answer("STATUS_LIST", 0x91, {"open": list_of(OPEN_ROLL_CALL), "more": BOOL}),
+    _answer("SHEET_INFO", 0x92, {"sheet": option(SHEET_IN_BRIEF)}),
+    _answer("BLOCK_DATA", 0x93, {"data": DATA}),
+    _answer("CONFLICT", 0xA1, {}),
+    _answer("STALE", 0xA2, {}),
+    _answer("BEGIN_AGAIN", 0xA3, {}),
+    _answer("CLOCK_SKEW", 0xA4, {"server_time": TIME}),
+    _answer("BUSY", 0xA5, {"retry_after_ms": U16}),
+]
+BY_CODE = {kind.code: kind for kind in KINDS}
+BY_NAME = {kind.name: kind for kind in KINDS}
+OPERATIONS = ("OPEN", "CLOSE", "MARK")
+VERSIONS_CODE = 0xFF
+SEALED = {"server": 0x7E, "client": 0xFE}
+
+
+def frame(version: int, code: int, body: bytes) -> bytes:
+    covered = MAGIC + bytes([version, code]) + body
+    return covered + zlib.crc32(covered).to_bytes(4, "little")
+
+
+def encode(message: Message) -> bytes:
+    kind = BY_NAME[message.kind]
+    return frame(VERSION, kind.code, kind.body.write(message.fields))
+
+
+def encode_padded(message: Message, length: int) -> bytes:
+    """The shortest datagram of this request that is not shorter than `length` (chapter 9)."""
+    for zeros in range(length + 1):
+        data = encode(Message(message.kind, message.fields | {"padding": bytes(zeros)}))
+        if len(data) >= length:
+            return data
+    raise AssertionError("padding grows by at least a byte each time")
+
+
+def decode(data: bytes, reader: str) -> Message:
+    """Chapter 7, in its order; `reader` is "server" or "client"."""
+    _check_frame_before_version(data)
+    if data[2] != VERSION:
+        raise Rejected("version" if data[2] else "negotiation")
+    _check_sum(data)
+    kind = BY_CODE.get(data[3])
+    if data[3] == SEALED[reader]:
+        raise Rejected("sealed")
+    if kind is None or kind.is_request != (reader == "server"):
+        raise Rejected("kind")
+    body = Reader(data[4:-4])
+    message = Message(kind.name, kind.body.read(body))
+    if kind.name == "MARKED":
+        require((message["class"] == 0) == (message["standing"] >= STANDING_REFUSED))  # R-MARKED-1
+    if body.at != len(body.data):
+        raise Rejected("left_over")
+    if encode(message) != data:
+        raise Rejected("not_canonical")
+    if reader == "server" and len(data) < kind.least:
+        raise Rejected("cramped")
+    return message
+
+
+def decode_versions(data: bytes) -> bytes:
+    """The version bytes that a server speaks, from its `VERSIONS` (chapter 8)."""
+    _check_frame_before_version(data)
+    if data[2] != 0:
+        raise Rejected("version")
+    _check_sum(data)
+    if data[3] != VERSIONS_CODE:
+        raise Rejected("kind")
+    body = Reader(data[4:-4])
+    spoken: bytes = counted(lambda listed: len(listed) > 0).read(body)
+    if body.at != len(body.data):
+        raise Rejected("left_over")
+    if encode_versions(spoken) != data:
+        raise Rejected("not_canonical")
+    return spoken
+
+
+def encode_versions(spoken: bytes) -> bytes:
+    return frame(0, VERSIONS_CODE, varint(len(spoken)) + spoken)
+
+
+def _check_frame_before_version(data: bytes) -> None:
+    if len(data) < DATAGRAM_MIN_BYTES:
+        raise Rejected("too_short")
+    if len(data) > DATAGRAM_MAX_BYTES:
+        raise Rejected("too_long")
+    if data[:2] != MAGIC:
+        raise Rejected("magic")
+
+
+def _check_sum(data: bytes) -> None:
+    if zlib.crc32(data[:-4]).to_bytes(4, "little") != data[-4:]:
+        raise Rejected("checksum")
+
+
+# --- Sheets (chapter 12) ------------------------------------------------------------------------
+
+
+def encode_sheet(sheet: dict[str, Any]) -> bytes:
+    return SHEET.write(sheet)
+
+
+def decode_sheet(data: bytes) -> dict[str, Any]:
+    reader = Reader(data)
+    sheet: dict[str, Any] = SHEET.read(reader)
+    if reader.at != len(data):
+        raise Rejected("left_over")
+    if encode_sheet(sheet) != data:
+        raise Rejected("not_canonical")
+    return sheet
+
+
+# --- The client (chapter 15) --------------------------------------------------------------------
+
+
+class OutcomeUnknown(Exception):
+    """The operation may have been executed or not; `pending` says whether that can be settled yet."""
+
+    def __init__(self, why: str, *, pending: bool) -> None:
+        super().__init__(f"outcome unknown: {why}")
+        self.pending = pending
+
+
+class NeverSent(Exception):
+    """An earlier operation could not be settled before this one's deadline (15.3)."""
+
+
+class NoAnswer(Exception):
+    """A query without an answer at its deadline."""
+
+
+class SheetDamaged(Exception):
+    """What came is not what the sheet info names (R-SHEET-7)."""
+
+
+@dataclass
+class RoundTrip:
+    """R-RETRY-1 and the smoothing of RFC 6298, in seconds."""
+
+    srtt: float | None = None
+    rttvar: float = 0.0
+
+    def sample(self, measured: float) -> None:
+        if self.srtt is None:
+            self.srtt, self.rttvar = measured, measured / 2
+        else:
+            self.rttvar = 0.75 * self.rttvar + 0.25 * abs(self.srtt - measured)
+            self.srtt = 0.875 * self.srtt + 0.125 * measured
+
+    def first_wait(self) -> float:
+        if self.srtt is None:
+            return RETRY_INITIAL_S
+        return min(max(self.srtt + 4 * self.rttvar, RETRY_MIN_S), RETRY_MAX_S)
+
+
+@dataclass
+class Identity:
+    """A client id, and what belongs to it."""
+
+    client: bytes
+    started: int
+    number: int
+    heard_monotonic: float
+    heard_wall: int
+
+
+@dataclass
+class Request:
+    """One operation or query, and how far asking has come."""
+
+    kind: str
+    fields: dict[str, Any]
+    length: int
+    attempt: int = 0
+    sendings: int = 0
+    begun_again: int = 0
+    wait: float = 0.0
+    sent_at: float = 0.0
+    send_at: float = 0.0
+    not_before: float = 0.0
+    first_monotonic: float = 0.0
+    first_wall: int = 0
+    answer: Message | None = None
+
+    def is_answered_by(self, message: Message) -> bool:
+        if (message["client"], message["number"]) != (self.fields["client"], self.fields["number"]):
+            return False
+        if message.kind not in BY_NAME[self.kind].fitting:
+            return False
+        if self.sendings == 0:
+            return False
+        return self._names_our_class(message)
+
+    def _names_our_class(self, message: Message) -> bool:
+        """R-CLIENT-8, and for a list what chapter 15.1 recommends."""
+        if message.kind == "STATUS_LIST":
+            classes = [row["class"] for row in message["open"]]
+            rises = all(low < high for low, high in zip([self.fields["from"] - 1, *classes], classes))
+            return rises and (bool(classes) or not message["more"])
+        named = message.fields.get("sheet") or message.fields
+        if message.kind == "MARKED" and named["class"] == 0:
+            return True
+        return named.get("class", self.fields.get("class")) == self.fields.get("class")
+
+
+def wall_clock_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@dataclass
+class Client:
+    """One person's program: operations one after the other, queries at any time."""
+
+    server: tuple[str, int]
+    deadline: float = DEADLINE_DEFAULT_S
+    wall: Callable[[], int] = wall_clock_ms
+    monotonic: Callable[[], float] = time.monotonic
+    round_trip: RoundTrip = field(default_factory=RoundTrip)
+    identity: Identity | None = None
+    pending: Request | None = None
+    told: list[str] = field(default_factory=list)
+    sent: int = 0
+
+    def __post_init__(self) -> None:
+        # Not connected: so no ICMP message ever becomes an error here (R-RETRY-8).
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.setblocking(False)
+        self.offset = 0
+        self.query_client = secrets.token_bytes(16)
+        self.queries = 0
+        self.deadline = min(self.deadline, DEADLINE_MAX_S)
+
+    # What a person asks for.
+
+    def open(self, class_: int) -> Message:
+        return self.operate("OPEN", {"class": class_})
+
+    def close(self, class_: int) -> Message:
+        return self.operate("CLOSE", {"class": class_})
+
+    def mark(self, class_: int, student: str) -> Message:
+        return self.operate("MARK", {"class": class_, "student": student})
+
+    def status(self, length: int = DATAGRAM_MAX_BYTES) -> list[dict[str, Any]]:
+        """All open roll calls, page by page (chapter 13), asked with datagrams of this length."""
+        rows: list[dict[str, Any]] = []
+        first = 1
+        while True:
+            page = self.ask("STATUS", {"from": first}, length)
+            rows += page["open"]
+            if not page["more"] or rows[-1]["class"] == 2**32 - 1:
+                return rows
+            first = rows[-1]["class"] + 1
+
+    def last_sheet(self, class_: int) -> dict[str, Any] | None:
+        info = self.ask("SHEET", {"class": class_})["sheet"]
+        return None if info is None else self.fetch(info)
+
+    def fetch(self, info: dict[str, Any]) -> dict[str, Any]:
+        """The sheet of this sheet info, block by block, checked (R-SHEET-7)."""
+        indices = range(-(-info["bytes"] // BLOCK_BYTES))
+        blocks: list[bytes] = []
+        for begin in range(0, len(indices), BLOCKS_UNDER_WAY):
+            batch = [
+                self._query("BLOCK", {"content": info["content"], "index": index})
+                for index in indices[begin : begin + BLOCKS_UNDER_WAY]
+            ]
+            self._exchange(batch, self.monotonic() + self.deadline)
+            blocks += [answered(request)["data"] for request in batch]
+        data = b"".join(blocks)
+        if len(data) != info["bytes"] or hashlib.sha256(data).digest() != info["content"]:
+            raise SheetDamaged
+        return decode_sheet(data)
+
+    # Queries.
+
+    def ask(self, kind: str, fields: dict[str, Any], length: int = 0) -> Message:
+        request = self._query(kind, fields, length)
+        self._exchange([request], self.monotonic() + self.deadline)
+        return answered(request)
+
+    def _query(self, kind: str, fields: dict[str, Any], length: int = 0) -> Request:
+        self.queries += 1  # R-REQUEST-2
+        named = {"client": self.query_client, "number": self.queries}
+        return Request(kind, named | fields, max(length, BY_NAME[kind].least))
+
+    # Operations.
+
+    def operate(self, kind: str, fields: dict[str, Any]) -> Message:
+        deadline = self.monotonic() + self.deadline
+        self._settle(deadline)
+        if self.monotonic() >= deadline:
+            raise NeverSent
+        request = Request(kind, dict(fields), BY_NAME[kind].least)
+        self._name(request)
+        return self._run(request, deadline)
+
+    def _run(self, request: Request, deadline: float) -> Message:
+        self._exchange([request], deadline)
+        answer = request.answer
+        if answer is None:
+            self.pending = request
+            raise OutcomeUnknown("no answer until the deadline", pending=True)
+        if answer.kind in VERDICTS:  # R-AGAIN-2 to 4
+            self.identity = None
+            raise OutcomeUnknown(answer.kind, pending=False)
+        return answer
+
+    def _settle(self, deadline: float) -> None:
+        """R-SETTLE-1 to 3."""
+        request = self.pending
+        if request is None:
+            return
+        if self._is_old(request):
+            self._give_up()
+            return
+        self.pending = None
+        try:
+            answer = self._run(request, deadline)
+        except OutcomeUnknown as unknown:
+            if unknown.pending:
+                raise NeverSent from unknown
+            self.told.append("outcome unknown for good")
+            return
+        self.told.append(f"{request.kind} settled: {answer.kind}")
+
+    def _give_up(self) -> None:
+        self.pending = None
+        self.identity = None
+        self.told.append("outcome unknown for good")
+
+    def _is_old(self, request: Request) -> bool:
+        return self._passed(request.first_monotonic, request.first_wall) > WINDOW_S
+
+    def _passed(self, monotonic: float, wall: int) -> float:
+        """The time since then by whichever clock saw more of it."""
+        return max(self.monotonic() - monotonic, abs(self.wall() - wall) / 1000)
+
+    def _name(self, request: Request) -> None:
+        """R-CLIENT-3 to 5: who asks, and the how-manieth operation it is."""
+        known = self.identity
+        if known is not None and self._passed(known.heard_monotonic, known.heard_wall) > WINDOW_S:
+            known = None
+        if known is None:
+            wall = self.wall()
+            started = min(max(wall + self.offset, 0), TIME_MAX)
+            known = Identity(secrets.token_bytes(16), started, 0, self.monotonic(), wall)
+        known.number += 1
+        self.identity = known
+        request.fields |= {"client": known.client, "number": known.number, "started": known.started}
+
+    # Sending, waiting, sending again (15.2).
+
+    def _exchange(self, batch: Iterable[Request], deadline: float) -> None:
+        waiting = list(batch)
+        for request in waiting:
+            request.wait = 0.0
+            request.send_at = max(self.monotonic(), request.not_before)
+        while waiting and self.monotonic() < deadline:
+            for request in waiting:
+                if request.send_at <= self.monotonic():
+                    self._send(request)
+            message = self._receive(min(deadline, *(request.send_at for request in waiting)))
+            for request in waiting if message else ():
+                if request.is_answered_by(message):
+                    self._take(request, message)
+                    break
+            waiting = [request for request in waiting if request.answer is None]
+
+    def _send(self, request: Request) -> None:
+        now = self.monotonic()
+        if request.attempt == 0:
+            request.first_monotonic, request.first_wall = now, self.wall()
+        request.attempt += 1  # R-REQUEST-3
+        request.sendings += 1
+        request.wait = min(request.wait * 2, RETRY_MAX_S) if request.wait else self.round_trip.first_wait()
+        request.sent_at = now
+        request.send_at = now + jittered(request.wait)
+        fields = request.fields | {"attempt": min(request.attempt, 255)}
+        try:
+            self.socket.sendto(encode_padded(Message(request.kind, fields), request.length), self.server)
+            self.sent += 1
+        except OSError:
+            pass  # A lost datagram like any other (R-RETRY-8).
+
+    def _receive(self, until: float) -> Message | None:
+        remaining = max(until - self.monotonic(), 0.0)
+        if not select.select([self.socket], [], [], remaining)[0]:
+            return None
+        try:
+            data, source = self.socket.recvfrom(UDP_PAYLOAD_MAX_BYTES)
+            return decode(data, "client") if source == self.server else None
+        except (OSError, Rejected):
+            return None
+
+    def _take(self, request: Request, message: Message) -> None:
+        now = self.monotonic()
+        if message.kind == "BUSY":  # R-RETRY-7
+            retry_after = message["retry_after_ms"] / 1000
+            request.not_before = now + retry_after
+            request.send_at = max(request.send_at, now + jittered(retry_after))
+            return
+        if message.kind == "CLOCK_SKEW":
+            self.offset = message["server_time"] - self.wall()
+        begins_again = message.kind in ("BEGIN_AGAIN", "CLOCK_SKEW", "CONFLICT")
+        if not begins_again or self._is_old(request):
+            request.answer = message
+            self._measure(request, now)
+            return
+        self.identity = None  # R-AGAIN-1
+        self._name(request)
+        request.sendings = 0
+        request.begun_again += 1
+        if request.begun_again == 1:  # R-AGAIN-5
+            request.send_at = now
+
+    def _measure(self, request: Request, now: float) -> None:
+        if request.sendings == 1:  # R-RETRY-4
+            self.round_trip.sample(now - request.sent_at)
+        if request.kind in OPERATIONS and self.identity is not None:  # R-CLIENT-5
+            self.identity.heard_monotonic, self.identity.heard_wall = now, self.wall()
+
+
+def jittered(wait: float) -> float:
+    """R-RETRY-3."""
+    return wait * random.uniform(1.0, JITTER_MAX)
+
+
+def answered(request: Request) -> Message:
+    if request.answer is None:
+        raise NoAnswer(request.kind)
+    return request.answer

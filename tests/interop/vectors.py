@@ -1,0 +1,104 @@
+"""Decodes and encodes every example of `proto-spec.md`, the invalid ones included.
+
+Usage: vectors.py PROTO_SPEC
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import rollcall
+
+IN_HEXADECIMAL = ("client", "content", "data")
+IN_BRIEF = ("class", "opened_at", "closed_at", "students", "bytes", "content")
+BLOCK = re.compile(r"^```(vector|vector-invalid|sheet)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+Lines = list[tuple[str, str]]
+
+
+def parse(block: str) -> tuple[Lines, bytes]:
+    """The lines of an example, and its bytes."""
+    said, _, digits = block.partition("hex =")
+    lines = [(name.strip(), value.strip()) for name, _, value in (line.partition("=") for line in said.splitlines())]
+    return lines, bytes.fromhex(digits)
+
+
+def value(name: str, written: str) -> Any:
+    if name in IN_HEXADECIMAL:
+        return bytes.fromhex(written)
+    if written in ("true", "false"):
+        return int(written == "true")
+    if name == "padding":
+        return bytes(int(written))
+    return written if name == "student" else int(written)
+
+
+def message(lines: Lines) -> rollcall.Message:
+    """The message that the lines of an example tell."""
+    (_, kind), *rest = lines
+    fields: dict[str, Any] = {name: value(name, written) for name, written in rest if name != "open"}
+    if kind == "STATUS_LIST":
+        rows = [map(int, written.split()) for name, written in rest if name == "open"]
+        fields["open"] = [dict(zip(("class", "opened_at", "present"), row)) for row in rows]
+    if kind in ("CLOSED", "SHEET_INFO"):
+        brief = {name: fields.pop(name) for name in IN_BRIEF if name in fields}
+        fields["sheet"] = brief or None
+    return rollcall.Message(kind, fields)
+
+
+def check_valid(lines: Lines, data: bytes) -> None:
+    if lines[0][1] == "VERSIONS":
+        spoken = bytes(int(number) for number in dict(lines)["spoken"].split())
+        assert rollcall.decode_versions(data) == spoken
+        assert rollcall.encode_versions(spoken) == data
+        return
+    told = message(lines)
+    reader = "server" if rollcall.BY_NAME[told.kind].is_request else "client"
+    assert rollcall.decode(data, reader) == told
+    assert rollcall.encode(told) == data
+
+
+def check_invalid(lines: Lines, data: bytes) -> None:
+    fields = dict(lines)
+    try:
+        rollcall.decode(data, fields["reader"])
+    except rollcall.Rejected as rejected:
+        assert str(rejected) == fields["rejected"], f"rejected as {rejected}, not as {fields['rejected']}"
+    else:
+        raise AssertionError(f"taken, and not rejected as {fields['rejected']}")
+
+
+def check_sheet(lines: Lines, data: bytes) -> None:
+    fields = dict(lines)
+    sheet: dict[str, Any] = {name: int(fields[name]) for name in ("class", "opened_at", "closed_at")}
+    marks = [written.split() for name, written in lines if name == "mark"]
+    sheet["marks"] = [{"student": student, "at": int(at)} for student, at in marks]
+    assert rollcall.decode_sheet(data) == sheet
+    assert rollcall.encode_sheet(sheet) == data
+    assert hashlib.sha256(data).hexdigest() == fields["sha256"]
+
+
+def main(specification: Path) -> None:
+    checks = {"vector": check_valid, "vector-invalid": check_invalid, "sheet": check_sheet}
+    counts: Counter[str] = Counter()
+    kinds: set[str] = set()
+    for sort, name, block in BLOCK.findall(specification.read_text(encoding="utf-8")):
+        lines, data = parse(block)
+        try:
+            checks[sort](lines, data)
+        except Exception as error:
+            raise SystemExit(f"{sort} {name}: {error!r}") from error
+        counts[sort] += 1
+        kinds.add(lines[0][1])
+    missing = set(rollcall.BY_NAME) - kinds
+    assert not missing, f"kinds without an example: {missing}"
+    print(f"{counts['vector']} examples, {counts['vector-invalid']} invalid datagrams, {counts['sheet']} sheet")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
