@@ -18,29 +18,29 @@ use rollcall::wire::Answer;
 
 /// What a person asked for, once, under however many names it went out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Ticket(pub usize);
+pub(crate) struct Ticket(pub(crate) usize);
 
 /// A request's name.
-pub type Name = (ClientId, RequestNumber);
+pub(crate) type Name = (ClientId, RequestNumber);
 
 /// A request's name and all that it says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Asked {
+pub(crate) struct Asked {
     /// The name.
-    pub name: Name,
+    pub(crate) name: Name,
     /// The client's claim of when it began.
-    pub started: WallTime,
+    pub(crate) started: WallTime,
     /// What to do.
-    pub operation: Operation,
+    pub(crate) operation: Operation,
 }
 
 /// A promise that was broken.
 #[derive(Clone, Debug)]
-pub struct Violation {
+pub(crate) struct Violation {
     /// Which one, in a few words that always stay the same.
-    pub law: &'static str,
+    pub(crate) law: &'static str,
     /// What was seen.
-    pub story: String,
+    pub(crate) story: String,
 }
 
 impl fmt::Display for Violation {
@@ -51,20 +51,20 @@ impl fmt::Display for Violation {
 
 /// A closed roll call as the auditor wrote it down.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PlainSheet {
+pub(crate) struct PlainSheet {
     /// The class.
-    pub class: ClassId,
+    pub(crate) class: ClassId,
     /// When it was opened.
-    pub opened_at: WallTime,
+    pub(crate) opened_at: WallTime,
     /// When it was closed.
-    pub closed_at: WallTime,
+    pub(crate) closed_at: WallTime,
     /// Each student once.
-    pub marks: Vec<(StudentNumber, WallTime)>,
+    pub(crate) marks: Vec<(StudentNumber, WallTime)>,
 }
 
 /// The one who judges.
 #[derive(Default)]
-pub struct Auditor {
+pub(crate) struct Auditor {
     tickets: Vec<Story>,
     /// Which tickets went out under a name.
     names: BTreeMap<Name, Vec<Ticket>>,
@@ -124,51 +124,51 @@ struct Receipt {
 impl Auditor {
     /// An auditor who has seen nothing yet.
     #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// The first promise that was broken, if any was.
     #[must_use]
-    pub fn violation(&self) -> Option<&Violation> {
+    pub(crate) fn violation(&self) -> Option<&Violation> {
         self.violations.first()
     }
 
     /// How many durable records were seen: a mark on the time line for [`Auditor::replied`].
     #[must_use]
-    pub fn log(&self) -> u64 {
+    pub(crate) fn log(&self) -> u64 {
         self.log
     }
 
     /// The names of operations that were executed, with what came of them.
     #[must_use]
-    pub fn outcome(&self, name: Name) -> Option<&Outcome> {
+    pub(crate) fn outcome(&self, name: Name) -> Option<&Outcome> {
         self.effects.get(&name).map(|effect| &effect.outcome)
     }
 
     /// Under which of its names the ticket was executed, if it was.
     #[must_use]
-    pub fn executed(&self, ticket: Ticket) -> Option<Name> {
+    pub(crate) fn executed(&self, ticket: Ticket) -> Option<Name> {
         self.tickets[ticket.0].executed.first().copied()
     }
 
     /// The classes that are open, as far as the durable records tell.
     #[must_use]
-    pub fn open_classes(&self) -> Vec<ClassId> {
+    pub(crate) fn open_classes(&self) -> Vec<ClassId> {
         let open = |(&class, room): (&ClassId, &Room)| room.open.is_some().then_some(class);
         self.rooms.iter().filter_map(open).collect()
     }
 
     /// Every sheet that the durable records made, by its name.
     #[must_use]
-    pub fn sheets(&self) -> &BTreeMap<ContentId, PlainSheet> {
+    pub(crate) fn sheets(&self) -> &BTreeMap<ContentId, PlainSheet> {
         &self.sheets
     }
 
     // What clients do.
 
     /// A person asked a client process for an operation.
-    pub fn begun(&mut self, process: u32, operation: Operation) -> Ticket {
+    pub(crate) fn begun(&mut self, process: u32, operation: Operation) -> Ticket {
         let (names, executed) = (Vec::new(), Vec::new());
         self.tickets.push(Story {
             process,
@@ -182,7 +182,7 @@ impl Auditor {
     }
 
     /// A datagram left a client for this ticket.
-    pub fn asked(&mut self, ticket: Ticket, asked: Asked) {
+    pub(crate) fn asked(&mut self, ticket: Ticket, asked: Asked) {
         let story = &self.tickets[ticket.0];
         let process = story.process;
         if story.operation != asked.operation {
@@ -214,7 +214,7 @@ impl Auditor {
     }
 
     /// The client told its person this answer; true if it is the answer to an earlier operation.
-    pub fn heard(&mut self, ticket: Ticket, answer: &Answer) {
+    pub(crate) fn heard(&mut self, ticket: Ticket, answer: &Answer) {
         let story = &mut self.tickets[ticket.0];
         self.under_way.remove(&story.process);
         if let Some(first) = story.answer.replace(answer.clone()) {
@@ -240,7 +240,7 @@ impl Auditor {
     }
 
     /// The client told its person that the outcome is unknown; for ever, if `lost`.
-    pub fn unknown(&mut self, ticket: Ticket, lost: bool) {
+    pub(crate) fn unknown(&mut self, ticket: Ticket, lost: bool) {
         let story = &mut self.tickets[ticket.0];
         story.unknown = true;
         if lost {
@@ -249,14 +249,14 @@ impl Auditor {
     }
 
     /// The client process ended. What it had under way is unknown for ever.
-    pub fn ended(&mut self, process: u32) {
+    pub(crate) fn ended(&mut self, process: u32) {
         self.under_way.remove(&process);
     }
 
     // What the disk keeps.
 
     /// A record of an operation became durable.
-    pub fn durable_answered(&mut self, at: WallTime, asked: Asked, outcome: &Outcome) {
+    pub(crate) fn durable_answered(&mut self, at: WallTime, asked: Asked, outcome: &Outcome) {
         self.log += 1;
         self.time(at);
         let Asked { name, operation, .. } = asked;
@@ -281,7 +281,7 @@ impl Auditor {
     }
 
     /// A record that a client was forgotten became durable.
-    pub fn durable_forgot(&mut self, at: WallTime, client: ClientId) {
+    pub(crate) fn durable_forgot(&mut self, at: WallTime, client: ClientId) {
         self.log += 1;
         self.time(at);
         if self.known.remove(&client).is_none() {
@@ -293,7 +293,7 @@ impl Auditor {
 
     /// The server answered an operation. `request_bytes` is the size of the datagram that it
     /// answers and `log` was [`Auditor::log`] when that arrived.
-    pub fn replied(
+    pub(crate) fn replied(
         &mut self,
         asked: Asked,
         request_bytes: usize,
@@ -340,12 +340,12 @@ impl Auditor {
     }
 
     /// The server answered a query or a datagram that it could not read.
-    pub fn replied_otherwise(&mut self, request_bytes: usize, reply: &[u8]) {
+    pub(crate) fn replied_otherwise(&mut self, request_bytes: usize, reply: &[u8]) {
         self.size(request_bytes, reply.len());
     }
 
     /// The server named the last sheet of a class.
-    pub fn named_sheet(&mut self, class: ClassId, log: u64, told: Option<SheetInfo>) {
+    pub(crate) fn named_sheet(&mut self, class: ClassId, log: u64, told: Option<SheetInfo>) {
         let closed = self.rooms.get(&class).map_or(&[][..], |room| &room.closed);
         let before = closed.iter().rposition(|&(since, _)| since <= log);
         let right = match told {
@@ -361,12 +361,12 @@ impl Auditor {
     }
 
     /// A datagram was answered a second time, or something was answered that is no request.
-    pub fn unasked(&mut self, story: String) {
+    pub(crate) fn unasked(&mut self, story: String) {
         self.accuse("no reply without a request, and one at most", story);
     }
 
     /// A sheet was fetched whole under this name.
-    pub fn fetched(&mut self, content: ContentId, sheet: &PlainSheet) {
+    pub(crate) fn fetched(&mut self, content: ContentId, sheet: &PlainSheet) {
         match self.sheets.get(&content) {
             Some(kept) if kept == sheet => {}
             kept => {
@@ -377,7 +377,7 @@ impl Auditor {
     }
 
     /// Everything is closed and fetched: every receipt must be on its sheet.
-    pub fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         let mut tales = Vec::new();
         for receipt in &self.receipts {
             let &Receipt { ticket, class, student, at, roll_call } = receipt;
