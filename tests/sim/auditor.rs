@@ -79,7 +79,6 @@ pub(crate) struct Auditor {
     sheets: BTreeMap<ContentId, PlainSheet>,
     said: BTreeMap<Name, Vec<u8>>,
     disowned: Vec<Asked>,
-    disowned_names: BTreeSet<Name>,
     receipts: Vec<Receipt>,
     violations: Vec<Violation>,
 }
@@ -99,7 +98,7 @@ struct Known {
 }
 
 struct Effect {
-    operation: Operation,
+    asked: Asked,
     outcome: Outcome,
     /// Which roll call of its class it was about, counted by the auditor.
     roll_call: usize,
@@ -140,12 +139,6 @@ impl Auditor {
         self.log
     }
 
-    /// The names of operations that were executed, with what came of them.
-    #[must_use]
-    pub(crate) fn outcome(&self, name: Name) -> Option<&Outcome> {
-        self.effects.get(&name).map(|effect| &effect.outcome)
-    }
-
     /// Under which of its names the ticket was executed, if it was.
     #[must_use]
     pub(crate) fn executed(&self, ticket: Ticket) -> Option<Name> {
@@ -157,12 +150,6 @@ impl Auditor {
     pub(crate) fn open_classes(&self) -> Vec<ClassId> {
         let open = |(&class, room): (&ClassId, &Room)| room.open.is_some().then_some(class);
         self.rooms.iter().filter_map(open).collect()
-    }
-
-    /// Every sheet that the durable records made, by its name.
-    #[must_use]
-    pub(crate) fn sheets(&self) -> &BTreeMap<ContentId, PlainSheet> {
-        &self.sheets
     }
 
     // What clients do.
@@ -208,7 +195,11 @@ impl Auditor {
         self.under_way.insert(process, ticket);
         self.tickets[ticket.0].names.push(asked);
         self.names.entry(asked.name).or_default().push(ticket);
-        if self.effects.get(&asked.name).is_some_and(|effect| executes(&effect.outcome)) {
+        if self
+            .effects
+            .get(&asked.name)
+            .is_some_and(|effect| effect.asked == asked && executes(&effect.outcome))
+        {
             self.count_execution(ticket, asked.name);
         }
     }
@@ -222,10 +213,11 @@ impl Auditor {
             self.accuse("one answer", tale);
             return;
         }
-        let names: Vec<Name> = story.names.iter().map(|asked| asked.name).collect();
-        let told = |name: &Name| {
-            let effect = self.effects.get(name)?;
-            says(&effect.outcome, answer).then_some(effect.roll_call)
+        let names = story.names.clone();
+        let told = |asked: &Asked| {
+            let effect = self.effects.get(&asked.name)?;
+            let right = effect.asked == *asked && says(&effect.outcome, answer);
+            right.then_some(effect.roll_call)
         };
         let Some(roll_call) = names.iter().find_map(told) else {
             let tale = format!("{ticket:?} of names {names:?} heard {answer:?}");
@@ -265,13 +257,16 @@ impl Auditor {
             let tale = format!("{asked:?}: {:?} and then {outcome:?}", effect.outcome);
             self.accuse("one request, one effect", tale);
         }
-        if self.disowned.contains(&asked) && executes(outcome) {
+        // Only of those who keep to the protocol: who is told to begin again and goes on under the
+        // same id is answered like anybody.
+        let tracked = self.names.contains_key(&name);
+        if tracked && self.disowned.contains(&asked) && executes(outcome) {
             let tale = format!("{asked:?} was disowned and is executed: {outcome:?}");
             self.accuse("what was disowned is never executed", tale);
         }
         self.judge(at, operation, outcome);
         let roll_call = self.rooms.get(&operation.class()).map_or(0, |room| room.opened);
-        self.effects.insert(name, Effect { operation, outcome: outcome.clone(), roll_call });
+        self.effects.insert(name, Effect { asked, outcome: outcome.clone(), roll_call });
         if executes(outcome) {
             let same = |ticket: &&Ticket| self.tickets[ticket.0].names.contains(&asked);
             let tickets: Vec<Ticket> =
@@ -319,11 +314,8 @@ impl Auditor {
                 self.disown(asked);
             }
             Answer::Conflict => {
-                let same = |effect: &Effect| effect.operation == asked.operation;
-                let only = self.names.get(&name).is_some_and(|tickets| tickets.len() == 1);
-                if !self.effects.contains_key(&name)
-                    || (only && self.effects.get(&name).is_some_and(same))
-                {
+                let other = |effect: &Effect| effect.asked != asked;
+                if !self.effects.get(&name).is_some_and(other) {
                     self.accuse("conflict is said to another body", format!("{asked:?}"));
                 }
                 self.disown(asked);
@@ -351,7 +343,7 @@ impl Auditor {
         let right = match told {
             None => before.is_none(),
             Some(told) => {
-                let place = closed.iter().position(|(_, info)| *info == told);
+                let place = closed.iter().rposition(|(_, info)| *info == told);
                 place.is_some_and(|place| before.is_none_or(|before| place >= before))
             }
         };
@@ -402,15 +394,14 @@ impl Auditor {
 
     fn disown(&mut self, asked: Asked) {
         if let Some(effect) = self.effects.get(&asked.name)
-            && effect.operation == asked.operation
+            && effect.asked == asked
             && executes(&effect.outcome)
-            && self.names.get(&asked.name).is_some_and(|tickets| tickets.len() == 1)
             && self.known.contains_key(&asked.name.0)
         {
             let tale = format!("{asked:?} had {:?}", effect.outcome);
             self.accuse("what was executed is not disowned", tale);
         }
-        if self.disowned_names.insert(asked.name) || !self.disowned.contains(&asked) {
+        if !self.disowned.contains(&asked) {
             self.disowned.push(asked);
         }
     }
@@ -465,9 +456,10 @@ impl Auditor {
     }
 
     fn outcome_told(&mut self, asked: Asked, reply: &[u8], answer: &Answer) {
-        let right = self.effects.get(&asked.name).is_some_and(|effect| {
-            effect.operation == asked.operation && says(&effect.outcome, answer)
-        });
+        let right = self
+            .effects
+            .get(&asked.name)
+            .is_some_and(|effect| effect.asked == asked && says(&effect.outcome, answer));
         if !right {
             let kept = self.effects.get(&asked.name).map(|effect| &effect.outcome);
             let tale = format!("{asked:?} is told {answer:?}, durable is {kept:?}");
