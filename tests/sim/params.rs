@@ -177,7 +177,7 @@ impl Params {
             snapshots: maybe(rng, 40),
             wrong_clocks: rng.random_bool(0.6),
             clock_jumps: maybe(rng, 12),
-            sleeps: maybe(rng, 10),
+            sleeps: maybe(rng, 60),
             clones: rng.random_bool(0.15),
             meddler: rng.random_bool(0.25),
             reflections: rng.random_bool(0.2),

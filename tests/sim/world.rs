@@ -621,7 +621,17 @@ impl World {
     /// A computer sleeps: its monotonic clock stands still. If its client has nothing open, its
     /// wall clock may stand still too, as that of a suspended virtual machine does.
     fn sleep(&mut self) -> u32 {
-        let person = self.rng.random_range(0..self.people.len());
+        // A lid that is closed before the answer came is what the client's window is about.
+        let waits = |person: &usize| {
+            let it = &self.people[*person];
+            !it.jumps && it.current.is_some()
+        };
+        let waiting: Vec<usize> = (0..self.people.len()).filter(waits).collect();
+        let person = if waiting.is_empty() || self.rng.random_bool(0.3) {
+            self.rng.random_range(0..self.people.len())
+        } else {
+            *pick(&mut self.rng, &waiting)
+        };
         let it = &mut self.people[person];
         if !it.jumps && it.asleep_since.is_none() {
             it.asleep_since = Some(self.now);
@@ -809,6 +819,9 @@ impl World {
                 }
                 Told::Answered { answer, .. } => {
                     let current = self.people[person].current.take();
+                    if let Some(waiting) = &current {
+                        self.check_wait(person, waiting);
+                    }
                     self.hear(person, current, answer);
                     self.pause(person);
                 }
@@ -901,7 +914,6 @@ impl World {
             self.failure = Some(format!("person {person} hears unasked: {answer:?}"));
             return;
         };
-        self.check_wait(person, &waiting);
         match waiting.what {
             What::Operation { ticket, operation, event, names } => {
                 self.auditor.heard(ticket, &answer);
@@ -1080,7 +1092,7 @@ impl World {
         }
         self.meddled += 1;
         let mut id = [0; 16];
-        id[0] = u8::try_from(self.meddled / 12 % 250).expect("below 250");
+        id[..8].copy_from_slice(&(self.meddled / 12).to_le_bytes());
         let client = ClientId::from_bytes(id);
         let number = if self.meddled % 12 == 0 { 1 } else { self.rng.random_range(1..=6) };
         let number = RequestNumber::new(number).expect("above 0");
