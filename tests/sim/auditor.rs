@@ -1,0 +1,590 @@
+//! The auditor: a naive model of what may be said, which shares no code with what it judges.
+//!
+//! It is told what a bystander would see: what people asked of their clients, which datagrams went
+//! out for it, what became durable, which bytes the server answered, what the clients then told
+//! their people, and the sheets that were fetched. From the durable records it keeps its own
+//! register, in maps and lists and without any cleverness, and holds every word against it.
+//!
+//! Only names and times are taken from the product: no rule of it is used here. Nothing here knows
+//! the simulator either, so that other tests may use the file as it is.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber, StudentNumber};
+use rollcall::operation::{Operation, Outcome, SheetInfo};
+use rollcall::time::WallTime;
+use rollcall::wire::Answer;
+
+/// What a person asked for, once, under however many names it went out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Ticket(pub(crate) usize);
+
+/// A request's name.
+pub(crate) type Name = (ClientId, RequestNumber);
+
+/// A request's name and all that it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Asked {
+    /// The name.
+    pub(crate) name: Name,
+    /// The client's claim of when it began.
+    pub(crate) started: WallTime,
+    /// What to do.
+    pub(crate) operation: Operation,
+}
+
+/// A promise that was broken.
+#[derive(Clone, Debug)]
+pub(crate) struct Violation {
+    /// Which one, in a few words that always stay the same.
+    pub(crate) law: &'static str,
+    /// What was seen.
+    pub(crate) story: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.law, self.story)
+    }
+}
+
+/// A closed roll call as the auditor wrote it down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PlainSheet {
+    /// The class.
+    pub(crate) class: ClassId,
+    /// When it was opened.
+    pub(crate) opened_at: WallTime,
+    /// When it was closed.
+    pub(crate) closed_at: WallTime,
+    /// Each student once.
+    pub(crate) marks: Vec<(StudentNumber, WallTime)>,
+}
+
+/// The one who judges.
+#[derive(Default)]
+pub(crate) struct Auditor {
+    tickets: Vec<Story>,
+    /// Which tickets went out under a name.
+    names: BTreeMap<Name, Vec<Ticket>>,
+    /// A process's operation that was sent and has not ended.
+    under_way: BTreeMap<u32, Ticket>,
+    log: u64,
+    latest: WallTime,
+    known: BTreeMap<ClientId, Known>,
+    ever_known: BTreeSet<ClientId>,
+    effects: BTreeMap<Name, Effect>,
+    rooms: BTreeMap<ClassId, Room>,
+    sheets: BTreeMap<ContentId, PlainSheet>,
+    said: BTreeMap<Name, Vec<u8>>,
+    disowned: Vec<Asked>,
+    receipts: Vec<Receipt>,
+    violations: Vec<Violation>,
+}
+
+struct Story {
+    process: u32,
+    operation: Operation,
+    names: Vec<Asked>,
+    executed: Vec<Name>,
+    answer: Option<Answer>,
+    unknown: bool,
+}
+
+struct Known {
+    number: RequestNumber,
+    since: u64,
+}
+
+struct Effect {
+    asked: Asked,
+    outcome: Outcome,
+    /// Which roll call of its class it was about, counted by the auditor.
+    roll_call: usize,
+}
+
+#[derive(Default)]
+struct Room {
+    open: Option<PlainSheet>,
+    closed: Vec<(u64, SheetInfo)>,
+    /// How many roll calls were opened so far.
+    opened: usize,
+}
+
+struct Receipt {
+    ticket: Ticket,
+    class: ClassId,
+    student: StudentNumber,
+    at: WallTime,
+    roll_call: usize,
+}
+
+impl Auditor {
+    /// An auditor who has seen nothing yet.
+    #[must_use]
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// The first promise that was broken, if any was.
+    #[must_use]
+    pub(crate) fn violation(&self) -> Option<&Violation> {
+        self.violations.first()
+    }
+
+    /// How many durable records were seen: a mark on the time line for [`Auditor::replied`].
+    #[must_use]
+    pub(crate) fn log(&self) -> u64 {
+        self.log
+    }
+
+    /// Under which of its names the ticket was executed, if it was.
+    #[must_use]
+    pub(crate) fn executed(&self, ticket: Ticket) -> Option<Name> {
+        self.tickets[ticket.0].executed.first().copied()
+    }
+
+    /// The classes that are open, as far as the durable records tell.
+    #[must_use]
+    pub(crate) fn open_classes(&self) -> Vec<ClassId> {
+        let open = |(&class, room): (&ClassId, &Room)| room.open.is_some().then_some(class);
+        self.rooms.iter().filter_map(open).collect()
+    }
+
+    // What clients do.
+
+    /// A person asked a client process for an operation.
+    pub(crate) fn begun(&mut self, process: u32, operation: Operation) -> Ticket {
+        let (names, executed) = (Vec::new(), Vec::new());
+        self.tickets.push(Story {
+            process,
+            operation,
+            names,
+            executed,
+            answer: None,
+            unknown: false,
+        });
+        Ticket(self.tickets.len() - 1)
+    }
+
+    /// A datagram left a client for this ticket.
+    pub(crate) fn asked(&mut self, ticket: Ticket, asked: Asked) {
+        let story = &self.tickets[ticket.0];
+        let process = story.process;
+        if story.operation != asked.operation {
+            self.accuse("what is sent is what was asked", format!("{ticket:?} {asked:?}"));
+            return;
+        }
+        if story.names.contains(&asked) {
+            self.under_way.insert(process, ticket);
+            return;
+        }
+        let orphan = story.names.iter().find(|earlier| !self.disowned.contains(earlier)).copied();
+        if let Some(earlier) = orphan {
+            let story =
+                format!("{ticket:?} goes out as {asked:?}, and {earlier:?} may be executed");
+            self.accuse("a second name only after the first was disowned", story);
+        }
+        if let Some(&other) = self.under_way.get(&process)
+            && other != ticket
+        {
+            let story = format!("process {process} sends {ticket:?} before {other:?} has ended");
+            self.accuse("settle first", story);
+        }
+        self.under_way.insert(process, ticket);
+        self.tickets[ticket.0].names.push(asked);
+        self.names.entry(asked.name).or_default().push(ticket);
+        if self
+            .effects
+            .get(&asked.name)
+            .is_some_and(|effect| effect.asked == asked && executes(&effect.outcome))
+        {
+            self.count_execution(ticket, asked.name);
+        }
+    }
+
+    /// The client told its person this answer; true if it is the answer to an earlier operation.
+    pub(crate) fn heard(&mut self, ticket: Ticket, answer: &Answer) {
+        let story = &mut self.tickets[ticket.0];
+        self.under_way.remove(&story.process);
+        if let Some(first) = story.answer.replace(answer.clone()) {
+            let tale = format!("{ticket:?} heard {first:?} and then {answer:?}");
+            self.accuse("one answer", tale);
+            return;
+        }
+        let names = story.names.clone();
+        let told = |asked: &Asked| {
+            let effect = self.effects.get(&asked.name)?;
+            let right = effect.asked == *asked && says(&effect.outcome, answer);
+            right.then_some(effect.roll_call)
+        };
+        let Some(roll_call) = names.iter().find_map(told) else {
+            let tale = format!("{ticket:?} of names {names:?} heard {answer:?}");
+            self.accuse("a client tells only what is durable under its own name", tale);
+            return;
+        };
+        if let (Operation::Mark { class, student }, &Answer::Marked { at, .. }) =
+            (self.tickets[ticket.0].operation, answer)
+        {
+            self.receipts.push(Receipt { ticket, class, student, at, roll_call });
+        }
+    }
+
+    /// The client told its person that the outcome is unknown; for ever, if `lost`.
+    pub(crate) fn unknown(&mut self, ticket: Ticket, lost: bool) {
+        let story = &mut self.tickets[ticket.0];
+        story.unknown = true;
+        if lost {
+            self.under_way.remove(&story.process);
+        }
+    }
+
+    /// The client process ended. What it had under way is unknown for ever.
+    pub(crate) fn ended(&mut self, process: u32) {
+        self.under_way.remove(&process);
+    }
+
+    // What the disk keeps.
+
+    /// A record of an operation became durable.
+    pub(crate) fn durable_answered(&mut self, at: WallTime, asked: Asked, outcome: &Outcome) {
+        self.log += 1;
+        self.time(at);
+        let Asked { name, operation, .. } = asked;
+        self.follow(name);
+        match self.effects.get(&name) {
+            Some(effect) if effect.asked == asked => {
+                let tale = format!("{asked:?}: {:?} and then {outcome:?}", effect.outcome);
+                self.accuse("one request, one effect", tale);
+            }
+            // Two computers from one image drew one name; the first was forgotten since.
+            Some(_) => {
+                self.said.remove(&name);
+            }
+            None => {}
+        }
+        // Only of those who keep to the protocol: who is told to begin again and goes on under the
+        // same id is answered like anybody.
+        let tracked = self.names.contains_key(&name);
+        if tracked && self.disowned.contains(&asked) && executes(outcome) {
+            let tale = format!("{asked:?} was disowned and is executed: {outcome:?}");
+            self.accuse("what was disowned is never executed", tale);
+        }
+        self.judge(at, operation, outcome);
+        let roll_call = self.rooms.get(&operation.class()).map_or(0, |room| room.opened);
+        self.effects.insert(name, Effect { asked, outcome: outcome.clone(), roll_call });
+        if executes(outcome) {
+            let same = |ticket: &&Ticket| self.tickets[ticket.0].names.contains(&asked);
+            let tickets: Vec<Ticket> =
+                self.names.get(&name).into_iter().flatten().filter(same).copied().collect();
+            tickets.into_iter().for_each(|ticket| self.count_execution(ticket, name));
+        }
+    }
+
+    /// A record that a client was forgotten became durable.
+    pub(crate) fn durable_forgot(&mut self, at: WallTime, client: ClientId) {
+        self.log += 1;
+        self.time(at);
+        if self.known.remove(&client).is_none() {
+            self.accuse("who is forgotten was known", format!("{client:?}"));
+        }
+    }
+
+    // What the server says.
+
+    /// The server answered an operation. `request_bytes` is the size of the datagram that it
+    /// answers and `log` was [`Auditor::log`] when that arrived.
+    pub(crate) fn replied(
+        &mut self,
+        asked: Asked,
+        request_bytes: usize,
+        log: u64,
+        reply: &[u8],
+        answer: &Answer,
+    ) {
+        self.size(request_bytes, reply.len());
+        let name = asked.name;
+        match answer {
+            Answer::Busy { .. } => {}
+            Answer::Stale => {
+                if !self.ever_known.contains(&name.0) {
+                    self.accuse("stale is said to the known", format!("{asked:?}"));
+                }
+            }
+            Answer::BeginAgain => {
+                let known = self.known.get(&name.0).is_some_and(|known| known.since <= log);
+                if known || name.1 == RequestNumber::FIRST {
+                    let tale = format!("{asked:?}, known: {known}");
+                    self.accuse("begin again is said to the forgotten", tale);
+                }
+                self.disown(asked);
+            }
+            Answer::Conflict => {
+                let other = |effect: &Effect| effect.asked != asked;
+                if !self.effects.get(&name).is_some_and(other) {
+                    self.accuse("conflict is said to another body", format!("{asked:?}"));
+                }
+                self.disown(asked);
+            }
+            Answer::ClockSkew { .. } => {
+                self.skewed(asked, answer);
+                self.disown(asked);
+            }
+            Answer::Status { .. } | Answer::Sheet(_) | Answer::Block(_) => {
+                self.accuse("an answer of another kind", format!("{asked:?}: {answer:?}"));
+            }
+            _ => self.outcome_told(asked, reply, answer),
+        }
+    }
+
+    /// The server answered a query or a datagram that it could not read.
+    pub(crate) fn replied_otherwise(&mut self, request_bytes: usize, reply: &[u8]) {
+        self.size(request_bytes, reply.len());
+    }
+
+    /// The server named the last sheet of a class.
+    pub(crate) fn named_sheet(&mut self, class: ClassId, log: u64, told: Option<SheetInfo>) {
+        let closed = self.rooms.get(&class).map_or(&[][..], |room| &room.closed);
+        let before = closed.iter().rposition(|&(since, _)| since <= log);
+        let right = match told {
+            None => before.is_none(),
+            Some(told) => {
+                let place = closed.iter().rposition(|(_, info)| *info == told);
+                place.is_some_and(|place| before.is_none_or(|before| place >= before))
+            }
+        };
+        if !right {
+            self.accuse("the last sheet is told", format!("of class {class}: {told:?}"));
+        }
+    }
+
+    /// A datagram was answered a second time, or something was answered that is no request.
+    pub(crate) fn unasked(&mut self, story: String) {
+        self.accuse("no reply without a request, and one at most", story);
+    }
+
+    /// A sheet was fetched whole under this name.
+    pub(crate) fn fetched(&mut self, content: ContentId, sheet: &PlainSheet) {
+        match self.sheets.get(&content) {
+            Some(kept) if kept == sheet => {}
+            kept => {
+                let tale = format!("{content:?} is {sheet:?}, written down was {kept:?}");
+                self.accuse("a sheet never changes", tale);
+            }
+        }
+    }
+
+    /// Everything is closed and fetched: every receipt must be on its sheet.
+    pub(crate) fn end(&mut self) {
+        let mut tales = Vec::new();
+        for receipt in &self.receipts {
+            let &Receipt { ticket, class, student, at, roll_call } = receipt;
+            let room = self.rooms.get(&class);
+            let info = room.and_then(|room| room.closed.get(roll_call.wrapping_sub(1)));
+            let sheet = info.and_then(|(_, info)| self.sheets.get(&info.content));
+            let marks = sheet.map_or(&[][..], |sheet| &sheet.marks);
+            let found: Vec<_> = marks.iter().filter(|mark| mark.0 == student).collect();
+            if found != [&(student, at)] {
+                tales.push(format!(
+                    "{ticket:?}: {student} at {at} in roll call {roll_call} of class {class}, on \
+                     the sheet: {found:?}"
+                ));
+            }
+        }
+        tales.into_iter().for_each(|tale| self.accuse("a receipt is on its sheet", tale));
+    }
+
+    fn accuse(&mut self, law: &'static str, story: String) {
+        self.violations.push(Violation { law, story });
+    }
+
+    fn disown(&mut self, asked: Asked) {
+        if let Some(effect) = self.effects.get(&asked.name)
+            && effect.asked == asked
+            && executes(&effect.outcome)
+            && self.known.contains_key(&asked.name.0)
+        {
+            let tale = format!("{asked:?} had {:?}", effect.outcome);
+            self.accuse("what was executed is not disowned", tale);
+        }
+        if !self.disowned.contains(&asked) {
+            self.disowned.push(asked);
+        }
+    }
+
+    fn size(&mut self, request: usize, reply: usize) {
+        if reply > request {
+            let tale = format!("{reply} bytes for {request}");
+            self.accuse("never more bytes out than in", tale);
+        }
+    }
+
+    fn time(&mut self, at: WallTime) {
+        if at < self.latest {
+            let tale = format!("{at} after {}", self.latest);
+            self.accuse("the server's time never goes back", tale);
+        }
+        self.latest = self.latest.max(at);
+    }
+
+    /// A client's operations are executed one after the other, none left out.
+    fn follow(&mut self, (client, number): Name) {
+        let last = self.known.get(&client).map_or(0, |known| known.number.get());
+        if number.get() != last + 1 {
+            let tale = format!("{client:?} number {number:?} after {last}");
+            self.accuse("numbers without gaps", tale);
+        }
+        self.ever_known.insert(client);
+        let log = self.log;
+        self.known.entry(client).or_insert(Known { number, since: log }).number = number;
+    }
+
+    fn count_execution(&mut self, ticket: Ticket, name: Name) {
+        let executed = &mut self.tickets[ticket.0].executed;
+        if !executed.contains(&name) {
+            executed.push(name);
+        }
+        if executed.len() > 1 {
+            let tale = format!("{ticket:?} was executed as {executed:?}");
+            self.accuse("one operation, one effect", tale);
+        }
+    }
+
+    fn skewed(&mut self, asked: Asked, answer: &Answer) {
+        let kept = self.effects.get(&asked.name).map(|effect| effect.outcome.clone());
+        if let Some(outcome) = kept
+            && !says(&outcome, answer)
+            && self.known.contains_key(&asked.name.0)
+        {
+            let tale = format!("{asked:?} had {outcome:?} and is told {answer:?}");
+            self.accuse("one request, one answer", tale);
+        }
+    }
+
+    fn outcome_told(&mut self, asked: Asked, reply: &[u8], answer: &Answer) {
+        let right = self
+            .effects
+            .get(&asked.name)
+            .is_some_and(|effect| effect.asked == asked && says(&effect.outcome, answer));
+        if !right {
+            let kept = self.effects.get(&asked.name).map(|effect| &effect.outcome);
+            let tale = format!("{asked:?} is told {answer:?}, durable is {kept:?}");
+            self.accuse("nothing is told before it is durable", tale);
+        }
+        let first = self.said.entry(asked.name).or_insert_with(|| reply.to_vec());
+        if first != reply {
+            let tale = format!("{asked:?}: {first:?} and then {reply:?}");
+            self.accuse("one request, one answer", tale);
+        }
+    }
+
+    /// Holds an outcome against the register, and writes down what it changes.
+    fn judge(&mut self, at: WallTime, operation: Operation, outcome: &Outcome) {
+        let class = operation.class();
+        let room = self.rooms.entry(class).or_default();
+        let right = match (operation, outcome) {
+            (_, Outcome::ClockSkew { server_time }) => *server_time == at,
+            (
+                Operation::Open { .. },
+                &Outcome::Opened { class: told, opened_at, already_open, .. },
+            ) => told == class && room.judge_open(class, at, opened_at, already_open),
+            (
+                Operation::Mark { student, .. },
+                &Outcome::Marked { class: told, at: told_at, already_present },
+            ) => told == class && room.judge_mark(student, at, told_at, already_present),
+            (Operation::Mark { .. }, &Outcome::MarkRefused { at: told, .. }) => {
+                told == at && room.open.is_none()
+            }
+            (Operation::Close { .. }, &Outcome::Closed { ref sheet, already_closed: true }) => {
+                room.open.is_none() && room.closed.last().is_some_and(|(_, last)| *last == **sheet)
+            }
+            (Operation::Close { .. }, &Outcome::Refused { at: told, .. }) => {
+                told == at && room.open.is_none() && room.closed.is_empty()
+            }
+            (Operation::Close { .. }, &Outcome::Closed { ref sheet, already_closed: false }) => {
+                let log = self.log;
+                let kept = room.judge_close(at, sheet, log);
+                kept.is_some_and(|kept| {
+                    let named = self.sheets.entry(sheet.content).or_insert_with(|| kept.clone());
+                    *named == kept
+                })
+            }
+            _ => false,
+        };
+        if !right {
+            let tale = format!("{operation:?} at {at} led to {outcome:?}");
+            self.accuse("an outcome follows from what was before", tale);
+        }
+    }
+}
+
+impl Room {
+    fn judge_open(&mut self, class: ClassId, at: WallTime, told: WallTime, already: bool) -> bool {
+        match &self.open {
+            Some(open) => already && open.opened_at == told,
+            None => {
+                let marks = Vec::new();
+                self.open = Some(PlainSheet { class, opened_at: told, closed_at: told, marks });
+                self.opened += 1;
+                !already && told == at
+            }
+        }
+    }
+
+    fn judge_mark(
+        &mut self,
+        student: StudentNumber,
+        at: WallTime,
+        told: WallTime,
+        already: bool,
+    ) -> bool {
+        let Some(open) = &mut self.open else { return false };
+        if let Some(&(_, first)) = open.marks.iter().find(|(other, _)| *other == student) {
+            return already && told == first;
+        }
+        open.marks.push((student, told));
+        !already && told == at
+    }
+
+    fn judge_close(&mut self, at: WallTime, told: &SheetInfo, log: u64) -> Option<PlainSheet> {
+        let open = self.open.take()?;
+        let right = told.class == open.class
+            && told.opened_at == open.opened_at
+            && told.closed_at == at
+            && told.students as usize == open.marks.len();
+        self.closed.push((log, *told));
+        right.then_some(PlainSheet { closed_at: at, ..open })
+    }
+}
+
+/// Whether the operation was done or refused: it has had its one chance.
+fn executes(outcome: &Outcome) -> bool {
+    !matches!(outcome, Outcome::ClockSkew { .. })
+}
+
+/// Whether the answer says what the outcome is.
+fn says(outcome: &Outcome, answer: &Answer) -> bool {
+    match (outcome, answer) {
+        (
+            Outcome::Opened { class, opened_at, already_open, .. },
+            Answer::Opened { class: told, opened_at: at, already_open: already },
+        ) => (class, opened_at, already_open) == (told, at, already),
+        (
+            Outcome::Closed { sheet, already_closed },
+            Answer::Closed { sheet: told, already_closed: already },
+        ) => (&**sheet, already_closed) == (told, already),
+        (
+            Outcome::Marked { class, at, already_present },
+            Answer::Marked { class: told, at: told_at, already_present: already },
+        ) => (class, at, already_present) == (told, told_at, already),
+        (Outcome::MarkRefused { at, reason }, Answer::MarkRefused { at: told, reason: why })
+        | (Outcome::Refused { at, reason }, Answer::Refused { at: told, reason: why }) => {
+            (at, reason) == (told, why)
+        }
+        (Outcome::ClockSkew { server_time }, Answer::ClockSkew { server_time: told }) => {
+            server_time == told
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,77 @@
+//! The disk: commits take time, fail, and are torn by crashes; snapshots take the place of batches.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use rand::RngExt as _;
+use rand::rngs::StdRng;
+use rollcall::ids::ContentId;
+use rollcall::record::{Batch, SnapshotItem};
+use rollcall::roll::Contradiction;
+use rollcall::server::Server;
+
+/// What survives a crash, and what may.
+#[derive(Default)]
+pub(crate) struct Disk {
+    snapshot: Vec<SnapshotItem>,
+    snapshot_after: u64,
+    batches: Vec<Batch>,
+    /// Appended and not durable yet, the oldest first.
+    pending: VecDeque<Batch>,
+    sheets: BTreeMap<ContentId, Vec<u8>>,
+    /// When the commit that was begun last will be done.
+    pub(crate) busy_until: u64,
+}
+
+impl Disk {
+    pub(crate) fn append(&mut self, batch: Batch) {
+        self.pending.push_back(batch);
+    }
+
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    /// The oldest batch that was appended is durable now.
+    pub(crate) fn commit(&mut self) -> Option<&Batch> {
+        let batch = self.pending.pop_front()?;
+        for (_, sheet) in &batch.sheets {
+            let bytes = sheet.to_bytes();
+            self.sheets.insert(ContentId::of(&bytes), bytes);
+        }
+        self.batches.push(batch);
+        self.batches.last()
+    }
+
+    /// The power is gone: some of what was not durable is kept, from the oldest on.
+    pub(crate) fn tear(&mut self, rng: &mut StdRng) -> Vec<Batch> {
+        let kept = rng.random_range(0..=self.pending.len());
+        let kept = (0..kept).filter_map(|_| self.commit().cloned()).collect();
+        self.pending.clear();
+        self.busy_until = 0;
+        kept
+    }
+
+    pub(crate) fn snapshot<P>(&mut self, server: &Server<P>) {
+        assert!(self.is_quiet(), "a snapshot is of what is durable");
+        self.snapshot = server.snapshot().collect();
+        self.snapshot_after = server.last_batch();
+        self.batches.clear();
+    }
+
+    /// What a server begins with.
+    pub(crate) fn recover<P>(&self, seed: u128) -> Result<Server<P>, Contradiction> {
+        let mut server = Server::new(seed);
+        for item in &self.snapshot {
+            server.restore(item.clone())?;
+        }
+        for record in self.batches.iter().flat_map(|batch| &batch.records) {
+            server.replay(record.clone())?;
+        }
+        server.resume_after(self.batches.last().map_or(self.snapshot_after, |last| last.number));
+        Ok(server)
+    }
+
+    pub(crate) fn sheet(&self, content: ContentId) -> Option<Vec<u8>> {
+        self.sheets.get(&content).cloned()
+    }
+}

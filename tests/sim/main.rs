@@ -1,0 +1,121 @@
+//! The real server and client cores against a world that is worse than any campus: see
+//! `docs/simulation.md`.
+//!
+//! `SIM_SEED=n` repeats one run and tells it line by line, `SIM_RUNS=n` says how many seeds are
+//! run, `SIM_BASE=n` which is the first. Without them, the same seeds are run every time.
+
+use std::env;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use params::Params;
+use world::Figures;
+
+mod auditor;
+mod disk;
+mod linear;
+mod network;
+mod params;
+mod scenarios;
+mod world;
+
+const RUNS_DEFAULT: u64 = 2_000;
+
+#[test]
+fn nothing_wrong_is_ever_said_and_everything_converges() {
+    if let Some(seed) = number("SIM_SEED") {
+        let params = Params::draw(seed);
+        println!("{params:#?}");
+        let figures = world::run(seed, &params, true);
+        println!("{:#?}", figures.unwrap_or_else(|story| panic!("{}", failure(seed, &story))));
+        return;
+    }
+    let base = number("SIM_BASE").unwrap_or(0);
+    let runs = number("SIM_RUNS").unwrap_or(RUNS_DEFAULT);
+    let total = run_all(base, runs);
+    println!("{runs} runs from seed {base}: {}", in_words(&total));
+}
+
+/// Runs the seeds on every processor; the failure with the lowest seed is told.
+fn run_all(base: u64, runs: u64) -> Figures {
+    let next = AtomicU64::new(base);
+    let failed = AtomicU64::new(u64::MAX);
+    let workers = thread::available_parallelism().map_or(2, usize::from);
+    let work = || {
+        let mut total = Figures::default();
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= base + runs || seed > failed.load(Ordering::Relaxed) {
+                return total;
+            }
+            match world::run(seed, &Params::draw(seed), false) {
+                Ok(figures) => add(&mut total, &figures),
+                Err(_) => {
+                    failed.fetch_min(seed, Ordering::Relaxed);
+                }
+            }
+        }
+    };
+    let mut total = Figures::default();
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        for worker in workers {
+            add(&mut total, &worker.join().expect("a worker does not panic"));
+        }
+    });
+    let seed = failed.into_inner();
+    if seed != u64::MAX {
+        let story = world::run(seed, &Params::draw(seed), false).expect_err("it failed just now");
+        panic!("after {} runs: {}", seed - base + 1, failure(seed, &story));
+    }
+    total
+}
+
+fn failure(seed: u64, story: &str) -> String {
+    let params = Params::draw(seed);
+    format!(
+        "seed {seed}: {story}\n{params:?}\nrepeat it with: SIM_SEED={seed} cargo test --test sim \
+         nothing_wrong -- --nocapture"
+    )
+}
+
+fn number(name: &str) -> Option<u64> {
+    let text = env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} is a number, not {text:?}")))
+}
+
+fn add(total: &mut Figures, more: &Figures) {
+    total.simulated_micros += more.simulated_micros;
+    total.operations += more.operations;
+    total.queries += more.queries;
+    total.datagrams += more.datagrams;
+    total.server_crashes += more.server_crashes;
+    total.client_crashes += more.client_crashes;
+    total.forgotten += more.forgotten;
+    total.unknown += more.unknown;
+    total.histories += more.histories;
+    total.undecided += more.undecided;
+    total.sheets += more.sheets;
+    let slowest = total.slowest_after_healing_micros.max(more.slowest_after_healing_micros);
+    total.slowest_after_healing_micros = slowest;
+}
+
+fn in_words(total: &Figures) -> String {
+    format!(
+        "{} simulated hours, {} operations ({} times unknown), {} queries, {} datagrams at the \
+         server, {} crashes of servers and {} of clients, {} clients forgotten, {} sheets fetched, \
+         {} histories linearizable ({} undecided), at most {} ms until an answer after the healing",
+        total.simulated_micros / 3_600_000_000,
+        total.operations,
+        total.unknown,
+        total.queries,
+        total.datagrams,
+        total.server_crashes,
+        total.client_crashes,
+        total.forgotten,
+        total.sheets,
+        total.histories,
+        total.undecided,
+        total.slowest_after_healing_micros / 1_000,
+    )
+}
