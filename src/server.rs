@@ -803,6 +803,7 @@ mod tests {
         assert_eq!(bench.ask(&status()), Answer::Status { open: vec![], more: false });
     }
 
+    // spec: R-TIME-3
     #[test]
     fn a_clock_that_is_behind_stays_behind_although_the_servers_clock_is_set_right() {
         let mut bench = Bench::new();

@@ -450,6 +450,7 @@ impl World {
                     self.figures.forgotten += 1;
                     self.auditor.durable_forgot(*at, *client);
                 }
+                Record::Told { at } => trace!(self, "  {at} was told"),
             }
         }
         for (_, sheet) in &batch.sheets {
