@@ -79,6 +79,9 @@ pub(crate) struct Auditor {
     sheets: BTreeMap<ContentId, PlainSheet>,
     said: BTreeMap<Name, Vec<u8>>,
     disowned: Vec<Asked>,
+    /// Requests whose `CLOCK_SKEW` was kept until their client was forgotten. Whoever still sends
+    /// one of them has not heard it and wants it done: it may be judged anew.
+    forgotten_skews: Vec<Asked>,
     receipts: Vec<Receipt>,
     violations: Vec<Violation>,
 }
@@ -253,8 +256,9 @@ impl Auditor {
         self.time(at);
         let Asked { name, operation, .. } = asked;
         self.follow(name);
+        let forgiven = self.forgotten_skews.contains(&asked);
         match self.effects.get(&name) {
-            Some(effect) if effect.asked == asked => {
+            Some(effect) if effect.asked == asked && !forgiven => {
                 let tale = format!("{asked:?}: {:?} and then {outcome:?}", effect.outcome);
                 self.accuse("one request, one effect", tale);
             }
@@ -267,7 +271,7 @@ impl Auditor {
         // Only of those who keep to the protocol: who is told to begin again and goes on under the
         // same id is answered like anybody.
         let tracked = self.names.contains_key(&name);
-        if tracked && self.disowned.contains(&asked) && executes(outcome) {
+        if tracked && !forgiven && self.disowned.contains(&asked) && executes(outcome) {
             let tale = format!("{asked:?} was disowned and is executed: {outcome:?}");
             self.accuse("what was disowned is never executed", tale);
         }
@@ -288,6 +292,11 @@ impl Auditor {
     pub(crate) fn durable_forgot(&mut self, at: WallTime, client: ClientId) {
         self.log += 1;
         self.time(at);
+        let skewed = self
+            .effects
+            .values()
+            .filter(|effect| effect.asked.name.0 == client && !executes(&effect.outcome));
+        self.forgotten_skews.extend(skewed.map(|effect| effect.asked));
         if self.known.remove(&client).is_none() {
             self.accuse("who is forgotten was known", format!("{client:?}"));
         }
