@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber, StudentNumber};
-use rollcall::operation::{Operation, Outcome, SheetInfo};
+use rollcall::operation::{OpenRollCall, Operation, Outcome, SheetInfo};
 use rollcall::time::WallTime;
 use rollcall::wire::Answer;
 
@@ -79,6 +79,9 @@ pub(crate) struct Auditor {
     sheets: BTreeMap<ContentId, PlainSheet>,
     said: BTreeMap<Name, Vec<u8>>,
     disowned: Vec<Asked>,
+    /// Requests whose `CLOCK_SKEW` was kept until their client was forgotten. Whoever still sends
+    /// one of them has not heard it and wants it done: it may be judged anew.
+    forgotten_skews: Vec<Asked>,
     receipts: Vec<Receipt>,
     violations: Vec<Violation>,
 }
@@ -253,8 +256,9 @@ impl Auditor {
         self.time(at);
         let Asked { name, operation, .. } = asked;
         self.follow(name);
+        let forgiven = self.forgotten_skews.contains(&asked);
         match self.effects.get(&name) {
-            Some(effect) if effect.asked == asked => {
+            Some(effect) if effect.asked == asked && !forgiven => {
                 let tale = format!("{asked:?}: {:?} and then {outcome:?}", effect.outcome);
                 self.accuse("one request, one effect", tale);
             }
@@ -267,7 +271,7 @@ impl Auditor {
         // Only of those who keep to the protocol: who is told to begin again and goes on under the
         // same id is answered like anybody.
         let tracked = self.names.contains_key(&name);
-        if tracked && self.disowned.contains(&asked) && executes(outcome) {
+        if tracked && !forgiven && self.disowned.contains(&asked) && executes(outcome) {
             let tale = format!("{asked:?} was disowned and is executed: {outcome:?}");
             self.accuse("what was disowned is never executed", tale);
         }
@@ -278,7 +282,9 @@ impl Auditor {
             let same = |ticket: &&Ticket| self.tickets[ticket.0].names.contains(&asked);
             let tickets: Vec<Ticket> =
                 self.names.get(&name).into_iter().flatten().filter(same).copied().collect();
-            tickets.into_iter().for_each(|ticket| self.count_execution(ticket, name));
+            for ticket in tickets {
+                self.count_execution(ticket, name);
+            }
         }
     }
 
@@ -286,6 +292,11 @@ impl Auditor {
     pub(crate) fn durable_forgot(&mut self, at: WallTime, client: ClientId) {
         self.log += 1;
         self.time(at);
+        let skewed = self
+            .effects
+            .values()
+            .filter(|effect| effect.asked.name.0 == client && !executes(&effect.outcome));
+        self.forgotten_skews.extend(skewed.map(|effect| effect.asked));
         if self.known.remove(&client).is_none() {
             self.accuse("who is forgotten was known", format!("{client:?}"));
         }
@@ -359,6 +370,19 @@ impl Auditor {
         }
     }
 
+    /// The server listed an open roll call. What it says was so once, and is durable.
+    pub(crate) fn listed(&mut self, told: OpenRollCall) {
+        let OpenRollCall { class, opened_at, present } = told;
+        let fits = |sheet: &PlainSheet| {
+            (sheet.class, sheet.opened_at) == (class, opened_at)
+                && sheet.marks.len() >= present as usize
+        };
+        let open = self.rooms.get(&class).and_then(|room| room.open.as_ref());
+        if !open.into_iter().chain(self.sheets.values()).any(fits) {
+            self.accuse("nothing is told before it is durable", format!("{told:?}"));
+        }
+    }
+
     /// A datagram was answered a second time, or something was answered that is no request.
     pub(crate) fn unasked(&mut self, story: String) {
         self.accuse("no reply without a request, and one at most", story);
@@ -392,7 +416,9 @@ impl Auditor {
                 ));
             }
         }
-        tales.into_iter().for_each(|tale| self.accuse("a receipt is on its sheet", tale));
+        for tale in tales {
+            self.accuse("a receipt is on its sheet", tale);
+        }
     }
 
     fn accuse(&mut self, law: &'static str, story: String) {
@@ -521,15 +547,12 @@ impl Auditor {
 
 impl Room {
     fn judge_open(&mut self, class: ClassId, at: WallTime, told: WallTime, already: bool) -> bool {
-        match &self.open {
-            Some(open) => already && open.opened_at == told,
-            None => {
-                let marks = Vec::new();
-                self.open = Some(PlainSheet { class, opened_at: told, closed_at: told, marks });
-                self.opened += 1;
-                !already && told == at
-            }
+        if let Some(open) = &self.open {
+            return already && open.opened_at == told;
         }
+        self.open = Some(PlainSheet { class, opened_at: told, closed_at: told, marks: Vec::new() });
+        self.opened += 1;
+        !already && told == at
     }
 
     fn judge_mark(

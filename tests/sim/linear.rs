@@ -71,7 +71,7 @@ pub(crate) fn judge(mut history: Vec<Event>) -> Finding {
     history.sort_by_key(|event| (event.begin, event.end));
     let mut search = Search { history: &history, seen: HashSet::new() };
     let done = vec![0; history.len().div_ceil(64)];
-    match search.from(done, 0, Class::default()) {
+    match search.from(&done, 0, &Class::default()) {
         true => Finding::Linearizable,
         false if search.seen.len() >= PLACES_MAX => Finding::Undecided,
         false => Finding::Impossible,
@@ -85,7 +85,7 @@ struct Search<'a> {
 
 impl Search<'_> {
     /// Whether the rest can be put in order. `first` is the first that is not done.
-    fn from(&mut self, done: Vec<u64>, first: usize, class: Class) -> bool {
+    fn from(&mut self, done: &[u64], first: usize, class: &Class) -> bool {
         let is_done = |place: usize| done[place / 64] >> (place % 64) & 1 == 1;
         let first = (first..self.history.len()).find(|&place| !is_done(place));
         let Some(first) = first else { return true };
@@ -95,7 +95,7 @@ impl Search<'_> {
         if horizon == u64::MAX {
             return true;
         }
-        if self.seen.len() >= PLACES_MAX || !self.seen.insert((done.clone(), class.clone())) {
+        if self.seen.len() >= PLACES_MAX || !self.seen.insert((done.to_vec(), class.clone())) {
             return false;
         }
         let history = self.history;
@@ -104,9 +104,9 @@ impl Search<'_> {
         next.sort_by_key(|&it| history[it].end);
         next.into_iter().any(|it| {
             class.after(&history[it]).is_some_and(|class| {
-                let mut done = done.clone();
+                let mut done = done.to_vec();
                 done[it / 64] |= 1 << (it % 64);
-                self.from(done, first, class)
+                self.from(&done, first, &class)
             })
         })
     }

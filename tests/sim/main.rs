@@ -5,6 +5,7 @@
 //! run, `SIM_BASE=n` which is the first. Without them, the same seeds are run every time.
 
 use std::env;
+use std::panic;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
@@ -26,7 +27,7 @@ fn nothing_wrong_is_ever_said_and_everything_converges() {
     if let Some(seed) = number("SIM_SEED") {
         let params = Params::draw(seed);
         println!("{params:#?}");
-        let figures = world::run(seed, &params, true);
+        let figures = run(seed, true);
         println!("{:#?}", figures.unwrap_or_else(|story| panic!("{}", failure(seed, &story))));
         return;
     }
@@ -48,7 +49,7 @@ fn run_all(base: u64, runs: u64) -> Figures {
             if seed >= base + runs || seed > failed.load(Ordering::Relaxed) {
                 return total;
             }
-            match world::run(seed, &Params::draw(seed), false) {
+            match run(seed, false) {
                 Ok(figures) => add(&mut total, &figures),
                 Err(_) => {
                     failed.fetch_min(seed, Ordering::Relaxed);
@@ -65,10 +66,19 @@ fn run_all(base: u64, runs: u64) -> Figures {
     });
     let seed = failed.into_inner();
     if seed != u64::MAX {
-        let story = world::run(seed, &Params::draw(seed), false).expect_err("it failed just now");
+        let story = run(seed, false).expect_err("it failed just now");
         panic!("after {} runs: {}", seed - base + 1, failure(seed, &story));
     }
     total
+}
+
+/// One run. A panic of the product is a failure like any other: it needs its seed too.
+fn run(seed: u64, trace: bool) -> Result<Figures, String> {
+    let run = || world::run(seed, &Params::draw(seed), trace);
+    panic::catch_unwind(run).unwrap_or_else(|cause| {
+        let cause = cause.downcast_ref::<String>().cloned();
+        Err(format!("no panic: {}", cause.unwrap_or_default()))
+    })
 }
 
 fn failure(seed: u64, story: &str) -> String {

@@ -24,6 +24,7 @@ pub(crate) struct Link {
 
 /// Everything that a seed draws before its run begins. Rates are per hour of simulated time.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each fault is there or not, by itself")]
 pub(crate) struct Params {
     pub(crate) name: &'static str,
     pub(crate) to_server: Link,

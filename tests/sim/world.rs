@@ -132,6 +132,18 @@ enum What {
     Query(Query),
 }
 
+impl What {
+    /// Its ticket and its names so far, if it is this operation.
+    fn fitting(&mut self, asked: Operation) -> Option<(Ticket, &mut Vec<Name>)> {
+        match self {
+            Self::Operation { ticket, operation, names, .. } if *operation == asked => {
+                Some((*ticket, names))
+            }
+            _ => None,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Task {
     Routine,
@@ -183,7 +195,7 @@ struct World {
 macro_rules! trace {
     ($world:expr, $($words:tt)*) => {
         if $world.trace {
-            let mut line = format!("{:>12.3} s  ", $world.now as f64 / 1e6);
+            let mut line = format!("{:>9} ms  ", $world.now / 1_000);
             let _ = write!(line, $($words)*);
             println!("{line}");
         }
@@ -502,8 +514,16 @@ impl World {
             }
             Ask::Read(query) => {
                 self.auditor.replied_otherwise(size, bytes);
-                if let (Query::Sheet { class }, Answer::Sheet(info)) = (query, reply.answer) {
-                    self.auditor.named_sheet(class, log, info);
+                match (query, reply.answer) {
+                    (Query::Sheet { class }, Answer::Sheet(info)) => {
+                        self.auditor.named_sheet(class, log, info);
+                    }
+                    (Query::Status { .. }, Answer::Status { open, .. }) => {
+                        for told in open {
+                            self.auditor.listed(told);
+                        }
+                    }
+                    _ => {}
                 }
             }
         }
@@ -519,7 +539,9 @@ impl World {
         self.inbox.clear();
         let kept = self.disk.tear(&mut self.rng);
         trace!(self, "the server crashes; {} batches more are on disk", kept.len());
-        kept.iter().for_each(|batch| self.tell_durable(batch));
+        for batch in &kept {
+            self.tell_durable(batch);
+        }
         let down = match self.healed_at {
             Some(_) => SECOND,
             None => *pick(&mut self.rng, &[1_000, SECOND, 10 * SECOND, 3 * MINUTE]),
@@ -860,14 +882,11 @@ impl World {
 
     /// Which of a person's two operations goes out here.
     fn ticket_of(&mut self, person: usize, asked: Asked) -> Option<Ticket> {
-        let it = &mut self.people[person];
-        let mut both: Vec<&mut What> = Vec::new();
-        both.extend(it.earlier.as_mut().map(|waiting| &mut waiting.what));
-        both.extend(it.current.as_mut().map(|waiting| &mut waiting.what));
-        let known = |what: &&mut What| matches!(what, What::Operation { names, operation, .. } if names.contains(&asked.name) && *operation == asked.operation);
-        let same = |what: &&mut What| matches!(what, What::Operation { operation, .. } if *operation == asked.operation);
-        let place = both.iter().position(known).or_else(|| both.iter().position(same))?;
-        let What::Operation { ticket, names, .. } = &mut both[place] else { return None };
+        let Person { earlier, current, .. } = &mut self.people[person];
+        let both = earlier.iter_mut().chain(current).map(|waiting| &mut waiting.what);
+        let mut fitting: Vec<_> = both.filter_map(|what| what.fitting(asked.operation)).collect();
+        let known = fitting.iter().position(|(_, names)| names.contains(&asked.name));
+        let (ticket, names) = fitting.get_mut(known.unwrap_or(0))?;
         names.push(asked.name);
         Some(*ticket)
     }
@@ -1066,19 +1085,16 @@ impl World {
         let mut merged: Vec<Event> = Vec::new();
         for (place, event) in history.into_iter().enumerate() {
             let name = self.answered_as.get(&(class, place));
-            match name.and_then(|name| first.get(name)) {
-                Some(&earlier) => {
-                    let earlier = &mut merged[earlier];
-                    earlier.begin = earlier.begin.min(event.begin);
-                    earlier.end = earlier.end.min(event.end);
-                }
-                None => {
-                    if let Some(&name) = name {
-                        first.insert(name, merged.len());
-                    }
-                    merged.push(event);
-                }
+            if let Some(&earlier) = name.and_then(|name| first.get(name)) {
+                let earlier = &mut merged[earlier];
+                earlier.begin = earlier.begin.min(event.begin);
+                earlier.end = earlier.end.min(event.end);
+                continue;
             }
+            if let Some(&name) = name {
+                first.insert(name, merged.len());
+            }
+            merged.push(event);
         }
         merged
     }
@@ -1095,7 +1111,7 @@ impl World {
         let mut id = [0; 16];
         id[..8].copy_from_slice(&(self.meddled / 12).to_le_bytes());
         let client = ClientId::from_bytes(id);
-        let number = if self.meddled % 12 == 0 { 1 } else { self.rng.random_range(1..=6) };
+        let number = if self.meddled.is_multiple_of(12) { 1 } else { self.rng.random_range(1..=6) };
         let number = RequestNumber::new(number).expect("above 0");
         let class = ClassId::new(MEDDLED_CLASS).expect("above 0");
         let operation = match self.rng.random_range(0..6) {
