@@ -559,14 +559,19 @@ impl World {
             Err(contradiction) => self.failure = Some(format!("recovery: {contradiction}")),
         }
         self.server_clock.zero = self.now;
-        // The one hole that the specification leaves: a server that told a time from a clock far
-        // ahead, crashed without a record of it, and begins with a clock that was set right.
+        self.keep_told_time();
+        trace!(self, "the server starts; its clock shows {}", self.server_clock.now(self.now).wall);
+    }
+
+    /// The one hole that the specification leaves: a server told a time from a clock far ahead, crashed
+    /// without a record of it, and then its clock is set right. This world does not do that for as
+    /// long as a copy of what was refused then may live, nor while its client may still ask.
+    fn keep_told_time(&mut self) {
         let (when, told) = self.skew_told;
         let wall = self.server_clock.now(self.now).wall;
         if self.now < when + 20 * MINUTE && wall < told {
             self.server_clock.wrong_ms += told.millis_after(wall);
         }
-        trace!(self, "the server starts; its clock shows {}", self.server_clock.now(self.now).wall);
     }
 
     // Faults.
@@ -632,6 +637,8 @@ impl World {
             (0..self.people.len()).filter(|&person| self.people[person].jumps).collect();
         if jumpers.is_empty() || self.rng.random_bool(0.5) {
             self.server_clock.wrong_ms = by;
+            self.keep_told_time();
+            let by = self.server_clock.wrong_ms;
             trace!(self, "the server's clock is now wrong by {by} ms");
         } else {
             let person = *pick(&mut self.rng, &jumpers);
