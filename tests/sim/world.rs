@@ -182,8 +182,6 @@ struct World {
     /// The name under which an event of a history was answered.
     answered_as: BTreeMap<(ClassId, usize), Name>,
     infos: BTreeMap<ContentId, SheetInfo>,
-    /// The latest server time that was told without a record, and when.
-    skew_told: (u64, WallTime),
     meddled: u64,
     healed_at: Option<u64>,
     last_reply: Vec<u8>,
@@ -226,7 +224,6 @@ impl World {
             histories: BTreeMap::new(),
             answered_as: BTreeMap::new(),
             infos: BTreeMap::new(),
-            skew_told: (0, WallTime::default()),
             meddled: 0,
             healed_at: None,
             last_reply: Vec::new(),
@@ -506,9 +503,6 @@ impl World {
         }
         match ask {
             Ask::Perform { started, operation } => {
-                if let Answer::ClockSkew { server_time } = reply.answer {
-                    self.skew_told = (self.now, self.skew_told.1.max(server_time));
-                }
                 let asked = Asked { name: (client, number), started, operation };
                 self.auditor.replied(asked, size, log, bytes, &reply.answer);
             }
@@ -559,19 +553,7 @@ impl World {
             Err(contradiction) => self.failure = Some(format!("recovery: {contradiction}")),
         }
         self.server_clock.zero = self.now;
-        self.keep_told_time();
         trace!(self, "the server starts; its clock shows {}", self.server_clock.now(self.now).wall);
-    }
-
-    /// The one hole that the specification leaves: a server told a time from a clock far ahead, crashed
-    /// without a record of it, and then its clock is set right. This world does not do that for as
-    /// long as a copy of what was refused then may live, nor while its client may still ask.
-    fn keep_told_time(&mut self) {
-        let (when, told) = self.skew_told;
-        let wall = self.server_clock.now(self.now).wall;
-        if self.now < when + 20 * MINUTE && wall < told {
-            self.server_clock.wrong_ms += told.millis_after(wall);
-        }
     }
 
     // Faults.
@@ -637,8 +619,6 @@ impl World {
             (0..self.people.len()).filter(|&person| self.people[person].jumps).collect();
         if jumpers.is_empty() || self.rng.random_bool(0.5) {
             self.server_clock.wrong_ms = by;
-            self.keep_told_time();
-            let by = self.server_clock.wrong_ms;
             trace!(self, "the server's clock is now wrong by {by} ms");
         } else {
             let person = *pick(&mut self.rng, &jumpers);
