@@ -216,7 +216,8 @@ impl Client {
                 exchange.next_send = exchange.next_send.max(now.instant.after(wait));
             }
             Answer::Conflict | Answer::BeginAgain => self.begin_again(now),
-            Answer::ClockSkew { server_time } => {
+            // To a query it is no answer, and nothing is learnt from what is none (R-CLIENT-7).
+            Answer::ClockSkew { server_time } if exchange.operation().is_some() => {
                 self.clock_offset_ms = server_time.millis_after(now.wall);
                 self.begin_again(now);
             }
@@ -758,6 +759,18 @@ mod tests {
         assert_eq!(started, server_time);
         bench.answer(opened());
         assert_eq!(*bench.ending(), answered(opened(), 2));
+    }
+
+    #[test]
+    fn clock_skew_to_a_query_teaches_nothing() {
+        let mut bench = Bench::new();
+        bench.client.ask(bench.now, Query::Sheet { class: class(1) }, DEADLINE);
+        bench.settle();
+        let server_time = bench.now.wall.shifted(-86_400_000);
+        bench.answer(Answer::ClockSkew { server_time });
+        bench.answer(Answer::Sheet(None)).perform(open());
+        let Ask::Perform { started, .. } = bench.last().ask else { panic!("an operation") };
+        assert_eq!(started, bench.now.wall, "it answers no request that is under way");
     }
 
     #[test]

@@ -27,7 +27,7 @@
 
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeSet, VecDeque};
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,7 +39,7 @@ use rollcall::record::{Batch, Record, SnapshotItem};
 use rollcall::roll::{Mark, RegisterItem, Sheet};
 use rollcall::server::{self, Server};
 use rollcall::time::{Instant, Now, WallTime};
-use rollcall::wire::{Answer, Ask, Datagram, decode_reply, decode_request};
+use rollcall::wire::{Answer, Datagram, decode_reply, decode_request};
 use stateright::{Checker, Model, Property};
 
 const START_MILLIS: u64 = 1_795_353_480_000;
@@ -58,6 +58,12 @@ struct SmallWorld {
     clocks_ahead: Vec<Duration>,
     crashes: u8,
     nights: u8,
+    /// How often anybody loses patience before an answer came.
+    give_ups: u8,
+    /// Whether the date moves with each batch.
+    date_moves: bool,
+    /// Whether the server's loop may take several datagrams before it turns.
+    lazy_turns: bool,
 }
 
 /// One moment of one course of events.
@@ -80,6 +86,7 @@ struct World {
     batches: u64,
     crashes: u8,
     nights: u8,
+    give_ups: u8,
     crash_lost_something: bool,
     broken: Option<Law>,
     /// Of the server and of the disk, kept because most steps do not touch them.
@@ -108,7 +115,8 @@ struct Execution {
 /// A person with a client.
 #[derive(Clone)]
 struct Person {
-    /// Makes the client: its core has no other input.
+    /// Makes the client, together with its history: its core has no other input.
+    seed: u8,
     history: Vec<Event>,
     now: Now,
     deadline: Instant,
@@ -120,8 +128,10 @@ struct Person {
     sent: Vec<(ClientId, RequestNumber, usize)>,
     answered: usize,
     forsaken: bool,
-    /// What can be seen of the client.
-    seen: u64,
+    /// What can be seen of the client, kept because it takes going through its history.
+    idle: bool,
+    wakes: Instant,
+    words: String,
 }
 
 #[derive(Clone)]
@@ -165,8 +175,12 @@ impl Model for SmallWorld {
 
     fn init_states(&self) -> Vec<World> {
         let person = |who| {
-            let mut person = Person::new(Now { instant: Instant::ZERO, wall: self.date(who, 0) });
-            person.look(who, &self.scripts[who]);
+            let mut person = Person::new(
+                u8::try_from(who).expect("few people"),
+                Now { instant: Instant::ZERO, wall: self.date(who, 0) },
+            );
+            let (client, _) = person.client();
+            person.look(client, &self.scripts[who]);
             person
         };
         let server = Server::new(1);
@@ -183,6 +197,7 @@ impl Model for SmallWorld {
             batches: 0,
             crashes: 0,
             nights: 0,
+            give_ups: 0,
             crash_lost_something: false,
             broken: None,
             server_seen: 0,
@@ -193,17 +208,22 @@ impl Model for SmallWorld {
 
     fn actions(&self, world: &World, steps: &mut Vec<Step>) {
         for (who, person) in world.people.iter().enumerate() {
-            if person.is_idle() {
+            if person.idle {
                 if person.step < self.scripts[who].len() {
                     steps.push(Step::Perform(who));
                 }
             } else {
                 steps.push(Step::Timeout(who));
-                steps.push(Step::GiveUp(who));
+                if world.give_ups < self.give_ups {
+                    steps.push(Step::GiveUp(who));
+                }
             }
         }
         steps.extend((0..world.requests.len()).map(Step::ToServer));
-        steps.extend((0..world.answers.len()).map(Step::ToClient));
+        // A client with nothing under way looks at no datagram.
+        let awaited = |it: &(usize, &(usize, Bytes))| !world.people[it.1.0].idle;
+        let answers = world.answers.iter().enumerate().filter(awaited);
+        steps.extend(answers.map(|(which, _)| Step::ToClient(which)));
         if world.turn_due {
             steps.push(Step::Turn);
         }
@@ -229,12 +249,11 @@ impl Model for SmallWorld {
             }
             Step::Timeout(who) => {
                 let person = &mut world.people[who];
-                let (client, _) = person.client();
-                let at = client.poll_timeout().expect("only asked while something is under way");
-                person.now.instant = person.now.instant.max(at);
+                person.now.instant = person.now.instant.max(person.wakes);
                 self.tell(&mut world, who, What::Timeout);
             }
             Step::GiveUp(who) => {
+                world.give_ups += 1;
                 let person = &mut world.people[who];
                 person.now.instant = person.now.instant.max(person.deadline);
                 self.tell(&mut world, who, What::Timeout);
@@ -248,6 +267,9 @@ impl Model for SmallWorld {
                 let now = self.servers_now(&world);
                 world.server.handle_datagram(now, who, &datagram);
                 world.turn_due = true;
+                if !self.lazy_turns {
+                    world.turn();
+                }
                 world.look_at_server();
             }
             Step::Turn => {
@@ -313,7 +335,8 @@ impl SmallWorld {
 
     fn servers_now(&self, world: &World) -> Now {
         let nights = NIGHT * world.nights.into();
-        let millis = u64::try_from(nights.as_millis()).expect("a few nights") + world.batches;
+        let millis = u64::try_from(nights.as_millis()).expect("a few nights");
+        let millis = millis + if self.date_moves { world.batches } else { 0 };
         Now {
             instant: Instant::ZERO.after(nights),
             wall: WallTime::from_millis(START_MILLIS + millis),
@@ -326,18 +349,17 @@ impl SmallWorld {
         let person = &mut people[who];
         let now = person.now;
         person.history.push(Event { now, what });
-        let (_, outputs) = person.client();
-        if outputs.is_empty()
-            && matches!(person.history.last().expect("just pushed").what, What::Datagram(_))
-            && !person.stirred()
-        {
-            // Ignored, and forgotten: what changes nothing need not be gone through again.
+        let (client, outputs) = person.client();
+        let ignored = outputs.is_empty();
+        for output in outputs {
+            person.take(output, &client, who, requests);
+        }
+        let before = std::mem::take(&mut person.words);
+        person.look(client, &self.scripts[who]);
+        if ignored && person.words == before {
+            // What changes nothing need not be gone through again.
             person.history.pop();
         }
-        for output in outputs {
-            person.take(output, who, requests);
-        }
-        person.look(who, &self.scripts[who]);
     }
 
     fn pass_a_night(&self, world: &mut World) {
@@ -345,7 +367,8 @@ impl SmallWorld {
         for (who, person) in world.people.iter_mut().enumerate() {
             person.now.instant = person.now.instant.after(NIGHT);
             person.now.wall = self.date(who, world.nights);
-            person.look(who, &self.scripts[who]);
+            let (client, _) = person.client();
+            person.look(client, &self.scripts[who]);
         }
         let now = self.servers_now(world);
         world.server.handle_timeout(now);
@@ -527,8 +550,9 @@ fn mark_of(item: SnapshotItem) -> Option<Mark> {
 }
 
 impl Person {
-    fn new(now: Now) -> Self {
+    fn new(seed: u8, now: Now) -> Self {
         Self {
+            seed,
             history: Vec::new(),
             now,
             deadline: Instant::ZERO,
@@ -537,13 +561,15 @@ impl Person {
             sent: Vec::new(),
             answered: 0,
             forsaken: false,
-            seen: 0,
+            idle: true,
+            wakes: Instant::ZERO,
+            words: String::new(),
         }
     }
 
     /// The client after all that happened to it, and what it put out at the last event.
     fn client(&self) -> (Client, Vec<(client::Output, Option<Bytes>)>) {
-        let mut client = Client::new([7; 32]);
+        let mut client = Client::new([self.seed; 32]);
         let mut outputs = Vec::new();
         for event in &self.history {
             outputs = step_client(&mut client, event);
@@ -551,20 +577,10 @@ impl Person {
         (client, outputs)
     }
 
-    fn is_idle(&self) -> bool {
-        self.client().0.is_idle()
-    }
-
-    /// Whether the last event made a difference to what the client does next.
-    fn stirred(&self) -> bool {
-        let before =
-            Self { history: self.history[..self.history.len() - 1].to_vec(), ..self.clone() };
-        self.next_words() != before.next_words()
-    }
-
     fn take(
         &mut self,
         output: (client::Output, Option<Bytes>),
+        client: &Client,
         who: usize,
         requests: &mut BTreeSet<(usize, Bytes)>,
     ) {
@@ -589,7 +605,7 @@ impl Person {
                 self.answered += 1;
             }
             (client::Output::Unanswered(_), _) => {
-                if self.client().0.unsettled().is_some() {
+                if client.unsettled().is_some() {
                     self.unsettled.get_or_insert(self.step);
                 }
                 self.step += 1;
@@ -598,47 +614,38 @@ impl Person {
         }
     }
 
-    /// Notes what can be seen: what is under way or would come next, and as whom.
-    fn look(&mut self, who: usize, script: &[Operation]) {
-        let mut hasher = DefaultHasher::new();
-        let mut future = self.clone();
-        if self.is_idle() {
-            if let Some(&operation) = script.get(self.step) {
-                future.history.push(Event { now: self.now, what: What::Perform(operation) });
-            }
+    /// Notes what can be seen: what is under way or would come next, and as whom. The client is
+    /// used up by it: it goes one step into its future.
+    ///
+    /// An id that was drawn and never sent is nobody's yet, so it has no name here.
+    fn look(&mut self, mut client: Client, script: &[Operation]) {
+        self.idle = client.is_idle();
+        self.wakes = client.poll_timeout().unwrap_or(self.now.instant);
+        let mut words = format!("{:?} {:?}", self.idle, client.unsettled());
+        let mut outputs = Vec::new();
+        if let Some(&operation) = script.get(self.step).filter(|_| self.idle) {
+            let event = Event { now: self.now, what: What::Perform(operation) };
+            outputs = step_client(&mut client, &event);
         }
-        (who, self.step, self.unsettled, self.answered, self.is_idle()).hash(&mut hasher);
-        future.next_words().hash(&mut hasher);
-        self.seen = hasher.finish();
-    }
-
-    /// What the client says at its next timeout. An id that was drawn and never sent is nobody's
-    /// yet, so it has no name here.
-    fn next_words(&self) -> Vec<String> {
-        let (mut client, _) = self.client();
-        let mut words = vec![format!("{:?}", client.unsettled())];
-        let Some(at) = client.poll_timeout() else { return words };
-        let now = Now { instant: self.now.instant.max(at), ..self.now };
-        for (output, datagram) in step_client(&mut client, &Event { now, what: What::Timeout }) {
-            words.push(match datagram {
-                Some(datagram) => {
-                    let request = decode_request(&datagram).expect("a request").request;
-                    let named = self.sent.iter().any(|it| it.0 == request.client);
-                    let name = named.then_some(request.client);
-                    let asked = match request.ask {
-                        Ask::Perform { operation, started } => (operation, started),
-                        Ask::Read(_) => unreachable!("nobody asks questions"),
-                    };
-                    format!("{name:?} {} {asked:?}", request.number.get())
+        if let Some(at) = client.poll_timeout() {
+            let now = Now { instant: self.now.instant.max(at), ..self.now };
+            outputs.extend(step_client(&mut client, &Event { now, what: What::Timeout }));
+        }
+        for (output, datagram) in outputs {
+            let Some(datagram) = datagram else {
+                // The values of waits are left out.
+                if !matches!(output, client::Output::Retrying { .. }) {
+                    write!(words, "; {output:?}").expect("written");
                 }
-                None => match output {
-                    client::Output::Retrying { .. } => "again".to_owned(),
-                    client::Output::Unanswered(it) => format!("unanswered {}", it.lost),
-                    other => format!("{other:?}"),
-                },
-            });
+                continue;
+            };
+            let request = decode_request(&datagram).expect("a request").request;
+            let named = self.sent.iter().any(|it| it.0 == request.client);
+            let name = named.then_some(request.client);
+            write!(words, "; {name:?} {} {:?}", request.number.get(), request.ask)
+                .expect("written");
         }
-        words
+        self.words = words;
     }
 }
 
@@ -687,12 +694,12 @@ impl Hash for World {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         self.server_seen.hash(hasher);
         for person in &self.people {
-            person.seen.hash(hasher);
+            (person.step, person.unsettled, person.answered, &person.words).hash(hasher);
         }
         self.requests.hash(hasher);
         self.answers.hash(hasher);
         self.executed.hash(hasher);
-        (self.batches, self.crashes, self.nights).hash(hasher);
+        (self.batches, self.crashes, self.nights, self.give_ups).hash(hasher);
         (self.crash_lost_something, self.broken.map(|law| law as u8)).hash(hasher);
     }
 }
@@ -748,7 +755,11 @@ fn is_large() -> bool {
 
 fn explore(name: &str, world: SmallWorld) {
     assert_eq!(TEACHER, 0);
-    let checker = world.checker().threads(2).spawn_bfs().join();
+    let mut checker = world.checker().threads(2);
+    if let Ok(seconds) = std::env::var("MODEL_SECONDS") {
+        checker = checker.timeout(Duration::from_secs(seconds.parse().expect("seconds")));
+    }
+    let checker = checker.spawn_bfs().join();
     println!(
         "{name}: {} states visited, {} of them different, up to {} steps deep",
         checker.state_count(),
@@ -760,16 +771,14 @@ fn explore(name: &str, world: SmallWorld) {
 }
 
 fn small_world() -> SmallWorld {
-    let script = |who: usize| match (who, is_large()) {
-        (TEACHER, false) => vec![open(), close()],
-        (TEACHER, true) => vec![open(), close(), open(), close()],
-        _ => vec![mark(who)],
-    };
     SmallWorld {
-        scripts: (0..3).map(script).collect(),
+        scripts: vec![vec![open(), close()], vec![mark(1)], vec![mark(2)]],
         clocks_ahead: vec![Duration::ZERO; 3],
         crashes: 1,
         nights: 0,
+        give_ups: u8::from(is_large()),
+        date_moves: true,
+        lazy_turns: false,
     }
 }
 
@@ -779,15 +788,28 @@ fn two_students_one_teacher_one_crash() {
 }
 
 #[test]
+fn one_student_and_a_teacher_who_loses_patience() {
+    let mut world = SmallWorld { give_ups: 1, lazy_turns: is_large(), ..small_world() };
+    world.scripts.truncate(2);
+    explore("no patience", world);
+}
+
+#[test]
 fn a_night_in_which_clients_are_forgotten() {
-    let mut world = SmallWorld { crashes: u8::from(is_large()), nights: 1, ..small_world() };
+    let mut world =
+        SmallWorld { crashes: u8::from(is_large()), nights: 1, give_ups: 1, ..small_world() };
     world.scripts.truncate(2);
     explore("one night", world);
 }
 
 #[test]
 fn a_clock_that_is_ahead_by_as_much_as_a_night() {
-    let mut world = SmallWorld { crashes: u8::from(is_large()), nights: 1, ..small_world() };
+    let mut world = SmallWorld {
+        crashes: u8::from(is_large()),
+        nights: 1,
+        date_moves: is_large(),
+        ..small_world()
+    };
     world.scripts.truncate(2);
     world.clocks_ahead = vec![Duration::ZERO, NIGHT];
     explore("a clock ahead", world);
