@@ -50,7 +50,9 @@ pub enum Output<P> {
     Load(ContentId),
 }
 
-/// The roll call server.
+/// The roll call server. A clone is what it would be in another course of events: for exploring
+/// them all.
+#[derive(Clone)]
 pub struct Server<P> {
     register: Register,
     sessions: Sessions,
@@ -72,12 +74,14 @@ pub struct Server<P> {
 }
 
 /// A reply that leaves when the batch `after` is durable. In a queue these never decrease.
+#[derive(Clone)]
 struct Held<P> {
     to: P,
     after: u64,
     reply: HeldReply,
 }
 
+#[derive(Clone)]
 enum HeldReply {
     Reply(Reply),
     Versions,
@@ -491,6 +495,7 @@ fn block(bytes: &[u8], index: u32) -> &[u8] {
 }
 
 /// A block that was asked for while its sheet is read from disk.
+#[derive(Clone)]
 struct AwaitedBlock<P> {
     to: P,
     client: ClientId,
@@ -500,6 +505,7 @@ struct AwaitedBlock<P> {
 }
 
 /// The sheets that were asked for last, and the blocks that wait for one to be read.
+#[derive(Clone)]
 struct SheetCache<P> {
     /// The one used last at the end.
     kept: VecDeque<(ContentId, Vec<u8>)>,

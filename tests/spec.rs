@@ -787,17 +787,27 @@ fn citations(text: &str) -> impl Iterator<Item = &str> {
 
 #[test]
 fn every_example_is_where_the_fuzzer_starts_from() {
-    let corpus = root("fuzz/corpus/decode");
-    let update = std::env::var_os("UPDATE_CORPUS").is_some();
     for example in Example::all().iter().filter(|it| it.what != "sheet") {
-        let file = corpus.join(example.name);
-        if update {
-            fs::write(&file, &example.bytes).expect("the corpus can be written");
+        expect_in_corpus("decode", example.name, &example.bytes);
+        // The same without its frame, after the place of a change that `decode_sealed` makes.
+        let bytes = &example.bytes;
+        if (limits::DATAGRAM_MIN_BYTES..=limits::DATAGRAM_MAX_BYTES).contains(&bytes.len()) {
+            let sealed = [&[7, 0], &bytes[3..bytes.len() - 4]].concat();
+            expect_in_corpus("decode_sealed", example.name, &sealed);
         }
-        let there = fs::read(&file).unwrap_or_default();
-        let file = file.display();
-        assert_eq!(hex(&there), hex(&example.bytes), "{file}; UPDATE_CORPUS=1 writes it");
     }
+}
+
+fn expect_in_corpus(target: &str, name: &str, bytes: &[u8]) {
+    let folder = root("fuzz/corpus").join(target);
+    let file = folder.join(name);
+    if std::env::var_os("UPDATE_CORPUS").is_some() {
+        fs::create_dir_all(&folder).expect("the corpus can be written");
+        fs::write(&file, bytes).expect("the corpus can be written");
+    }
+    let there = fs::read(&file).unwrap_or_default();
+    let file = file.display();
+    assert_eq!(hex(&there), hex(bytes), "{file}; UPDATE_CORPUS=1 writes it");
 }
 
 fn root(path: &str) -> PathBuf {

@@ -47,6 +47,7 @@ pub enum RegisterItem {
 }
 
 /// What is open, and what was closed last.
+#[derive(Clone)]
 pub struct Register {
     // Ordered, because `STATUS` lists classes in order and no hash order may be seen outside.
     open: BTreeMap<ClassId, RollCall>,
@@ -270,6 +271,7 @@ impl Register {
 }
 
 /// One open roll call.
+#[derive(Clone)]
 struct RollCall {
     id: RollCallId,
     opened_at: WallTime,

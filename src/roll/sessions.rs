@@ -76,6 +76,7 @@ pub struct Silent {
 }
 
 /// The clients and their last operations.
+#[derive(Clone)]
 pub struct Sessions {
     entries: Vec<Slot>,
     by_client: HashTable<u32>,
@@ -89,12 +90,14 @@ pub struct Sessions {
 
 /// A place in the table; linked to its neighbours in order of when they were heard, so that the
 /// silent ones are found without searching.
+#[derive(Clone)]
 struct Slot {
     entry: Option<Entry>,
     before: Option<u32>,
     after: Option<u32>,
 }
 
+#[derive(Clone)]
 struct Entry {
     record: ClientRecord,
     heard: Instant,

@@ -1,0 +1,15 @@
+//! A server among datagrams, slow commits, clocks that jump and crashes, judged by the auditor.
+//!
+//! The laws are those of `server_laws.rs`.
+
+#![no_main]
+
+#[path = "../auditor.rs"]
+mod auditor;
+#[path = "../laws.rs"]
+#[expect(dead_code, reason = "the laws of the wire are applied by other targets")]
+mod laws;
+#[path = "../server_laws.rs"]
+mod server_laws;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| server_laws::check(input));

@@ -1,0 +1,490 @@
+//! The laws of the journal: whatever stands in the database, and in whatever order, starting on it
+//! ends in an error or in a whole server. A whole server gives a snapshot that makes the same
+//! server again, goes on working, and its further batches can be replayed.
+//!
+//! Each content is read twice: as a fold of snapshot and batches, row by row as the schema tells it,
+//! and by the journal itself from a real file. Both must come to the same.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use arbitrary::{Arbitrary, Unstructured};
+use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber, RollCallId, StudentNumber};
+use rollcall::journal::encoding::{SnapshotPart, decode_items, decode_records, encode_records};
+use rollcall::journal::{DATABASE_FILE, Journal as _, SqliteJournal};
+use rollcall::operation::{Operation, Outcome, Refusal, SheetInfo};
+use rollcall::record::{Batch, Record, SnapshotItem};
+use rollcall::roll::{ClientRecord, Mark, RegisterItem};
+use rollcall::server::{Output, Server};
+use rollcall::time::{Instant, Now, WallTime};
+use rollcall::wire::{Ask, Datagram, Request};
+
+use crate::laws;
+
+const ROWS_MAX: usize = 40;
+
+#[derive(Arbitrary, Debug)]
+enum Row {
+    Batch(Place, Blob),
+    Part(Place, Blob),
+    End { batch: Place, parts: Place },
+    NoEnd,
+}
+
+#[derive(Arbitrary, Debug)]
+enum Place {
+    /// After the last one of its kind.
+    Next,
+    At(u8),
+    Far(i64),
+}
+
+#[derive(Arbitrary, Debug)]
+enum Blob {
+    Bytes(Vec<u8>),
+    /// Behind a right checksum.
+    Sealed(Vec<u8>),
+    Records(Vec<Happened>),
+    Items(Vec<Kept>),
+}
+
+/// A record. Few different names and times, so that records meet.
+#[derive(Arbitrary, Debug)]
+enum Happened {
+    Open {
+        who: u8,
+        class: u8,
+        at: u8,
+        roll_call: Count,
+        already: bool,
+    },
+    Mark {
+        who: u8,
+        class: u8,
+        at: u8,
+        student: u8,
+        already: bool,
+    },
+    Close {
+        who: u8,
+        class: u8,
+        at: u8,
+        students: u8,
+        already: bool,
+    },
+    Refused {
+        who: u8,
+        class: u8,
+        at: u8,
+    },
+    Skew {
+        who: u8,
+        class: u8,
+        at: u8,
+    },
+    /// An outcome that is none of its operation.
+    Odd {
+        who: u8,
+        class: u8,
+        at: u8,
+        student: u8,
+    },
+    Forgot {
+        who: u8,
+        at: u8,
+    },
+}
+
+#[derive(Arbitrary, Debug)]
+enum Kept {
+    Latest(u8),
+    Client { who: u8, at: u8, number: Count },
+    NextRollCall(Count),
+    LastSheet { class: u8, at: u8 },
+    Open { class: u8, at: u8, roll_call: Count },
+    Mark { class: u8, at: u8, student: u8 },
+}
+
+#[derive(Arbitrary, Debug)]
+enum Count {
+    Small(u8),
+    BelowEnd(u8),
+    AroundColumnEnd(i8),
+}
+
+/// Applies the laws to the content that these bytes tell.
+///
+/// # Panics
+/// If a law is broken.
+pub(crate) fn check(input: &[u8]) {
+    let mut bytes = Unstructured::new(input);
+    let mut content = Content::default();
+    for _ in 0..ROWS_MAX {
+        if bytes.is_empty() {
+            break;
+        }
+        let Ok(row) = Row::arbitrary(&mut bytes) else { break };
+        content.put(row);
+    }
+    let folded = content.fold();
+    if let Some((server, _)) = &folded {
+        check_whole(server);
+    }
+    check_file(&content, folded);
+}
+
+/// What stands in the three tables.
+struct Content {
+    batches: BTreeMap<i64, Vec<u8>>,
+    parts: BTreeMap<i64, Vec<u8>>,
+    end: Option<(i64, i64)>,
+}
+
+impl Default for Content {
+    fn default() -> Self {
+        Self { batches: BTreeMap::new(), parts: BTreeMap::new(), end: Some((0, 0)) }
+    }
+}
+
+impl Content {
+    fn put(&mut self, row: Row) {
+        let after = |rows: &BTreeMap<i64, Vec<u8>>, first: i64| {
+            rows.last_key_value().map_or(first, |(last, _)| last.saturating_add(1))
+        };
+        let (end, parts) = self.end.unwrap_or_default();
+        match row {
+            Row::Batch(place, blob) => {
+                let next = after(&self.batches, end.saturating_add(1));
+                self.batches.insert(place.or(next), blob.bytes());
+            }
+            Row::Part(place, blob) => {
+                let next = after(&self.parts, 0);
+                self.parts.insert(place.or(next), blob.bytes());
+                // The usual case: as many parts as there are.
+                if self.end.is_some_and(|(_, parts)| parts == next) {
+                    self.end = Some((end, parts.saturating_add(1)));
+                }
+            }
+            Row::End { batch, parts: count } => {
+                self.end = Some((batch.or(end), count.or(parts)));
+            }
+            Row::NoEnd => self.end = None,
+        }
+    }
+
+    /// The server and its last batch, if everything is in its place and fits.
+    fn fold(&self) -> Option<(Server<u8>, u64)> {
+        let (end, parts) = self.end?;
+        let mut server = Server::new(1);
+        let mut next = 0;
+        for (&part, blob) in &self.parts {
+            if part != next {
+                return None;
+            }
+            next += 1;
+            for item in decode_items(blob).ok()? {
+                server.restore(item).ok()?;
+            }
+        }
+        if next != parts {
+            return None;
+        }
+        let mut last = u64::try_from(end).ok()?;
+        for (&number, blob) in &self.batches {
+            last += 1;
+            if u64::try_from(number) != Ok(last) {
+                return None;
+            }
+            for record in decode_records(blob).ok()? {
+                server.replay(record).ok()?;
+            }
+        }
+        server.resume_after(last);
+        Some((server, last))
+    }
+
+    fn write(&self, database: &Path) -> rusqlite::Result<()> {
+        let connection = rusqlite::Connection::open(database)?;
+        connection.pragma_update(None, "synchronous", 0)?;
+        connection.execute("DELETE FROM snapshot_end", ())?;
+        for row in &self.batches {
+            connection.execute("INSERT INTO batch VALUES (?1, ?2)", row)?;
+        }
+        for row in &self.parts {
+            connection.execute("INSERT INTO snapshot VALUES (?1, ?2)", row)?;
+        }
+        if let Some(end) = self.end {
+            connection.execute("INSERT INTO snapshot_end VALUES (1, ?1, ?2)", end)?;
+        }
+        Ok(())
+    }
+}
+
+impl Place {
+    fn or(&self, next: i64) -> i64 {
+        match *self {
+            Self::Next => next,
+            Self::At(place) => place.into(),
+            Self::Far(place) => place,
+        }
+    }
+}
+
+/// A server that was brought back is a whole one.
+fn check_whole(server: &Server<u8>) {
+    let items: Vec<_> = server.snapshot().collect();
+    let mut copy = restored(&items);
+    assert_eq!(copy.snapshot().collect::<Vec<_>>(), items, "the snapshot of a snapshot");
+    let mut part = SnapshotPart::default();
+    let mut blobs: Vec<_> = items.iter().filter_map(|item| part.push(item)).collect();
+    blobs.extend(part.finish());
+    let read: Vec<_> = blobs.iter().flat_map(|blob| decode_items(blob).expect("whole")).collect();
+    assert_eq!(read, items, "the snapshot as it stands on disk");
+
+    // It goes on, and the copy follows.
+    let mut working = server.clone();
+    for batch in work(&mut working) {
+        let blob = encode_records(&batch.records, Vec::new());
+        for record in decode_records(&blob).expect("just written") {
+            copy.replay(record).expect("what a whole server appends can be replayed");
+        }
+    }
+    let state = |server: &Server<u8>| {
+        let mut items: Vec<_> = server.snapshot().map(|item| format!("{item:?}")).collect();
+        // Whom it has heard last is not kept.
+        items.sort();
+        items
+    };
+    assert_eq!(state(&copy), state(&working), "the same after the same batches");
+}
+
+fn restored(items: &[SnapshotItem]) -> Server<u8> {
+    let mut server = Server::new(2);
+    for item in items.iter().cloned() {
+        server.restore(item).expect("a snapshot that was made can be restored");
+    }
+    server
+}
+
+/// A stranger opens, marks and closes each class, twice.
+fn work(server: &mut Server<u8>) -> Vec<Batch> {
+    let mut batches = Vec::new();
+    let mut number = RequestNumber::FIRST;
+    let wall = server.latest();
+    let now = Now { instant: Instant::ZERO, wall };
+    for which in (0..3).chain(0..3) {
+        let class = class(which);
+        let student = student(9);
+        for operation in [
+            Operation::Open { class },
+            Operation::Mark { class, student },
+            Operation::Close { class },
+        ] {
+            let ask = Ask::Perform { started: wall, operation };
+            let client = ClientId::from_bytes([99; 16]);
+            let datagram = laws::request(&Request { attempt: 1, client, number, ask }, 90);
+            server.handle_datagram(now, 1, &datagram);
+            number = number.next().expect("a few");
+            drain(server, &mut batches);
+        }
+    }
+    batches
+}
+
+fn drain(server: &mut Server<u8>, batches: &mut Vec<Batch>) {
+    let mut space = Datagram::new();
+    while let Some(output) = server.poll_output(&mut space) {
+        if let Output::Append(batch) = output {
+            server.handle_durable(batch.number);
+            batches.push(batch);
+        }
+    }
+}
+
+/// The journal reads the same from a file, and goes on after it.
+fn check_file(content: &Content, folded: Option<(Server<u8>, u64)>) {
+    static EMPTY: OnceLock<Vec<u8>> = OnceLock::new();
+    let folder = folder();
+    let database = folder.path().join(DATABASE_FILE);
+    let empty = EMPTY.get_or_init(|| {
+        let made = self::folder();
+        drop(SqliteJournal::open(made.path()).expect("an empty journal"));
+        std::fs::read(made.path().join(DATABASE_FILE)).expect("a file")
+    });
+    std::fs::write(&database, empty).expect("a file");
+    content.write(&database).expect("rows of the right types");
+    let recover = || {
+        let mut journal = SqliteJournal::open(folder.path()).ok()?;
+        let mut server: Server<u8> = Server::new(1);
+        journal.recover(&mut server).ok()?;
+        Some((journal, server))
+    };
+    let Some((mut journal, mut server)) = recover() else {
+        assert!(folded.is_none(), "a whole journal is refused");
+        return;
+    };
+    let (expected, last) = folded.expect("a damaged journal is read");
+    assert_eq!(server.last_batch(), last);
+    let items = |server: &Server<u8>| server.snapshot().collect::<Vec<_>>();
+    assert_eq!(items(&server), items(&expected), "the file says the same");
+    for batch in work(&mut server) {
+        // Numbers that are taken already, or past all counting, are an error and not a mark lost.
+        if journal.commit(&batch).is_err() {
+            return;
+        }
+    }
+    let records = server.last_batch();
+    drop(journal);
+    let (_, again) = recover().expect("what was committed is read again");
+    assert_eq!(again.last_batch(), records);
+}
+
+/// In memory where the system has files there.
+fn folder() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    made.expect("a folder")
+}
+
+// From few numbers to records.
+
+impl Blob {
+    fn bytes(self) -> Vec<u8> {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Sealed(bytes) => sealed(bytes),
+            Self::Records(records) => {
+                let records: Vec<_> = records.iter().map(Happened::record).collect();
+                encode_records(&records, Vec::new())
+            }
+            Self::Items(items) => {
+                let mut part = SnapshotPart::default();
+                for item in &items {
+                    // No part of a few items is full.
+                    let _ = part.push(&item.item());
+                }
+                part.finish().unwrap_or_else(|| sealed(vec![0]))
+            }
+        }
+    }
+}
+
+fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
+    let checksum = laws::crc32(&bytes);
+    bytes.extend_from_slice(&checksum.to_le_bytes());
+    bytes
+}
+
+impl Happened {
+    fn record(&self) -> Record {
+        let (who, at, operation, outcome) = match *self {
+            Self::Open { who, class: which, at, ref roll_call, already } => {
+                let class = class(which);
+                let opened_at = time(at);
+                let roll_call = RollCallId::new(roll_call.number());
+                let outcome =
+                    Outcome::Opened { class, roll_call, opened_at, already_open: already };
+                (who, at, Operation::Open { class }, outcome)
+            }
+            Self::Mark { who, class: which, at, student: number, already } => {
+                let (class, student) = (class(which), student(number));
+                let outcome = Outcome::Marked { class, at: time(at), already_present: already };
+                (who, at, Operation::Mark { class, student }, outcome)
+            }
+            Self::Close { who, class: which, at, students, already } => {
+                let class = class(which);
+                let sheet = Box::new(sheet(class, at, students % 4));
+                let outcome = Outcome::Closed { sheet, already_closed: already };
+                (who, at, Operation::Close { class }, outcome)
+            }
+            Self::Refused { who, class: which, at } => {
+                let outcome = Outcome::Refused { at: time(at), reason: Refusal::TooManyOpen };
+                (who, at, Operation::Open { class: class(which) }, outcome)
+            }
+            Self::Skew { who, class: which, at } => {
+                let outcome = Outcome::ClockSkew { server_time: time(at) };
+                (who, at, Operation::Close { class: class(which) }, outcome)
+            }
+            Self::Odd { who, class: which, at, student: number } => {
+                let outcome =
+                    Outcome::Marked { class: class(number), at: time(at), already_present: false };
+                (who, at, Operation::Open { class: class(which) }, outcome)
+            }
+            Self::Forgot { who, at } => {
+                return Record::Forgot { at: time(at), client: client(who) };
+            }
+        };
+        let client = client_record(who, at, &Count::Small(at), outcome);
+        Record::Answered { at: time(at), operation, client }
+    }
+}
+
+impl Kept {
+    fn item(&self) -> SnapshotItem {
+        let register = match *self {
+            Self::Latest(at) => return SnapshotItem::Latest(time(at)),
+            Self::Client { who, at, ref number } => {
+                let outcome = Outcome::MarkRefused { at: time(at), reason: Refusal::NotOpen };
+                return SnapshotItem::Client(client_record(who, at, number, outcome));
+            }
+            Self::NextRollCall(ref count) => {
+                RegisterItem::NextRollCall(RollCallId::new(count.number()))
+            }
+            Self::LastSheet { class: which, at } => {
+                RegisterItem::LastSheet(sheet(class(which), at, 1))
+            }
+            Self::Open { class: which, at, ref roll_call } => RegisterItem::Open {
+                class: class(which),
+                roll_call: RollCallId::new(roll_call.number()),
+                opened_at: time(at),
+            },
+            Self::Mark { class: which, at, student: number } => {
+                let mark = Mark { student: student(number), at: time(at) };
+                RegisterItem::Mark { class: class(which), mark }
+            }
+        };
+        SnapshotItem::Register(register)
+    }
+}
+
+impl Count {
+    fn number(&self) -> u64 {
+        match *self {
+            Self::Small(number) => number.into(),
+            Self::BelowEnd(number) => u64::MAX - u64::from(number),
+            Self::AroundColumnEnd(number) => (1_u64 << 63).wrapping_add_signed(number.into()),
+        }
+    }
+}
+
+fn client_record(who: u8, at: u8, number: &Count, outcome: Outcome) -> ClientRecord {
+    let number = RequestNumber::new(number.number()).unwrap_or(RequestNumber::FIRST);
+    ClientRecord { client: client(who), started: time(at), number, fingerprint: 7, outcome }
+}
+
+fn client(who: u8) -> ClientId {
+    ClientId::from_bytes([who % 4; 16])
+}
+
+fn class(which: u8) -> ClassId {
+    ClassId::new(u32::from(which % 3) + 1).expect("not zero")
+}
+
+fn student(number: u8) -> StudentNumber {
+    (number % 10).to_string().parse().expect("a digit")
+}
+
+/// The times at both ends, and some between.
+fn time(at: u8) -> WallTime {
+    match at {
+        u8::MAX => WallTime::MAX,
+        at => WallTime::from_millis(u64::from(at) * 300_000),
+    }
+}
+
+fn sheet(class: ClassId, at: u8, students: u8) -> SheetInfo {
+    let at = time(at);
+    let content = ContentId::from_bytes([students; 32]);
+    SheetInfo { class, opened_at: at, closed_at: at, students: students.into(), bytes: 9, content }
+}
