@@ -84,7 +84,7 @@ pub const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
 /// The datagrams that one turn of the loop takes before it commits and answers.
 pub const DATAGRAMS_PER_TURN_MAX: usize = 512;
 /// The replies that wait for a commit. A request that finds no room is dropped unread.
-pub const REPLIES_HELD_MAX: usize = 4_096;
+pub const REPLIES_HELD_MAX: usize = 16_384;
 /// The sheets that wait to be read or are kept in memory after reading.
 pub const SHEETS_CACHED_MAX: usize = 8;
 /// The requests for blocks that wait for a sheet to be read from disk.

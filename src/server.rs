@@ -1,8 +1,9 @@
 //! The server without a socket, a clock or a disk.
 //!
 //! Events go in through `handle_*`, effects come out of [`Server::poll_output`]. The contract:
-//! after any number of `handle_*` calls, poll until `None`; then more events. One commit thus
-//! covers all datagrams that were handled before the polling.
+//! after any number of `handle_*` calls, poll until `None`; then more events. One batch is under way
+//! at a time: what happens until it is durable makes the next one. One commit thus covers all that
+//! arrived during the last one, however slow the disk is.
 //!
 //! ```text
 //!  handle_datagram ─▶ wire ─▶ sessions (judge) ─▶ register (decide, apply) ─▶ batch ─▶ Append
@@ -63,6 +64,8 @@ pub struct Server<P> {
     noted: WallTime,
     /// What happened since the last batch was appended.
     records: Vec<Record>,
+    /// The memory of an earlier batch's records.
+    spare: Vec<Record>,
     sheets: Vec<(RollCallId, Sheet)>,
     /// The number that the next batch gets.
     next_batch: u64,
@@ -99,6 +102,7 @@ impl<P> Server<P> {
             latest: WallTime::default(),
             noted: WallTime::default(),
             records: Vec::new(),
+            spare: Vec::new(),
             sheets: Vec::new(),
             next_batch: 1,
             durable: 0,
@@ -212,6 +216,12 @@ impl<P> Server<P> {
         self.stats.count(Counter::Committed);
     }
 
+    /// Takes back a batch that is durable, to use its memory again.
+    pub fn recycle(&mut self, batch: Batch) {
+        self.spare = batch.records;
+        self.spare.clear();
+    }
+
     /// A sheet was read: its canonical bytes, or nothing if there is no such sheet.
     pub fn handle_sheet(&mut self, content: ContentId, bytes: Option<Vec<u8>>) {
         let bytes = bytes.unwrap_or_default();
@@ -260,7 +270,7 @@ impl<P> Server<P> {
     /// The next effect, or `None` when there is nothing to do until the next event. A datagram to
     /// send is written into `space`.
     pub fn poll_output(&mut self, space: &mut Datagram) -> Option<Output<P>> {
-        if !self.records.is_empty() {
+        if !self.records.is_empty() && self.durable == self.last_batch() {
             return Some(Output::Append(self.take_batch()));
         }
         if let Some(content) = self.cache.next_load() {
@@ -442,11 +452,8 @@ impl<P> Server<P> {
     fn take_batch(&mut self) -> Batch {
         let number = self.next_batch;
         self.next_batch += 1;
-        Batch {
-            number,
-            records: std::mem::take(&mut self.records),
-            sheets: std::mem::take(&mut self.sheets),
-        }
+        let records = std::mem::replace(&mut self.records, std::mem::take(&mut self.spare));
+        Batch { number, records, sheets: std::mem::take(&mut self.sheets) }
     }
 
     fn record(&mut self, at: WallTime, record: Record) {

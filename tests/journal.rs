@@ -8,7 +8,7 @@ use std::time::Duration;
 use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber};
 use rollcall::journal::{
     DATABASE_FILE, FolderProblem, Journal, JournalError, LOCK_FILE, MemoryJournal, Place,
-    Recovered, SqliteJournal,
+    Recovered, Snapshot, SqliteJournal,
 };
 use rollcall::limits::{CLIENT_SILENCE_MIN, SNAPSHOT_AFTER_MIN_BYTES};
 use rollcall::operation::Operation;
@@ -95,7 +95,8 @@ impl Host<SqliteJournal> {
     }
 
     fn compact(&mut self) {
-        self.journal.compact(self.server.last_batch(), &mut self.server.snapshot()).unwrap();
+        let snapshot = Snapshot::new(self.server.last_batch(), self.server.snapshot());
+        self.journal.compact(&snapshot).unwrap();
     }
 }
 

@@ -96,7 +96,7 @@ fn serve(flags: &Flags) -> Result<(), ServeError> {
     serve_from(server, journal, &flags.listen)
 }
 
-fn serve_from<J: Journal>(
+fn serve_from<J: Journal + Send + 'static>(
     server: Server<Path>,
     journal: J,
     addresses: &[SocketAddr],

@@ -58,37 +58,27 @@ pub fn decode_items(blob: &[u8]) -> Result<Vec<SnapshotItem>, BlobDamaged> {
     decode(blob)
 }
 
-/// A part of a snapshot that is being filled, item by item, so that a snapshot is never in memory
-/// as a whole.
-#[derive(Default)]
-pub struct SnapshotPart {
-    items: usize,
-    body: Vec<u8>,
-}
-
-impl SnapshotPart {
-    /// Adds an item. Gives the blob of the part when that made it full; the next part is begun then.
-    pub fn push(&mut self, item: &SnapshotItem) -> Option<Vec<u8>> {
-        self.items += 1;
-        self.body = append(item, std::mem::take(&mut self.body));
-        (self.body.len() >= SNAPSHOT_PART_BYTES).then(|| self.take()).flatten()
-    }
-
-    /// The blob of the last part, `None` if nothing is left for it.
-    #[must_use]
-    pub fn finish(mut self) -> Option<Vec<u8>> {
-        self.take()
-    }
-
-    fn take(&mut self) -> Option<Vec<u8>> {
-        let Self { items, body } = std::mem::take(self);
-        if items == 0 {
-            return None;
+/// The blobs of a snapshot, each a little over [`SNAPSHOT_PART_BYTES`] long but for the last.
+#[must_use]
+pub fn encode_items(items: impl IntoIterator<Item = SnapshotItem>) -> Vec<Vec<u8>> {
+    let (mut parts, mut body, mut count) = (Vec::new(), Vec::new(), 0_usize);
+    let mut end_part = |body: &mut Vec<u8>, count: &mut usize| {
+        let mut blob = append(count, Vec::with_capacity(body.len() + 16));
+        blob.append(body);
+        parts.push(with_checksum(blob));
+        *count = 0;
+    };
+    for item in items {
+        body = append(&item, body);
+        count += 1;
+        if body.len() >= SNAPSHOT_PART_BYTES {
+            end_part(&mut body, &mut count);
         }
-        let mut blob = append(&items, Vec::with_capacity(body.len() + 16));
-        blob.extend_from_slice(&body);
-        Some(with_checksum(blob))
     }
+    if count > 0 {
+        end_part(&mut body, &mut count);
+    }
+    parts
 }
 
 fn append<T: Serialize + ?Sized>(value: &T, space: Vec<u8>) -> Vec<u8> {
@@ -226,10 +216,7 @@ mod tests {
     }
 
     fn parts(items: &[SnapshotItem]) -> Vec<Vec<u8>> {
-        let mut part = SnapshotPart::default();
-        let mut blobs: Vec<_> = items.iter().filter_map(|item| part.push(item)).collect();
-        blobs.extend(part.finish());
-        blobs
+        encode_items(items.iter().cloned())
     }
 
     proptest! {

@@ -7,10 +7,10 @@
 
 use std::collections::VecDeque;
 
-use super::{Journal, JournalError};
+use super::{Journal, JournalError, Snapshot};
 use crate::ids::ContentId;
 use crate::limits::MARKS_PER_ROLL_CALL_MAX;
-use crate::record::{Batch, SnapshotItem};
+use crate::record::Batch;
 
 /// The sheets that are kept.
 const SHEETS_KEPT_MAX: usize = 16_384;
@@ -62,6 +62,8 @@ impl Default for MemoryJournal {
 }
 
 impl Journal for MemoryJournal {
+    const WAITS: bool = false;
+
     fn commit(&mut self, batch: &Batch) -> Result<(), JournalError> {
         batch.sheets.iter().for_each(|(_, sheet)| self.keep(sheet.to_bytes()));
         Ok(())
@@ -77,11 +79,7 @@ impl Journal for MemoryJournal {
         false
     }
 
-    fn compact(
-        &mut self,
-        _batch: u64,
-        _items: &mut dyn Iterator<Item = SnapshotItem>,
-    ) -> Result<(), JournalError> {
+    fn compact(&mut self, _snapshot: &Snapshot) -> Result<(), JournalError> {
         Ok(())
     }
 }

@@ -32,6 +32,9 @@ use crate::record::{Batch, SnapshotItem};
 
 /// Where a server's promises are kept.
 pub trait Journal {
+    /// Whether its work waits for a disk, so that it pays to do something else meanwhile.
+    const WAITS: bool;
+
     /// Appends the batch and makes it durable: when this returns, no crash undoes it.
     ///
     /// # Errors
@@ -49,14 +52,25 @@ pub trait Journal {
     /// proportion to it.
     fn snapshot_due(&self) -> bool;
 
-    /// Puts this snapshot in place of all batches up to and including `batch`, as a whole or not at
-    /// all. The items must be the state after exactly that batch.
+    /// Puts this snapshot in place of all batches up to and including its own, as a whole or not at
+    /// all.
     ///
     /// # Errors
     /// As for [`Journal::commit`]; the state that the journal keeps is the same either way.
-    fn compact(
-        &mut self,
-        batch: u64,
-        items: &mut dyn Iterator<Item = SnapshotItem>,
-    ) -> Result<(), JournalError>;
+    fn compact(&mut self, snapshot: &Snapshot) -> Result<(), JournalError>;
+}
+
+/// Everything that was alive after a batch, ready to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    batch: u64,
+    parts: Vec<Vec<u8>>,
+}
+
+impl Snapshot {
+    /// The items must be the state after exactly this batch.
+    #[must_use]
+    pub fn new(batch: u64, items: impl IntoIterator<Item = SnapshotItem>) -> Self {
+        Self { batch, parts: encoding::encode_items(items) }
+    }
 }

@@ -19,12 +19,12 @@ use rusqlite::{
     Connection, ErrorCode, OpenFlags, OptionalExtension as _, Transaction, TransactionBehavior,
 };
 
-use super::encoding::{SnapshotPart, decode_items, decode_records, encode_records};
+use super::encoding::{decode_items, decode_records, encode_records};
 use super::error::{Fault, FolderProblem, JournalError, Place};
-use super::{Journal, folder};
+use super::{Journal, Snapshot, folder};
 use crate::ids::{ClassId, ContentId, RollCallId, StudentNumber};
 use crate::limits::{MARKS_PER_ROLL_CALL_MAX, SNAPSHOT_AFTER_MIN_BYTES, SNAPSHOT_AFTER_RATIO};
-use crate::record::{Batch, SnapshotItem};
+use crate::record::Batch;
 use crate::roll::{Mark, Sheet};
 use crate::server::Server;
 use crate::time::WallTime;
@@ -153,16 +153,12 @@ impl SqliteJournal {
         Ok(())
     }
 
-    fn replace(
-        &mut self,
-        batch: u64,
-        items: &mut dyn Iterator<Item = SnapshotItem>,
-    ) -> Result<(), Fault> {
-        let number = to_column(batch, Place::File)?;
+    fn replace(&mut self, snapshot: &Snapshot) -> Result<(), Fault> {
+        let number = to_column(snapshot.batch, Place::File)?;
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute("DELETE FROM snapshot", ())?;
-        let parts = insert_snapshot(&transaction, items)?;
+        let parts = insert_snapshot(&transaction, &snapshot.parts)?;
         transaction.execute("DELETE FROM batch WHERE number <= ?1", [number])?;
         let end = "UPDATE snapshot_end SET batch = ?1, parts = ?2";
         if transaction.execute(end, (number, parts))? != 1 {
@@ -175,6 +171,8 @@ impl SqliteJournal {
 }
 
 impl Journal for SqliteJournal {
+    const WAITS: bool = true;
+
     /// # Panics
     /// If the batch does not follow the last one: a mistake of ours, not of the disk.
     fn commit(&mut self, batch: &Batch) -> Result<(), JournalError> {
@@ -199,14 +197,10 @@ impl Journal for SqliteJournal {
 
     /// # Panics
     /// If the batch was never appended.
-    fn compact(
-        &mut self,
-        batch: u64,
-        items: &mut dyn Iterator<Item = SnapshotItem>,
-    ) -> Result<(), JournalError> {
+    fn compact(&mut self, snapshot: &Snapshot) -> Result<(), JournalError> {
         self.write(|journal| {
-            assert!(batch <= journal.last, "a snapshot holds only what was appended");
-            journal.replace(batch, items)
+            assert!(snapshot.batch <= journal.last, "a snapshot holds only what was appended");
+            journal.replace(snapshot)
         })
     }
 }
@@ -352,24 +346,14 @@ fn insert_sheet(
 }
 
 /// Inserts a snapshot and tells its number of parts.
-fn insert_snapshot(
-    transaction: &Transaction<'_>,
-    items: &mut dyn Iterator<Item = SnapshotItem>,
-) -> Result<i64, Fault> {
+fn insert_snapshot(transaction: &Transaction<'_>, parts: &[Vec<u8>]) -> Result<i64, Fault> {
     let mut insert = transaction.prepare_cached(INSERT_PART)?;
-    let mut parts = 0_i64;
-    let mut filling = SnapshotPart::default();
-    for item in items {
-        if let Some(blob) = filling.push(&item) {
-            insert.execute((parts, blob))?;
-            parts += 1;
-        }
+    let mut number = 0;
+    for part in parts {
+        insert.execute((number, part))?;
+        number += 1;
     }
-    if let Some(blob) = filling.finish() {
-        insert.execute((parts, blob))?;
-        parts += 1;
-    }
-    Ok(parts)
+    Ok(number)
 }
 
 fn millis(time: WallTime) -> i64 {
@@ -521,7 +505,7 @@ mod tests {
     use super::*;
     use crate::ids::{ClientId, RequestNumber};
     use crate::operation::{Operation, Outcome, Refusal};
-    use crate::record::Record;
+    use crate::record::{Record, SnapshotItem};
     use crate::roll::ClientRecord;
 
     fn record(number: u64) -> Record {
@@ -592,7 +576,7 @@ mod tests {
         // Even what would have room: the server must stop.
         for stopped in [
             journal.commit(&batch(2, 1)).unwrap_err(),
-            journal.compact(1, &mut items()).unwrap_err(),
+            journal.compact(&Snapshot::new(1, items())).unwrap_err(),
             journal.sheet(ContentId::of(b"")).unwrap_err(),
         ] {
             assert!(matches!(stopped, JournalError::Stopped), "{stopped:?}");
@@ -609,8 +593,8 @@ mod tests {
         journal.commit(&batch(1, 3)).unwrap();
         let pages = pragma(&journal.connection, "page_count").unwrap();
         journal.connection.pragma_update(None, "max_page_count", pages).unwrap();
-        let mut many = items().cycle().take(100_000);
-        let error = journal.compact(1, &mut many).unwrap_err();
+        let many = items().cycle().take(100_000);
+        let error = journal.compact(&Snapshot::new(1, many)).unwrap_err();
         assert!(matches!(error, JournalError::DiskFull), "{error:?}");
         let bytes = journal.bytes;
         drop(journal);
@@ -661,7 +645,7 @@ mod tests {
             assert_eq!(journal.bytes, count_bytes(&journal.connection).unwrap());
         }
         let before = journal.bytes.batches;
-        journal.compact(3, &mut items()).unwrap();
+        journal.compact(&Snapshot::new(3, items())).unwrap();
         assert!(journal.bytes.snapshot > 0);
         assert!(journal.bytes.batches < before / 2, "two of five batches are left");
         assert_eq!(journal.bytes, count_bytes(&journal.connection).unwrap());
@@ -676,8 +660,8 @@ mod tests {
         let length = || i64::try_from(std::fs::metadata(&log).unwrap().len()).unwrap();
         journal.commit(&batch(1, 1)).unwrap();
         let Record::Answered { client, .. } = record(1) else { unreachable!() };
-        let mut many = std::iter::repeat_n(SnapshotItem::Client(client), 800_000);
-        journal.compact(1, &mut many).unwrap();
+        let many = std::iter::repeat_n(SnapshotItem::Client(client), 800_000);
+        journal.compact(&Snapshot::new(1, many)).unwrap();
         assert!(length() > LOG_KEPT_BYTES, "the test is too small: {}", length());
         journal.commit(&batch(2, 1)).unwrap();
         assert!(length() <= LOG_KEPT_BYTES, "{}", length());

@@ -6,7 +6,9 @@
 pub mod call;
 pub mod clock;
 mod crowd;
+mod keeper;
 pub mod load;
+mod outbox;
 pub mod serve;
 mod signals;
 mod socket;

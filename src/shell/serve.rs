@@ -1,10 +1,13 @@
 //! The server's loop: one thread, turn after turn.
 //!
 //! ```text
-//!   wait ─▶ receive a bounded batch ─▶ hand to the core ─▶ commit once ─▶ send the replies ─┐
-//!    ▲                                                                                      │
-//!    └──────────────────────────────────────────────────────────────────────────────────────┘
+//!   wait ─▶ receive a bounded batch ─▶ hand to the core ─▶ order a commit ─▶ send the replies ─┐
+//!    ▲                                                       of what is new    of what is kept  │
+//!    └──────────────────────────────────────────────────────────────────────────────────────────┘
 //! ```
+//!
+//! A commit waits for the disk on a thread of its own ([`super::keeper`]); the loop goes on
+//! receiving meanwhile, and what arrives then is the next commit.
 //!
 //! Nothing that a stranger sends ends the loop: errors of receiving and sending are counted, logged
 //! at most once a minute, and survived. Only the journal can end it, because a server that cannot
@@ -18,11 +21,14 @@ use mio::{Events, Interest, Poll, Token};
 use tracing::{debug, info, warn};
 
 use super::clock::Clock;
+use super::keeper::{Done, Keeper, Order};
+use super::outbox::Outbox;
 use super::signals::{Wish, Wishes};
 pub use super::socket::Path;
 use super::socket::{Listener, ReceiveBuffer};
-use crate::journal::{Journal, JournalError};
+use crate::journal::{Journal, JournalError, Snapshot};
 use crate::limits::{DATAGRAMS_PER_TURN_MAX, RECEIVE_BUFFER_BYTES};
+use crate::record::Batch;
 use crate::server::{Output, Server};
 use crate::stats::Counter;
 use crate::time::Instant;
@@ -30,6 +36,8 @@ use crate::wire::Datagram;
 
 /// The token of signals; sockets have the numbers from 0.
 const SIGNALS: Token = Token(usize::MAX);
+/// The token of what the journal has done.
+const JOURNAL: Token = Token(usize::MAX - 1);
 
 /// Between two log lines about the same kind of trouble.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
@@ -74,15 +82,25 @@ fn bind_cause(error: &io::Error) -> String {
 /// A server with its sockets bound, ready to run.
 pub struct Service<J> {
     server: Server<Path>,
-    journal: J,
+    keeper: Keeper<J>,
+    snapshot: SnapshotWish,
     listeners: Vec<Listener>,
+    outbox: Outbox,
     clock: Clock,
     poll: Poll,
     wishes: Wishes,
     trouble: Trouble,
 }
 
-impl<J: Journal> Service<J> {
+/// Whether the journal should be replaced by a snapshot.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum SnapshotWish {
+    NotDue,
+    Due,
+    UnderWay,
+}
+
+impl<J: Journal + Send + 'static> Service<J> {
     /// Binds the addresses for this server, whose state is already that of the journal.
     ///
     /// # Errors
@@ -102,8 +120,17 @@ impl<J: Journal> Service<J> {
             report_buffer(&listener);
             listeners.push(listener);
         }
-        let (clock, trouble) = (Clock::start(), Trouble::default());
-        Ok(Self { server, journal, listeners, clock, poll, wishes, trouble })
+        Ok(Self {
+            server,
+            keeper: Keeper::begin(journal, poll.registry(), JOURNAL)?,
+            snapshot: SnapshotWish::NotDue,
+            listeners,
+            outbox: Outbox::new(),
+            clock: Clock::start(),
+            poll,
+            wishes,
+            trouble: Trouble::default(),
+        })
     }
 
     /// The addresses that are listened on, with the ports that the system chose.
@@ -117,6 +144,7 @@ impl<J: Journal> Service<J> {
     /// If the journal fails, or the system does not let us wait. What was acknowledged is kept.
     pub fn run(mut self) -> Result<(), ServeError> {
         let ended = self.run_turns();
+        self.keeper.end();
         info!("counters: {}", self.server.stats());
         ended
     }
@@ -132,7 +160,7 @@ impl<J: Journal> Service<J> {
             for event in &events {
                 if event.token() == SIGNALS {
                     if self.heed_wishes() == Some(Wish::Stop) {
-                        return Ok(());
+                        return self.finish(&mut space);
                     }
                 } else if let Some(readable) = readable.get_mut(event.token().0) {
                     *readable = true;
@@ -142,7 +170,6 @@ impl<J: Journal> Service<J> {
             let now = self.clock.now();
             self.server.handle_timeout(now);
             self.carry_out(&mut space)?;
-            self.make_snapshot()?;
         }
     }
 
@@ -215,45 +242,78 @@ impl<J: Journal> Service<J> {
 
     /// Carries out all that the core asks for; replies leave after their commit.
     fn carry_out(&mut self, space: &mut Datagram) -> Result<(), ServeError> {
-        while let Some(output) = self.server.poll_output(space) {
-            match output {
-                Output::Append(batch) => {
-                    self.journal.commit(&batch)?;
-                    self.server.handle_durable(batch.number);
+        loop {
+            while let Some(output) = self.server.poll_output(space) {
+                match output {
+                    Output::Append(batch) => self.append(batch),
+                    Output::Load(content) => self.keeper.order(Order::Read(content)),
+                    Output::Transmit { to } => {
+                        if self.outbox.push(to, space.as_bytes()) {
+                            self.send();
+                        }
+                    }
                 }
-                Output::Load(content) => {
-                    let bytes = self.journal.sheet(content)?;
-                    self.server.handle_sheet(content, bytes);
-                }
-                Output::Transmit { to } => self.send(&to, space),
             }
+            match self.keeper.poll_done()? {
+                Some(done) => self.handle_done(done),
+                None => break,
+            }
+        }
+        self.send();
+        Ok(())
+    }
+
+    /// Finishes what was begun: whoever was heard is answered.
+    fn finish(&mut self, space: &mut Datagram) -> Result<(), ServeError> {
+        self.carry_out(space)?;
+        while let Some(done) = self.keeper.wait_done()? {
+            self.handle_done(done);
+            self.carry_out(space)?;
         }
         Ok(())
     }
 
-    fn send(&mut self, path: &Path, datagram: &Datagram) {
-        match self.listeners[path.socket].send(path, datagram.as_bytes()) {
-            Ok(()) => self.server.count(Counter::Sent),
-            // The reply is lost like any other on the way; the client asks again and gets it.
+    fn append(&mut self, batch: Batch) {
+        let number = batch.number;
+        self.keeper.order(Order::Commit(batch));
+        if self.snapshot == SnapshotWish::Due {
+            // Nothing has happened since the batch was given out: this is the state after it.
+            self.keeper.order(Order::Replace(Snapshot::new(number, self.server.snapshot())));
+            self.snapshot = SnapshotWish::UnderWay;
+        }
+    }
+
+    fn handle_done(&mut self, done: Done) {
+        let Self { server, snapshot, .. } = self;
+        match done {
+            Done::Committed { batch, snapshot_due } => {
+                server.handle_durable(batch.number);
+                server.recycle(batch);
+                if snapshot_due && *snapshot == SnapshotWish::NotDue {
+                    *snapshot = SnapshotWish::Due;
+                }
+            }
+            Done::Read(content, bytes) => server.handle_sheet(content, bytes),
+            Done::Replaced => {
+                *snapshot = SnapshotWish::NotDue;
+                server.count(Counter::Snapshots);
+                debug!("snapshot of {} clients", server.clients());
+            }
+        }
+    }
+
+    /// Sends the replies that were collected.
+    fn send(&mut self) {
+        let Self { server, outbox, listeners, clock, trouble, .. } = self;
+        outbox.flush(listeners, |path, result| match result {
+            Ok(()) => server.count(Counter::Sent),
             Err(error) => {
-                self.server.count(Counter::SendFailed);
-                let now = self.clock.now().instant;
-                self.trouble.sending.report(now, || {
+                server.count(Counter::SendFailed);
+                trouble.sending.report(clock.now().instant, || {
                     warn!("a reply to {} could not be sent: {error}", path.client);
                 });
             }
-        }
-    }
-
-    fn make_snapshot(&mut self) -> Result<(), ServeError> {
-        if !self.journal.snapshot_due() {
-            return Ok(());
-        }
-        let Self { server, journal, .. } = self;
-        journal.compact(server.last_batch(), &mut server.snapshot())?;
-        server.count(Counter::Snapshots);
-        debug!("snapshot of {} clients after batch {}", server.clients(), server.last_batch());
-        Ok(())
+        });
     }
 
     /// Tells the operator when the computer's clock is behind the time that was already written.

@@ -1,18 +1,16 @@
-//! The server's sockets: batches in, single replies out, each from the address that was asked.
+//! The server's sockets, and what arrives at them.
 //!
 //! `quinn-udp` gives us the system's batched receive and, with every datagram, the local address
-//! that it was sent to. It also lets Linux join datagrams of one sender into one buffer (UDP GRO);
-//! therefore the buffers hold 64 KiB, and what was joined is cut apart again by its stride. For the
-//! same reason nothing is ever truncated, and the length that the core judges is the real one.
+//! that it was sent to, from which the reply must leave.
 
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
 
 use mio::net::UdpSocket;
-use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSockRef, UdpSocketState};
+use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSockRef, UdpSocketState};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::limits::{RECEIVE_BUFFER_BYTES, UDP_PAYLOAD_MAX_BYTES};
+use crate::limits::{DATAGRAM_MAX_BYTES, RECEIVE_BUFFER_BYTES};
 
 /// The way back to a client: the same in reverse as the way that its datagram came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,8 +19,15 @@ pub struct Path {
     pub socket: usize,
     /// Where the client is.
     pub client: SocketAddr,
-    /// The address that the client sent to: a wildcard socket has many.
+    /// The address that the client sent to, where the socket has many (a wildcard).
     pub asked: Option<IpAddr>,
+}
+
+impl Path {
+    /// Whether both leave from the same address of the same socket.
+    pub(super) fn leaves_like(&self, other: &Self) -> bool {
+        (self.socket, self.asked) == (other.socket, other.asked)
+    }
 }
 
 /// A socket that the server listens on.
@@ -31,7 +36,7 @@ pub(super) struct Listener {
     pub(super) address: SocketAddr,
     /// What the system gave of [`RECEIVE_BUFFER_BYTES`].
     pub(super) receive_buffer_bytes: usize,
-    state: UdpSocketState,
+    pub(super) state: UdpSocketState,
 }
 
 impl Listener {
@@ -49,24 +54,23 @@ impl Listener {
         socket.bind(&address.into())?;
         let socket = UdpSocket::from_std(socket.into());
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
+        take_apart(&socket)?;
         let address = socket.local_addr()?;
         Ok(Self { socket, address, receive_buffer_bytes, state })
     }
+}
 
-    /// Sends one reply.
-    ///
-    /// # Errors
-    /// The system's; the reply is lost then, and its client will ask again.
-    pub(super) fn send(&self, path: &Path, datagram: &[u8]) -> io::Result<()> {
-        let transmit = Transmit {
-            destination: path.client,
-            ecn: None,
-            contents: datagram,
-            segment_size: None,
-            src_ip: path.asked,
-        };
-        self.socket.try_io(|| self.state.try_send(UdpSockRef::from(&self.socket), &transmit))
-    }
+/// Has the system hand out each datagram by itself. `quinn-udp` lets Linux join datagrams of one
+/// sender into one buffer of up to 64 KiB (UDP GRO), for downloads; requests come one from each.
+#[cfg(target_os = "linux")]
+fn take_apart(socket: &UdpSocket) -> io::Result<()> {
+    use nix::sys::socket::{setsockopt, sockopt::UdpGroSegment};
+    Ok(setsockopt(socket, UdpGroSegment, &false)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn take_apart(_: &UdpSocket) -> io::Result<()> {
+    Ok(())
 }
 
 /// Space for one batch of datagrams, used again and again.
@@ -76,11 +80,11 @@ pub(super) struct ReceiveBuffer {
 }
 
 impl ReceiveBuffer {
-    /// A little more than any datagram, and a multiple of what a processor reads at once.
-    const SLOT_BYTES: usize = 1 << 16;
+    /// More than any datagram of ours: a longer one is cut, and is still too long.
+    const SLOT_BYTES: usize = 2_048;
 
     pub(super) fn new() -> Self {
-        const { assert!(Self::SLOT_BYTES > UDP_PAYLOAD_MAX_BYTES) };
+        const { assert!(Self::SLOT_BYTES > DATAGRAM_MAX_BYTES) };
         Self {
             bytes: vec![0; Self::SLOT_BYTES * BATCH_SIZE],
             metas: [RecvMeta::default(); BATCH_SIZE],
@@ -105,18 +109,13 @@ impl ReceiveBuffer {
             let reference = UdpSockRef::from(&listener.socket);
             listener.socket.try_io(|| listener.state.recv(reference, &mut slots, metas))?
         };
-        let mut datagrams = 0;
+        let has_many = listener.address.ip().is_unspecified();
         for (meta, slot) in metas.iter().zip(bytes.chunks_exact(Self::SLOT_BYTES)).take(batch) {
-            let path = Path { socket: index, client: meta.addr, asked: meta.dst_ip };
-            if meta.len == 0 {
-                handle(path, &[]);
-                datagrams += 1;
-            }
-            for datagram in slot[..meta.len].chunks(meta.stride.max(1)) {
-                handle(path, datagram);
-                datagrams += 1;
-            }
+            let asked = meta.dst_ip.filter(|_| has_many);
+            let path = Path { socket: index, client: meta.addr, asked };
+            // The stride of what was not joined is its length.
+            handle(path, &slot[..meta.len]);
         }
-        Ok(datagrams)
+        Ok(batch)
     }
 }

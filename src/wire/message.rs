@@ -814,10 +814,31 @@ fn from_body<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Rejected> {
 /// postcard reads numbers that are longer than they need to be; written again they are short.
 fn canonical<'a, T: Deserialize<'a> + Serialize>(body: &'a [u8]) -> Result<T, Rejected> {
     let value: T = from_body(body)?;
-    let mut again = [0; DATAGRAM_MAX_BYTES];
-    match postcard::to_slice(&value, &mut again) {
-        Ok(again) if again == body => Ok(value),
+    match postcard::serialize_with_flavor(&value, Compare { left: body }) {
+        Ok(true) => Ok(value),
         _ => Err(Rejected::NotCanonical),
+    }
+}
+
+/// Compares what is written with what should be written, instead of keeping it.
+struct Compare<'a> {
+    left: &'a [u8],
+}
+
+impl postcard::ser_flavors::Flavor for Compare<'_> {
+    type Output = bool;
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.try_extend(&[byte])
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.left = self.left.strip_prefix(bytes).ok_or(postcard::Error::SerializeBufferFull)?;
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<bool> {
+        Ok(self.left.is_empty())
     }
 }
 

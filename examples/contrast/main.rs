@@ -1,0 +1,24 @@
+//! The contrast with TCP and with a bare UDP echo, measured.
+
+mod batch;
+mod echo;
+mod press;
+
+use std::net::SocketAddr;
+
+use clap::Parser as _;
+
+#[derive(clap::Parser)]
+enum Role {
+    /// The bare echo.
+    Echo { listen: SocketAddr, reply_bytes: usize },
+    /// The load over UDP.
+    Press(press::Press),
+}
+
+fn main() -> std::io::Result<()> {
+    match Role::parse() {
+        Role::Echo { listen, reply_bytes } => echo::serve(listen, reply_bytes),
+        Role::Press(it) => press::press(&it),
+    }
+}
