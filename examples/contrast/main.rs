@@ -3,6 +3,7 @@
 mod batch;
 mod echo;
 mod press;
+mod press_tcp;
 
 use std::net::SocketAddr;
 
@@ -14,11 +15,14 @@ enum Role {
     Echo { listen: SocketAddr, reply_bytes: usize },
     /// The load over UDP.
     Press(press::Press),
+    /// The load over TCP.
+    PressTcp(press_tcp::PressTcp),
 }
 
 fn main() -> std::io::Result<()> {
     match Role::parse() {
         Role::Echo { listen, reply_bytes } => echo::serve(listen, reply_bytes),
         Role::Press(it) => press::press(&it),
+        Role::PressTcp(it) => press_tcp::press(&it),
     }
 }
