@@ -90,7 +90,7 @@ struct Story {
     process: u32,
     operation: Operation,
     names: Vec<Asked>,
-    executed: Vec<Name>,
+    executed: Vec<Asked>,
     answer: Option<Answer>,
     unknown: bool,
 }
@@ -143,9 +143,9 @@ impl Auditor {
         self.log
     }
 
-    /// Under which of its names the ticket was executed, if it was.
+    /// Which of its requests was executed, if one was.
     #[must_use]
-    pub(crate) fn executed(&self, ticket: Ticket) -> Option<Name> {
+    pub(crate) fn executed(&self, ticket: Ticket) -> Option<Asked> {
         self.tickets[ticket.0].executed.first().copied()
     }
 
@@ -204,7 +204,7 @@ impl Auditor {
             .get(&asked.name)
             .is_some_and(|effect| effect.asked == asked && executes(&effect.outcome))
         {
-            self.count_execution(ticket, asked.name);
+            self.count_execution(ticket, asked);
         }
     }
 
@@ -284,7 +284,7 @@ impl Auditor {
             let tickets: Vec<Ticket> =
                 self.names.get(&name).into_iter().flatten().filter(same).copied().collect();
             for ticket in tickets {
-                self.count_execution(ticket, name);
+                self.count_execution(ticket, asked);
             }
         }
     }
@@ -467,10 +467,10 @@ impl Auditor {
         self.known.entry(client).or_insert(Known { number, since: log }).number = number;
     }
 
-    fn count_execution(&mut self, ticket: Ticket, name: Name) {
+    fn count_execution(&mut self, ticket: Ticket, asked: Asked) {
         let executed = &mut self.tickets[ticket.0].executed;
-        if !executed.contains(&name) {
-            executed.push(name);
+        if !executed.contains(&asked) {
+            executed.push(asked);
         }
         if executed.len() > 1 {
             let tale = format!("{ticket:?} was executed as {executed:?}");
