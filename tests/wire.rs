@@ -460,6 +460,15 @@ fn a_longer_status_makes_room_for_more_and_never_for_too_much() {
     assert_eq!(last, 68, "what the longest request has room for");
 }
 
+// spec: R-FRAME-3
+#[test]
+fn every_kind_tells_its_own_byte_and_name() {
+    for (kind, byte, name) in Kind::TABLE {
+        assert_eq!((kind.byte(), kind.name()), (byte, name));
+        assert_eq!(format!("{kind:>13}"), format!("{name:>13}"));
+    }
+}
+
 // spec: R-VERSION-1
 #[test]
 fn versions_are_told_in_as_many_bytes_as_announced() {

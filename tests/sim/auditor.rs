@@ -90,7 +90,7 @@ struct Story {
     process: u32,
     operation: Operation,
     names: Vec<Asked>,
-    executed: Vec<Name>,
+    executed: Vec<Asked>,
     answer: Option<Answer>,
     unknown: bool,
 }
@@ -100,6 +100,7 @@ struct Known {
     since: u64,
 }
 
+#[derive(Debug)]
 struct Effect {
     asked: Asked,
     outcome: Outcome,
@@ -142,9 +143,9 @@ impl Auditor {
         self.log
     }
 
-    /// Under which of its names the ticket was executed, if it was.
+    /// Which of its requests was executed, if one was.
     #[must_use]
-    pub(crate) fn executed(&self, ticket: Ticket) -> Option<Name> {
+    pub(crate) fn executed(&self, ticket: Ticket) -> Option<Asked> {
         self.tickets[ticket.0].executed.first().copied()
     }
 
@@ -203,7 +204,7 @@ impl Auditor {
             .get(&asked.name)
             .is_some_and(|effect| effect.asked == asked && executes(&effect.outcome))
         {
-            self.count_execution(ticket, asked.name);
+            self.count_execution(ticket, asked);
         }
     }
 
@@ -283,7 +284,7 @@ impl Auditor {
             let tickets: Vec<Ticket> =
                 self.names.get(&name).into_iter().flatten().filter(same).copied().collect();
             for ticket in tickets {
-                self.count_execution(ticket, name);
+                self.count_execution(ticket, asked);
             }
         }
     }
@@ -339,7 +340,7 @@ impl Auditor {
                 self.disown(asked);
             }
             Answer::ClockSkew { .. } => {
-                self.skewed(asked, answer);
+                self.skewed(asked, log, reply, answer);
                 self.disown(asked);
             }
             Answer::Status { .. } | Answer::Sheet(_) | Answer::Block(_) => {
@@ -466,10 +467,10 @@ impl Auditor {
         self.known.entry(client).or_insert(Known { number, since: log }).number = number;
     }
 
-    fn count_execution(&mut self, ticket: Ticket, name: Name) {
+    fn count_execution(&mut self, ticket: Ticket, asked: Asked) {
         let executed = &mut self.tickets[ticket.0].executed;
-        if !executed.contains(&name) {
-            executed.push(name);
+        if !executed.contains(&asked) {
+            executed.push(asked);
         }
         if executed.len() > 1 {
             let tale = format!("{ticket:?} was executed as {executed:?}");
@@ -477,13 +478,28 @@ impl Auditor {
         }
     }
 
-    fn skewed(&mut self, asked: Asked, answer: &Answer) {
-        let kept = self.effects.get(&asked.name).map(|effect| effect.outcome.clone());
-        if let Some(outcome) = kept
-            && !says(&outcome, answer)
-            && self.known.contains_key(&asked.name.0)
-        {
-            let tale = format!("{asked:?} had {outcome:?} and is told {answer:?}");
+    /// `CLOCK_SKEW` is said to a known client only as the answer that was kept for this request.
+    ///
+    /// Whoever has just become known may have asked twice before, as two computers from one image
+    /// do: one request is told `CLOCK_SKEW`, the next is executed, and both answers wait for one
+    /// commit. Answers leave in the order in which they were decided, so the `CLOCK_SKEW` was
+    /// decided first if its request arrived before the client was known and it leaves before the
+    /// answer that made the client known.
+    fn skewed(&mut self, asked: Asked, log: u64, reply: &[u8], answer: &Answer) {
+        let name = asked.name;
+        if name.1 != RequestNumber::FIRST {
+            self.accuse("one request, one answer", format!("{asked:?} is told {answer:?}"));
+        }
+        let Some(known) = self.known.get(&name.0) else { return };
+        let effect = self.effects.get(&name);
+        let kept = effect.filter(|effect| effect.asked == asked);
+        if kept.is_some_and(|effect| says(&effect.outcome, answer)) {
+            self.outcome_told(asked, reply, answer);
+            return;
+        }
+        let decided_first = known.since > log && !self.said.contains_key(&name);
+        if kept.is_some() || !decided_first {
+            let tale = format!("{asked:?} is told {answer:?}, durable is {effect:?}");
             self.accuse("one request, one answer", tale);
         }
     }

@@ -5,7 +5,7 @@
 //! dice are one generator. So a seed is a run. Phase one has faults. Then they heal, and phase two
 //! demands that whoever waits is answered, that all is closed, and that all sheets can be fetched.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -179,8 +179,8 @@ struct World {
     people: Vec<Person>,
     auditor: Auditor,
     histories: BTreeMap<ClassId, Vec<Event>>,
-    /// The name under which an event of a history was answered.
-    answered_as: BTreeMap<(ClassId, usize), Name>,
+    /// The request by which an event of a history was answered.
+    answered_as: BTreeMap<(ClassId, usize), Asked>,
     infos: BTreeMap<ContentId, SheetInfo>,
     meddled: u64,
     healed_at: Option<u64>,
@@ -925,9 +925,9 @@ impl World {
             What::Operation { ticket, operation, event, names } => {
                 self.auditor.heard(ticket, &answer);
                 let class = operation.class();
-                let name = self.auditor.executed(ticket).filter(|name| names.contains(name));
-                if let Some(name) = name {
-                    self.answered_as.insert((class, event), name);
+                let asked = self.auditor.executed(ticket);
+                if let Some(asked) = asked.filter(|asked| names.contains(&asked.name)) {
+                    self.answered_as.insert((class, event), asked);
                 }
                 let event = &mut self.histories.get_mut(&class).expect("it was begun")[event];
                 event.end = self.now;
@@ -1066,27 +1066,22 @@ impl World {
     }
 
     /// Clones that send one request are one: it begins with the first that asks and ends with the
-    /// first that hears.
+    /// first that hears. One name is not enough: when a client was forgotten, its clone may do
+    /// something else under the same name.
     fn merged(&self, class: ClassId, history: Vec<Event>) -> Vec<Event> {
-        if !self.answered_as.values().collect::<BTreeSet<_>>().len().lt(&self.answered_as.len()) {
-            return history;
-        }
-        let mut first: BTreeMap<Name, usize> = BTreeMap::new();
-        let mut merged: Vec<Event> = Vec::new();
+        let mut merged: Vec<(Option<Asked>, Event)> = Vec::new();
         for (place, event) in history.into_iter().enumerate() {
-            let name = self.answered_as.get(&(class, place));
-            if let Some(&earlier) = name.and_then(|name| first.get(name)) {
-                let earlier = &mut merged[earlier];
-                earlier.begin = earlier.begin.min(event.begin);
-                earlier.end = earlier.end.min(event.end);
-                continue;
+            let asked = self.answered_as.get(&(class, place)).copied();
+            let same = |other: &&mut (Option<Asked>, Event)| asked.is_some() && other.0 == asked;
+            match merged.iter_mut().find(same) {
+                Some((_, earlier)) => {
+                    earlier.begin = earlier.begin.min(event.begin);
+                    earlier.end = earlier.end.min(event.end);
+                }
+                None => merged.push((asked, event)),
             }
-            if let Some(&name) = name {
-                first.insert(name, merged.len());
-            }
-            merged.push(event);
         }
-        merged
+        merged.into_iter().map(|(_, event)| event).collect()
     }
 
     // Somebody who does not keep to the protocol.
