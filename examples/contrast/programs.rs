@@ -1,0 +1,149 @@
+//! The programs that are measured: started as processes of their own, each held to one core, and
+//! ended with us.
+
+use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::Failure;
+
+/// The core that the servers run on, and the one for the load.
+pub(crate) const SERVER_CORE: &str = "0";
+pub(crate) const LOAD_CORE: &str = "1";
+
+/// Where the programs are.
+pub(crate) struct Programs {
+    folder: PathBuf,
+}
+
+impl Programs {
+    /// Has them built: `cargo run --example` builds no program but this one.
+    pub(crate) fn build() -> Result<Self, Failure> {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+        let built = Command::new(cargo)
+            .args(["build", "--quiet", "--release", "--bins", "--example", "tcp_twin"])
+            .arg("--manifest-path")
+            .arg(manifest)
+            .status()?;
+        if !built.success() {
+            return Err("the programs could not be built; see the messages above".into());
+        }
+        let this = std::env::current_exe()?;
+        let folder = this.parent().and_then(Path::parent).ok_or("where is this program?")?;
+        Ok(Self { folder: folder.to_owned() })
+    }
+
+    /// A command for this program, on that core.
+    pub(crate) fn on_core(&self, core: &str, program: &str) -> Command {
+        let mut command = Command::new("taskset");
+        command.args(["-c", core]).arg(self.path(program));
+        command
+    }
+
+    /// Where a program is: the commands, the TCP twin, or this one in another role.
+    pub(crate) fn path(&self, program: &str) -> PathBuf {
+        match program {
+            "contrast" | "tcp_twin" => self.folder.join("examples").join(program),
+            command => self.folder.join(command),
+        }
+    }
+
+    /// The bare echo, answering with so many bytes.
+    pub(crate) fn echo(&self, reply_bytes: usize) -> Result<Server, Failure> {
+        let mut command = self.on_core(SERVER_CORE, "contrast");
+        command.args(["echo", "127.0.0.1:0", &reply_bytes.to_string()]);
+        Server::start(command)
+    }
+
+    /// The server, with its journal in a folder of its own or in memory.
+    pub(crate) fn server(&self, kept: Kept) -> Result<Server, Failure> {
+        self.kept_server("rollcall-server", kept)
+    }
+
+    /// The TCP twin, the same.
+    pub(crate) fn twin(&self, kept: Kept) -> Result<Server, Failure> {
+        self.kept_server("tcp_twin", kept)
+    }
+
+    fn kept_server(&self, program: &str, kept: Kept) -> Result<Server, Failure> {
+        let mut command = self.on_core(SERVER_CORE, program);
+        command.args(["--listen", "127.0.0.1:0"]).env("RUST_LOG", "warn");
+        match kept {
+            Kept::InMemory => {
+                command.arg("--in-memory");
+                Server::start(command)
+            }
+            Kept::OnDisk => {
+                let folder = tempfile::tempdir()?;
+                command.arg("--data").arg(folder.path());
+                Ok(Server { folder: Some(folder), ..Server::start(command)? })
+            }
+        }
+    }
+}
+
+/// Where a server keeps what it knows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kept {
+    InMemory,
+    OnDisk,
+}
+
+/// A server that runs until this is dropped.
+pub(crate) struct Server {
+    process: Child,
+    pub(crate) address: SocketAddr,
+    folder: Option<tempfile::TempDir>,
+}
+
+impl Server {
+    /// Starts it and waits until it says where it listens.
+    pub(crate) fn start(mut command: Command) -> Result<Self, Failure> {
+        let mut process = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().expect("piped")).read_line(&mut line)?;
+        let address = line.trim().strip_prefix("listening on ").map(str::parse);
+        match address {
+            Some(Ok(address)) => Ok(Self { process, address, folder: None }),
+            _ => {
+                let _ = process.kill();
+                Err(format!("{command:?} did not begin: {line}").into())
+            }
+        }
+    }
+
+    /// Its process; `taskset` becomes the program itself.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// The folder of its journal.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        self.folder.as_ref().map(tempfile::TempDir::path)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Runs a program to its end and reads the one line of JSON that it prints.
+pub(crate) fn measure<S: AsRef<OsStr>>(
+    command: &mut Command,
+    arguments: impl IntoIterator<Item = S>,
+) -> Result<Value, Failure> {
+    let output = command.args(arguments).stderr(Stdio::inherit()).output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    match text.lines().last().map(serde_json::from_str) {
+        Some(Ok(value)) if output.status.success() => Ok(value),
+        _ => Err(format!("{command:?}: {}, {text}", output.status).into()),
+    }
+}
