@@ -172,6 +172,8 @@ enum Fate {
     NotExecuted,
     /// It will never be known.
     Lost,
+    /// That was said, too.
+    LostAndTold,
 }
 
 impl Desk {
@@ -434,7 +436,7 @@ impl Desk {
                     assert_eq!(open.operation, operation);
                     let old = age(open.first_sent, self.now) > WINDOW;
                     assert!(old || open.fate == Fate::Lost, "forsaken too early");
-                    open.fate = Fate::Lost;
+                    open.fate = Fate::LostAndTold;
                     self.go_on();
                 }
                 Output::Answered { answer, attempts } => {
@@ -444,12 +446,16 @@ impl Desk {
                 }
                 Output::Unanswered(unanswered) => {
                     let ended = self.under_way.take().expect("it ends what was under way, once");
-                    let lost = self.open.is_some_and(|open| {
+                    let open = self.open.as_mut();
+                    let lost = open.filter(|open| {
                         open.fate == Fate::Lost && Some(open.operation) == ended.operation
                     });
                     let late = self.now.instant >= ended.deadline;
                     assert!(late || unanswered.lost, "given up before the deadline");
-                    assert!(!unanswered.lost || lost, "lost, although it may be known");
+                    assert!(!unanswered.lost || lost.is_some(), "lost, although it may be known");
+                    if let Some(open) = lost {
+                        open.fate = Fate::LostAndTold;
+                    }
                     assert_eq!(unanswered.attempts, ended.attempts, "as many as were sent");
                 }
             }
@@ -520,7 +526,8 @@ impl Desk {
                     first_sent = earlier.first_sent;
                     assert_ne!(client, earlier.client, "as a new client");
                 }
-                Fate::Lost => assert_ne!(client, earlier.client, "as a new client"),
+                Fate::Lost => panic!("R-AGAIN-2, R-AGAIN-3: {operation:?} is asked again"),
+                Fate::LostAndTold => assert_ne!(client, earlier.client, "as a new client"),
                 Fate::Answered => {
                     let next = earlier.number.next();
                     assert!(client != earlier.client || Some(number) == next, "number by number");
