@@ -5,7 +5,7 @@
 //! Each content is read twice: as a fold of snapshot and batches, row by row as the schema tells it,
 //! and by the journal itself from a real file. Both must come to the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -188,7 +188,9 @@ impl Content {
                 return None;
             }
             next += 1;
-            for item in decode_items(blob).ok()? {
+            let items = decode_items(blob).ok()?;
+            check_blob(blob, &written(&items));
+            for item in items {
                 server.restore(item).ok()?;
             }
         }
@@ -201,7 +203,9 @@ impl Content {
             if u64::try_from(number) != Ok(last) {
                 return None;
             }
-            for record in decode_records(blob).ok()? {
+            let records = decode_records(blob).ok()?;
+            check_blob(blob, &encode_records(&records, Vec::new()));
+            for record in records {
                 server.replay(record).ok()?;
             }
         }
@@ -237,9 +241,33 @@ impl Place {
     }
 }
 
+/// A blob that was read has a right checksum, and nothing stands after what was read.
+///
+/// Its numbers may be longer than they need to be. Then what is written again is no part of it.
+fn check_blob(blob: &[u8], again: &[u8]) {
+    let body = |blob: &[u8]| blob[..blob.len() - 4].to_vec();
+    assert_eq!(sealed(body(blob)), blob, "a blob with a wrong checksum is read");
+    let rest = body(blob).strip_prefix(&body(again)[..]).map_or(0, <[u8]>::len);
+    assert_eq!(rest, 0, "a blob with something left over is read");
+}
+
+fn written(items: &[SnapshotItem]) -> Vec<u8> {
+    let mut part = SnapshotPart::default();
+    for item in items {
+        assert!(part.push(item).is_none(), "no part of a few items is full");
+    }
+    part.finish().unwrap_or_else(|| sealed(vec![0]))
+}
+
 /// A server that was brought back is a whole one.
 fn check_whole(server: &Server<u8>) {
     let items: Vec<_> = server.snapshot().collect();
+    let mut marked = BTreeSet::new();
+    for item in &items {
+        if let SnapshotItem::Register(RegisterItem::Mark { class, mark }) = item {
+            assert!(marked.insert((*class, mark.student)), "a student is on a roll call twice");
+        }
+    }
     let mut copy = restored(&items);
     assert_eq!(copy.snapshot().collect::<Vec<_>>(), items, "the snapshot of a snapshot");
     let mut part = SnapshotPart::default();
@@ -250,13 +278,20 @@ fn check_whole(server: &Server<u8>) {
 
     // It goes on, and the copy follows.
     let mut working = server.clone();
-    for batch in work(&mut working) {
+    let batches = work(&mut working);
+    assert_eq!(records(work(&mut copy.clone())), records(batches.clone()), "it answers the same");
+    for batch in batches {
         let blob = encode_records(&batch.records, Vec::new());
         for record in decode_records(&blob).expect("just written") {
             copy.replay(record).expect("what a whole server appends can be replayed");
         }
     }
     assert_eq!(state(&copy), state(&working), "the same after the same batches");
+}
+
+/// The batches of a server from a snapshot are counted from 1 again.
+fn records(batches: Vec<Batch>) -> Vec<Record> {
+    batches.into_iter().flat_map(|batch| batch.records).collect()
 }
 
 /// What a server knows, in an order of its own: whom it has heard last is not kept.
@@ -274,7 +309,7 @@ fn restored(items: &[SnapshotItem]) -> Server<u8> {
     server
 }
 
-/// A stranger opens, marks and closes each class, twice, an hour later. Another one, with a clock
+/// A stranger closes, opens, marks and closes each class, twice, an hour later. Another one, with a clock
 /// that is behind, is told the time after that.
 fn work(server: &mut Server<u8>) -> Vec<Batch> {
     let mut batches = Vec::new();
@@ -285,6 +320,7 @@ fn work(server: &mut Server<u8>) -> Vec<Batch> {
         let class = class(which);
         let student = student(9);
         for operation in [
+            Operation::Close { class },
             Operation::Open { class },
             Operation::Mark { class, student },
             Operation::Close { class },
@@ -422,12 +458,8 @@ impl Blob {
                 encode_records(&records, Vec::new())
             }
             Self::Items(items) => {
-                let mut part = SnapshotPart::default();
-                for item in &items {
-                    // No part of a few items is full.
-                    let _ = part.push(&item.item());
-                }
-                part.finish().unwrap_or_else(|| sealed(vec![0]))
+                let items: Vec<_> = items.iter().map(Kept::item).collect();
+                written(&items)
             }
         }
     }
