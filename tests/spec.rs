@@ -827,6 +827,10 @@ fn every_story_of_the_fuzzer_starts_from_an_example() {
     let content = &blob[..blob.len() - 4];
     let row = [choice(0, 4), choice(0, 3), choice(1, 4), listed(content)].concat();
     expect_in_corpus("journal_replay", "requests", &row);
+    // The same, but for the last byte of its checksum.
+    let damaged = [&blob[..blob.len() - 1], &[!blob[blob.len() - 1]]].concat();
+    let row = [choice(0, 4), choice(0, 3), choice(0, 4), listed(&damaged)].concat();
+    expect_in_corpus("journal_replay", "checksum", &row);
 }
 
 /// One of so many, as `arbitrary` reads it.
