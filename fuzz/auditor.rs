@@ -243,6 +243,9 @@ impl Auditor {
         let answer = if new && started.abs_diff(time) > WINDOW_MILLIS {
             let answer = asked.said.answer(0xa4, &varint(time));
             if started < time {
+                // Told, so the journal must hold it first (R-TIME-3).
+                self.unsaved |= state.written < time;
+                state.written = state.written.max(time);
                 return Some(answer);
             }
             answer

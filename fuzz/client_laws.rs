@@ -132,9 +132,10 @@ struct Desk {
     /// The request that was sent last.
     last: Option<Request>,
     replies: Vec<Vec<u8>>,
-    /// The offset of the server's clock that it was told, and what `started` may be with it.
+    /// The offset of the server's clock that it was told.
     offset: i64,
-    starts: Vec<WallTime>,
+    /// When it may have drawn a client id, and what `started` is then.
+    starts: Vec<(Now, WallTime)>,
     /// When an operation was answered last.
     answered: Now,
 }
@@ -171,6 +172,8 @@ enum Fate {
     NotExecuted,
     /// It will never be known.
     Lost,
+    /// That was said, too.
+    LostAndTold,
 }
 
 impl Desk {
@@ -242,7 +245,10 @@ impl Desk {
         };
         self.begin(None, Some(operation), patience);
         let patience = patience.duration();
-        self.starts.push(self.now.wall.shifted(self.offset));
+        // An id that was drawn and never used grows old, too (R-CLIENT-5).
+        let now = self.now;
+        self.starts.retain(|&(drawn, _)| age(drawn, now) <= WINDOW);
+        self.starts.push((now, now.wall.shifted(self.offset)));
         self.client.perform(self.now, operation, patience);
         self.drain(None);
     }
@@ -267,7 +273,7 @@ impl Desk {
         let settles = operation.is_some()
             && self.open.is_some_and(|open| {
                 matches!(open.fate, Fate::Unknown | Fate::NotExecuted)
-                    && age(open.first_sent, self.now) < WINDOW
+                    && age(open.first_sent, self.now) <= WINDOW
             });
         self.under_way = Some(UnderWay {
             asks,
@@ -376,13 +382,13 @@ impl Desk {
         if let Answer::ClockSkew { server_time } = answer {
             self.offset = server_time.millis_after(now.wall);
         }
-        self.starts.push(now.wall.shifted(self.offset));
+        self.starts.push((now, now.wall.shifted(self.offset)));
         let Some(open) = &mut self.open else { return };
         open.fate = match answer {
             Answer::Busy { .. } => return,
             Answer::Stale => Fate::Lost,
             Answer::Conflict | Answer::BeginAgain | Answer::ClockSkew { .. } => {
-                if age(open.first_sent, now) < WINDOW { Fate::NotExecuted } else { Fate::Lost }
+                if age(open.first_sent, now) <= WINDOW { Fate::NotExecuted } else { Fate::Lost }
             }
             _ => Fate::Answered,
         };
@@ -428,9 +434,9 @@ impl Desk {
                 Output::Forsaken { operation } => {
                     let open = self.open.as_mut().expect("something was sent");
                     assert_eq!(open.operation, operation);
-                    let old = age(open.first_sent, self.now) >= WINDOW;
+                    let old = age(open.first_sent, self.now) > WINDOW;
                     assert!(old || open.fate == Fate::Lost, "forsaken too early");
-                    open.fate = Fate::Lost;
+                    open.fate = Fate::LostAndTold;
                     self.go_on();
                 }
                 Output::Answered { answer, attempts } => {
@@ -440,12 +446,16 @@ impl Desk {
                 }
                 Output::Unanswered(unanswered) => {
                     let ended = self.under_way.take().expect("it ends what was under way, once");
-                    let lost = self.open.is_some_and(|open| {
+                    let open = self.open.as_mut();
+                    let lost = open.filter(|open| {
                         open.fate == Fate::Lost && Some(open.operation) == ended.operation
                     });
                     let late = self.now.instant >= ended.deadline;
                     assert!(late || unanswered.lost, "given up before the deadline");
-                    assert!(!unanswered.lost || lost, "lost, although it may be known");
+                    assert!(!unanswered.lost || lost.is_some(), "lost, although it may be known");
+                    if let Some(open) = lost {
+                        open.fate = Fate::LostAndTold;
+                    }
                     assert_eq!(unanswered.attempts, ended.attempts, "as many as were sent");
                 }
             }
@@ -516,7 +526,8 @@ impl Desk {
                     first_sent = earlier.first_sent;
                     assert_ne!(client, earlier.client, "as a new client");
                 }
-                Fate::Lost => assert_ne!(client, earlier.client, "as a new client"),
+                Fate::Lost => panic!("R-AGAIN-2, R-AGAIN-3: {operation:?} is asked again"),
+                Fate::LostAndTold => assert_ne!(client, earlier.client, "as a new client"),
                 Fate::Answered => {
                     let next = earlier.number.next();
                     assert!(client != earlier.client || Some(number) == next, "number by number");
@@ -532,7 +543,8 @@ impl Desk {
         }
         if earlier.is_none_or(|it| it.client != client) {
             assert_eq!(number, RequestNumber::FIRST, "a new client begins with 1");
-            assert!(self.starts.contains(&started), "started when it drew its name");
+            let drawn = self.starts.iter().any(|it| it.1 == started);
+            assert!(drawn, "started when it drew its name, and that is not long ago");
         }
         self.open = Some(Open { client, number, operation, first_sent, fate: Fate::Unknown });
     }

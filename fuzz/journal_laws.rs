@@ -5,8 +5,9 @@
 //! Each content is read twice: as a fold of snapshot and batches, row by row as the schema tells it,
 //! and by the journal itself from a real file. Both must come to the same.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use arbitrary::{Arbitrary, Unstructured};
@@ -23,6 +24,7 @@ use rollcall::wire::{Ask, Datagram, Request};
 use crate::laws;
 
 const ROWS_MAX: usize = 40;
+const HOUR_MILLIS: i64 = 3_600_000;
 
 #[derive(Arbitrary, Debug)]
 enum Row {
@@ -92,6 +94,9 @@ enum Happened {
     },
     Forgot {
         who: u8,
+        at: u8,
+    },
+    Told {
         at: u8,
     },
 }
@@ -183,7 +188,9 @@ impl Content {
                 return None;
             }
             next += 1;
-            for item in decode_items(blob).ok()? {
+            let items = decode_items(blob).ok()?;
+            check_blob(blob, &written(&items));
+            for item in items {
                 server.restore(item).ok()?;
             }
         }
@@ -196,7 +203,9 @@ impl Content {
             if u64::try_from(number) != Ok(last) {
                 return None;
             }
-            for record in decode_records(blob).ok()? {
+            let records = decode_records(blob).ok()?;
+            check_blob(blob, &encode_records(&records, Vec::new()));
+            for record in records {
                 server.replay(record).ok()?;
             }
         }
@@ -205,8 +214,9 @@ impl Content {
     }
 
     fn write(&self, database: &Path) -> rusqlite::Result<()> {
-        let connection = rusqlite::Connection::open(database)?;
+        let mut connection = rusqlite::Connection::open(database)?;
         connection.pragma_update(None, "synchronous", 0)?;
+        let connection = connection.transaction()?;
         connection.execute("DELETE FROM snapshot_end", ())?;
         for row in &self.batches {
             connection.execute("INSERT INTO batch VALUES (?1, ?2)", row)?;
@@ -217,7 +227,7 @@ impl Content {
         if let Some(end) = self.end {
             connection.execute("INSERT INTO snapshot_end VALUES (1, ?1, ?2)", end)?;
         }
-        Ok(())
+        connection.commit()
     }
 }
 
@@ -231,9 +241,33 @@ impl Place {
     }
 }
 
+/// A blob that was read has a right checksum, and nothing stands after what was read.
+///
+/// Its numbers may be longer than they need to be. Then what is written again is no part of it.
+fn check_blob(blob: &[u8], again: &[u8]) {
+    let body = |blob: &[u8]| blob[..blob.len() - 4].to_vec();
+    assert_eq!(sealed(body(blob)), blob, "a blob with a wrong checksum is read");
+    let rest = body(blob).strip_prefix(&body(again)[..]).map_or(0, <[u8]>::len);
+    assert_eq!(rest, 0, "a blob with something left over is read");
+}
+
+fn written(items: &[SnapshotItem]) -> Vec<u8> {
+    let mut part = SnapshotPart::default();
+    for item in items {
+        assert!(part.push(item).is_none(), "no part of a few items is full");
+    }
+    part.finish().unwrap_or_else(|| sealed(vec![0]))
+}
+
 /// A server that was brought back is a whole one.
 fn check_whole(server: &Server<u8>) {
     let items: Vec<_> = server.snapshot().collect();
+    let mut marked = BTreeSet::new();
+    for item in &items {
+        if let SnapshotItem::Register(RegisterItem::Mark { class, mark }) = item {
+            assert!(marked.insert((*class, mark.student)), "a student is on a roll call twice");
+        }
+    }
     let mut copy = restored(&items);
     assert_eq!(copy.snapshot().collect::<Vec<_>>(), items, "the snapshot of a snapshot");
     let mut part = SnapshotPart::default();
@@ -244,19 +278,27 @@ fn check_whole(server: &Server<u8>) {
 
     // It goes on, and the copy follows.
     let mut working = server.clone();
-    for batch in work(&mut working) {
+    let batches = work(&mut working);
+    assert_eq!(records(work(&mut copy.clone())), records(batches.clone()), "it answers the same");
+    for batch in batches {
         let blob = encode_records(&batch.records, Vec::new());
         for record in decode_records(&blob).expect("just written") {
             copy.replay(record).expect("what a whole server appends can be replayed");
         }
     }
-    let state = |server: &Server<u8>| {
-        let mut items: Vec<_> = server.snapshot().map(|item| format!("{item:?}")).collect();
-        // Whom it has heard last is not kept.
-        items.sort();
-        items
-    };
     assert_eq!(state(&copy), state(&working), "the same after the same batches");
+}
+
+/// The batches of a server from a snapshot are counted from 1 again.
+fn records(batches: Vec<Batch>) -> Vec<Record> {
+    batches.into_iter().flat_map(|batch| batch.records).collect()
+}
+
+/// What a server knows, in an order of its own: whom it has heard last is not kept.
+fn state(server: &Server<u8>) -> Vec<String> {
+    let mut items: Vec<_> = server.snapshot().map(|item| format!("{item:?}")).collect();
+    items.sort();
+    items
 }
 
 fn restored(items: &[SnapshotItem]) -> Server<u8> {
@@ -267,29 +309,50 @@ fn restored(items: &[SnapshotItem]) -> Server<u8> {
     server
 }
 
-/// A stranger opens, marks and closes each class, twice.
+/// A stranger closes, opens, marks and closes each class, twice, an hour later. Another one, with a clock
+/// that is behind, is told the time after that.
 fn work(server: &mut Server<u8>) -> Vec<Batch> {
     let mut batches = Vec::new();
+    let [client, behind] = strangers(server);
     let mut number = RequestNumber::FIRST;
-    let wall = server.latest();
-    let now = Now { instant: Instant::ZERO, wall };
+    let wall = server.latest().shifted(HOUR_MILLIS);
     for which in (0..3).chain(0..3) {
         let class = class(which);
         let student = student(9);
         for operation in [
+            Operation::Close { class },
             Operation::Open { class },
             Operation::Mark { class, student },
             Operation::Close { class },
         ] {
             let ask = Ask::Perform { started: wall, operation };
-            let client = ClientId::from_bytes([99; 16]);
-            let datagram = laws::request(&Request { attempt: 1, client, number, ask }, 90);
-            server.handle_datagram(now, 1, &datagram);
+            hear(server, wall, Request { attempt: 1, client, number, ask });
             number = number.next().expect("a few");
-            drain(server, &mut batches);
         }
+        drain(server, &mut batches);
     }
+    let operation = Operation::Close { class: class(0) };
+    let ask = Ask::Perform { started: wall, operation };
+    let request = Request { attempt: 1, client: behind, number: RequestNumber::FIRST, ask };
+    hear(server, wall.shifted(HOUR_MILLIS), request);
+    drain(server, &mut batches);
     batches
+}
+
+/// Two whom nobody in the journal knows.
+fn strangers(server: &Server<u8>) -> [ClientId; 2] {
+    let known: Vec<_> = server.snapshot().collect();
+    let is_known = |id: &ClientId| {
+        known.iter().any(|item| matches!(item, SnapshotItem::Client(it) if it.client == *id))
+    };
+    let mut free = (0..=u8::MAX).rev().map(|byte| ClientId::from_bytes([byte; 16]));
+    let mut next = || free.find(|id| !is_known(id)).expect("a journal of a few clients");
+    [next(), next()]
+}
+
+fn hear(server: &mut Server<u8>, wall: WallTime, request: Request) {
+    let now = Now { instant: Instant::ZERO, wall };
+    server.handle_datagram(now, 1, &laws::request(&request, 90));
 }
 
 fn drain(server: &mut Server<u8>, batches: &mut Vec<Batch>) {
@@ -302,24 +365,10 @@ fn drain(server: &mut Server<u8>, batches: &mut Vec<Batch>) {
     }
 }
 
-/// The journal reads the same from a file, and goes on after it.
+/// The journal reads the same from a file, and goes on after it: what it has committed is there
+/// again when it is opened again, before and after a snapshot, and so are the sheets.
 fn check_file(content: &Content, folded: Option<(Server<u8>, u64)>) {
-    static EMPTY: OnceLock<Vec<u8>> = OnceLock::new();
-    let folder = folder();
-    let database = folder.path().join(DATABASE_FILE);
-    let empty = EMPTY.get_or_init(|| {
-        let made = self::folder();
-        drop(SqliteJournal::open(made.path()).expect("an empty journal"));
-        std::fs::read(made.path().join(DATABASE_FILE)).expect("a file")
-    });
-    std::fs::write(&database, empty).expect("a file");
-    content.write(&database).expect("rows of the right types");
-    let recover = || {
-        let mut journal = SqliteJournal::open(folder.path()).ok()?;
-        let mut server: Server<u8> = Server::new(1);
-        journal.recover(&mut server).ok()?;
-        Some((journal, server))
-    };
+    lay_out(content);
     let Some((mut journal, mut server)) = recover() else {
         assert!(folded.is_none(), "a whole journal is refused");
         return;
@@ -328,23 +377,73 @@ fn check_file(content: &Content, folded: Option<(Server<u8>, u64)>) {
     assert_eq!(server.last_batch(), last);
     let items = |server: &Server<u8>| server.snapshot().collect::<Vec<_>>();
     assert_eq!(items(&server), items(&expected), "the file says the same");
-    for batch in work(&mut server) {
+    let batches = work(&mut server);
+    for batch in &batches {
         // Numbers that are taken already, or past all counting, are an error and not a mark lost.
-        if journal.commit(&batch).is_err() {
+        if journal.commit(batch).is_err() {
             return;
         }
     }
-    let records = server.last_batch();
     drop(journal);
-    let (_, again) = recover().expect("what was committed is read again");
-    assert_eq!(again.last_batch(), records);
+    let (mut journal, again) = recover().expect("what was committed is read again");
+    assert_eq!(again.last_batch(), server.last_batch());
+    assert_eq!(state(&again), state(&server), "the same after it was opened again");
+    for (_, sheet) in batches.iter().flat_map(|batch| &batch.sheets) {
+        let bytes = sheet.to_bytes();
+        let kept = journal.sheet(ContentId::of(&bytes)).expect("a whole sheet");
+        assert_eq!(kept, Some(bytes), "a sheet that was closed");
+    }
+    journal.compact(server.last_batch(), &mut server.snapshot()).expect("there is room");
+    drop(journal);
+    let (_, again) = recover().expect("a snapshot that was made is read again");
+    assert_eq!(again.last_batch(), server.last_batch());
+    assert_eq!(items(&again), items(&server), "the same from its snapshot");
 }
 
-/// In memory where the system has files there.
-fn folder() -> tempfile::TempDir {
-    let memory = Path::new("/dev/shm");
-    let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
-    made.expect("a folder")
+fn recover() -> Option<(SqliteJournal, Server<u8>)> {
+    let mut journal = SqliteJournal::open(folder()).ok()?;
+    let mut server = Server::new(1);
+    journal.recover(&mut server).ok()?;
+    Some((journal, server))
+}
+
+/// Makes the folder hold a database with this content and nothing else.
+fn lay_out(content: &Content) {
+    static EMPTY: OnceLock<Vec<u8>> = OnceLock::new();
+    let database = folder().join(DATABASE_FILE);
+    let clear = || {
+        for suffix in ["", "-wal", "-shm"] {
+            // What is not there need not go.
+            let _ = fs::remove_file(folder().join(format!("{DATABASE_FILE}{suffix}")));
+        }
+    };
+    clear();
+    let empty = EMPTY.get_or_init(|| {
+        drop(SqliteJournal::open(folder()).expect("an empty journal"));
+        let bytes = fs::read(&database).expect("a file");
+        clear();
+        bytes
+    });
+    fs::write(&database, empty).expect("a file");
+    content.write(&database).expect("rows of the right types");
+}
+
+/// This process's folder, in memory where the system has files there.
+///
+/// One for all inputs, and used again by the next process: a fuzzer that is killed cleans nothing
+/// up, and must not leave a folder for each input or for each run.
+fn folder() -> &'static Path {
+    static FOLDER: OnceLock<(PathBuf, File)> = OnceLock::new();
+    let claim = |place: u8| {
+        let memory = Path::new("/dev/shm");
+        let parent = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+        let folder = parent.join(format!("rollcall-fuzz-{place}"));
+        fs::create_dir_all(&folder).ok()?;
+        let lock = File::create(folder.join("claimed")).ok()?;
+        lock.try_lock().ok()?;
+        Some((folder, lock))
+    };
+    &FOLDER.get_or_init(|| (0..=u8::MAX).find_map(claim).expect("a folder that nobody uses")).0
 }
 
 // From few numbers to records.
@@ -359,12 +458,8 @@ impl Blob {
                 encode_records(&records, Vec::new())
             }
             Self::Items(items) => {
-                let mut part = SnapshotPart::default();
-                for item in &items {
-                    // No part of a few items is full.
-                    let _ = part.push(&item.item());
-                }
-                part.finish().unwrap_or_else(|| sealed(vec![0]))
+                let items: Vec<_> = items.iter().map(Kept::item).collect();
+                written(&items)
             }
         }
     }
@@ -414,6 +509,7 @@ impl Happened {
             Self::Forgot { who, at } => {
                 return Record::Forgot { at: time(at), client: client(who) };
             }
+            Self::Told { at } => return Record::Told { at: time(at) },
         };
         let client = client_record(who, at, &Count::Small(at), outcome);
         Record::Answered { at: time(at), operation, client }

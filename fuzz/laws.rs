@@ -155,10 +155,6 @@ fn check_versions(datagram: &[u8]) -> bool {
     let Ok(versions) = Versions::decode(datagram) else { return false };
     let mut again = Datagram::new();
     versions.encode(&mut again);
-    // The library reads a count of versions that is written longer than it needs to be.
-    if again.as_bytes().len() == datagram.len() {
-        assert_eq!(again.as_bytes(), datagram, "written again it is other bytes");
-    }
-    assert_eq!(Versions::decode(again.as_bytes()), Ok(versions));
+    assert_eq!(again.as_bytes(), datagram, "written again it is other bytes");
     true
 }

@@ -244,10 +244,11 @@ impl RollCallId {
         self.0
     }
 
-    /// The one after it.
+    /// The one after it. No server counts to the end, but a damaged journal may say that one did:
+    /// that is no reason to panic, because the database has no room for such a number and says so.
     #[must_use]
     pub fn next(self) -> Self {
-        Self(self.0 + 1)
+        Self(self.0.saturating_add(1))
     }
 }
 

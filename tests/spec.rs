@@ -20,6 +20,7 @@ use std::time::Duration;
 use std::{fs, iter};
 
 use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber, StudentNumber};
+use rollcall::journal::encoding::encode_records;
 use rollcall::limits;
 use rollcall::operation::{OpenRollCall, Operation, Query, Refusal, SheetInfo};
 use rollcall::record::Record;
@@ -796,6 +797,71 @@ fn every_example_is_where_the_fuzzer_starts_from() {
             expect_in_corpus("decode_sealed", example.name, &sealed);
         }
     }
+}
+
+/// The targets that read a story from their input: what the examples are in such a story.
+#[test]
+fn every_story_of_the_fuzzer_starts_from_an_example() {
+    let mut desk = Desk::new();
+    for example in Example::of("vector") {
+        let bytes = &example.bytes;
+        if decode_request(bytes).is_ok() {
+            // It arrives, the server's loop turns, its batch is durable, the loop turns again.
+            let turn = [choice(5, 12), choice(6, 12), vec![1], choice(5, 12)].concat();
+            let story = [choice(3, 12), listed(bytes), turn].concat();
+            expect_in_corpus("server_ops", example.name, &story);
+            desk.hand(bytes);
+        }
+        if let Ok(reply) = decode_reply(bytes) {
+            // The client opens class 1 with the usual patience, and sends. What it hears then has
+            // the name of another client; a step of its own says the same in its own name.
+            let opens = [choice(0, 11), choice(0, 3), vec![0], choice(0, 3)].concat();
+            let sends = [choice(8, 11), vec![0]].concat();
+            let hears = [choice(4, 11), listed(bytes)].concat();
+            let story = [opens, sends, hears, said(&reply.answer)].concat();
+            expect_in_corpus("client_ops", example.name, &story);
+        }
+    }
+    // The first batch is what a server has written when it was handed every request in order.
+    let blob = encode_records(&desk.journal, Vec::new());
+    let content = &blob[..blob.len() - 4];
+    let row = [choice(0, 4), choice(0, 3), choice(1, 4), listed(content)].concat();
+    expect_in_corpus("journal_replay", "requests", &row);
+    // The same, but for the last byte of its checksum.
+    let damaged = [&blob[..blob.len() - 1], &[!blob[blob.len() - 1]]].concat();
+    let row = [choice(0, 4), choice(0, 3), choice(0, 4), listed(&damaged)].concat();
+    expect_in_corpus("journal_replay", "checksum", &row);
+}
+
+/// One of so many, as `arbitrary` reads it.
+fn choice(place: u64, count: u64) -> Vec<u8> {
+    let number = u32::try_from((place << 32) / count + 1).expect("one of them");
+    number.to_le_bytes().to_vec()
+}
+
+/// Bytes, each behind a word that there is one more.
+fn listed(bytes: &[u8]) -> Vec<u8> {
+    bytes.iter().flat_map(|&byte| [1, byte]).chain([0]).collect()
+}
+
+/// Such an answer to the last request.
+fn said(answer: &Answer) -> Vec<u8> {
+    let (place, values) = match answer {
+        Answer::Opened { .. } => (1, vec![0]),
+        Answer::Closed { .. } => (2, vec![0]),
+        Answer::Marked { .. } => (3, vec![0]),
+        Answer::MarkRefused { .. } => (4, vec![]),
+        Answer::Refused { .. } => (5, vec![]),
+        Answer::Status { more, .. } => (6, vec![1, 0, 0, (*more).into()]),
+        Answer::Sheet(sheet) => (7, vec![sheet.is_some().into(), 0]),
+        Answer::Block(_) => (8, vec![]),
+        Answer::Conflict => (9, vec![]),
+        Answer::Stale => (10, vec![]),
+        Answer::BeginAgain => (11, vec![]),
+        Answer::ClockSkew { .. } => (12, vec![60]),
+        Answer::Busy { retry_after_ms } => (13, retry_after_ms.to_le_bytes().to_vec()),
+    };
+    [choice(2, 11), choice(0, 4), choice(place, 14), values].concat()
 }
 
 fn expect_in_corpus(target: &str, name: &str, bytes: &[u8]) {

@@ -529,4 +529,20 @@ mod tests {
         assert!(register.apply(&close(1), &wrong).is_err(), "another count");
         assert_eq!(students(&mut register, 1, 4), ["10"]);
     }
+
+    #[test]
+    fn a_journal_that_counted_to_the_end_is_no_panic() {
+        let mut register = register();
+        let last = RollCallId::new(u64::MAX);
+        register.restore(&RegisterItem::NextRollCall(last)).unwrap();
+        let opened = run(&mut register, &open(1), 1);
+        let first = Outcome::Opened {
+            class: class(1),
+            roll_call: last,
+            opened_at: at(1),
+            already_open: false,
+        };
+        assert_eq!(opened, first);
+        assert_eq!(register.items().next(), Some(RegisterItem::NextRollCall(last)));
+    }
 }
