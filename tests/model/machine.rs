@@ -13,7 +13,7 @@ use rollcall::time::WallTime;
 use rollcall::wire::{Answer, Datagram, decode_reply};
 
 use crate::person::Bytes;
-use crate::world::{new_hasher, hash_of, student};
+use crate::world::{hash_of, new_hasher, student};
 
 /// An answer on its way or in a queue.
 #[derive(Clone, Debug)]

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use rollcall::ids::{ClassId, StudentNumber};
@@ -48,7 +48,10 @@ pub(crate) struct SmallWorld {
 #[derive(Default)]
 pub(crate) struct Memory {
     /// What became of each person, in place of finding it out again.
-    people: Mutex<HashMap<(u64, Happening), Option<Arc<Person>>>>,
+    people: Mutex<HashMap<(u64, Happening), Fate>>,
+    visited: AtomicUsize,
+    /// The law that was broken first, and after how many states. Nothing is explored from then on.
+    pub(crate) broken: OnceLock<(Law, usize)>,
     /// Whether it was ever seen.
     pub(crate) loss: AtomicBool,
     pub(crate) stale: AtomicBool,
@@ -56,6 +59,9 @@ pub(crate) struct Memory {
     pub(crate) skew: AtomicBool,
     pub(crate) begin_again: AtomicBool,
 }
+
+/// What becomes of a person, or `None` if something makes no difference.
+type Fate = Option<Arc<Person>>;
 
 /// One moment of one course of events. Most steps change one part of it; the others are shared.
 #[derive(Clone)]
@@ -83,7 +89,7 @@ struct Execution {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Law {
+pub(crate) enum Law {
     OneOutcome,
     Acknowledged,
     NoLateEffect,
@@ -131,7 +137,7 @@ impl Model for SmallWorld {
     }
 
     fn actions(&self, world: &World, steps: &mut Vec<Step>) {
-        if world.broken.is_some() {
+        if self.memory.broken.get().is_some() {
             return;
         }
         for (who, person) in world.people.iter().enumerate() {
@@ -201,8 +207,8 @@ impl Model for SmallWorld {
             }
             Step::Crash => {
                 let machine = Arc::make_mut(&mut world.machine);
-                let lost = world.executed.len() > machine.kept();
-                self.memory.loss.fetch_or(lost, Ordering::Relaxed);
+                let is_loss = world.executed.len() > machine.kept();
+                self.memory.loss.fetch_or(is_loss, Ordering::Relaxed);
                 world.executed.truncate(machine.kept());
                 machine.crash();
                 world.crashes += 1;
@@ -219,7 +225,14 @@ impl Model for SmallWorld {
             }
         }
         self.settle(&mut world, Some(last));
-        (world.seen != last.seen).then_some(world)
+        if world.seen == last.seen {
+            return None;
+        }
+        let visited = self.memory.visited.fetch_add(1, Ordering::Relaxed) + 1;
+        if let Some(law) = world.broken {
+            self.memory.broken.get_or_init(|| (law, visited));
+        }
+        Some(world)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
@@ -234,9 +247,8 @@ impl Model for SmallWorld {
                 world.broken != Some(Law::NoLateEffect)
             }),
             Property::sometimes("everything can finish", |model: &Self, world: &World| {
-                let all = |(person, script): (&Arc<Person>, &Vec<_>)| {
-                    person.answered == script.len()
-                };
+                let all =
+                    |(person, script): (&Arc<Person>, &Vec<_>)| person.answered == script.len();
                 let complete = |sheet: &Sheet| sheet.marks.len() == model.scripts.len() - 1;
                 world.people.iter().zip(&model.scripts).all(all)
                     && world.machine.sheets().iter().any(complete)
@@ -249,7 +261,8 @@ impl SmallWorld {
     fn servers_now(&self, world: &World) -> Now {
         let ahead = if world.crashes == 0 { self.server_ahead } else { Duration::ZERO };
         // Nobody sees the difference between this second and one in which a restart takes as long.
-        let passed = ahead + NIGHT * world.nights.into() + Duration::from_secs(world.crashes.into());
+        let passed =
+            ahead + NIGHT * world.nights.into() + Duration::from_secs(world.crashes.into());
         let moved = if self.date_moves { world.executed.len() } else { 0 };
         let millis = i64::try_from(passed.as_millis()).expect("a few nights")
             + i64::try_from(moved).expect("a few executions");
@@ -259,8 +272,7 @@ impl SmallWorld {
         }
     }
 
-    /// What becomes of this person, or `None` if that makes no difference.
-    fn after(&self, who: usize, person: &Person, happening: Happening) -> Option<Arc<Person>> {
+    fn after(&self, who: usize, person: &Person, happening: Happening) -> Fate {
         let key = (person.id, happening);
         if let Some(known) = self.memory.people.lock().expect("no panic").get(&key) {
             return known.clone();
@@ -366,10 +378,9 @@ impl World {
 
     fn note_executions(&mut self, batch: &Batch) {
         for (client, number) in batch.records.iter().filter_map(execution) {
-            let place = self.people.iter().enumerate();
+            let mut place = self.people.iter().enumerate();
             let (who, (step, was_asked_again)) = place
-                .filter_map(|(who, it)| Some((who, it.step_of(client, number)?)))
-                .next()
+                .find_map(|(who, it)| Some((who, it.step_of(client, number)?)))
                 .expect("only what was sent is executed");
             // A person's operations take effect in the order in which they were meant, each once:
             // the same again, or an earlier one after a later one, is a duplicate that had an
