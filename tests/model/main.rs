@@ -14,7 +14,8 @@
 //!   lose. The date moves by a millisecond with each execution, so that an operation that is
 //!   executed twice gives two different answers, and by a second with a crash. A **night** moves
 //!   all clocks by 31 minutes, more than the server's window and its patience with silent clients;
-//!   the server sweeps its table at its end. Every datagram outlives it: the specification's
+//!   the server sweeps its table at its end. In one world the people's computers sleep meanwhile,
+//!   and only their dates move. Every datagram outlives it: the specification's
 //!   assumption about the age of datagrams is not used.
 //!
 //! What is left out because it changes nothing that anybody could see:
@@ -49,7 +50,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rollcall::operation::Operation;
-use stateright::{Checker, Model};
+use stateright::{Checker, HasDiscoveries, Model};
 
 use crate::world::{Memory, NIGHT, SmallWorld, class, student};
 
@@ -71,7 +72,7 @@ fn is_large() -> bool {
 
 fn explore(name: &str, world: SmallWorld) -> Arc<Memory> {
     let memory = world.memory.clone();
-    let checker = world.checker().spawn_bfs().join();
+    let checker = world.checker().finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
     println!(
         "{name}: {} states visited, {} of them different, up to {} steps deep",
         checker.state_count(),
@@ -130,6 +131,13 @@ fn a_night_in_which_clients_are_forgotten() {
         world.scripts[0].push(open());
     }
     let memory = explore("one night", world);
+    assert!(was_seen(&memory.forsaken) && was_seen(&memory.skew) && was_seen(&memory.begin_again));
+}
+
+#[test]
+fn a_night_in_which_the_computers_sleep() {
+    let world = SmallWorld { nights: 1, asleep: true, date_moves: false, ..class_of_one() };
+    let memory = explore("a night asleep", world);
     assert!(was_seen(&memory.forsaken) && was_seen(&memory.skew) && was_seen(&memory.begin_again));
 }
 

@@ -29,6 +29,8 @@ pub(crate) enum Happening {
     Overdue,
     Datagram(Bytes),
     Night,
+    /// A night in which the computer sleeps: its monotonic clock stands still.
+    Sleep,
 }
 
 #[derive(Clone)]
@@ -112,9 +114,11 @@ impl Person {
                 Some(What::Timeout)
             }
             Happening::Datagram(bytes) => Some(What::Datagram(bytes.clone())),
-            Happening::Night => {
+            Happening::Night | Happening::Sleep => {
+                if *happening == Happening::Night {
+                    person.now.instant = person.now.instant.after(NIGHT);
+                }
                 let millis = i64::try_from(NIGHT.as_millis()).expect("half an hour");
-                person.now.instant = person.now.instant.after(NIGHT);
                 person.now.wall = person.now.wall.shifted(millis);
                 None
             }

@@ -35,6 +35,8 @@ pub(crate) struct SmallWorld {
     pub(crate) server_ahead: Duration,
     pub(crate) crashes: u8,
     pub(crate) nights: u8,
+    /// Whether the people's computers sleep at night, so that no deadline passes.
+    pub(crate) asleep: bool,
     /// How often anybody loses patience before an answer came.
     pub(crate) give_ups: u8,
     /// Whether the date moves with each execution.
@@ -50,7 +52,7 @@ pub(crate) struct Memory {
     /// What became of each person, in place of finding it out again.
     people: Mutex<HashMap<(u64, Happening), Fate>>,
     visited: AtomicUsize,
-    /// The law that was broken first, and after how many states. Nothing is explored from then on.
+    /// The law that was broken first, and after how many states.
     pub(crate) broken: OnceLock<(Law, usize)>,
     /// Whether it was ever seen.
     pub(crate) loss: AtomicBool,
@@ -137,7 +139,7 @@ impl Model for SmallWorld {
     }
 
     fn actions(&self, world: &World, steps: &mut Vec<Step>) {
-        if self.memory.broken.get().is_some() {
+        if world.broken.is_some() {
             return;
         }
         for (who, person) in world.people.iter().enumerate() {
@@ -216,7 +218,8 @@ impl Model for SmallWorld {
             Step::Night => {
                 world.nights += 1;
                 for who in 0..world.people.len() {
-                    self.tell(&mut world, who, Happening::Night);
+                    let night = if self.asleep { Happening::Sleep } else { Happening::Night };
+                    self.tell(&mut world, who, night);
                 }
                 Arc::make_mut(&mut world.machine).nights_up += 1;
                 let now = self.servers_now(&world);
