@@ -12,8 +12,8 @@ use std::sync::OnceLock;
 
 use arbitrary::{Arbitrary, Unstructured};
 use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber, RollCallId, StudentNumber};
-use rollcall::journal::encoding::{SnapshotPart, decode_items, decode_records, encode_records};
-use rollcall::journal::{DATABASE_FILE, Journal as _, SqliteJournal};
+use rollcall::journal::encoding::{decode_items, decode_records, encode_items, encode_records};
+use rollcall::journal::{DATABASE_FILE, Journal as _, Snapshot, SqliteJournal};
 use rollcall::operation::{Operation, Outcome, Refusal, SheetInfo};
 use rollcall::record::{Batch, Record, SnapshotItem};
 use rollcall::roll::{ClientRecord, Mark, RegisterItem};
@@ -252,11 +252,9 @@ fn check_blob(blob: &[u8], again: &[u8]) {
 }
 
 fn written(items: &[SnapshotItem]) -> Vec<u8> {
-    let mut part = SnapshotPart::default();
-    for item in items {
-        assert!(part.push(item).is_none(), "no part of a few items is full");
-    }
-    part.finish().unwrap_or_else(|| sealed(vec![0]))
+    let mut parts = encode_items(items.iter().cloned());
+    assert!(parts.len() <= 1, "no part of a few items is full");
+    parts.pop().unwrap_or_else(|| sealed(vec![0]))
 }
 
 /// A server that was brought back is a whole one.
@@ -270,9 +268,7 @@ fn check_whole(server: &Server<u8>) {
     }
     let mut copy = restored(&items);
     assert_eq!(copy.snapshot().collect::<Vec<_>>(), items, "the snapshot of a snapshot");
-    let mut part = SnapshotPart::default();
-    let mut blobs: Vec<_> = items.iter().filter_map(|item| part.push(item)).collect();
-    blobs.extend(part.finish());
+    let blobs = encode_items(items.iter().cloned());
     let read: Vec<_> = blobs.iter().flat_map(|blob| decode_items(blob).expect("whole")).collect();
     assert_eq!(read, items, "the snapshot as it stands on disk");
 
@@ -393,7 +389,8 @@ fn check_file(content: &Content, folded: Option<(Server<u8>, u64)>) {
         let kept = journal.sheet(ContentId::of(&bytes)).expect("a whole sheet");
         assert_eq!(kept, Some(bytes), "a sheet that was closed");
     }
-    journal.compact(server.last_batch(), &mut server.snapshot()).expect("there is room");
+    let snapshot = Snapshot::new(server.last_batch(), server.snapshot());
+    journal.compact(&snapshot).expect("there is room");
     drop(journal);
     let (_, again) = recover().expect("a snapshot that was made is read again");
     assert_eq!(again.last_batch(), server.last_batch());
