@@ -81,7 +81,9 @@ impl Programs {
             Kept::OnDisk => {
                 let folder = tempfile::tempdir()?;
                 command.arg("--data").arg(folder.path());
-                Ok(Server { folder: Some(folder), ..Server::start(command)? })
+                let mut server = Server::start(command)?;
+                server.folder = Some(folder);
+                Ok(server)
             }
         }
     }

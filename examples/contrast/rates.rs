@@ -10,8 +10,9 @@ use rollcall::roll::ClientRecord;
 use rollcall::time::WallTime;
 use serde_json::Value;
 
+use crate::plot::{Line, Plot};
 use crate::programs::{Kept, LOAD_CORE, Programs, measure};
-use crate::report::{Chapter, Sample, Table, Verdict};
+use crate::report::{Chapter, Sample, Table, Verdict, short};
 use crate::{Context, Failure};
 
 /// How many marks wait for their answers at once.
@@ -52,7 +53,11 @@ impl Kind {
             Self::TwinMemory => programs.twin(Kept::InMemory)?,
             Self::TwinDisk | Self::TwinChurn => programs.twin(Kept::OnDisk)?,
         };
-        let role = if matches!(self, Self::Echo | Self::Memory | Self::Disk) { "press" } else { "press-tcp" };
+        let role = if matches!(self, Self::Echo | Self::Memory | Self::Disk) {
+            "press"
+        } else {
+            "press-tcp"
+        };
         let mut command = programs.on_core(LOAD_CORE, "contrast");
         command.arg(role).arg(server.address.to_string());
         command.args(["--in-flight", &in_flight.to_string(), "--millis", &millis.to_string()]);
@@ -101,13 +106,23 @@ pub(crate) fn chapter(context: &Context) -> Result<Chapter, Failure> {
         let name = || std::iter::once(row.in_flight.to_string());
         rates.row(name().chain(row.kinds.iter().map(|it| it.rate.to_string())));
         ratios.row(name().chain(row.kinds.iter().map(|it| it.over_echo.to_string())));
-        let both = |it: &Figures| format!("{} / {}", crate::report::short(it.p50.median()), crate::report::short(it.p99.median()));
+        let both =
+            |it: &Figures| format!("{} / {}", short(it.p50.median()), short(it.p99.median()));
         latencies.row(name().chain(row.kinds.iter().map(both)));
     }
     writeln!(text, "{rates}\nThe same over the echo's rate in the same round:\n\n{ratios}")?;
     writeln!(text, "Median and p99 latency in µs:\n\n{latencies}")?;
-    writeln!(text, "One commit of a batch of one mark by itself, in the same minutes: {commit} µs.\n")?;
-    context.plot_rates(&points(&rows))?;
+    writeln!(
+        text,
+        "One commit of a batch of one mark by itself, in the same minutes: {commit} µs.\n"
+    )?;
+    let plot = Plot {
+        title: "Marks per second",
+        x: "marks in flight",
+        y: "marks per second",
+        lines: &points(&rows),
+    };
+    plot.draw(&context.folder.join("rates.svg"))?;
     writeln!(text, "![Marks per second](rates.svg)\n")?;
     Ok(Chapter { text, verdicts: verdicts(&rows, &commit) })
 }
@@ -134,7 +149,7 @@ fn row(context: &Context, in_flight: usize) -> Result<Row, Failure> {
 }
 
 /// Marks per second of each kind, for the plot.
-fn points(rows: &[Row]) -> Vec<(&'static str, Vec<(f64, f64)>)> {
+fn points(rows: &[Row]) -> Vec<Line> {
     let of = |index: usize| {
         let point = |row: &Row| (row.in_flight as f64, row.kinds[index].rate.median());
         rows.iter().map(point).collect()
