@@ -669,6 +669,7 @@ mod tests {
         bench.perform(mark()).wait(secs(5));
         assert!(bench.sent.len() > 3, "{} sendings", bench.sent.len());
         let first = bench.sent[0];
+        assert_eq!(bench.client.awaits(), Some(first.client));
         for (place, request) in bench.sent.iter().enumerate() {
             let attempt = u8::try_from(place + 1).unwrap();
             assert_eq!(*request, Request { attempt, ..first });
