@@ -327,7 +327,9 @@ impl<P> Server<P> {
         let &Request { client, number, .. } = request;
         let at = self.advance(now.wall);
         let verdict = self.sessions.judge(client, number, started, fingerprint, at, self.durable);
-        self.sessions.hear(client, now.instant);
+        if !verdict.is_recorded() {
+            self.sessions.hear(client, now.instant);
+        }
         let record = |outcome| ClientRecord { client, started, number, fingerprint, outcome };
         let (answer, counter) = match verdict {
             Verdict::Next | Verdict::NewClient => {
