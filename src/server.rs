@@ -1048,6 +1048,30 @@ mod tests {
     }
 
     #[test]
+    fn what_arrives_during_a_commit_is_the_next_one() {
+        let mut bench = Bench::new();
+        bench.ask(&open(1, 1));
+        let mut space = Datagram::new();
+        bench.send(&mark(2, 1, "10"));
+        let Some(Output::Append(first)) = bench.server.poll_output(&mut space) else {
+            panic!("a batch")
+        };
+        bench.send(&mark(3, 1, "20")).send(&mark(4, 1, "30"));
+        assert_eq!(bench.server.poll_output(&mut space), None, "one batch is under way");
+        bench.server.handle_durable(first.number);
+        bench.server.recycle(first.clone());
+        let Some(Output::Append(second)) = bench.server.poll_output(&mut space) else {
+            panic!("the next batch")
+        };
+        assert_eq!((second.number, second.records.len()), (first.number + 1, 2));
+        let answered = bench.server.poll_output(&mut space);
+        assert_eq!(answered, Some(Output::Transmit { to: 0 }), "the first mark");
+        assert_eq!(bench.server.poll_output(&mut space), None, "the others wait");
+        bench.server.handle_durable(second.number);
+        assert_eq!(bench.drain().len(), 2);
+    }
+
+    #[test]
     fn too_many_replies_that_wait_are_a_bound_and_lose_nothing() {
         let mut bench = Bench::new();
         bench.ask(&open(1, 1));
