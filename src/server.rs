@@ -273,7 +273,10 @@ impl<P> Server<P> {
         if !self.records.is_empty() && self.durable == self.last_batch() {
             return Some(Output::Append(self.take_batch()));
         }
-        if let Some(content) = self.cache.next_load() {
+        // What happened before a sheet was asked for may have made it: that is given out first.
+        if self.records.is_empty()
+            && let Some(content) = self.cache.next_load()
+        {
             return Some(Output::Load(content));
         }
         if self.held.front()?.after > self.durable {
@@ -1069,6 +1072,24 @@ mod tests {
         assert_eq!(bench.server.poll_output(&mut space), None, "the others wait");
         bench.server.handle_durable(second.number);
         assert_eq!(bench.drain().len(), 2);
+    }
+
+    #[test]
+    fn a_sheet_is_read_after_the_batch_that_may_hold_it() {
+        let mut bench = Bench::new();
+        bench.ask(&open(1, 1));
+        let mut space = Datagram::new();
+        bench.send(&mark(2, 1, "10"));
+        let Some(Output::Append(first)) = bench.server.poll_output(&mut space) else {
+            panic!("a batch")
+        };
+        let sheet = ContentId::of(b"whatever was closed just now");
+        bench.send(&close(1, 2)).send(&query(Query::Block { sheet, index: 0 }));
+        assert_eq!(bench.server.poll_output(&mut space), None, "the close is not given out yet");
+        bench.server.handle_durable(first.number);
+        let next = bench.server.poll_output(&mut space);
+        assert!(matches!(next, Some(Output::Append(_))), "{next:?}");
+        assert_eq!(bench.server.poll_output(&mut space), Some(Output::Load(sheet)));
     }
 
     #[test]
