@@ -26,7 +26,8 @@ impl Programs {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
         let built = Command::new(cargo)
-            .args(["build", "--quiet", "--release", "--bins", "--example", "tcp_twin"])
+            .args(["build", "--quiet", "--release", "--bins"])
+            .args(["--example", "tcp_twin", "--example", "hot_path"])
             .arg("--manifest-path")
             .arg(manifest)
             .status()?;
@@ -48,7 +49,7 @@ impl Programs {
     /// Where a program is: the commands, the TCP twin, or this one in another role.
     pub(crate) fn path(&self, program: &str) -> PathBuf {
         match program {
-            "contrast" | "tcp_twin" => self.folder.join("examples").join(program),
+            "contrast" | "tcp_twin" | "hot_path" => self.folder.join("examples").join(program),
             command => self.folder.join(command),
         }
     }
