@@ -10,6 +10,9 @@
 //! Every figure is the median of several runs in turn with what it is compared with, because machines
 //! are noisy. The other subcommands are the parts that run in processes of their own.
 
+#![expect(clippy::disallowed_methods, reason = "whoever measures reads the clock")]
+#![expect(clippy::cast_precision_loss, reason = "counts become figures that people read")]
+
 mod batch;
 mod drive;
 mod echo;
@@ -65,6 +68,8 @@ enum Role {
     PressTcp(press_tcp::PressTcp),
     /// The load over UDP that does not wait for answers.
     Offer(offer::Offer),
+    /// Nothing but counting, to take half of a core from whoever else is on it.
+    Spin,
     /// A start on the journal in this folder.
     Recover { folder: PathBuf },
 }
@@ -101,6 +106,9 @@ fn main() -> Result<(), Failure> {
         Some(Role::Press(it)) => Ok(press::press(it)?),
         Some(Role::PressTcp(it)) => Ok(press_tcp::press(it)?),
         Some(Role::Offer(it)) => Ok(offer::offer(it)?),
+        Some(Role::Spin) => loop {
+            std::hint::spin_loop();
+        },
         Some(Role::Recover { folder }) => restart::recover(folder),
     }
 }

@@ -1,4 +1,8 @@
 //! Twice as many marks as the server can take: what becomes of its receipts, and of the network.
+//!
+//! To begin a mark costs the load about as much as it costs the server to answer it, so one core of
+//! load cannot offer twice what one core of server takes. Therefore the server has half a core here,
+//! when its peak is found and when more is offered: a program that only counts has the other half.
 
 use std::fmt::Write as _;
 
@@ -12,6 +16,8 @@ use crate::{Context, Failure};
 const PEAK_IN_FLIGHT: &str = "512";
 /// How much more is offered.
 const TIMES: f64 = 2.0;
+/// It is no overload unless at least so much more was offered in truth.
+const TIMES_MIN: f64 = 1.8;
 /// A receipt may cost so many datagrams: two begin for each one, and one is sent again.
 const DATAGRAMS_MAX: f64 = 3.0;
 
@@ -21,6 +27,7 @@ struct Found {
     peak: Sample,
     /// The marks that were due in a second, begun or not.
     offered: Sample,
+    offered_over_peak: Sample,
     receipts: Sample,
     over_peak: Sample,
     datagrams: Sample,
@@ -30,6 +37,7 @@ struct Found {
 }
 
 pub(crate) fn chapter(context: &Context) -> Result<Chapter, Failure> {
+    let _half = context.programs.spin()?;
     let mut found = Found::default();
     for run in 1..=context.runs {
         let peak = peak(context)?;
@@ -38,6 +46,11 @@ pub(crate) fn chapter(context: &Context) -> Result<Chapter, Failure> {
         eprintln!("  run {run}: peak {peak:.0}/s, then {value}");
     }
     let mut text = String::from("## Overload\n\n");
+    writeln!(
+        text,
+        "The server has half of its core, and a program that only counts has the other half: so one \
+         core of load is enough to offer twice what the server can take.\n"
+    )?;
     writeln!(
         text,
         "First the peak, durable: a closed loop with {PEAK_IN_FLIGHT} marks in flight. Then a new \
@@ -75,6 +88,7 @@ impl Found {
         let due = number("begun") + number("not_begun");
         self.peak.push(peak);
         self.offered.push(due / number("seconds"));
+        self.offered_over_peak.push(due / number("seconds") / peak);
         self.receipts.push(number("rate"));
         self.over_peak.push(number("rate") / peak);
         self.datagrams.push(number("datagrams") / number("receipts"));
@@ -88,8 +102,9 @@ impl Found {
         let mut table = Table::new(["", "median (range)"]);
         table.row(["peak, receipts/s", &self.peak.to_string()]);
         table.row(["offered, marks/s", &self.offered.to_string()]);
+        table.row(["offered over the peak", &self.offered_over_peak.to_string()]);
         table.row(["receipts/s", &self.receipts.to_string()]);
-        table.row(["over the peak", &self.over_peak.to_string()]);
+        table.row(["receipts/s over the peak", &self.over_peak.to_string()]);
         table.row(["datagrams sent for each receipt", &self.datagrams.to_string()]);
         table.row(["not begun, no client being free, %", &self.not_begun.to_string()]);
         table.row(["median / p99 latency of the answered, ms", &latency]);
@@ -97,12 +112,18 @@ impl Found {
     }
 
     fn verdict(&self) -> Verdict {
-        let Self { over_peak, datagrams, .. } = self;
+        let (times, datagrams) = (self.offered_over_peak.median(), self.datagrams.median());
+        let reached = format!(
+            "{}, with {} times the peak offered and {} datagrams a receipt",
+            self.over_peak,
+            short(times),
+            short(datagrams)
+        );
         Verdict {
             figure: "offered twice the capacity: receipts/s over the peak",
             target: "≥ 0.9, and no retry storm",
-            reached: format!("{over_peak}, {} datagrams a receipt", short(datagrams.median())),
-            met: over_peak.median() >= 0.9 && datagrams.median() <= DATAGRAMS_MAX,
+            reached,
+            met: self.over_peak.median() >= 0.9 && times >= TIMES_MIN && datagrams <= DATAGRAMS_MAX,
         }
     }
 }

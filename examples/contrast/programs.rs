@@ -61,6 +61,12 @@ impl Programs {
         Server::start(command)
     }
 
+    /// A program that only counts, beside the servers on their core.
+    pub(crate) fn spin(&self) -> Result<Spinner, Failure> {
+        let mut command = self.on_core(SERVER_CORE, "contrast");
+        Ok(Spinner(command.arg("spin").stdin(Stdio::null()).spawn()?))
+    }
+
     /// The server, with its journal in a folder of its own or in memory.
     pub(crate) fn server(&self, kept: Kept) -> Result<Server, Failure> {
         self.kept_server("rollcall-server", kept)
@@ -111,13 +117,11 @@ impl Server {
         let mut line = String::new();
         BufReader::new(process.stdout.take().expect("piped")).read_line(&mut line)?;
         let address = line.trim().strip_prefix("listening on ").map(str::parse);
-        match address {
-            Some(Ok(address)) => Ok(Self { process, address, folder: None }),
-            _ => {
-                let _ = process.kill();
-                Err(format!("{command:?} did not begin: {line}").into())
-            }
+        if let Some(Ok(address)) = address {
+            return Ok(Self { process, address, folder: None });
         }
+        let _ = process.kill();
+        Err(format!("{command:?} did not begin: {line}").into())
     }
 
     /// Its process; `taskset` becomes the program itself.
@@ -135,6 +139,16 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+    }
+}
+
+/// A program that takes its share of the servers' core until this is dropped.
+pub(crate) struct Spinner(Child);
+
+impl Drop for Spinner {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

@@ -34,9 +34,9 @@ impl Sample {
 
 impl FromIterator<f64> for Sample {
     fn from_iter<I: IntoIterator<Item = f64>>(values: I) -> Self {
-        let mut sample = Self::default();
-        values.into_iter().for_each(|value| sample.push(value));
-        sample
+        let mut values: Vec<f64> = values.into_iter().collect();
+        values.sort_by(f64::total_cmp);
+        Self { values }
     }
 }
 

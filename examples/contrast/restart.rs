@@ -73,10 +73,8 @@ fn starts(context: &Context) -> Result<(String, Verdict), Failure> {
 }
 
 fn verdict(context: &Context, start: &Start) -> Verdict {
-    let reached = match context.quick {
-        true => format!("{} with {QUICK} marks only", start.ratio),
-        false => start.ratio.to_string(),
-    };
+    let only = if context.quick { format!(", with {QUICK} marks only") } else { String::new() };
+    let reached = format!("{}{only}", start.ratio);
     Verdict {
         figure: "replay of 10,000,000 marks at start",
         target: "≤ 2 x the time SQLite takes to read those rows",
