@@ -549,7 +549,7 @@ impl RoundTrip {
 mod tests {
     use super::*;
     use crate::ids::ClassId;
-    use crate::operation::Refusal;
+    use crate::operation::{OpenRollCall, Refusal};
     use crate::wire::{decode_request, encode_reply};
 
     const DEADLINE: Duration = Duration::from_secs(30);
@@ -669,6 +669,7 @@ mod tests {
         bench.perform(mark()).wait(secs(5));
         assert!(bench.sent.len() > 3, "{} sendings", bench.sent.len());
         let first = bench.sent[0];
+        assert_eq!(bench.client.awaits(), Some(first.client));
         for (place, request) in bench.sent.iter().enumerate() {
             let attempt = u8::try_from(place + 1).unwrap();
             assert_eq!(*request, Request { attempt, ..first });
@@ -1003,6 +1004,37 @@ mod tests {
         }
         bench.client.handle_datagram(bench.now, b"nonsense");
         assert_eq!(*bench.answer(marked()).ending(), answered(marked(), 1));
+    }
+
+    #[test]
+    fn lists_out_of_order_and_empty_ones_with_more_are_ignored() {
+        let list = |classes: &[u32], more| {
+            let open = classes.iter().map(|&number| OpenRollCall {
+                class: class(number),
+                opened_at: at(),
+                present: 0,
+            });
+            Answer::Status { open: open.collect(), more }
+        };
+        let mut bench = Bench::new();
+        bench.client.ask(bench.now, Query::Status { from: class(5) }, DEADLINE);
+        bench.settle();
+        let heard = bench.heard.len();
+        let wrong = [
+            list(&[7, 6], false),
+            list(&[6, 6], false),
+            list(&[4, 6], false),
+            list(&[4], false),
+            list(&[7, 6], true),
+            list(&[4, 6], true),
+            list(&[], true),
+        ];
+        for answer in wrong {
+            bench.answer(answer.clone());
+            assert_eq!(bench.heard.len(), heard, "{answer:?}");
+        }
+        let right = list(&[5, 7], true);
+        assert_eq!(*bench.answer(right.clone()).ending(), answered(right, 1));
     }
 
     // spec: R-VERSION-3, R-RETRY-8

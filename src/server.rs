@@ -327,7 +327,9 @@ impl<P> Server<P> {
         let &Request { client, number, .. } = request;
         let at = self.advance(now.wall);
         let verdict = self.sessions.judge(client, number, started, fingerprint, at, self.durable);
-        self.sessions.hear(client, now.instant);
+        if !verdict.is_recorded() {
+            self.sessions.hear(client, now.instant);
+        }
         let record = |outcome| ClientRecord { client, started, number, fingerprint, outcome };
         let (answer, counter) = match verdict {
             Verdict::Next | Verdict::NewClient => {
@@ -845,6 +847,44 @@ mod tests {
         assert_eq!(bench.server.clients(), 0);
     }
 
+    // spec: R-FORGET-2
+    #[test]
+    fn a_clock_that_is_set_back_makes_nobody_forgotten() {
+        let mut bench = Bench::new();
+        let opened = bench.send(&open(1, 1)).drain();
+        bench.now.wall = start().shifted(-86_400_000);
+        bench.wait(CLIENT_SILENCE_MIN + Duration::from_secs(1));
+        bench.server.handle_timeout(bench.now);
+        assert_eq!(bench.server.clients(), 1, "by the server's own time it began just now");
+        assert_eq!(bench.send(&open(1, 1)).drain(), opened);
+    }
+
+    #[test]
+    fn the_silent_are_looked_for_as_often_as_announced() {
+        let mut bench = Bench::new();
+        assert_eq!(bench.server.poll_timeout(), None, "there is nobody to forget");
+        bench.ask(&open(1, 1));
+        bench.wait(CLIENT_SILENCE_MIN);
+        bench.server.handle_timeout(bench.now);
+        let next = bench.now.instant.after(SWEEP_INTERVAL);
+        assert_eq!(bench.server.poll_timeout(), Some(next));
+        bench.wait(SWEEP_INTERVAL / 2);
+        bench.server.handle_timeout(bench.now);
+        assert_eq!(bench.server.clients(), 1, "not before the time");
+        bench.wait(SWEEP_INTERVAL / 2);
+        bench.server.handle_timeout(bench.now);
+        assert_eq!(bench.server.clients(), 0);
+    }
+
+    #[test]
+    fn sendings_after_the_first_are_counted() {
+        let mut bench = Bench::new();
+        for (attempt, resent) in [(1, 0), (2, 1), (3, 2)] {
+            bench.ask(&Request { attempt, ..open(1, 1) });
+            assert_eq!(bench.server.stats().get(Counter::Resent), resent);
+        }
+    }
+
     #[test]
     fn a_client_that_was_told_to_begin_again_is_not_known_after_a_restart() {
         let mut bench = Bench::new();
@@ -924,6 +964,40 @@ mod tests {
     }
 
     #[test]
+    fn a_sheet_is_read_from_disk_once() {
+        let mut bench = Bench::new();
+        let mut sheets = Vec::new();
+        for number in [1, 3] {
+            bench.ask(&open(1, number));
+            bench.wait(Duration::from_secs(1));
+            let closed = bench.ask(&close(1, number + 1));
+            let Answer::Closed { sheet, .. } = closed else { panic!("{closed:?}") };
+            sheets.push(sheet.content);
+        }
+        let blocks =
+            [0, 0, 1, 1, 0, 1].map(|sheet| query(Query::Block { sheet: sheets[sheet], index: 0 }));
+        // What is asked for while the sheet is read waits for it too.
+        bench.send(&blocks[0]).send(&blocks[1]).send(&blocks[2]).send(&blocks[3]);
+        let mut space = Datagram::new();
+        for sheet in sheets {
+            assert_eq!(bench.server.poll_output(&mut space), Some(Output::Load(sheet)));
+        }
+        assert_eq!(bench.server.poll_output(&mut space), None);
+        for batch in &bench.journal {
+            for (_, sheet) in &batch.sheets {
+                let bytes = sheet.to_bytes();
+                bench.server.handle_sheet(ContentId::of(&bytes), Some(bytes));
+            }
+        }
+        assert_eq!(bench.drain().len(), 4);
+        bench.send(&blocks[4]).send(&blocks[5]);
+        for _ in 0..2 {
+            let output = bench.server.poll_output(&mut space);
+            assert!(matches!(output, Some(Output::Transmit { .. })), "{output:?}");
+        }
+    }
+
+    #[test]
     fn status_fills_what_room_the_request_has_and_says_that_there_is_more() {
         let mut bench = Bench::new();
         for number in 1..=100 {
@@ -971,6 +1045,30 @@ mod tests {
         assert_eq!(items(&restored), items(&bench.server));
         bench.server = restored;
         assert_eq!(bench.send(&mark(3, 1, "20")).drain(), reply);
+    }
+
+    #[test]
+    fn what_arrives_during_a_commit_is_the_next_one() {
+        let mut bench = Bench::new();
+        bench.ask(&open(1, 1));
+        let mut space = Datagram::new();
+        bench.send(&mark(2, 1, "10"));
+        let Some(Output::Append(first)) = bench.server.poll_output(&mut space) else {
+            panic!("a batch")
+        };
+        bench.send(&mark(3, 1, "20")).send(&mark(4, 1, "30"));
+        assert_eq!(bench.server.poll_output(&mut space), None, "one batch is under way");
+        bench.server.handle_durable(first.number);
+        bench.server.recycle(first.clone());
+        let Some(Output::Append(second)) = bench.server.poll_output(&mut space) else {
+            panic!("the next batch")
+        };
+        assert_eq!((second.number, second.records.len()), (first.number + 1, 2));
+        let answered = bench.server.poll_output(&mut space);
+        assert_eq!(answered, Some(Output::Transmit { to: 0 }), "the first mark");
+        assert_eq!(bench.server.poll_output(&mut space), None, "the others wait");
+        bench.server.handle_durable(second.number);
+        assert_eq!(bench.drain().len(), 2);
     }
 
     #[test]

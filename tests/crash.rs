@@ -279,3 +279,32 @@ fn a_kill_right_after_an_acknowledgement_loses_none() {
     listed.sort_unstable();
     assert_eq!(listed, Vec::from_iter(names), "each of them once");
 }
+
+#[test]
+fn a_server_that_is_asked_to_stop_during_a_commit_finishes_it_and_answers() {
+    let folder = folder();
+    let server = Server::on(folder.path());
+    server.teacher(["open", "3030"]).expect(0);
+    // Whoever writes to the database keeps the commit waiting.
+    let other = rusqlite::Connection::open(folder.path().join("rollcall.sqlite3")).expect("open");
+    other.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
+    let raw = Raw::to(&server);
+    raw.send(&first_request(mark(3030, "10")));
+    // The counters are shown by a loop that does not wait with the commit. The first time it may
+    // not have read the mark yet; then it reads it in the same turn.
+    for shown in 1..=2 {
+        server.process().signal("USR1");
+        let all = |log: &str| log.matches("clients known\n").count() >= shown;
+        server.process().wait_for_log("its counters", all);
+    }
+    let log = server.process().stderr().text();
+    assert!(log.contains("marked=1"), "the loop waits with the commit\n{log}");
+    server.process().signal("TERM");
+    server.process().wait_for_log("the wish", |log| log.contains("asked to stop"));
+    other.execute_batch("ROLLBACK").expect("it was begun");
+    let answer = decode_reply(&raw.receive()).expect("a reply").answer;
+    assert!(matches!(answer, Answer::Marked { already_present: false, .. }), "{answer:?}");
+    let (setup, _) = server.finish();
+    let server = setup.start();
+    assert_eq!(close_class(&server, "3030"), ["10"]);
+}

@@ -478,6 +478,15 @@ fn versions_are_told_in_as_many_bytes_as_announced() {
     assert_eq!(Versions::decode(datagram.as_bytes()), Ok(Versions::ours()));
 }
 
+// spec: R-VERSION-1
+#[test]
+fn every_version_that_is_told_is_read() {
+    let spoken = [2, 3, 250];
+    let datagram = laws::frame(0, Kind::Versions.byte(), &laws::byte_string(&spoken));
+    let versions = Versions::decode(&datagram).expect("about versions");
+    assert_eq!(versions.spoken(), spoken);
+}
+
 #[test]
 fn what_the_fuzzer_starts_from_breaks_no_law() {
     let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/decode");

@@ -10,8 +10,8 @@
 //! Every figure is the median of several runs in turn with what it is compared with, because machines
 //! are noisy. The other subcommands are the parts that run in processes of their own.
 
-#![expect(clippy::disallowed_methods, reason = "whoever measures reads the clock")]
-#![expect(clippy::cast_precision_loss, reason = "counts become figures that people read")]
+#![expect(clippy::disallowed_methods, reason = "to measure is to read the clock")]
+#![expect(clippy::cast_precision_loss, reason = "figures are shown with three digits")]
 
 mod batch;
 mod drive;

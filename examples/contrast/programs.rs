@@ -80,19 +80,15 @@ impl Programs {
     fn kept_server(&self, program: &str, kept: Kept) -> Result<Server, Failure> {
         let mut command = self.on_core(SERVER_CORE, program);
         command.args(["--listen", "127.0.0.1:0"]).env("RUST_LOG", "warn");
-        match kept {
-            Kept::InMemory => {
-                command.arg("--in-memory");
-                Server::start(command)
-            }
-            Kept::OnDisk => {
-                let folder = tempfile::tempdir()?;
-                command.arg("--data").arg(folder.path());
-                let mut server = Server::start(command)?;
-                server.folder = Some(folder);
-                Ok(server)
-            }
-        }
+        let folder = match kept {
+            Kept::InMemory => None,
+            Kept::OnDisk => Some(tempfile::tempdir()?),
+        };
+        match &folder {
+            None => command.arg("--in-memory"),
+            Some(folder) => command.arg("--data").arg(folder.path()),
+        };
+        Server::start_on(command, folder)
     }
 }
 
@@ -107,31 +103,28 @@ pub(crate) enum Kept {
 pub(crate) struct Server {
     process: Child,
     pub(crate) address: SocketAddr,
-    folder: Option<tempfile::TempDir>,
+    /// Of its journal; goes with it.
+    _folder: Option<tempfile::TempDir>,
 }
 
 impl Server {
     /// Starts it and waits until it says where it listens.
-    pub(crate) fn start(mut command: Command) -> Result<Self, Failure> {
+    pub(crate) fn start(command: Command) -> Result<Self, Failure> {
+        Self::start_on(command, None)
+    }
+
+    fn start_on(mut command: Command, folder: Option<tempfile::TempDir>) -> Result<Self, Failure> {
         let mut process = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
         let mut line = String::new();
         BufReader::new(process.stdout.take().expect("piped")).read_line(&mut line)?;
         let address = line.trim().strip_prefix("listening on ").map(str::parse);
-        if let Some(Ok(address)) = address {
-            return Ok(Self { process, address, folder: None });
-        }
-        let _ = process.kill();
-        Err(format!("{command:?} did not begin: {line}").into())
-    }
-
-    /// Its process; `taskset` becomes the program itself.
-    pub(crate) fn id(&self) -> u32 {
-        self.process.id()
-    }
-
-    /// The folder of its journal.
-    pub(crate) fn folder(&self) -> Option<&Path> {
-        self.folder.as_ref().map(tempfile::TempDir::path)
+        let unknown = SocketAddr::from(([0; 4], 0));
+        let mut server = Self { process, address: unknown, _folder: folder };
+        let Some(Ok(address)) = address else {
+            return Err(format!("{command:?} did not begin: {line}").into());
+        };
+        server.address = address;
+        Ok(server)
     }
 }
 

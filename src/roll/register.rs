@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use serde::{Deserialize, Serialize};
 
 use super::sheet::{Mark, Sheet};
@@ -242,11 +243,7 @@ impl Register {
             .open
             .get_mut(&class)
             .ok_or(Contradiction("a mark for a class that is not open"))?;
-        if open.find(self.hash_key, mark.student).is_some() {
-            return Err(Contradiction("a student is marked a second time"));
-        }
-        open.insert(self.hash_key, mark);
-        Ok(())
+        open.insert(self.hash_key, mark)
     }
 
     fn finish(
@@ -296,12 +293,18 @@ impl RollCall {
         Some(&self.marks[position as usize])
     }
 
-    fn insert(&mut self, key: HashKey, mark: Mark) {
+    fn insert(&mut self, key: HashKey, mark: Mark) -> Result<(), Contradiction> {
         let Self { marks, by_student, .. } = self;
-        let position = u32::try_from(marks.len()).expect("bounded by MARKS_PER_ROLL_CALL_MAX");
+        let student = |&position: &u32| marks[position as usize].student;
+        let hash = |position: &u32| key.hash(student(position).as_bytes());
+        let same = |position: &u32| student(position) == mark.student;
+        let Entry::Vacant(place) = by_student.entry(key.hash(mark.student.as_bytes()), same, hash)
+        else {
+            return Err(Contradiction("a student is marked a second time"));
+        };
+        place.insert(u32::try_from(marks.len()).expect("bounded by MARKS_PER_ROLL_CALL_MAX"));
         marks.push(mark);
-        let hash = |&position: &u32| key.hash(marks[position as usize].student.as_bytes());
-        by_student.insert_unique(hash(&position), position, hash);
+        Ok(())
     }
 
     fn sheet(&self, class: ClassId, closed_at: WallTime) -> Sheet {

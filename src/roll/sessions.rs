@@ -66,6 +66,14 @@ pub enum Verdict {
     TableFull,
 }
 
+impl Verdict {
+    /// Whether an operation that is judged so gets an outcome that is recorded.
+    #[must_use]
+    pub fn is_recorded(&self) -> bool {
+        matches!(self, Self::Next | Self::NewClient | Self::ClockSkew { ahead: true })
+    }
+}
+
 /// A client that has been silent for long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Silent {

@@ -61,7 +61,9 @@ impl Outbox {
                 match system.send(listener, left, bytes) {
                     Ok(taken) => {
                         let (sent, rest) = left.split_at(taken);
-                        sent.iter().for_each(|reply| told(&reply.path, Ok(())));
+                        for reply in sent {
+                            told(&reply.path, Ok(()));
+                        }
                         left = rest;
                     }
                     // It says why the first one was not taken, and has not looked at the others.
@@ -124,8 +126,8 @@ mod system {
             let (slices, clients) = (&slices[..replies.len()], &clients[..replies.len()]);
             let socket = listener.socket.as_raw_fd();
             let flags = MsgFlags::MSG_DONTWAIT;
-            let results = match replies[0].path.asked {
-                None => sendmmsg(socket, &mut self.bare, slices, clients, [], flags),
+            let sent = match replies[0].path.asked {
+                None => sendmmsg(socket, &mut self.bare, slices, clients, [], flags)?.count(),
                 Some(IpAddr::V4(from)) => {
                     let from = in_pktinfo {
                         ipi_ifindex: 0,
@@ -133,9 +135,7 @@ mod system {
                         ipi_addr: in_addr { s_addr: 0 },
                     };
                     let from = [ControlMessage::Ipv4PacketInfo(&from)];
-                    return Ok(
-                        sendmmsg(socket, &mut self.from_v4, slices, clients, from, flags)?.count()
-                    );
+                    sendmmsg(socket, &mut self.from_v4, slices, clients, from, flags)?.count()
                 }
                 Some(IpAddr::V6(from)) => {
                     let from = in6_pktinfo {
@@ -143,12 +143,10 @@ mod system {
                         ipi6_addr: in6_addr { s6_addr: from.octets() },
                     };
                     let from = [ControlMessage::Ipv6PacketInfo(&from)];
-                    return Ok(
-                        sendmmsg(socket, &mut self.from_v6, slices, clients, from, flags)?.count()
-                    );
+                    sendmmsg(socket, &mut self.from_v6, slices, clients, from, flags)?.count()
                 }
             };
-            Ok(results?.count())
+            Ok(sent)
         }
     }
 }

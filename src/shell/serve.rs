@@ -6,7 +6,7 @@
 //!    └──────────────────────────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! A commit waits for the disk on a thread of its own ([`super::keeper`]); the loop goes on
+//! A commit waits for the disk on a thread of its own (`keeper`); the loop goes on
 //! receiving meanwhile, and what arrives then is the next commit.
 //!
 //! Nothing that a stranger sends ends the loop: errors of receiving and sending are counted, logged

@@ -54,22 +54,39 @@ impl Listener {
         socket.bind(&address.into())?;
         let socket = UdpSocket::from_std(socket.into());
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
-        take_apart(&socket)?;
         let address = socket.local_addr()?;
+        want_less(&socket, address)?;
         Ok(Self { socket, address, receive_buffer_bytes, state })
     }
 }
 
-/// Has the system hand out each datagram by itself. `quinn-udp` lets Linux join datagrams of one
-/// sender into one buffer of up to 64 KiB (UDP GRO), for downloads; requests come one from each.
+/// Switches off what `quinn-udp` switches on for protocols that need it: datagrams of one sender
+/// joined into one buffer of up to 64 KiB (UDP GRO; requests come one from each), the time and the
+/// class of each packet, and, where it is always the same, the address that it was sent to. What
+/// the system does not have to write, it does not write for each datagram.
 #[cfg(target_os = "linux")]
-fn take_apart(socket: &UdpSocket) -> io::Result<()> {
-    use nix::sys::socket::{setsockopt, sockopt::UdpGroSegment};
-    Ok(setsockopt(socket, UdpGroSegment, &false)?)
+fn want_less(socket: &UdpSocket, address: SocketAddr) -> io::Result<()> {
+    use nix::sys::socket::{setsockopt, sockopt};
+
+    setsockopt(socket, sockopt::UdpGroSegment, &false)?;
+    setsockopt(socket, sockopt::ReceiveTimestampns, &false)?;
+    let has_one = !address.ip().is_unspecified();
+    if address.is_ipv4() {
+        setsockopt(socket, sockopt::IpRecvTos, &false)?;
+        if has_one {
+            setsockopt(socket, sockopt::Ipv4PacketInfo, &false)?;
+        }
+    } else {
+        setsockopt(socket, sockopt::Ipv6RecvTClass, &false)?;
+        if has_one {
+            setsockopt(socket, sockopt::Ipv6RecvPacketInfo, &false)?;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(not(target_os = "linux"))]
-fn take_apart(_: &UdpSocket) -> io::Result<()> {
+fn want_less(_: &UdpSocket, _: SocketAddr) -> io::Result<()> {
     Ok(())
 }
 
