@@ -7,13 +7,17 @@ use std::time::Instant;
 
 use crate::drive::{Drive, School};
 use crate::plot::Plot;
-use crate::report::{Chapter, Sample, Table, Verdict, short};
+use crate::report::{Chapter, Sample, Table, Verdict, count, short};
 use crate::{Context, Failure, restart};
 
 /// The students in one class, and the marks that are timed there. In none of these stretches does a
 /// table or a list of the class double; what doubling costs is in the columns about filling.
-const SIZES: [(f64, Range<usize>); 4] =
-    [(10.0, 9..14), (1e3, 1_030..1_700), (1e5, 100_000..114_000), (1e6, 1_000_000..1_020_000)];
+const SIZES: [(usize, Range<usize>); 4] = [
+    (10, 9..14),
+    (1_000, 1_030..1_700),
+    (100_000, 100_000..114_000),
+    (1_000_000, 1_000_000..1_020_000),
+];
 /// The open classes, with [`SPREAD`] students in all of them together.
 const CLASSES: [u32; 3] = [1, 1_000, 100_000];
 const SPREAD: usize = 530_000;
@@ -73,7 +77,7 @@ fn sizes(context: &Context) -> (Vec<Size>, Sample) {
         let mut costs = Vec::new();
         for ((students, window), size) in SIZES.iter().zip(&mut sizes) {
             let cost = cost_in_a_class(window, run as u128, size);
-            eprintln!("  {} students, run {run}: {} ns", short(*students), short(cost));
+            eprintln!("  {} students, run {run}: {} ns", count(*students), short(cost));
             size.at.push(cost);
             costs.push(cost);
         }
@@ -158,7 +162,11 @@ fn classes(context: &Context) -> Vec<Sample> {
             let turns: Sample =
                 timed(&mut drive, &mut school, MARKS, 1..open + 1).into_iter().collect();
             sample.push(turns.median());
-            eprintln!("  {open} classes, run {run}: {} ns", short(turns.median()));
+            eprintln!(
+                "  {} classes, run {run}: {} ns",
+                count(open as usize),
+                short(turns.median())
+            );
         }
     }
     samples
@@ -173,7 +181,7 @@ fn sizes_table(sizes: &[Size]) -> Table {
     ]);
     for ((students, _), size) in SIZES.iter().zip(sizes) {
         let Size { at, filling, longest } = size;
-        table.row([short(*students), at.to_string(), filling.to_string(), longest.to_string()]);
+        table.row([count(*students), at.to_string(), filling.to_string(), longest.to_string()]);
     }
     table
 }
@@ -181,14 +189,18 @@ fn sizes_table(sizes: &[Size]) -> Table {
 fn classes_table(classes: &[Sample]) -> Table {
     let mut table = Table::new(["open classes", "a mark, ns"]);
     for (open, sample) in CLASSES.into_iter().zip(classes) {
-        table.row([short(open.into()), sample.to_string()]);
+        table.row([count(open as usize), sample.to_string()]);
     }
     table
 }
 
 fn draw(context: &Context, sizes: &[Size]) -> Result<(), Failure> {
     let points = |of: fn(&Size) -> &Sample| {
-        SIZES.iter().zip(sizes).map(|((students, _), it)| (*students, of(it).median())).collect()
+        SIZES
+            .iter()
+            .zip(sizes)
+            .map(|((students, _), it)| (*students as f64, of(it).median()))
+            .collect()
     };
     let lines = [("a mark at that size", points(|it| &it.at))];
     let (title, x, y) = ("Cost of a mark", "students in the class", "ns");

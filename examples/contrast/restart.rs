@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::drive::{Drive, Requests, School};
 use crate::programs::{SERVER_CORE, measure};
-use crate::report::{Chapter, Sample, Table, Verdict, short};
+use crate::report::{Chapter, Sample, Table, Verdict, count};
 use crate::{Context, Failure};
 
 /// The marks in the journal.
@@ -59,7 +59,7 @@ fn starts(context: &Context) -> Result<(String, Verdict), Failure> {
         last = start(context, marks)?;
         let Start { seconds, reading, ratio, megabytes } = &last;
         let cells = [seconds, reading, ratio, megabytes].map(ToString::to_string);
-        table.row([short(marks as f64)].into_iter().chain(cells));
+        table.row([count(marks)].into_iter().chain(cells));
     }
     let mut text = String::from("### Start\n\n");
     writeln!(
@@ -73,7 +73,8 @@ fn starts(context: &Context) -> Result<(String, Verdict), Failure> {
 }
 
 fn verdict(context: &Context, start: &Start) -> Verdict {
-    let only = if context.quick { format!(", with {QUICK} marks only") } else { String::new() };
+    let only =
+        if context.quick { format!(", with {} marks only", count(QUICK)) } else { String::new() };
     let reached = format!("{}{only}", start.ratio);
     Verdict {
         figure: "replay of 10,000,000 marks at start",
@@ -204,7 +205,7 @@ fn snapshots(context: &Context) -> Result<String, Failure> {
         writing.push(begin.elapsed().as_secs_f64() * 1e3);
     }
     let mut table = Table::new(["clients", "marks", "the loop stands still, ms", "writing it, ms"]);
-    let size = short(clients as f64);
+    let size = count(clients);
     table.row([size.clone(), size, making.to_string(), writing.to_string()]);
     Ok(format!(
         "### Snapshot\n\nThe loop stands still while a snapshot is made. It is written on the \
