@@ -132,7 +132,9 @@ impl Person {
         let begin = self.now();
         let mut earlier = Vec::new();
         let result = self.caller.perform(operation, PATIENCE, &mut |it| earlier.push(it));
-        earlier.into_iter().for_each(|it| self.hear_of_earlier(it));
+        for progress in earlier {
+            self.hear_of_earlier(progress);
+        }
         let heard = match result {
             Ok(answered) => Some(Heard::Answer(answered.answer)),
             Err(CallError::Unanswered(_)) => None,
@@ -168,7 +170,9 @@ impl Person {
         let mut earlier = Vec::new();
         let query = Query::Status { from: class };
         let answered = self.caller.ask(query, PATIENCE, &mut |it| earlier.push(it));
-        earlier.into_iter().for_each(|it| self.hear_of_earlier(it));
+        for progress in earlier {
+            self.hear_of_earlier(progress);
+        }
         let Ok(answered) = answered else { return };
         let Answer::Status { open, .. } = answered.answer else { panic!("a list") };
         let told = open.iter().find(|it| it.class == class).map(|it| (it.opened_at, it.present));
