@@ -14,13 +14,20 @@
 #![expect(clippy::cast_precision_loss, reason = "figures are shown with three digits")]
 
 mod batch;
+mod drive;
 mod echo;
+mod growth;
+mod hot_path;
+mod offer;
+mod overload;
 mod plot;
 mod press;
 mod press_tcp;
+mod process;
 mod programs;
 mod rates;
 mod report;
+mod restart;
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -59,6 +66,12 @@ enum Role {
     Press(press::Press),
     /// The load over TCP.
     PressTcp(press_tcp::PressTcp),
+    /// The load over UDP that does not wait for answers.
+    Offer(offer::Offer),
+    /// Nothing but counting, to take half of a core from whoever else is on it.
+    Spin,
+    /// A start on the journal in this folder.
+    Recover { folder: PathBuf },
 }
 
 /// What every chapter needs.
@@ -66,6 +79,8 @@ pub(crate) struct Context {
     pub(crate) programs: Programs,
     /// How often each measurement is repeated.
     pub(crate) runs: usize,
+    /// Whether it is only to be seen that everything works.
+    pub(crate) quick: bool,
     /// How long a measurement of rates lasts.
     pub(crate) millis: u64,
     /// Where plots go.
@@ -75,7 +90,13 @@ pub(crate) struct Context {
 type Measure = fn(&Context) -> Result<Chapter, Failure>;
 
 /// The chapters, in order.
-const CHAPTERS: [(&str, Measure); 1] = [("rates", rates::chapter)];
+const CHAPTERS: [(&str, Measure); 5] = [
+    ("rates", rates::chapter),
+    ("overload", overload::chapter),
+    ("growth", growth::chapter),
+    ("hot path", hot_path::chapter),
+    ("process", process::chapter),
+];
 
 fn main() -> Result<(), Failure> {
     let flags = Flags::parse();
@@ -84,6 +105,11 @@ fn main() -> Result<(), Failure> {
         Some(Role::Echo { listen, reply_bytes }) => Ok(echo::serve(*listen, *reply_bytes)?),
         Some(Role::Press(it)) => Ok(press::press(it)?),
         Some(Role::PressTcp(it)) => Ok(press_tcp::press(it)?),
+        Some(Role::Offer(it)) => Ok(offer::offer(it)?),
+        Some(Role::Spin) => loop {
+            std::hint::spin_loop();
+        },
+        Some(Role::Recover { folder }) => restart::recover(folder),
     }
 }
 
@@ -93,6 +119,7 @@ fn write_contrast(flags: &Flags) -> Result<(), Failure> {
     let scratch = tempfile::tempdir()?;
     let context = Context {
         programs: Programs::build()?,
+        quick: flags.quick,
         runs: if flags.quick { 1 } else { flags.runs },
         millis: if flags.quick { 300 } else { 2_000 },
         folder: if whole { docs.clone() } else { scratch.path().to_owned() },

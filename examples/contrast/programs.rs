@@ -26,7 +26,8 @@ impl Programs {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
         let built = Command::new(cargo)
-            .args(["build", "--quiet", "--release", "--bins", "--example", "tcp_twin"])
+            .args(["build", "--quiet", "--release", "--bins"])
+            .args(["--example", "tcp_twin", "--example", "hot_path"])
             .arg("--manifest-path")
             .arg(manifest)
             .status()?;
@@ -48,7 +49,7 @@ impl Programs {
     /// Where a program is: the commands, the TCP twin, or this one in another role.
     pub(crate) fn path(&self, program: &str) -> PathBuf {
         match program {
-            "contrast" | "tcp_twin" => self.folder.join("examples").join(program),
+            "contrast" | "tcp_twin" | "hot_path" => self.folder.join("examples").join(program),
             command => self.folder.join(command),
         }
     }
@@ -58,6 +59,12 @@ impl Programs {
         let mut command = self.on_core(SERVER_CORE, "contrast");
         command.args(["echo", "127.0.0.1:0", &reply_bytes.to_string()]);
         Server::start(command)
+    }
+
+    /// A program that only counts, beside the servers on their core.
+    pub(crate) fn spin(&self) -> Result<Spinner, Failure> {
+        let mut command = self.on_core(SERVER_CORE, "contrast");
+        Ok(Spinner(command.arg("spin").stdin(Stdio::null()).spawn()?))
     }
 
     /// The server, with its journal in a folder of its own or in memory.
@@ -125,6 +132,16 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+    }
+}
+
+/// A program that takes its share of the servers' core until this is dropped.
+pub(crate) struct Spinner(Child);
+
+impl Drop for Spinner {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

@@ -34,9 +34,9 @@ impl Sample {
 
 impl FromIterator<f64> for Sample {
     fn from_iter<I: IntoIterator<Item = f64>>(values: I) -> Self {
-        let mut sample = Self::default();
-        values.into_iter().for_each(|value| sample.push(value));
-        sample
+        let mut values: Vec<f64> = values.into_iter().collect();
+        values.sort_by(f64::total_cmp);
+        Self { values }
     }
 }
 
@@ -65,13 +65,21 @@ pub(crate) fn short(value: f64) -> String {
         _ => 3,
     };
     let text = format!("{value:.digits$}");
-    match text.find('.').unwrap_or(text.len()) {
-        whole if whole > 4 => {
-            let (high, low) = text.split_at(whole - 3);
-            format!("{high},{low}")
-        }
-        _ => text,
-    }
+    if text.len() > 4 && digits == 0 { grouped(&text) } else { text }
+}
+
+/// A number of things: `10`, `1000`, `1,000,000`.
+pub(crate) fn count(number: usize) -> String {
+    let text = number.to_string();
+    if text.len() > 4 { grouped(&text) } else { text }
+}
+
+/// Digits in groups of three.
+fn grouped(digits: &str) -> String {
+    let first = digits.len() % 3;
+    let (first, rest) = digits.split_at(if first == 0 { 3 } else { first });
+    let rest = rest.as_bytes().chunks(3).map(|it| std::str::from_utf8(it).expect("digits"));
+    std::iter::once(first).chain(rest).collect::<Vec<_>>().join(",")
 }
 
 /// A table in Markdown.
