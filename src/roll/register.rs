@@ -11,7 +11,7 @@ use hashbrown::hash_table::Entry;
 use serde::{Deserialize, Serialize};
 
 use super::sheet::{Mark, Sheet};
-use crate::hashing::HashKey;
+use crate::hashing::{HashKey, Place};
 use crate::ids::{ClassId, RollCallId, StudentNumber};
 use crate::limits::{CLASSES_MAX, MARKS_PER_ROLL_CALL_MAX, OPEN_ROLL_CALLS_MAX};
 use crate::operation::{OpenRollCall, Operation, Outcome, Refusal, SheetInfo};
@@ -275,7 +275,7 @@ struct RollCall {
     /// In order of arrival.
     marks: Vec<Mark>,
     /// Positions in `marks`, found by student.
-    by_student: HashTable<u32>,
+    by_student: HashTable<Place>,
 }
 
 impl RollCall {
@@ -288,21 +288,20 @@ impl RollCall {
     }
 
     fn find(&self, key: HashKey, student: StudentNumber) -> Option<&Mark> {
-        let same = |&position: &u32| self.marks[position as usize].student == student;
-        let position = *self.by_student.find(key.hash(student.as_bytes()), same)?;
-        Some(&self.marks[position as usize])
+        let mark = |place: &Place| &self.marks[place.index() as usize];
+        let same = |place: &Place| mark(place).student == student;
+        self.by_student.find(key.hash(student.as_bytes()), same).map(mark)
     }
 
     fn insert(&mut self, key: HashKey, mark: Mark) -> Result<(), Contradiction> {
         let Self { marks, by_student, .. } = self;
-        let student = |&position: &u32| marks[position as usize].student;
-        let hash = |position: &u32| key.hash(student(position).as_bytes());
-        let same = |position: &u32| student(position) == mark.student;
-        let Entry::Vacant(place) = by_student.entry(key.hash(mark.student.as_bytes()), same, hash)
-        else {
+        let hash = key.hash(mark.student.as_bytes());
+        let same = |place: &Place| marks[place.index() as usize].student == mark.student;
+        let Entry::Vacant(vacant) = by_student.entry(hash, same, Place::hash) else {
             return Err(Contradiction("a student is marked a second time"));
         };
-        place.insert(u32::try_from(marks.len()).expect("bounded by MARKS_PER_ROLL_CALL_MAX"));
+        let index = u32::try_from(marks.len()).expect("bounded by MARKS_PER_ROLL_CALL_MAX");
+        vacant.insert(Place::new(hash, index));
         marks.push(mark);
         Ok(())
     }

@@ -12,7 +12,7 @@
 use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
 
-use crate::hashing::HashKey;
+use crate::hashing::{HashKey, Place};
 use crate::ids::{ClientId, RequestNumber};
 use crate::limits::{CLIENT_SILENCE_MIN, CLIENTS_MAX, WINDOW};
 use crate::operation::Outcome;
@@ -87,7 +87,7 @@ pub struct Silent {
 #[derive(Clone)]
 pub struct Sessions {
     entries: Vec<Slot>,
-    by_client: HashTable<u32>,
+    by_client: HashTable<Place>,
     free: Option<u32>,
     /// The client that has been silent for longest, and the one heard last.
     oldest: Option<u32>,
@@ -179,13 +179,9 @@ impl Sessions {
             self.link_newest(slot);
             return;
         }
+        let hash = self.hash_key.hash(record.client.as_bytes());
         let slot = self.take_slot(Entry { record, heard, batch });
-        let Self { by_client, entries, hash_key, .. } = self;
-        let hash = |&slot: &u32| {
-            let entry = entries[slot as usize].entry.as_ref().expect("indexed slots are taken");
-            hash_key.hash(entry.record.client.as_bytes())
-        };
-        by_client.insert_unique(hash(&slot), slot, hash);
+        self.by_client.insert_unique(hash, Place::new(hash, slot), Place::hash);
         self.link_newest(slot);
     }
 
@@ -215,7 +211,7 @@ impl Sessions {
     pub fn forget(&mut self, client: ClientId) -> bool {
         let Some(slot) = self.find(client) else { return false };
         let hash = self.hash_key.hash(client.as_bytes());
-        let found = self.by_client.find_entry(hash, |&other| other == slot);
+        let found = self.by_client.find_entry(hash, |place| place.index() == slot);
         found.expect("a known client is indexed").remove();
         self.unlink(slot);
         let place = &mut self.entries[slot as usize];
@@ -251,7 +247,8 @@ impl Sessions {
 
     fn find(&self, client: ClientId) -> Option<u32> {
         let hash = self.hash_key.hash(client.as_bytes());
-        self.by_client.find(hash, |&slot| self.entry(slot).record.client == client).copied()
+        let same = |place: &Place| self.entry(place.index()).record.client == client;
+        self.by_client.find(hash, same).map(|place| place.index())
     }
 
     fn entry(&self, slot: u32) -> &Entry {
