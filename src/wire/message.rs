@@ -26,6 +26,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use postcard::ser_flavors::Size;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Rejected;
@@ -811,34 +812,13 @@ fn from_body<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Rejected> {
 
 /// Reads a body that has nothing left over and is written in the one form that its values have.
 ///
-/// postcard reads numbers that are longer than they need to be; written again they are short.
+/// The only freedom that postcard leaves is to write a number with more bytes than it needs, so a
+/// body that is as long as it would be if it were written again is the same body.
 fn canonical<'a, T: Deserialize<'a> + Serialize>(body: &'a [u8]) -> Result<T, Rejected> {
     let value: T = from_body(body)?;
-    match postcard::serialize_with_flavor(&value, Compare { left: body }) {
-        Ok(true) => Ok(value),
+    match postcard::serialize_with_flavor(&value, Size::default()) {
+        Ok(length) if length == body.len() => Ok(value),
         _ => Err(Rejected::NotCanonical),
-    }
-}
-
-/// Compares what is written with what should be written, instead of keeping it.
-struct Compare<'a> {
-    left: &'a [u8],
-}
-
-impl postcard::ser_flavors::Flavor for Compare<'_> {
-    type Output = bool;
-
-    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-        self.try_extend(&[byte])
-    }
-
-    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        self.left = self.left.strip_prefix(bytes).ok_or(postcard::Error::SerializeBufferFull)?;
-        Ok(())
-    }
-
-    fn finalize(self) -> postcard::Result<bool> {
-        Ok(self.left.is_empty())
     }
 }
 
