@@ -10,8 +10,17 @@
 //! Every figure is the median of several runs in turn with what it is compared with, because machines
 //! are noisy. The other subcommands are the parts that run in processes of their own.
 
+#![expect(clippy::disallowed_methods, reason = "whoever measures reads the clock")]
+#![expect(clippy::cast_precision_loss, reason = "figures have three digits")]
+
 mod batch;
+mod clients;
+mod crowd_tcp;
+mod crowds;
+mod delay;
 mod echo;
+mod fill;
+mod namespaces;
 mod plot;
 mod press;
 mod press_tcp;
@@ -56,6 +65,12 @@ enum Role {
     Press(press::Press),
     /// The load over TCP.
     PressTcp(press_tcp::PressTcp),
+    /// A crowd over TCP, each student at a moment of its own.
+    CrowdTcp(crowd_tcp::CrowdTcp),
+    /// First requests of new clients over UDP.
+    Fill(fill::Fill),
+    /// A link that takes its time.
+    Delay(delay::Delay),
 }
 
 /// What every chapter needs.
@@ -72,7 +87,8 @@ pub(crate) struct Context {
 type Measure = fn(&Context) -> Result<Chapter, Failure>;
 
 /// The chapters, in order.
-const CHAPTERS: [(&str, Measure); 1] = [("rates", rates::chapter)];
+const CHAPTERS: [(&str, Measure); 3] =
+    [("rates", rates::chapter), ("crowds", crowds::chapter), ("clients", clients::chapter)];
 
 fn main() -> Result<(), Failure> {
     let flags = Flags::parse();
@@ -81,6 +97,9 @@ fn main() -> Result<(), Failure> {
         Some(Role::Echo { listen, reply_bytes }) => Ok(echo::serve(*listen, *reply_bytes)?),
         Some(Role::Press(it)) => Ok(press::press(it)?),
         Some(Role::PressTcp(it)) => Ok(press_tcp::press(it)?),
+        Some(Role::CrowdTcp(it)) => Ok(crowd_tcp::press(it)?),
+        Some(Role::Fill(it)) => Ok(fill::fill(it)?),
+        Some(Role::Delay(it)) => Ok(delay::forward(it)?),
     }
 }
 

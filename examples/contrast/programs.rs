@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use serde_json::Value;
 
@@ -71,21 +71,7 @@ impl Programs {
     }
 
     fn kept_server(&self, program: &str, kept: Kept) -> Result<Server, Failure> {
-        let mut command = self.on_core(SERVER_CORE, program);
-        command.args(["--listen", "127.0.0.1:0"]).env("RUST_LOG", "warn");
-        match kept {
-            Kept::InMemory => {
-                command.arg("--in-memory");
-                Server::start(command)
-            }
-            Kept::OnDisk => {
-                let folder = tempfile::tempdir()?;
-                command.arg("--data").arg(folder.path());
-                let mut server = Server::start(command)?;
-                server.folder = Some(folder);
-                Ok(server)
-            }
-        }
+        Server::keeping(self.on_core(SERVER_CORE, program), "127.0.0.1:0", kept)
     }
 }
 
@@ -104,19 +90,35 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    /// Starts the server or its twin with its journal in a folder of its own or in memory.
+    pub(crate) fn keeping(mut command: Command, listen: &str, kept: Kept) -> Result<Self, Failure> {
+        command.args(["--listen", listen]).env("RUST_LOG", "warn");
+        match kept {
+            Kept::InMemory => {
+                command.arg("--in-memory");
+                Self::start(command)
+            }
+            Kept::OnDisk => {
+                let folder = tempfile::tempdir()?;
+                command.arg("--data").arg(folder.path());
+                let mut server = Self::start(command)?;
+                server.folder = Some(folder);
+                Ok(server)
+            }
+        }
+    }
+
     /// Starts it and waits until it says where it listens.
     pub(crate) fn start(mut command: Command) -> Result<Self, Failure> {
         let mut process = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
         let mut line = String::new();
         BufReader::new(process.stdout.take().expect("piped")).read_line(&mut line)?;
         let address = line.trim().strip_prefix("listening on ").map(str::parse);
-        match address {
-            Some(Ok(address)) => Ok(Self { process, address, folder: None }),
-            _ => {
-                let _ = process.kill();
-                Err(format!("{command:?} did not begin: {line}").into())
-            }
-        }
+        let Some(Ok(address)) = address else {
+            let _ = process.kill();
+            return Err(format!("{command:?} did not begin: {line}").into());
+        };
+        Ok(Self { process, address, folder: None })
     }
 
     /// Its process; `taskset` becomes the program itself.
@@ -142,10 +144,19 @@ pub(crate) fn measure<S: AsRef<OsStr>>(
     command: &mut Command,
     arguments: impl IntoIterator<Item = S>,
 ) -> Result<Value, Failure> {
-    let output = command.args(arguments).stderr(Stdio::inherit()).output()?;
+    match measure_failing(command.args(arguments))? {
+        (value, status) if status.success() => Ok(value),
+        (value, status) => Err(format!("{command:?}: {status}, {value}").into()),
+    }
+}
+
+/// The same for a program that may end with a failure after its line, since the line tells it: a
+/// rehearsal in which somebody had no answer.
+pub(crate) fn measure_failing(command: &mut Command) -> Result<(Value, ExitStatus), Failure> {
+    let output = command.stderr(Stdio::inherit()).output()?;
     let text = String::from_utf8_lossy(&output.stdout);
     match text.lines().last().map(serde_json::from_str) {
-        Some(Ok(value)) if output.status.success() => Ok(value),
+        Some(Ok(value)) => Ok((value, output.status)),
         _ => Err(format!("{command:?}: {}, {text}", output.status).into()),
     }
 }
