@@ -31,12 +31,14 @@ pub(crate) fn chapter(context: &Context) -> Result<Chapter, Failure> {
     let mut text = String::from("## Memory and new clients\n\n");
     writeln!(
         text,
-        "Both servers in memory, so that only what they know is counted: resident bytes of the server \
-         for each client, before and after so many came and marked. Over UDP they are gone when they \
-         have the receipt, and the server remembers each with its answer, to say the same again. Over \
-         TCP they keep their connection, and the kernel's part of it is seen in the memory of the \
-         whole machine, less that of the load: both ends of each connection are here, and whatever \
-         else the machine does in that time is in it too. Each cell: median (range).\n"
+        "Both servers in memory, so that only what they know is counted: bytes for each client, after \
+         so many came and marked, less those before. Over UDP they are gone when they have the \
+         receipt, and the server remembers each with its answer, to say the same again. Over TCP they \
+         keep their connection. *Server*: the resident memory of its process. *Machine*: what is no \
+         longer available on the whole machine, less what the load's process takes: the server, and \
+         what the kernel keeps for sockets and threads, here for both ends of each connection. \
+         Whatever else the machine does meanwhile is in it too, so it is rough. Each cell: median \
+         (range).\n"
     )?;
     let mut table = Table::new([
         "clients",
@@ -55,7 +57,8 @@ pub(crate) fn chapter(context: &Context) -> Result<Chapter, Failure> {
             } else {
                 sums.tcp.push(&tcp(context, clients)?);
             }
-            eprintln!("  {clients} clients, round {round}: {sums:?}");
+            let (udp, tcp) = (&sums.udp.server, &sums.tcp.server);
+            eprintln!("  {clients} clients, round {round}: UDP {udp} B each, TCP {tcp} B each");
         }
         table.row(sums.row(clients));
     }
@@ -73,7 +76,7 @@ struct Grown {
     machine: f64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Each {
     server: Sample,
     machine: Sample,
@@ -86,7 +89,7 @@ impl Each {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Sums {
     udp: Each,
     tcp: Each,
