@@ -1,8 +1,8 @@
 //! Measures the server beside a bare UDP echo and beside its TCP twin, and writes what it found to
-//! `docs/contrast.md`.
+//! `docs/contrast.md`. On Linux only: what it measures with is there.
 //!
 //! ```text
-//! cargo run --release --example contrast                  # everything, about an hour
+//! cargo run --release --example contrast                  # everything, about half an hour
 //! cargo run --release --example contrast -- --quick       # once each and short, prints only
 //! cargo run --release --example contrast -- --only rates  # one chapter, prints only
 //! ```
@@ -10,165 +10,49 @@
 //! Every figure is the median of several runs in turn with what it is compared with, because machines
 //! are noisy. The other subcommands are the parts that run in processes of their own.
 
-#![expect(clippy::disallowed_methods, reason = "to measure is to read the clock")]
-#![expect(clippy::cast_precision_loss, reason = "figures are shown with three digits")]
+#![cfg_attr(
+    target_os = "linux",
+    expect(clippy::disallowed_methods, reason = "to measure is to read the clock"),
+    expect(clippy::cast_precision_loss, reason = "figures are shown with three digits")
+)]
 
-mod batch;
-mod drive;
-mod echo;
-mod growth;
-mod hot_path;
-mod offer;
-mod overload;
-mod plot;
-mod press;
-mod press_tcp;
-mod process;
-mod programs;
-mod rates;
-mod report;
-mod restart;
-
-use std::error::Error;
-use std::fmt::Write as _;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
-use clap::Parser;
-
-use programs::Programs;
-use report::{Chapter, Table, Verdict};
-
-pub(crate) type Failure = Box<dyn Error>;
-
-#[derive(Parser)]
-struct Flags {
-    /// Measure once and briefly, and write no file.
-    #[arg(long)]
-    quick: bool,
-    /// How often each measurement is repeated.
-    #[arg(long, default_value_t = 5)]
-    runs: usize,
-    /// Measure these chapters only, and write no file.
-    #[arg(long, value_name = "CHAPTER")]
-    only: Vec<String>,
-    #[command(subcommand)]
-    role: Option<Role>,
+macro_rules! on_linux {
+    ($($item:item)*) => { $(#[cfg(target_os = "linux")] $item)* };
 }
 
-/// The parts that run in processes of their own.
-#[derive(clap::Subcommand)]
-enum Role {
-    /// The bare echo.
-    Echo { listen: SocketAddr, reply_bytes: usize },
-    /// The load over UDP.
-    Press(press::Press),
-    /// The load over TCP.
-    PressTcp(press_tcp::PressTcp),
-    /// The load over UDP that does not wait for answers.
-    Offer(offer::Offer),
-    /// Nothing but counting, to take half of a core from whoever else is on it.
-    Spin,
-    /// A start on the journal in this folder.
-    Recover { folder: PathBuf },
-}
+on_linux! {
+    mod batch;
+    mod clients;
+    mod command;
+    mod crowd_tcp;
+    mod crowds;
+    mod delay;
+    mod drive;
+    mod echo;
+    mod fill;
+    mod growth;
+    mod hot_path;
+    mod namespaces;
+    mod offer;
+    mod overload;
+    mod plot;
+    mod press;
+    mod press_tcp;
+    mod process;
+    mod programs;
+    mod rates;
+    mod report;
+    mod restart;
 
-/// What every chapter needs.
-pub(crate) struct Context {
-    pub(crate) programs: Programs,
-    /// How often each measurement is repeated.
-    pub(crate) runs: usize,
-    /// Whether it is only to be seen that everything works.
-    pub(crate) quick: bool,
-    /// How long a measurement of rates lasts.
-    pub(crate) millis: u64,
-    /// Where plots go.
-    pub(crate) folder: PathBuf,
-}
+    use command::{Context, Failure};
 
-type Measure = fn(&Context) -> Result<Chapter, Failure>;
-
-/// The chapters, in order.
-const CHAPTERS: [(&str, Measure); 5] = [
-    ("rates", rates::chapter),
-    ("overload", overload::chapter),
-    ("growth", growth::chapter),
-    ("hot path", hot_path::chapter),
-    ("process", process::chapter),
-];
-
-fn main() -> Result<(), Failure> {
-    let flags = Flags::parse();
-    match &flags.role {
-        None => write_contrast(&flags),
-        Some(Role::Echo { listen, reply_bytes }) => Ok(echo::serve(*listen, *reply_bytes)?),
-        Some(Role::Press(it)) => Ok(press::press(it)?),
-        Some(Role::PressTcp(it)) => Ok(press_tcp::press(it)?),
-        Some(Role::Offer(it)) => Ok(offer::offer(it)?),
-        Some(Role::Spin) => loop {
-            std::hint::spin_loop();
-        },
-        Some(Role::Recover { folder }) => restart::recover(folder),
+    fn main() -> Result<(), Failure> {
+        command::run()
     }
 }
 
-fn write_contrast(flags: &Flags) -> Result<(), Failure> {
-    let whole = flags.only.is_empty() && !flags.quick;
-    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
-    let scratch = tempfile::tempdir()?;
-    let context = Context {
-        programs: Programs::build()?,
-        quick: flags.quick,
-        runs: if flags.quick { 1 } else { flags.runs },
-        millis: if flags.quick { 300 } else { 2_000 },
-        folder: if whole { docs.clone() } else { scratch.path().to_owned() },
-    };
-    let (mut text, mut verdicts) = (String::new(), Vec::new());
-    for (name, measure) in CHAPTERS {
-        if !flags.only.is_empty() && !flags.only.iter().any(|it| it == name) {
-            continue;
-        }
-        eprintln!("{name} ...");
-        let chapter = measure(&context)?;
-        text.push_str(&chapter.text);
-        verdicts.extend(chapter.verdicts);
-    }
-    let text = format!("{}{}{text}", head()?, targets(&verdicts));
-    if whole {
-        std::fs::write(docs.join("contrast.md"), text)?;
-        println!("docs/contrast.md is written");
-    } else {
-        println!("{text}");
-    }
-    Ok(())
-}
-
-/// What was measured, where and when.
-fn head() -> Result<String, Failure> {
-    let cpu = std::fs::read_to_string("/proc/cpuinfo")?;
-    let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or(": ?");
-    let cores = std::thread::available_parallelism()?;
-    let said = |program: &str, arguments: &[&str]| -> Result<String, Failure> {
-        let output = Command::new(program).args(arguments).output()?;
-        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-    };
-    let mut text = String::from("# The contrast with TCP, and the cost over a bare echo\n\n");
-    writeln!(text, "This file is written by `cargo run --release --example contrast`.\n")?;
-    let mut table = Table::new(["", "of the run"]);
-    table.row(["processor", model.trim_start_matches([' ', '\t', ':'])]);
-    table.row(["cores", &cores.to_string()]);
-    table.row(["kernel", &said("uname", &["-sr"])?]);
-    table.row(["commit", &said("git", &["describe", "--always", "--dirty"])?]);
-    table.row(["day", &said("date", &["-u", "+%F %H:%M UTC"])?]);
-    writeln!(text, "{table}")?;
-    Ok(text)
-}
-
-fn targets(verdicts: &[Verdict]) -> String {
-    let mut table = Table::new(["figure", "target", "reached", ""]);
-    for Verdict { figure, target, reached, met } in verdicts {
-        table.row([*figure, *target, reached, if *met { "met" } else { "**missed**" }]);
-    }
-    format!("## Targets\n\n{table}\n")
+#[cfg(not(target_os = "linux"))]
+fn main() {
+    eprintln!("error: the contrast is measured on Linux only");
+    std::process::exit(1);
 }

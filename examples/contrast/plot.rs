@@ -1,7 +1,9 @@
 //! Plots as SVG, beside the text that speaks of them.
 
+use std::ops::Range;
 use std::path::Path;
 
+use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
 use plotters::prelude::*;
 
 use crate::Failure;
@@ -20,15 +22,26 @@ pub(crate) struct Plot<'a> {
 impl Plot<'_> {
     /// Draws it with both axes logarithmic, since both span several powers of ten.
     pub(crate) fn draw(&self, path: &Path) -> Result<(), Failure> {
-        let points = || self.lines.iter().flat_map(|(_, points)| points.iter().copied());
-        let range = |values: &mut dyn Iterator<Item = f64>| {
-            let (low, high) = values
-                .filter(|it| it.is_finite() && *it > 0.0)
-                .fold((f64::MAX, f64::MIN_POSITIVE), |(low, high), it| (low.min(it), high.max(it)));
-            (low / 1.3)..(high * 1.3)
-        };
-        let x = range(&mut points().map(|point| point.0));
-        let y = range(&mut points().map(|point| point.1));
+        let x = powers(self.points().map(|point| point.0));
+        self.draw_over(path, x.log_scale())
+    }
+
+    /// Draws it with a linear x from zero, where nothing may be measured too: per cent.
+    pub(crate) fn draw_linear(&self, path: &Path) -> Result<(), Failure> {
+        let most = self.points().map(|point| point.0).fold(1.0, f64::max);
+        self.draw_over(path, 0.0..most)
+    }
+
+    fn points(&self) -> impl Iterator<Item = (f64, f64)> {
+        self.lines.iter().flat_map(|(_, points)| points.iter().copied())
+    }
+
+    fn draw_over<X>(&self, path: &Path, x: X) -> Result<(), Failure>
+    where
+        X: AsRangedCoord<Value = f64>,
+        X::CoordDescType: ValueFormatter<f64>,
+    {
+        let y = powers(self.points().map(|point| point.1));
         let area = SVGBackend::new(path, (760, 460)).into_drawing_area();
         area.fill(&WHITE)?;
         let mut chart = ChartBuilder::on(&area)
@@ -36,7 +49,7 @@ impl Plot<'_> {
             .margin(12)
             .x_label_area_size(42)
             .y_label_area_size(76)
-            .build_cartesian_2d(x.log_scale(), y.log_scale())?;
+            .build_cartesian_2d(x, y.log_scale())?;
         chart.configure_mesh().x_desc(self.x).y_desc(self.y).light_line_style(WHITE).draw()?;
         for (index, (name, points)) in self.lines.iter().enumerate() {
             let colour = Palette99::pick(index).to_rgba();
@@ -55,4 +68,12 @@ impl Plot<'_> {
         area.present()?;
         Ok(())
     }
+}
+
+/// The range of a logarithmic axis that shows all of these.
+fn powers(values: impl Iterator<Item = f64>) -> Range<f64> {
+    let (low, high) = values
+        .filter(|it| it.is_finite() && *it > 0.0)
+        .fold((f64::MAX, f64::MIN_POSITIVE), |(low, high), it| (low.min(it), high.max(it)));
+    (low / 1.3)..(high * 1.3)
 }

@@ -35,7 +35,7 @@ pub(crate) struct PressTcp {
 }
 
 pub(crate) fn press(press: &PressTcp) -> io::Result<()> {
-    open_classes(press)?;
+    open_classes(press.server, press.classes)?;
     let mut run = Run::begin(press)?;
     let (answered, seconds) = run.mark_for(Duration::from_millis(press.millis))?;
     let micros = |quantile| run.latency.value_at_quantile(quantile) as f64 / 1e3;
@@ -54,11 +54,12 @@ pub(crate) fn press(press: &PressTcp) -> io::Result<()> {
     Ok(())
 }
 
-fn open_classes(press: &PressTcp) -> io::Result<()> {
-    let mut stream = std::net::TcpStream::connect(press.server)?;
+/// Opens classes 1 to so many, over a connection of its own.
+pub(crate) fn open_classes(server: SocketAddr, classes: u32) -> io::Result<()> {
+    let mut stream = std::net::TcpStream::connect(server)?;
     stream.set_nodelay(true)?;
     let mut space = [0; 512];
-    for number in 1..=press.classes {
+    for number in 1..=classes {
         let class = ClassId::new(number).expect("not zero");
         let length = request(Operation::Open { class }, &mut space);
         stream.write_all(&space[..length])?;
@@ -70,7 +71,7 @@ fn open_classes(press: &PressTcp) -> io::Result<()> {
 }
 
 /// The bytes of a request, and their length.
-fn request(operation: Operation, space: &mut [u8]) -> usize {
+pub(crate) fn request(operation: Operation, space: &mut [u8]) -> usize {
     let (length, body) = space.split_at_mut(2);
     let written = postcard::to_slice(&operation, body).expect("short").len();
     length.copy_from_slice(&u16::try_from(written).expect("short").to_le_bytes());

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use serde_json::Value;
 
@@ -78,17 +78,7 @@ impl Programs {
     }
 
     fn kept_server(&self, program: &str, kept: Kept) -> Result<Server, Failure> {
-        let mut command = self.on_core(SERVER_CORE, program);
-        command.args(["--listen", "127.0.0.1:0"]).env("RUST_LOG", "warn");
-        let folder = match kept {
-            Kept::InMemory => None,
-            Kept::OnDisk => Some(tempfile::tempdir()?),
-        };
-        match &folder {
-            None => command.arg("--in-memory"),
-            Some(folder) => command.arg("--data").arg(folder.path()),
-        };
-        Server::start_on(command, folder)
+        Server::keeping(self.on_core(SERVER_CORE, program), "127.0.0.1:0", kept)
     }
 }
 
@@ -108,6 +98,20 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    /// Starts the server or its twin with its journal in a folder of its own or in memory.
+    pub(crate) fn keeping(mut command: Command, listen: &str, kept: Kept) -> Result<Self, Failure> {
+        command.args(["--listen", listen]).env("RUST_LOG", "warn");
+        let folder = match kept {
+            Kept::InMemory => None,
+            Kept::OnDisk => Some(tempfile::tempdir()?),
+        };
+        match &folder {
+            None => command.arg("--in-memory"),
+            Some(folder) => command.arg("--data").arg(folder.path()),
+        };
+        Self::start_on(command, folder)
+    }
+
     /// Starts it and waits until it says where it listens.
     pub(crate) fn start(command: Command) -> Result<Self, Failure> {
         Self::start_on(command, None)
@@ -125,6 +129,11 @@ impl Server {
         };
         server.address = address;
         Ok(server)
+    }
+
+    /// Its process; `taskset` becomes the program itself.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
     }
 }
 
@@ -150,10 +159,19 @@ pub(crate) fn measure<S: AsRef<OsStr>>(
     command: &mut Command,
     arguments: impl IntoIterator<Item = S>,
 ) -> Result<Value, Failure> {
-    let output = command.args(arguments).stderr(Stdio::inherit()).output()?;
+    match measure_failing(command.args(arguments))? {
+        (value, status) if status.success() => Ok(value),
+        (value, status) => Err(format!("{command:?}: {status}, {value}").into()),
+    }
+}
+
+/// The same for a program that may end with a failure after its line, since the line tells it: a
+/// rehearsal in which somebody had no answer.
+pub(crate) fn measure_failing(command: &mut Command) -> Result<(Value, ExitStatus), Failure> {
+    let output = command.stderr(Stdio::inherit()).output()?;
     let text = String::from_utf8_lossy(&output.stdout);
     match text.lines().last().map(serde_json::from_str) {
-        Some(Ok(value)) if output.status.success() => Ok(value),
+        Some(Ok(value)) => Ok((value, output.status)),
         _ => Err(format!("{command:?}: {}, {text}", output.status).into()),
     }
 }
