@@ -111,24 +111,32 @@ fn write_contrast(flags: &Flags) -> Result<(), Failure> {
         millis: if flags.quick { 300 } else { 2_000 },
         folder: if whole { docs.clone() } else { scratch.path().to_owned() },
     };
-    let (mut text, mut verdicts) = (String::new(), Vec::new());
+    let (mut text, mut verdicts, mut failed) = (String::new(), Vec::new(), Vec::new());
     for (name, measure) in CHAPTERS {
         if !flags.only.is_empty() && !flags.only.iter().any(|it| it == name) {
             continue;
         }
         eprintln!("{name} ...");
-        let chapter = measure(&context)?;
-        text.push_str(&chapter.text);
-        verdicts.extend(chapter.verdicts);
+        match measure(&context) {
+            Ok(chapter) => {
+                text.push_str(&chapter.text);
+                verdicts.extend(chapter.verdicts);
+            }
+            // What was measured before and after is not lost for it.
+            Err(error) => {
+                writeln!(text, "## {name}\n\nNot measured: {error}\n")?;
+                failed.push(name);
+            }
+        }
     }
-    let text = format!("{}{}{text}", head()?, targets(&verdicts));
+    let text = format!("{}{}{}{text}", head()?, targets(&verdicts), include_str!("steps.md"));
     if whole {
         std::fs::write(docs.join("contrast.md"), text)?;
         println!("docs/contrast.md is written");
     } else {
         println!("{text}");
     }
-    Ok(())
+    if failed.is_empty() { Ok(()) } else { Err(format!("not measured: {failed:?}").into()) }
 }
 
 /// What was measured, where and when.

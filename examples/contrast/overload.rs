@@ -55,7 +55,7 @@ pub(crate) fn chapter(context: &Context) -> Result<Chapter, Failure> {
         text,
         "First the peak, durable: a closed loop with {PEAK_IN_FLIGHT} marks in flight. Then a new \
          server is offered {TIMES} times as many marks a second, whether it answers or not, by a pool \
-         of 200,000 clients who send again after 200 ms, doubling to 2 s. A retry storm is more than \
+         of 200,000 clients who send again after 200 ms, doubling to 1 s. A retry storm is more than \
          {DATAGRAMS_MAX} datagrams for each receipt: two are begun for it, and one is sent again. \
          Median (range) of {} runs.\n\n{}",
         context.runs,
