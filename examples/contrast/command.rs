@@ -112,6 +112,7 @@ fn write_contrast(flags: &Flags) -> Result<(), Failure> {
         folder: if whole { docs.clone() } else { scratch.path().to_owned() },
     };
     let (mut text, mut verdicts, mut failed) = (String::new(), Vec::new(), Vec::new());
+    let begin = head()?;
     for (name, measure) in CHAPTERS {
         if !flags.only.is_empty() && !flags.only.iter().any(|it| it == name) {
             continue;
@@ -128,13 +129,14 @@ fn write_contrast(flags: &Flags) -> Result<(), Failure> {
                 failed.push(name);
             }
         }
+        if whole {
+            // After each chapter, so that whoever ends this early has the ones before.
+            let so_far = format!("{begin}{}{}{text}", targets(&verdicts), include_str!("steps.md"));
+            std::fs::write(docs.join("contrast.md"), so_far)?;
+        }
     }
-    let text = format!("{}{}{}{text}", head()?, targets(&verdicts), include_str!("steps.md"));
-    if whole {
-        std::fs::write(docs.join("contrast.md"), text)?;
-        println!("docs/contrast.md is written");
-    } else {
-        println!("{text}");
+    if !whole {
+        println!("{begin}{}{text}", targets(&verdicts));
     }
     if failed.is_empty() { Ok(()) } else { Err(format!("not measured: {failed:?}").into()) }
 }
