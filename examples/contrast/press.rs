@@ -146,9 +146,9 @@ impl<'a> Run<'a> {
     /// One client opens all classes, one after the other.
     fn open_classes(&mut self) -> io::Result<()> {
         for number in 1..=self.press.classes {
-            self.begin_request(0, Operation::Open { class: class(number) });
+            self.begin_request(0, Operation::Open { class: class(number) })?;
             self.flush()?;
-            while self.receive(|_, _| ())? == 0 {
+            while self.receive(|_, _| Ok(()))? == 0 {
                 self.wait()?;
                 self.resend()?;
             }
@@ -161,10 +161,7 @@ impl<'a> Run<'a> {
         let begin = Instant::now();
         let end = begin + time;
         for index in 0..self.clients.len() {
-            self.begin_mark(index);
-            if self.outgoing[index % self.sockets.len()].is_full() {
-                self.flush()?;
-            }
+            self.begin_mark(index)?;
         }
         self.flush()?;
         let mut answered = 0;
@@ -187,22 +184,22 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn begin_mark(&mut self, index: usize) {
+    fn begin_mark(&mut self, index: usize) -> io::Result<()> {
         let number = u32::try_from(self.next % u64::from(self.press.classes)).expect("smaller") + 1;
         let student = self.next.to_string().parse().expect("a student number");
         self.next += 1;
-        self.begin_request(index, Operation::Mark { class: class(number), student });
+        self.begin_request(index, Operation::Mark { class: class(number), student })
     }
 
-    fn begin_request(&mut self, index: usize, operation: Operation) {
+    fn begin_request(&mut self, index: usize, operation: Operation) -> io::Result<()> {
         let client = &mut self.clients[index];
         client.operation = operation;
         client.attempt = 1;
         client.first_sent = Instant::now();
-        self.send(index);
+        self.send(index)
     }
 
-    fn send(&mut self, index: usize) {
+    fn send(&mut self, index: usize) -> io::Result<()> {
         let client = &mut self.clients[index];
         client.sent = Instant::now();
         let mut datagram = Datagram::new();
@@ -214,11 +211,18 @@ impl<'a> Run<'a> {
         };
         encode_request(&request, &mut datagram);
         let socket = index % self.sockets.len();
+        if self.outgoing[socket].is_full() {
+            self.flush()?;
+        }
         self.outgoing[socket].push(datagram.as_bytes());
+        Ok(())
     }
 
     /// Takes what has arrived and goes on with each client that was answered.
-    fn receive(&mut self, mut go_on: impl FnMut(&mut Self, usize)) -> io::Result<u64> {
+    fn receive(
+        &mut self,
+        mut go_on: impl FnMut(&mut Self, usize) -> io::Result<()>,
+    ) -> io::Result<u64> {
         let at = if self.press.echo { REQUEST_CLIENT } else { REPLY_CLIENT };
         let mut answered = 0;
         let mut incoming = self.incoming.take().expect("put back below");
@@ -237,7 +241,7 @@ impl<'a> Run<'a> {
                     self.latency.saturating_record(u64::try_from(nanos).unwrap_or(u64::MAX));
                     client.number = client.number.next().expect("not so many");
                     answered += 1;
-                    go_on(self, index as usize);
+                    go_on(self, index as usize)?;
                 }
             }
         }
@@ -252,10 +256,7 @@ impl<'a> Run<'a> {
                 let client = &mut self.clients[index];
                 client.attempt = client.attempt.saturating_add(1);
                 self.resent += 1;
-                self.send(index);
-                if self.outgoing[index % self.sockets.len()].is_full() {
-                    self.flush()?;
-                }
+                self.send(index)?;
             }
         }
         self.flush()
