@@ -630,6 +630,14 @@ mod tests {
             replies
         }
 
+        /// A batch with this request is given out, and its commit takes its time.
+        fn begin_commit(&mut self, request: &Request) -> Batch {
+            match self.send(request).server.poll_output(&mut Datagram::new()) {
+                Some(Output::Append(batch)) => batch,
+                other => panic!("not a batch: {other:?}"),
+            }
+        }
+
         /// The one answer to this request.
         fn ask(&mut self, request: &Request) -> Answer {
             let replies = self.send(request).drain();
@@ -1055,10 +1063,7 @@ mod tests {
         let mut bench = Bench::new();
         bench.ask(&open(1, 1));
         let mut space = Datagram::new();
-        bench.send(&mark(2, 1, "10"));
-        let Some(Output::Append(first)) = bench.server.poll_output(&mut space) else {
-            panic!("a batch")
-        };
+        let first = bench.begin_commit(&mark(2, 1, "10"));
         bench.send(&mark(3, 1, "20")).send(&mark(4, 1, "30"));
         assert_eq!(bench.server.poll_output(&mut space), None, "one batch is under way");
         bench.server.handle_durable(first.number);
@@ -1079,10 +1084,7 @@ mod tests {
         let mut bench = Bench::new();
         bench.ask(&open(1, 1));
         let mut space = Datagram::new();
-        bench.send(&mark(2, 1, "10"));
-        let Some(Output::Append(first)) = bench.server.poll_output(&mut space) else {
-            panic!("a batch")
-        };
+        let first = bench.begin_commit(&mark(2, 1, "10"));
         let sheet = ContentId::of(b"whatever was closed just now");
         bench.send(&close(1, 2)).send(&query(Query::Block { sheet, index: 0 }));
         assert_eq!(bench.server.poll_output(&mut space), None, "the close is not given out yet");

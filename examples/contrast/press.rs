@@ -63,26 +63,33 @@ pub(crate) fn press(press: &Press) -> io::Result<()> {
     let mut run = Run::begin(press)?;
     run.open_classes()?;
     let (answered, seconds) = run.mark_for(Duration::from_millis(press.millis))?;
-    let micros = |quantile| run.latency.value_at_quantile(quantile) as f64 / 1e3;
+    print_summary(answered, seconds, run.resent, &run.latency);
+    Ok(())
+}
+
+/// Prints what a load over either transport came to, as one line of JSON. Latencies are recorded in
+/// nanoseconds.
+pub(crate) fn print_summary(marks: u64, seconds: f64, resent: u64, latency: &Histogram<u64>) {
+    let micros = |quantile| latency.value_at_quantile(quantile) as f64 / 1e3;
     println!(
         "{}",
         json!({
-            "marks": answered,
+            "marks": marks,
             "seconds": seconds,
-            "rate": answered as f64 / seconds,
-            "resent": run.resent,
+            "rate": marks as f64 / seconds,
+            "resent": resent,
             "p50_us": micros(0.5),
             "p99_us": micros(0.99),
-            "max_us": run.latency.max() as f64 / 1e3,
+            "max_us": latency.max() as f64 / 1e3,
         })
     );
-    Ok(())
 }
 
 struct Run<'a> {
     press: &'a Press,
     sockets: Vec<UdpSocket>,
-    watched: Vec<mio::net::UdpSocket>,
+    /// What the poll watches: the same sockets, held open for it.
+    _watched: Vec<mio::net::UdpSocket>,
     poll: Poll,
     events: Events,
     clients: Vec<Client>,
@@ -131,7 +138,7 @@ impl<'a> Run<'a> {
             press,
             outgoing: sockets.iter().map(|_| Batch::new()).collect(),
             sockets,
-            watched,
+            _watched: watched,
             poll,
             events: Events::with_capacity(64),
             clients: (0..press.in_flight).map(client).collect(),
@@ -271,7 +278,6 @@ impl<'a> Run<'a> {
     }
 
     fn wait(&mut self) -> io::Result<()> {
-        let _ = &self.watched;
         self.poll.poll(&mut self.events, Some(RESEND_AFTER))
     }
 }

@@ -10,7 +10,8 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use rollcall::ids::ClassId;
 use rollcall::operation::Operation;
-use serde_json::json;
+
+use super::press::print_summary;
 
 /// What is to be done.
 #[derive(Clone, Debug, clap::Args)]
@@ -38,19 +39,7 @@ pub(crate) fn press(press: &PressTcp) -> io::Result<()> {
     open_classes(press.server, press.classes)?;
     let mut run = Run::begin(press)?;
     let (answered, seconds) = run.mark_for(Duration::from_millis(press.millis))?;
-    let micros = |quantile| run.latency.value_at_quantile(quantile) as f64 / 1e3;
-    println!(
-        "{}",
-        json!({
-            "marks": answered,
-            "seconds": seconds,
-            "rate": answered as f64 / seconds,
-            "resent": run.broken,
-            "p50_us": micros(0.5),
-            "p99_us": micros(0.99),
-            "max_us": run.latency.max() as f64 / 1e3,
-        })
-    );
+    print_summary(answered, seconds, run.broken, &run.latency);
     Ok(())
 }
 

@@ -31,7 +31,7 @@ use crate::limits::{DATAGRAMS_PER_TURN_MAX, RECEIVE_BUFFER_BYTES};
 use crate::record::Batch;
 use crate::server::{Output, Server};
 use crate::stats::Counter;
-use crate::time::Instant;
+use crate::time::{Instant, Now};
 use crate::wire::Datagram;
 
 /// The token of signals; sockets have the numbers from 0.
@@ -168,6 +168,7 @@ impl<J: Journal + Send + 'static> Service<J> {
             }
             self.receive(&mut buffer, &mut readable);
             let now = self.clock.now();
+            self.watch_clock(now);
             self.server.handle_timeout(now);
             self.carry_out(&mut space)?;
         }
@@ -237,7 +238,6 @@ impl<J: Journal + Send + 'static> Service<J> {
                 }
             }
         }
-        self.watch_clock();
     }
 
     /// Carries out all that the core asks for; replies leave after their commit.
@@ -317,8 +317,7 @@ impl<J: Journal + Send + 'static> Service<J> {
     }
 
     /// Tells the operator when the computer's clock is behind the time that was already written.
-    fn watch_clock(&mut self) {
-        let now = self.clock.now();
+    fn watch_clock(&mut self, now: Now) {
         let latest = self.server.latest();
         let behind = latest.distance(now.wall);
         if latest > now.wall && behind > Duration::from_secs(1) {
