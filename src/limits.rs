@@ -62,10 +62,10 @@ pub const CLIENTS_FORGOTTEN_PER_CALL_MAX: usize = 256;
 pub const RETRY_INITIAL: Duration = Duration::from_millis(200);
 /// No wait is shorter, however fast the network: a commit on a slow disk takes this long.
 pub const RETRY_MIN: Duration = Duration::from_millis(100);
-/// No wait before jitter is longer: a person who walks back into the Wi-Fi is served within two
-/// seconds, and three hundred who wait at once send no more than a few hundred small datagrams in
-/// one, which no network notices.
-pub const RETRY_MAX: Duration = Duration::from_secs(1);
+/// No wait before jitter is longer: a person who walks back into the Wi-Fi is served within a
+/// second, and three hundred who wait at once send no more than 600 small datagrams in one: the
+/// packets of one film at 5 Mb/s.
+pub const RETRY_MAX: Duration = Duration::from_millis(500);
 /// The total deadline where the user names none.
 pub const DEADLINE_DEFAULT: Duration = Duration::from_secs(30);
 /// Each wait is multiplied by a factor between these two, drawn anew each time (RFC 7252 4.8), so that

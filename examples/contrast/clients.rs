@@ -241,8 +241,8 @@ impl Million {
     fn verdict(&self) -> Verdict {
         let Self { client, mark, .. } = self;
         Verdict {
-            figure: "memory for each known client with its stored reply / each mark",
-            target: "≤ 160 B / ≤ 64 B",
+            figure: "memory for each known client with its stored reply / each mark".into(),
+            target: "≤ 160 B / ≤ 64 B".into(),
             reached: format!("{client} B / {mark} B"),
             met: client.median() <= CLIENT_TARGET && mark.median() <= MARK_TARGET,
         }

@@ -1,15 +1,14 @@
 //! The one command: which chapters are measured, and where they are written.
 
 use std::error::Error;
-use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use clap::Parser;
 
+use crate::document::{Document, Place};
 use crate::programs::Programs;
-use crate::report::{Chapter, Table, Verdict};
+use crate::report::Chapter;
 use crate::{
     clients, crowd_tcp, crowds, delay, echo, fill, growth, hot_path, offer, overload, press,
     press_tcp, process, rates, restart,
@@ -25,7 +24,7 @@ struct Flags {
     /// How often each measurement is repeated.
     #[arg(long, default_value_t = 5)]
     runs: usize,
-    /// Measure these chapters only, and write no file.
+    /// Measure these chapters only; what is written of the others stays.
     #[arg(long, value_name = "CHAPTER")]
     only: Vec<String>,
     #[command(subcommand)]
@@ -101,7 +100,10 @@ pub(crate) fn run() -> Result<(), Failure> {
 }
 
 fn write_contrast(flags: &Flags) -> Result<(), Failure> {
-    let whole = flags.only.is_empty() && !flags.quick;
+    let names = CHAPTERS.map(|(name, _)| name);
+    if let Some(unknown) = flags.only.iter().find(|it| !names.contains(&&***it)) {
+        return Err(format!("there is no chapter '{unknown}', but {names:?}").into());
+    }
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
     let scratch = tempfile::tempdir()?;
     let context = Context {
@@ -109,63 +111,29 @@ fn write_contrast(flags: &Flags) -> Result<(), Failure> {
         quick: flags.quick,
         runs: if flags.quick { 1 } else { flags.runs },
         millis: if flags.quick { 300 } else { 2_000 },
-        folder: if whole { docs.clone() } else { scratch.path().to_owned() },
+        folder: if flags.quick { scratch.path().to_owned() } else { docs.clone() },
     };
-    let (mut text, mut verdicts, mut failed) = (String::new(), Vec::new(), Vec::new());
-    let begin = head()?;
+    // A quick look is beside the document; a chapter measured anew is put into it.
+    let mut document =
+        if flags.quick { Document::default() } else { Document::read(&context.folder)? };
+    let mut failed = Vec::new();
     for (name, measure) in CHAPTERS {
         if !flags.only.is_empty() && !flags.only.iter().any(|it| it == name) {
             continue;
         }
         eprintln!("{name} ...");
+        let place = Place::here()?;
         match measure(&context) {
-            Ok(chapter) => {
-                text.push_str(&chapter.text);
-                verdicts.extend(chapter.verdicts);
-            }
+            Ok(chapter) => document.set(name, &names, &place, chapter),
             // What was measured before and after is not lost for it.
-            Err(error) => {
-                writeln!(text, "## {name}\n\nNot measured: {error}\n")?;
-                failed.push(name);
-            }
+            Err(error) => failed.push(format!("{name}: {error}")),
         }
-        if whole {
-            // After each chapter, so that whoever ends this early has the ones before.
-            let so_far = format!("{begin}{}{}{text}", targets(&verdicts), include_str!("steps.md"));
-            std::fs::write(docs.join("contrast.md"), so_far)?;
+        if !flags.quick {
+            document.write(&context.folder)?;
         }
     }
-    if !whole {
-        println!("{begin}{}{text}", targets(&verdicts));
+    if flags.quick {
+        println!("{}", document.render()?);
     }
     if failed.is_empty() { Ok(()) } else { Err(format!("not measured: {failed:?}").into()) }
-}
-
-/// What was measured, where and when.
-fn head() -> Result<String, Failure> {
-    let cpu = std::fs::read_to_string("/proc/cpuinfo")?;
-    let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or(": ?");
-    let cores = std::thread::available_parallelism()?;
-    let said = |program: &str, arguments: &[&str]| -> Result<String, Failure> {
-        let output = Command::new(program).args(arguments).output()?;
-        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-    };
-    let mut text = String::from("# The contrast with TCP, and the cost over a bare echo\n\n");
-    writeln!(text, "This file is written by `cargo run --release --example contrast`.\n")?;
-    let mut table = Table::new(["", "of the run"]);
-    table.row(["processor", model.trim_start_matches([' ', '\t', ':'])]);
-    table.row(["cores", &cores.to_string()]);
-    table.row(["kernel", &said("uname", &["-sr"])?]);
-    table.row(["commit", &said("git", &["describe", "--always", "--dirty"])?]);
-    table.row(["day", &said("date", &["-u", "+%F %H:%M UTC"])?]);
-    writeln!(text, "{table}")?;
-    Ok(text)
-}
-
-fn targets(verdicts: &[Verdict]) -> String {
-    let mut table = Table::new(["figure", "target", "reached", ""]);
-    for Verdict { figure, target, reached, met } in verdicts {
-        table.row([*figure, *target, reached, if *met { "met" } else { "**missed**" }]);
-    }
-    format!("## Targets\n\n{table}\n")
 }

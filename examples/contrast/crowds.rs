@@ -288,8 +288,8 @@ fn losses(context: &Context) -> Result<Chapter, Failure> {
 
 fn verdict(reached: String, met: bool) -> Verdict {
     Verdict {
-        figure: "last of 300 receipts at 20 % real loss, over the TCP twin's",
-        target: "≤ 0.33",
+        figure: "last of 300 receipts at 20 % real loss, over the TCP twin's".into(),
+        target: "≤ 0.33".into(),
         reached,
         met,
     }

@@ -209,8 +209,8 @@ fn draw(context: &Context, sizes: &[Size]) -> Result<(), Failure> {
 
 fn verdict(ratio: &Sample) -> Verdict {
     Verdict {
-        figure: "cost of a mark at 1,000,000 students in one class over 1,000",
-        target: "≤ 1.2",
+        figure: "cost of a mark at 1,000,000 students in one class over 1,000".into(),
+        target: "≤ 1.2".into(),
         reached: ratio.to_string(),
         met: ratio.median() <= 1.2,
     }

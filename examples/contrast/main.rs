@@ -3,8 +3,8 @@
 //!
 //! ```text
 //! cargo run --release --example contrast                  # everything, about half an hour
+//! cargo run --release --example contrast -- --only rates  # one chapter anew, the others stay
 //! cargo run --release --example contrast -- --quick       # once each and short, prints only
-//! cargo run --release --example contrast -- --only rates  # one chapter, prints only
 //! ```
 //!
 //! Every figure is the median of several runs in turn with what it is compared with, because machines
@@ -27,6 +27,7 @@ on_linux! {
     mod crowd_tcp;
     mod crowds;
     mod delay;
+    mod document;
     mod drive;
     mod echo;
     mod fill;

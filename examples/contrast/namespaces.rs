@@ -2,14 +2,16 @@
 //! take its time; it is counted by the kernel what goes over it.
 //!
 //! Where they cannot be made, the error is [`Unavailable`], and a chapter can say so and go on. They
-//! are gone when the [`Network`] is dropped, and named after this process, so that two runs do not
-//! meet.
+//! are gone when the [`Network`] is dropped, or at the latest with the next run, and named after this
+//! process, so that two runs do not meet.
 
 use std::ffi::OsStr;
 use std::fmt;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::ops::Sub;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -23,6 +25,8 @@ use crate::programs::{Kept, LOAD_CORE, Programs, SERVER_CORE, Server};
 const SERVER_LISTENS: &str = "10.77.0.1:0";
 const SERVER_ADDRESS: &str = "10.77.0.1/24";
 const LOAD_ADDRESS: &str = "10.77.0.2/24";
+/// What the names of the namespaces begin with.
+const PREFIX: &str = "contrast-";
 /// What either end of the cable is called in its namespace.
 const CABLE: &str = "cable";
 /// Packets that wait at an end of the cable: more than are ever there, so that none is lost unasked.
@@ -151,7 +155,9 @@ struct Namespace {
 
 impl Namespace {
     fn new() -> Result<Self, Failure> {
-        let name = format!("contrast-{}-{}", std::process::id(), next_number());
+        static TIDIED: Once = Once::new();
+        TIDIED.call_once(remove_left_behind);
+        let name = format!("{PREFIX}{}-{}", std::process::id(), next_number());
         run("ip", &["netns", "add", &name])?;
         Ok(Self { name })
     }
@@ -216,6 +222,17 @@ impl Drop for Link {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+    }
+}
+
+/// Removes the namespaces of runs that were ended before they could do it themselves.
+fn remove_left_behind() {
+    let all = run("ip", &["netns", "list"]).unwrap_or_default();
+    for name in all.lines().filter_map(|line| line.split(' ').next()) {
+        let process = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next());
+        if process.is_some_and(|process| !Path::new("/proc").join(process).exists()) {
+            drop(Namespace { name: name.to_owned() });
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //! or not, as in a school that does not know how its server fares.
 //!
 //! Each mark is a request by one of a large pool of clients. A client whose mark is unanswered sends
-//! it again as the real client does (200 ms, doubling to 1 s, each wait longer by a random part) and
+//! it again as the real client does (200 ms, doubling to 500 ms, each wait longer by a random part) and
 //! begins no other. A mark that is due when no client is free is counted as not begun.
 
 use std::collections::VecDeque;

@@ -73,8 +73,8 @@ fn run(command: &mut Command) -> Result<f64, Failure> {
 
 fn verdict(times: &Times) -> Verdict {
     Verdict {
-        figure: "`rollcall-student mark` as a process, wall time over `true`",
-        target: "≤ + 5 ms on loopback without loss",
+        figure: "`rollcall-student mark` as a process, wall time over `true`".into(),
+        target: "≤ + 5 ms on loopback without loss".into(),
         reached: format!("+ {} ms", times.more),
         met: times.more.median() <= 5.0,
     }

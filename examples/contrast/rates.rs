@@ -162,9 +162,14 @@ fn verdicts(rows: &[Row], commit: &Sample) -> Vec<Verdict> {
         let row = rows.iter().find(|row| row.in_flight == in_flight).expect("it was measured");
         &row.kinds[KINDS.iter().position(|it| *it == kind).expect("one of them")]
     };
-    let over_echo = |figure, target, least: f64, in_flight, kind| {
+    let over_echo = |figure: &str, target: &str, least: f64, in_flight, kind| {
         let reached = &figures(in_flight, kind).over_echo;
-        Verdict { figure, target, reached: reached.to_string(), met: reached.median() >= least }
+        Verdict {
+            figure: figure.into(),
+            target: target.into(),
+            reached: reached.to_string(),
+            met: reached.median() >= least,
+        }
     };
     let alone = figures(1, Kind::Disk).p50.median();
     let allowed = (figures(1, Kind::Echo).p50.median() + commit.median()) * 1.15;
@@ -173,8 +178,8 @@ fn verdicts(rows: &[Row], commit: &Sample) -> Vec<Verdict> {
         over_echo("the same, 512 in flight", "≥ 0.85", 0.85, 512, Kind::Disk),
         over_echo("in memory, 64 in flight", "≥ 0.90", 0.90, 64, Kind::Memory),
         Verdict {
-            figure: "one in flight, median latency",
-            target: "≤ echo's round trip + one commit + 15 %",
+            figure: "one in flight, median latency".into(),
+            target: "≤ echo's round trip + one commit + 15 %".into(),
             reached: format!("{alone:.0} µs of {allowed:.0} µs"),
             met: alone <= allowed,
         },

@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Write as _};
 
+use serde::{Deserialize, Serialize};
+
 /// The results of the same measurement, repeated.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sample {
@@ -114,6 +116,7 @@ impl fmt::Display for Table {
 }
 
 /// A chapter of `docs/contrast.md`, and what it has to say about the targets.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Chapter {
     /// Its heading and its text.
     pub(crate) text: String,
@@ -122,9 +125,10 @@ pub(crate) struct Chapter {
 }
 
 /// A figure that has a target.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Verdict {
-    pub(crate) figure: &'static str,
-    pub(crate) target: &'static str,
+    pub(crate) figure: String,
+    pub(crate) target: String,
     pub(crate) reached: String,
     pub(crate) met: bool,
 }

@@ -77,8 +77,8 @@ fn verdict(context: &Context, start: &Start) -> Verdict {
         if context.quick { format!(", with {} marks only", count(QUICK)) } else { String::new() };
     let reached = format!("{}{only}", start.ratio);
     Verdict {
-        figure: "replay of 10,000,000 marks at start",
-        target: "≤ 2 x the time SQLite takes to read those rows",
+        figure: "replay of 10,000,000 marks at start".into(),
+        target: "≤ 2 x the time SQLite takes to read those rows".into(),
         reached,
         met: start.ratio.median() <= 2.0,
     }

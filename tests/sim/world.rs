@@ -32,7 +32,7 @@ use crate::params::{Params, chance, pick};
 const SECOND: u64 = 1_000_000;
 const MINUTE: u64 = 60 * SECOND;
 /// Within so long after the healing, whoever waits is answered: an operation left open and the one
-/// after it, each begun again at most three times, one and a half seconds of waiting each time, the rest for
+/// after it, each begun again at most three times, at most 0.75 s of waiting each time, the rest for
 /// a server that starts.
 pub(crate) const ANSWERED_WITHIN_MICROS: u64 = 30 * SECOND;
 /// No run goes on for longer than this before its faults heal.
