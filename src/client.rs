@@ -492,7 +492,9 @@ impl Goal {
             (Self::Query(Query::Sheet { class }), Answer::Sheet(sheet)) => {
                 sheet.is_none_or(|sheet| sheet.class == class)
             }
-            (Self::Query(Query::Block { .. }), Answer::Block(_)) => true,
+            (Self::Query(Query::Block { .. }), Answer::Block(_))
+            | (Self::Query(Query::Files { .. }), Answer::Files(_))
+            | (Self::Query(Query::File { .. }), Answer::File(_)) => true,
             (Self::Query(_), _) => false,
         }
     }

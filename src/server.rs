@@ -18,21 +18,24 @@
 //! order give the same effects, whatever machine runs them.
 
 use std::collections::VecDeque;
+use std::hash::Hash;
 
+use crate::cookie::Baker;
 use crate::hashing::HashKey;
-use crate::ids::{ClientId, ContentId, RequestNumber, RollCallId};
+use crate::ids::{ClientId, ContentId, FileKey, RequestNumber, RollCallId};
 use crate::limits::{
-    BLOCK_BYTES, BLOCKS_AWAITED_MAX, BUSY_RETRY_AFTER_MS, CLIENTS_FORGOTTEN_PER_CALL_MAX,
-    REPLIES_HELD_MAX, SHEETS_CACHED_MAX, SWEEP_INTERVAL,
+    BUSY_RETRY_AFTER_MS, CLIENTS_FORGOTTEN_PER_CALL_MAX, REPLIES_HELD_MAX, SWEEP_INTERVAL,
 };
-use crate::operation::{Operation, Outcome, Query};
+use crate::operation::{FileEntry, FileList, FileState, Operation, Outcome, Pull, Query};
 use crate::record::{Batch, Record, SnapshotItem};
 use crate::roll::{ClientRecord, Contradiction, Register, Sessions, Sheet, Silent, Verdict};
 use crate::stats::{Counter, Stats};
+use crate::supply::{Asker, Demand, Given, ListDemand, Source, Supply, Wanted};
+pub use crate::supply::{FolderOrder, Piece};
 use crate::time::{Instant, Now, WallTime};
 use crate::wire::{
     Answer, Ask, Datagram, Received, Rejected, Reply, Request, Versions, decode_request,
-    encode_reply,
+    encode_pulled, encode_reply,
 };
 
 /// An effect that the server asks for. `P` is the way back to a client, whatever that is where the
@@ -49,6 +52,8 @@ pub enum Output<P> {
     Append(Batch),
     /// Read this sheet's canonical bytes and call [`Server::handle_sheet`].
     Load(ContentId),
+    /// Do this in the folder of offered files. Asked for only after [`Server::offer_files`].
+    Folder(FolderOrder),
 }
 
 /// The roll call server. A clone is what it would be in another course of events: for exploring
@@ -72,7 +77,10 @@ pub struct Server<P> {
     /// The last batch that is on disk.
     durable: u64,
     held: VecDeque<Held<P>>,
-    cache: SheetCache<P>,
+    supply: Supply<P>,
+    /// Whether there is a folder of files.
+    offers_files: bool,
+    baker: Baker,
     next_sweep: Instant,
 }
 
@@ -107,9 +115,16 @@ impl<P> Server<P> {
             next_batch: 1,
             durable: 0,
             held: VecDeque::new(),
-            cache: SheetCache::new(),
+            supply: Supply::new(),
+            offers_files: false,
+            baker: Baker::new(!seed),
             next_sweep: Instant::ZERO,
         }
+    }
+
+    /// There is a folder of files to offer.
+    pub fn offer_files(&mut self) {
+        self.offers_files = true;
     }
 
     /// What was counted so far.
@@ -196,6 +211,16 @@ impl<P> Server<P> {
         self.next_batch - 1
     }
 
+    /// The journal holds this time.
+    fn learn_time(&mut self, at: WallTime) {
+        self.latest = self.latest.max(at);
+        self.noted = self.noted.max(at);
+    }
+}
+
+/// What happens, and what follows from it. The way back to a client can be copied, because many
+/// blocks may leave by it, and hashed, because a cookie is made of it.
+impl<P: Clone + Hash> Server<P> {
     /// A datagram arrived.
     pub fn handle_datagram(&mut self, now: Now, from: P, datagram: &[u8]) {
         let exit = if self.held.len() >= REPLIES_HELD_MAX {
@@ -224,18 +249,41 @@ impl<P> Server<P> {
 
     /// A sheet was read: its canonical bytes, or nothing if there is no such sheet.
     pub fn handle_sheet(&mut self, content: ContentId, bytes: Option<Vec<u8>>) {
-        let bytes = bytes.unwrap_or_default();
-        for AwaitedBlock { to, client, number, index, .. } in self.cache.loaded(content) {
-            let counter = self.reply_block(to, client, number, block(&bytes, index).to_vec());
-            self.stats.count(counter);
-        }
-        if !bytes.is_empty() {
-            self.cache.keep(content, bytes);
+        let (demands, source) = self.supply.loaded(content, bytes.unwrap_or_default());
+        for demand in demands {
+            self.satisfy_later(demand, &source);
         }
     }
 
-    /// Time has passed: forgets clients that were silent for long.
+    /// The folder was listed: what is offered, in order of name.
+    pub fn handle_listing(&mut self, files: Vec<FileEntry>) {
+        let (demands, listing) = self.supply.listed(files);
+        for demand in demands {
+            self.reply_files(demand, &listing);
+        }
+    }
+
+    /// It is known how it stands with a file.
+    pub fn handle_file(&mut self, file: FileKey, state: FileState) {
+        if let FileState::Ready(info) = state {
+            self.supply.know_file(info.content);
+        }
+        for Asker { to, client, number } in self.supply.described(file) {
+            self.reply(to, client, number, Answer::File(state));
+        }
+    }
+
+    /// A piece of a file was read: its bytes, as far as the file goes, or nothing if no file has this
+    /// content any more.
+    pub fn handle_piece(&mut self, piece: Piece, bytes: Option<Vec<u8>>) {
+        if let Some((demand, source)) = self.supply.read(piece, bytes.unwrap_or_default()) {
+            self.satisfy_later(demand, &source);
+        }
+    }
+
+    /// Time has passed: a turn of the loop begins. Forgets clients that were silent for long.
     pub fn handle_timeout(&mut self, now: Now) {
+        self.supply.begin_turn();
         if now.instant < self.next_sweep {
             return;
         }
@@ -264,6 +312,9 @@ impl<P> Server<P> {
     /// When [`Server::handle_timeout`] wants to be called next, if nothing happens before.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.supply.is_exhausted() {
+            return Some(Instant::ZERO);
+        }
         (!self.sessions.is_empty()).then_some(self.next_sweep)
     }
 
@@ -275,18 +326,25 @@ impl<P> Server<P> {
         }
         // What happened before a sheet was asked for may have made it: that is given out first.
         if self.records.is_empty()
-            && let Some(content) = self.cache.next_load()
+            && let Some(content) = self.supply.next_load()
         {
             return Some(Output::Load(content));
         }
-        if self.held.front()?.after > self.durable {
-            return None;
+        if let Some(order) = self.supply.next_order() {
+            return Some(Output::Folder(order));
         }
-        let Held { to, reply, .. } = self.held.pop_front().expect("there is a front");
-        match reply {
-            HeldReply::Reply(reply) => encode_reply(&reply, space),
-            HeldReply::Versions => Versions::ours().encode(space),
+        if self.held.front().is_some_and(|held| held.after <= self.durable) {
+            let Held { to, reply, .. } = self.held.pop_front().expect("there is a front");
+            match reply {
+                HeldReply::Reply(reply) => encode_reply(&reply, space),
+                HeldReply::Versions => Versions::ours().encode(space),
+            }
+            return Some(Output::Transmit { to });
         }
+        let Given { asker: Asker { to, client, number }, index, bytes } =
+            self.supply.next_given()?;
+        encode_pulled(client, number, index, bytes, space);
+        self.stats.count(Counter::BlocksGiven);
         Some(Output::Transmit { to })
     }
 
@@ -314,7 +372,8 @@ impl<P> Server<P> {
             Ask::Perform { started, operation } => {
                 self.handle_operation(now, from, &request, started, operation, received.fingerprint)
             }
-            Ask::Read(query) => self.handle_query(from, &request, query, request_bytes),
+            Ask::Read(query) => self.handle_query(now, from, &request, query, request_bytes),
+            Ask::Pull(pull) => self.handle_pull(now, from, &request, pull),
         }
     }
 
@@ -383,6 +442,7 @@ impl<P> Server<P> {
 
     fn handle_query(
         &mut self,
+        now: Now,
         from: P,
         request: &Request,
         query: Query,
@@ -404,43 +464,103 @@ impl<P> Server<P> {
                 self.reply(from, client, number, Answer::Sheet(info));
                 Counter::SheetInfo
             }
-            Query::Block { sheet, index } => self.handle_block(from, client, number, sheet, index),
-        }
-    }
-
-    fn handle_block(
-        &mut self,
-        to: P,
-        client: ClientId,
-        number: RequestNumber,
-        sheet: ContentId,
-        index: u32,
-    ) -> Counter {
-        if let Some(bytes) = self.cache.get(sheet) {
-            let block = block(bytes, index).to_vec();
-            return self.reply_block(to, client, number, block);
-        }
-        let awaited = AwaitedBlock { to, client, number, sheet, index };
-        match self.cache.wait(awaited) {
-            Ok(()) => Counter::BlockAwaited,
-            Err(AwaitedBlock { to, client, number, .. }) => {
-                let busy = Answer::Busy { retry_after_ms: BUSY_RETRY_AFTER_MS };
-                self.reply(to, client, number, busy);
-                Counter::BlocksFull
+            Query::Block { sheet, index } => {
+                let asker = Asker { to: from, client, number };
+                self.demand(Demand { asker, content: sheet, wanted: Wanted::Block { index } })
+            }
+            Query::Files { from: first } => {
+                let asker = Asker { to: from, client, number };
+                self.handle_files(now, ListDemand { asker, from: first, request_bytes })
+            }
+            Query::File { file } => {
+                if !self.offers_files {
+                    self.reply(from, client, number, Answer::File(FileState::Absent));
+                } else if !self.supply.wait_for_file(file, Asker { to: from, client, number }) {
+                    return Counter::FilesFull;
+                }
+                Counter::File
             }
         }
     }
 
-    fn reply_block(
-        &mut self,
-        to: P,
-        client: ClientId,
-        number: RequestNumber,
-        block: Vec<u8>,
-    ) -> Counter {
-        let exit = if block.is_empty() { Counter::BlockAbsent } else { Counter::Block };
-        self.reply(to, client, number, Answer::Block(block));
-        exit
+    fn handle_files(&mut self, now: Now, demand: ListDemand<P>) -> Counter {
+        if !self.offers_files {
+            let Asker { to, client, number } = demand.asker;
+            self.reply(to, client, number, Answer::Files(None));
+        } else if let Some(listing) = self.supply.listing(now.instant) {
+            self.reply_files(demand, &listing);
+        } else if !self.supply.wait_for_listing(now.instant, demand) {
+            return Counter::FilesFull;
+        }
+        Counter::Files
+    }
+
+    fn reply_files(&mut self, demand: ListDemand<P>, listing: &[FileEntry]) {
+        let ListDemand { asker: Asker { to, client, number }, from, request_bytes } = demand;
+        let total = u32::try_from(listing.len()).unwrap_or(u32::MAX);
+        let rest = listing.get(from as usize..).unwrap_or_default();
+        let files = Answer::files_that_fit(rest, request_bytes).to_vec();
+        self.reply(to, client, number, Answer::Files(Some(FileList { total, files })));
+    }
+
+    /// Blocks for whoever has proved that the address is his; for anybody else the means to do so.
+    fn handle_pull(&mut self, now: Now, to: P, request: &Request, pull: Pull) -> Counter {
+        let &Request { client, number, .. } = request;
+        let Pull { object, cookie, first, wanted } = pull;
+        if !self.baker.knows(cookie, &to, now.instant) {
+            let cookie = self.baker.bake(&to, now.instant);
+            self.reply(to, client, number, Answer::Cookie(cookie));
+            return Counter::Unproved;
+        }
+        let wanted = Wanted::Pull { first, map: wanted };
+        self.demand(Demand { asker: Asker { to, client, number }, content: object, wanted })
+    }
+
+    /// Satisfies a demand, or lets it wait for its bytes.
+    fn demand(&mut self, demand: Demand<P>) -> Counter {
+        let is_block = matches!(demand.wanted, Wanted::Block { .. });
+        let has_room = self.supply.has_room();
+        match self.supply.sheet(demand.content) {
+            Some(source) if is_block || has_room => self.satisfy(demand, &source),
+            None if has_room => {
+                self.supply.wait(demand);
+                if is_block { Counter::BlockAwaited } else { Counter::Pulled }
+            }
+            _ if is_block => {
+                let Asker { to, client, number } = demand.asker;
+                let busy = Answer::Busy { retry_after_ms: BUSY_RETRY_AFTER_MS };
+                self.reply(to, client, number, busy);
+                Counter::BlocksFull
+            }
+            // Silence: whoever pulls takes it for a full path, which it is, and asks for less.
+            _ => Counter::PullsFull,
+        }
+    }
+
+    /// Satisfies a demand that had to wait. A `PULL` was counted when it came.
+    fn satisfy_later(&mut self, demand: Demand<P>, source: &Source) {
+        match self.satisfy(demand, source) {
+            Counter::Pulled => {}
+            counter => self.stats.count(counter),
+        }
+    }
+
+    fn satisfy(&mut self, demand: Demand<P>, source: &Source) -> Counter {
+        let Demand { asker, wanted, .. } = demand;
+        match wanted {
+            Wanted::Block { index } => {
+                let block = source.block(index).to_vec();
+                let exit = if block.is_empty() { Counter::BlockAbsent } else { Counter::Block };
+                self.reply(asker.to, asker.client, asker.number, Answer::Block(block));
+                exit
+            }
+            Wanted::Pull { first, map } => {
+                // Of an object that is not here one answer says it all.
+                let map = if source.is_empty() { 1 } else { map };
+                self.supply.give(asker, first, map, source.clone());
+                Counter::Pulled
+            }
+        }
     }
 
     fn reply(&mut self, to: P, client: ClientId, number: RequestNumber, answer: Answer) {
@@ -473,12 +593,6 @@ impl<P> Server<P> {
         }
     }
 
-    /// The journal holds this time.
-    fn learn_time(&mut self, at: WallTime) {
-        self.latest = self.latest.max(at);
-        self.noted = self.noted.max(at);
-    }
-
     /// The server's own time at this moment: the wall clock, but never going back.
     fn advance(&mut self, wall: WallTime) -> WallTime {
         self.latest = self.latest.max(wall);
@@ -496,76 +610,6 @@ fn counter_of(outcome: &Outcome) -> Counter {
         Outcome::Marked { already_present: true, .. } => Counter::AlreadyPresent,
         Outcome::MarkRefused { reason, .. } | Outcome::Refused { reason, .. } => reason.into(),
         Outcome::ClockSkew { .. } => Counter::ClockAhead,
-    }
-}
-
-/// The bytes of that block, none if it is past the end.
-fn block(bytes: &[u8], index: u32) -> &[u8] {
-    let start = (index as usize).saturating_mul(BLOCK_BYTES).min(bytes.len());
-    let end = start.saturating_add(BLOCK_BYTES).min(bytes.len());
-    &bytes[start..end]
-}
-
-/// A block that was asked for while its sheet is read from disk.
-#[derive(Clone)]
-struct AwaitedBlock<P> {
-    to: P,
-    client: ClientId,
-    number: RequestNumber,
-    sheet: ContentId,
-    index: u32,
-}
-
-/// The sheets that were asked for last, and the blocks that wait for one to be read.
-#[derive(Clone)]
-struct SheetCache<P> {
-    /// The one used last at the end.
-    kept: VecDeque<(ContentId, Vec<u8>)>,
-    awaited: Vec<AwaitedBlock<P>>,
-    to_load: VecDeque<ContentId>,
-}
-
-impl<P> SheetCache<P> {
-    fn new() -> Self {
-        Self { kept: VecDeque::new(), awaited: Vec::new(), to_load: VecDeque::new() }
-    }
-
-    fn get(&mut self, content: ContentId) -> Option<&[u8]> {
-        let place = self.kept.iter().position(|(kept, _)| *kept == content)?;
-        let used = self.kept.remove(place).expect("found above");
-        self.kept.push_back(used);
-        self.kept.back().map(|(_, bytes)| bytes.as_slice())
-    }
-
-    /// Lets the block wait for its sheet, or gives it back if too many wait.
-    fn wait(&mut self, block: AwaitedBlock<P>) -> Result<(), AwaitedBlock<P>> {
-        if self.awaited.len() >= BLOCKS_AWAITED_MAX {
-            return Err(block);
-        }
-        if !self.awaited.iter().any(|other| other.sheet == block.sheet) {
-            self.to_load.push_back(block.sheet);
-        }
-        self.awaited.push(block);
-        Ok(())
-    }
-
-    fn next_load(&mut self) -> Option<ContentId> {
-        self.to_load.pop_front()
-    }
-
-    /// The blocks that waited for this sheet.
-    fn loaded(&mut self, content: ContentId) -> Vec<AwaitedBlock<P>> {
-        let all = std::mem::take(&mut self.awaited);
-        let (ready, waiting) = all.into_iter().partition(|block| block.sheet == content);
-        self.awaited = waiting;
-        ready
-    }
-
-    fn keep(&mut self, content: ContentId, bytes: Vec<u8>) {
-        if self.kept.len() >= SHEETS_CACHED_MAX {
-            self.kept.pop_front();
-        }
-        self.kept.push_back((content, bytes));
     }
 }
 
