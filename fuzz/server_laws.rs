@@ -273,6 +273,7 @@ impl Hall {
                     self.auditor.sent(to, space.as_bytes());
                     self.heard.push(space.as_bytes().to_vec());
                 }
+                Output::Folder(order) => unreachable!("no files are offered: {order:?}"),
                 Output::Load(content) => {
                     let kept = self.durable.iter().chain(&self.pending);
                     let mut sheets = kept.flat_map(|it| &it.sheets).map(|it| bytes_of(&it.1));

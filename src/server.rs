@@ -663,6 +663,7 @@ mod tests {
                         self.journal.push(batch);
                         self.server.handle_durable(number);
                     }
+                    Output::Folder(order) => unreachable!("no files are offered: {order:?}"),
                     Output::Load(content) => {
                         let sheets = self.journal.iter().flat_map(|batch| &batch.sheets);
                         let mut sheets = sheets.map(|(_, sheet)| sheet.to_bytes());
@@ -825,7 +826,7 @@ mod tests {
                         answers.push(space.as_bytes().to_vec());
                     }
                     Output::Append(batch) => bench.server.handle_durable(batch.number),
-                    Output::Load(_) => panic!("no block was asked for"),
+                    Output::Load(_) | Output::Folder(_) => panic!("no block was asked for"),
                 }
             }
         }

@@ -943,6 +943,7 @@ impl Desk {
                         self.server.handle_durable(batch.number);
                     }
                 }
+                Output::Folder(order) => unreachable!("no files are offered: {order:?}"),
                 Output::Load(content) => {
                     let bytes = self.sheets.iter().map(Sheet::to_bytes);
                     let found = bytes.into_iter().find(|it| ContentId::of(it) == content);
