@@ -21,6 +21,9 @@ use crate::wire::Datagram;
 /// notes about it.
 const BUFFERED_DATAGRAM_BYTES: usize = 2_304;
 
+/// Room for one datagram, or for as many as the system joins.
+const SLOT_BYTES: usize = UDP_PAYLOAD_MAX_BYTES + 1;
+
 /// Batches that are received before what they brought is dealt with.
 const BATCHES_AT_ONCE: usize = 4;
 
@@ -60,6 +63,8 @@ pub struct Progressed {
 pub struct Fetcher {
     server: SocketAddr,
     socket: Option<(UdpSocket, UdpSocketState)>,
+    /// How many blocks its buffer holds.
+    buffered: u64,
     path: Option<Path>,
     poll: Poll,
     events: Events,
@@ -78,6 +83,7 @@ impl Fetcher {
         Ok(Self {
             server,
             socket: None,
+            buffered: 1,
             path: None,
             poll: Poll::new().map_err(FetchError::System)?,
             events: Events::with_capacity(4),
@@ -123,8 +129,9 @@ impl Fetcher {
         let now = self.clock.now().instant;
         let path = self.path.take().unwrap_or_else(|| Path::new(entropy(), now));
         self.refused = false;
-        let buffered = self.open()?;
-        let mut download = Download::new(path, entropy(), now, object, begin, buffered, patience);
+        self.open();
+        let mut download =
+            Download::new(path, entropy(), now, object, begin, self.buffered, patience);
         let ended = self.run(&mut download, take, watch);
         let done = Progressed { bytes: download.bytes_read(), requests: download.requests() };
         self.path = Some(download.into_path());
@@ -181,22 +188,23 @@ impl Fetcher {
         }
     }
 
-    /// A socket that is connected to the server; how many blocks its buffer holds.
-    fn open(&mut self) -> Result<u64, FetchError> {
-        if self.socket.is_none() {
-            self.socket = connect(self.server, &self.poll).ok();
+    /// Sees to it that there is a socket, if there is a network.
+    fn open(&mut self) {
+        if self.socket.is_some() {
+            return;
         }
-        let Some((socket, state)) = &self.socket else { return Ok(1) };
-        let needed =
-            (UDP_PAYLOAD_MAX_BYTES + 1) * if state.gro_segments() > 1 { BATCH_SIZE } else { 1 };
-        self.buffer.resize(needed.max(self.buffer.len()), 0);
+        self.socket = connect(self.server, &self.poll).ok();
+        let Some((socket, state)) = &self.socket else { return };
+        // A system that joins datagrams fills every slot of a batch.
+        let slots = if state.gro_segments() > 1 { BATCH_SIZE } else { 1 };
+        self.buffer.resize(slots * SLOT_BYTES, 0);
         let buffer = socket2::SockRef::from(socket).recv_buffer_size().unwrap_or_default();
-        Ok((buffer / BUFFERED_DATAGRAM_BYTES) as u64)
+        self.buffered = (buffer / BUFFERED_DATAGRAM_BYTES) as u64;
     }
 
     fn send(&mut self, datagram: &[u8]) {
         // Without a socket there is no network at the moment: a datagram lost, like any other.
-        let _ = self.open();
+        self.open();
         let Some((socket, _)) = &self.socket else { return };
         match socket.send(datagram) {
             Ok(_) => {}
@@ -214,14 +222,16 @@ impl Fetcher {
         let Self { socket, buffer, metas, clock, refused, .. } = self;
         let Some((receiver, state)) = socket else { return false };
         for _ in 0..BATCHES_AT_ONCE {
-            let slot = UDP_PAYLOAD_MAX_BYTES + 1;
-            let mut slots: Vec<_> = buffer.chunks_exact_mut(slot).map(IoSliceMut::new).collect();
+            let mut slots: Vec<_> =
+                buffer.chunks_exact_mut(SLOT_BYTES).map(IoSliceMut::new).collect();
             let received = receiver
                 .try_io(|| state.recv(UdpSockRef::from(&*receiver), &mut slots, &mut metas[..]));
             match received {
                 Ok(count) => {
                     let now = clock.now().instant;
-                    for (meta, slot) in metas.iter().zip(buffer.chunks_exact(slot)).take(count) {
+                    for (meta, slot) in
+                        metas.iter().zip(buffer.chunks_exact(SLOT_BYTES)).take(count)
+                    {
                         // Datagrams that the system joined, each as long as the first.
                         for datagram in slot[..meta.len].chunks(meta.stride.max(1)) {
                             download.handle_datagram(now, datagram);

@@ -35,7 +35,9 @@ const GROWTH_ROUNDS: u32 = 3;
 /// One request asks for what the path carries in so long: fewer requests, and bursts that a queue
 /// of a millisecond holds.
 const QUANTUM: Duration = Duration::from_millis(1);
-/// The most blocks that one request can ask for.
+/// The least and the most blocks that one request asks for. With four it can be told whether the
+/// request was lost, or a block.
+const QUANTUM_MIN: f64 = 4.0;
 const QUANTUM_MAX: f64 = 64.0;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -156,7 +158,7 @@ impl Congestion {
     /// How many blocks one request should ask for.
     pub(super) fn quantum(&self) -> u32 {
         let blocks = self.rate().map_or(WINDOW_INITIAL, |rate| rate * QUANTUM.as_secs_f64());
-        u32::try_from(whole(blocks.clamp(1.0, QUANTUM_MAX))).expect("at most 64")
+        u32::try_from(whole(blocks.clamp(QUANTUM_MIN, QUANTUM_MAX))).expect("at most 64")
     }
 
     /// Blocks a second, as far as known.

@@ -28,6 +28,11 @@ use crate::wire::{Answer, Ask, Datagram, Reply, Request, decode_reply, encode_re
 /// How much later than planned a request may be and still count as punctual.
 const LATE_MAX: Duration = Duration::from_millis(2);
 
+/// Of so many blocks not one arrived: then it was their request that was lost.
+const WHOLE_LOSS_MIN: u32 = 4;
+/// The most time of lost requests that is used for others.
+const UNUSED_MAX: Duration = Duration::from_millis(100);
+
 /// What a download has to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -65,6 +70,8 @@ pub struct Download {
     buffered_max: u64,
     /// No request before, so that they do not come in a heap.
     next_ask: Instant,
+    /// The time of blocks that were asked for and never sent, because their request was lost.
+    unused: Duration,
     now: Instant,
     /// The last time that anything of it arrived.
     heard: Instant,
@@ -167,6 +174,7 @@ impl Download {
             in_flight: 0,
             buffered_max: buffered_max.max(1),
             next_ask: now,
+            unused: Duration::ZERO,
             now,
             heard: now,
             patience,
@@ -409,6 +417,12 @@ impl Download {
     fn find_overtaken(&mut self) {
         while self.overtaken_at().is_some_and(|at| at <= self.now) {
             let flight = self.flights.pop_front().expect("it was overtaken");
+            let asked = flight.missing.count_ones();
+            if !flight.answered && asked >= WHOLE_LOSS_MIN {
+                // The path did not carry these blocks: others can have their time.
+                let spacing = self.path.congestion.spacing(asked);
+                self.unused = (self.unused + spacing).min(UNUSED_MAX);
+            }
             self.lose(&flight);
         }
     }
@@ -486,6 +500,9 @@ impl Download {
     /// No next request before this one's blocks had their time.
     fn space_out(&mut self, blocks: u32) {
         let spacing = self.path.congestion.spacing(blocks);
+        let unused = self.unused.min(spacing);
+        self.unused -= unused;
+        let spacing = spacing - unused;
         // A clock that wakes late is made up for, a little; more would come in a heap.
         let late = self.now.since(self.next_ask).min(LATE_MAX);
         self.next_ask = self.now.after(spacing.saturating_sub(late));
