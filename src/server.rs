@@ -276,7 +276,7 @@ impl<P: Clone + Hash> Server<P> {
     /// A piece of a file was read: its bytes, as far as the file goes, or nothing if no file has this
     /// content any more.
     pub fn handle_piece(&mut self, piece: Piece, bytes: Option<Vec<u8>>) {
-        if let Some((demand, source)) = self.supply.read(piece, bytes.unwrap_or_default()) {
+        if let Some((demand, source)) = self.supply.read(piece, bytes) {
             self.satisfy_later(demand, &source);
         }
     }

@@ -241,16 +241,21 @@ impl<P: Clone> Supply<P> {
         (ready, Source { first: 0, bytes })
     }
 
-    /// The piece that was ordered first was read, or is not there (no bytes): who demanded it.
-    pub(crate) fn read(&mut self, piece: Piece, bytes: Vec<u8>) -> Option<(Demand<P>, Source)> {
-        if bytes.is_empty() {
+    /// A piece was read, or there is no file with this content any more: who demanded it.
+    pub(crate) fn read(
+        &mut self,
+        piece: Piece,
+        bytes: Option<Vec<u8>>,
+    ) -> Option<(Demand<P>, Source)> {
+        if bytes.is_none() {
             // Another file by now: whoever asks what is in it learns what it is.
             self.files.remove(&piece.content);
         }
-        let place =
-            self.reading.iter().position(|demand| demand.wanted.piece(demand.content) == piece)?;
+        let wants = |demand: &Demand<P>| demand.wanted.piece(demand.content) == piece;
+        let place = self.reading.iter().position(wants)?;
         let demand = self.reading.remove(place).expect("found above");
-        Some((demand, Source { first: piece.first, bytes: Arc::new(bytes) }))
+        let bytes = Arc::new(bytes.unwrap_or_default());
+        Some((demand, Source { first: piece.first, bytes }))
     }
 
     /// Gives blocks to who pulled them, in the turns to come.

@@ -1,6 +1,6 @@
 //! The student's files: what the server offers, and how it gets here whole.
 //!
-//! What arrives is written beside the target under a name made of the content's name, and gets its
+//! What arrives is written beside the target under a name of its own, and gets its
 //! own name when all of it is here and is what was announced. So a download that is cut off goes on
 //! where it stopped, and nobody sees half a file.
 
@@ -259,8 +259,7 @@ struct Part {
 impl Part {
     /// Goes on with what is here of this content, or begins.
     fn open(target: &Path, info: &FileInfo) -> Result<Self, String> {
-        let name = format!(".rollcall-{:?}", info.content);
-        let path = target.with_file_name(&name[..".rollcall-".len() + 24]).with_extension("part");
+        let path = Self::path(target, info);
         let error = |error: io::Error| format!("cannot write {}: {error}", path.display());
         let mut file = OpenOptions::new()
             .read(true)
@@ -293,6 +292,14 @@ impl Part {
         }
         file.seek(SeekFrom::Start(length)).map_err(error)?;
         Ok(Self { path, file, hasher, length })
+    }
+
+    /// Beside the target, under a name that only this content for this target has.
+    fn path(target: &Path, info: &FileInfo) -> PathBuf {
+        let mut key = info.content.as_bytes().to_vec();
+        key.extend(target.file_name().unwrap_or_default().as_encoded_bytes());
+        let name = format!(".rollcall-{:?}", ContentId::of(&key));
+        target.with_file_name(&name[..".rollcall-".len() + 24]).with_extension("part")
     }
 
     /// How many blocks were here at the beginning.

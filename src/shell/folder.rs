@@ -22,6 +22,8 @@ use mio::Waker;
 use sha2::{Digest as _, Sha256};
 use tracing::{debug, warn};
 
+use super::clock::wall;
+
 use crate::ids::{ContentId, FileKey, FileName};
 use crate::limits::{BLOCK_BYTES, FILE_BYTES_MAX, FILES_MAX, HASHED_AT_ONCE_BYTES};
 use crate::operation::{FileEntry, FileInfo, FileState};
@@ -29,6 +31,9 @@ use crate::server::{FolderOrder, Piece};
 
 /// The files that are kept open because they are being fetched.
 const OPEN_MAX: usize = 64;
+
+/// A file that was written so lately is not offered yet.
+const SETTLED_MS: u64 = 300;
 
 /// A folder that cannot be offered.
 #[derive(Debug, thiserror::Error)]
@@ -134,6 +139,18 @@ struct Stamp {
     changed: (i64, i64, u64),
 }
 
+impl Stamp {
+    /// Whether it was written just now: somebody may still be writing, and a change so soon after
+    /// another may have the same time.
+    fn is_fresh(&self) -> bool {
+        let now = wall().as_millis();
+        let modified = self.modified.and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok());
+        let modified = modified.map(|it| u64::try_from(it.as_millis()).unwrap_or(u64::MAX));
+        // A time to come is that of another computer's clock.
+        modified.and_then(|at| now.checked_sub(at)).is_some_and(|age| age < SETTLED_MS)
+    }
+}
+
 struct Hashing {
     name: FileName,
     stamp: Stamp,
@@ -207,6 +224,9 @@ impl Folder {
         }
         let Some(name) = known else { return FileState::Absent };
         let Ok((file, stamp)) = self.open_file(&name) else { return FileState::Absent };
+        if stamp.is_fresh() {
+            return FileState::Reading { done: 0, bytes: stamp.bytes };
+        }
         if !self.is_known(&name, stamp)
             && !self.hashing.iter().any(|it| it.name == name && it.stamp == stamp)
         {
@@ -237,8 +257,8 @@ impl Folder {
         let Piece { content, first, blocks } = piece;
         let (stamp, place) = self.opened(content)?;
         let start = u64::from(first) * BLOCK_BYTES as u64;
-        let end = (start + u64::from(blocks) * BLOCK_BYTES as u64).min(stamp.bytes);
-        let mut bytes = vec![0; usize::try_from(end.checked_sub(start)?).ok()?];
+        let length = stamp.bytes.saturating_sub(start).min(u64::from(blocks) * BLOCK_BYTES as u64);
+        let mut bytes = vec![0; usize::try_from(length).expect("64 blocks at most")];
         let file = &self.open[place].1;
         let whole = read_exact_at(file, &mut bytes, start).is_ok();
         // Looked at after reading: what was read is of the file that had this content.
