@@ -170,7 +170,7 @@ fn a_folder_with_many_files_is_listed_whole() {
     // Some with the longest names that there can be.
     let name = |place: usize| {
         let name = format!("{place:05}");
-        if place % 7 == 0 { format!("{name}-{}", "x".repeat(249)) } else { name }
+        if place.is_multiple_of(7) { format!("{name}-{}", "x".repeat(249)) } else { name }
     };
     for place in 0..1_000 {
         folders.offer(&name(place), &[]);

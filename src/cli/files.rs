@@ -136,16 +136,12 @@ impl Files {
         if files.iter().any(|file| file.name == name) {
             return Ok((name, attempts));
         }
-        match index.checked_sub(1).and_then(|place| files.get(place)) {
-            Some(file) => Ok((file.name.clone(), attempts)),
-            None => {
-                let files = counted(files.len(), "file", "files");
-                complain(format_args!(
-                    "there is no file number {index}; the server offers {files}"
-                ));
-                Err(Exit::Refused)
-            }
+        if let Some(file) = index.checked_sub(1).and_then(|place| files.get(place)) {
+            return Ok((file.name.clone(), attempts));
         }
+        let files = counted(files.len(), "file", "files");
+        complain(format_args!("there is no file number {index}; the server offers {files}"));
+        Err(Exit::Refused)
     }
 
     /// Shows the list and asks until one of it is named; nothing at the end of the input.
@@ -268,13 +264,9 @@ impl Part {
             .truncate(false)
             .open(&path)
             .map_err(error)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err("another download of this file to this folder is under way".into());
-            }
-            // Not every file system has locks.
-            Err(TryLockError::Error(_)) => {}
+        // Not every file system has locks: without one, whoever comes second finds its bytes damaged.
+        if let Err(TryLockError::WouldBlock) = file.try_lock() {
+            return Err("another download of this file to this place is under way".into());
         }
         let here = file.metadata().map_err(error)?.len().min(info.bytes);
         let length = match here {

@@ -200,7 +200,7 @@ impl Caller {
             attempts += answered.attempts;
             let Answer::Files(Some(list)) = answered.answer else { return Ok((None, attempts)) };
             let follows = match (files.last(), list.files.first()) {
-                (Some(last), Some(first)) => last.name < first.name,
+                (Some(before), Some(after)) => before.name < after.name,
                 _ => true,
             };
             if follows && !list.files.is_empty() {

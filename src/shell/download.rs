@@ -224,9 +224,9 @@ impl Fetcher {
         for _ in 0..BATCHES_AT_ONCE {
             let mut slots: Vec<_> =
                 buffer.chunks_exact_mut(SLOT_BYTES).map(IoSliceMut::new).collect();
-            let received = receiver
+            let result = receiver
                 .try_io(|| state.recv(UdpSockRef::from(&*receiver), &mut slots, &mut metas[..]));
-            match received {
+            match result {
                 Ok(count) => {
                     let now = clock.now().instant;
                     for (meta, slot) in

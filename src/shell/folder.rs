@@ -116,7 +116,7 @@ fn work(
 
 /// The files of a folder.
 pub struct Folder {
-    folder: Dir,
+    dir: Dir,
     path: PathBuf,
     /// The names in the folder, as it was read last.
     names: HashMap<FileKey, FileName>,
@@ -166,9 +166,9 @@ impl Folder {
     /// If there is no such folder, or it cannot be read.
     pub fn open(path: &Path) -> Result<Self, FolderError> {
         let error = |source| FolderError { path: path.to_owned(), source };
-        let folder = Dir::open_ambient_dir(path, ambient_authority()).map_err(error)?;
+        let dir = Dir::open_ambient_dir(path, ambient_authority()).map_err(error)?;
         let mut folder = Self {
-            folder,
+            dir,
             path: path.to_owned(),
             names: HashMap::new(),
             contents: HashMap::new(),
@@ -195,7 +195,7 @@ impl Folder {
     /// What is offered, in order of name.
     fn list(&mut self) -> io::Result<Vec<FileEntry>> {
         let mut files = Vec::new();
-        for entry in self.folder.entries()? {
+        for entry in self.dir.entries()? {
             let entry = entry?;
             let Some(name) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
                 continue;
@@ -305,7 +305,7 @@ impl Folder {
         let mut options = OpenOptions::new();
         // Not through a link, and not waiting for who writes to a pipe.
         options.read(true).follow(FollowSymlinks::No).nonblock(true);
-        let file = self.folder.open_with(name.as_str(), &options)?.into_std();
+        let file = self.dir.open_with(name.as_str(), &options)?.into_std();
         let stamp = stamp_of(&file)?;
         Ok((file, stamp))
     }

@@ -197,9 +197,10 @@ impl Congestion {
             }
             if now >= until {
                 self.round_trip_at = now;
-                self.mode = match self.is_full() {
-                    true => Mode::ProbeBandwidth { phase: 2, since: now },
-                    false => Mode::Startup,
+                self.mode = if self.is_full() {
+                    Mode::ProbeBandwidth { phase: 2, since: now }
+                } else {
+                    Mode::Startup
                 };
             }
         }

@@ -500,12 +500,11 @@ impl Download {
     /// No next request before this one's blocks had their time.
     fn space_out(&mut self, blocks: u32) {
         let spacing = self.path.congestion.spacing(blocks);
-        let unused = self.unused.min(spacing);
-        self.unused -= unused;
-        let spacing = spacing - unused;
+        let due = spacing.saturating_sub(self.unused);
+        self.unused = self.unused.saturating_sub(spacing);
         // A clock that wakes late is made up for, a little; more would come in a heap.
         let late = self.now.since(self.next_ask).min(LATE_MAX);
-        self.next_ask = self.now.after(spacing.saturating_sub(late));
+        self.next_ask = self.now.after(due.saturating_sub(late));
     }
 
     /// Where that block begins.
