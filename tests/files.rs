@@ -165,6 +165,21 @@ fn any_bytes_of_any_length_arrive() {
 }
 
 #[test]
+fn two_files_with_one_content_are_two_files() {
+    let folders = Folders::new();
+    let same = content(100_000, 1);
+    folders.offer("a", &same);
+    folders.offer("b", &same);
+    let server = folders.server();
+    for name in ["a", "b"] {
+        folders.get(&server, &[name]).run().expect(0);
+    }
+    fs::remove_file(folders.offered("b")).expect("removed");
+    folders.get(&server, &["a", "--force"]).run().expect(0);
+    assert!(folders.fetched("a") == same && folders.fetched("b") == same);
+}
+
+#[test]
 fn a_folder_with_many_files_is_listed_whole() {
     let folders = Folders::new();
     // Some with the longest names that there can be.
@@ -237,9 +252,12 @@ fn a_file_that_becomes_a_link_is_not_followed() {
     folders.offer("notes", &content(100_000, 1));
     let server = folders.server();
     folders.get(&server, &["notes"]).run().expect(0);
-    fs::remove_file(folders.offered("notes")).expect("removed");
-    std::os::unix::fs::symlink("/etc/passwd", folders.offered("notes")).expect("linked");
-    folders.get(&server, &["notes", "--force"]).run().expect_error(3, "offers no file");
+    folders.offer("others", b"what is offered under another name");
+    for target in ["/etc/passwd", "others"] {
+        fs::remove_file(folders.offered("notes")).expect("removed");
+        std::os::unix::fs::symlink(target, folders.offered("notes")).expect("linked");
+        folders.get(&server, &["notes", "--force"]).run().expect_error(3, "offers no file");
+    }
 }
 
 #[test]

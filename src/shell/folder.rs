@@ -122,6 +122,8 @@ pub struct Folder {
     names: HashMap<FileKey, FileName>,
     contents: HashMap<FileName, (Stamp, ContentId)>,
     by_content: HashMap<ContentId, FileName>,
+    /// Files that were seen to change: what they became, and when that was first seen.
+    changing: HashMap<FileName, (Stamp, u64)>,
     /// The one used last at the end.
     open: VecDeque<(ContentId, std::fs::File)>,
     /// Files whose content gets its name.
@@ -142,8 +144,7 @@ struct Stamp {
 impl Stamp {
     /// Whether it was written just now: somebody may still be writing, and a change so soon after
     /// another may have the same time.
-    fn is_fresh(&self) -> bool {
-        let now = wall().as_millis();
+    fn is_fresh(&self, now: u64) -> bool {
         let modified = self.modified.and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok());
         let modified = modified.map(|it| u64::try_from(it.as_millis()).unwrap_or(u64::MAX));
         // A time to come is that of another computer's clock.
@@ -173,6 +174,7 @@ impl Folder {
             names: HashMap::new(),
             contents: HashMap::new(),
             by_content: HashMap::new(),
+            changing: HashMap::new(),
             open: VecDeque::new(),
             hashing: VecDeque::new(),
             buffer: vec![0; HASHED_AT_ONCE_BYTES],
@@ -212,6 +214,10 @@ impl Folder {
             warn!("only the first {FILES_MAX} of {} files are offered", files.len());
             files.truncate(FILES_MAX);
         }
+        let is_here = |name: &FileName| files.binary_search_by(|it| it.name.cmp(name)).is_ok();
+        self.contents.retain(|name, _| is_here(name));
+        self.by_content.retain(|_, name| is_here(name));
+        self.changing.retain(|name, _| is_here(name));
         self.names = files.iter().map(|file| (file.name.key(), file.name.clone())).collect();
         Ok(files)
     }
@@ -224,7 +230,7 @@ impl Folder {
         }
         let Some(name) = known else { return FileState::Absent };
         let Ok((file, stamp)) = self.open_file(&name) else { return FileState::Absent };
-        if stamp.is_fresh() {
+        if !self.is_settled(&name, stamp) {
             return FileState::Reading { done: 0, bytes: stamp.bytes };
         }
         if !self.is_known(&name, stamp)
@@ -239,6 +245,8 @@ impl Folder {
         }
         match self.contents.get(&name) {
             Some(&(known, content)) if known == stamp => {
+                // Two files may have one content: the one that was asked for is there for sure.
+                self.by_content.insert(content, name);
                 FileState::Ready(FileInfo { bytes: stamp.bytes, content })
             }
             _ => {
@@ -246,6 +254,22 @@ impl Folder {
                 FileState::Reading { done: done.min(stamp.bytes), bytes: stamp.bytes }
             }
         }
+    }
+
+    /// Whether nobody seems to be writing to the file. Its time alone does not tell: while it is cut
+    /// to be written anew, it is short and has the old one.
+    fn is_settled(&mut self, name: &FileName, stamp: Stamp) -> bool {
+        let now = wall().as_millis();
+        let before = match self.changing.get(name) {
+            Some(&(seen, since)) if seen == stamp => return now.abs_diff(since) >= SETTLED_MS,
+            Some(&(seen, _)) => Some(seen),
+            None => self.contents.get(name).map(|(known, _)| *known),
+        };
+        if before.is_some_and(|before| before != stamp) {
+            self.changing.insert(name.clone(), (stamp, now));
+            return false;
+        }
+        !stamp.is_fresh(now)
     }
 
     fn is_known(&self, name: &FileName, stamp: Stamp) -> bool {
@@ -296,7 +320,9 @@ impl Folder {
         self.open.retain(|(open, _)| *open != content);
         if let Some(name) = self.by_content.remove(&content) {
             debug!("'{name}' is another file now");
-            self.contents.remove(&name);
+            if let Some((stamp, _)) = self.contents.remove(&name) {
+                self.changing.insert(name, (stamp, 0));
+            }
         }
     }
 
@@ -349,6 +375,7 @@ impl Folder {
             self.open.retain(|(open, _)| *open != before);
             self.by_content.remove(&before);
         }
+        self.changing.remove(&name);
         self.by_content.insert(content, name);
     }
 }
