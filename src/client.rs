@@ -162,6 +162,12 @@ impl Client {
         self.exchange.as_ref().map(|exchange| exchange.client)
     }
 
+    /// The smoothed round trip, as far as it was measured.
+    #[must_use]
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.round_trip.measured.map(|(smoothed, _)| smoothed)
+    }
+
     /// The operation whose deadline passed and that will be settled before the next one.
     #[must_use]
     pub fn unsettled(&self) -> Option<Operation> {

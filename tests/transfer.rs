@@ -123,7 +123,7 @@ impl World {
     /// Somebody begins to fetch the file, from that block on.
     fn begin(&mut self, begin: u32) -> usize {
         let place = self.clients.len();
-        let path = Path::new(self.rng.random(), self.instant());
+        let path = Path::new(self.rng.random(), self.instant(), None);
         let seed = self.rng.random();
         let object = FileInfo { bytes: self.file.len() as u64, content: self.content };
         let download = Download::new(path, seed, self.instant(), object, begin, 4_000, PATIENCE);
@@ -463,4 +463,18 @@ fn an_object_that_is_gone_ends_it() {
     world.content = ContentId::of(b"another file by now");
     world.finish();
     assert_eq!(world.clients[client].ended.unwrap().0, Event::Gone);
+}
+
+#[test]
+fn on_a_short_path_what_is_lost_is_missed_at_once() {
+    let mut slowest = 0;
+    for seed in 20..40 {
+        let mut world = World::new(seed, Link { lost: 200, ..LAN }, 1_000_000);
+        let client = world.begin(0);
+        world.finish();
+        assert!(world.clients[client].got == world.file);
+        slowest = slowest.max(world.clients[client].ended.unwrap().1);
+    }
+    eprintln!("the slowest took {} ms", slowest / MILLISECOND);
+    assert!(slowest < 1_500 * MILLISECOND, "the slowest took {} ms", slowest / MILLISECOND);
 }

@@ -126,7 +126,7 @@ impl Asker {
         take: &mut dyn FnMut(&[u8]) -> io::Result<()>,
         watch: &mut dyn FnMut(Progressed),
     ) -> Result<Option<Progressed>, Exit> {
-        let fetched = Fetcher::new(self.caller.address())
+        let fetched = Fetcher::new(self.caller.address(), self.caller.round_trip())
             .and_then(|mut it| it.fetch(object, begin, self.flags.timeout, take, watch));
         match fetched {
             Ok(done) => Ok(Some(done)),

@@ -311,7 +311,7 @@ impl Part {
 
     /// Gives it its own name.
     fn keep(self, target: &Path, force: bool) -> io::Result<()> {
-        self.file.sync_all()?;
+        self.file.sync_data()?;
         if force {
             return std::fs::rename(&self.path, target);
         }

@@ -123,6 +123,12 @@ impl Caller {
         self.client.unsettled()
     }
 
+    /// What was measured of the way to the server: how long it is, there and back.
+    #[must_use]
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.client.round_trip()
+    }
+
     /// The server's address to which the next datagram goes; once there was an answer, the one that
     /// it came from.
     #[must_use]
@@ -170,7 +176,9 @@ impl Caller {
         watch: &mut dyn FnMut(Progress),
     ) -> Result<(Sheet, u32), CallError> {
         if info.bytes as usize > BLOCK_BYTES {
-            return Ok(Fetcher::new(self.address())?.fetch_sheet(info, deadline)?);
+            return Ok(
+                Fetcher::new(self.address(), self.round_trip())?.fetch_sheet(info, deadline)?
+            );
         }
         // All of it fits one answer, which needs no proof of our address.
         let query = Query::Block { sheet: info.content, index: 0 };

@@ -66,6 +66,7 @@ pub struct Fetcher {
     /// How many blocks its buffer holds.
     buffered: u64,
     path: Option<Path>,
+    round_trip: Option<Duration>,
     poll: Poll,
     events: Events,
     clock: Clock,
@@ -75,16 +76,17 @@ pub struct Fetcher {
 }
 
 impl Fetcher {
-    /// Fetches from this address. Sends nothing yet.
+    /// Fetches from this address, a known round trip away perhaps. Sends nothing yet.
     ///
     /// # Errors
     /// If the system does not let us wait for events.
-    pub fn new(server: SocketAddr) -> Result<Self, FetchError> {
+    pub fn new(server: SocketAddr, round_trip: Option<Duration>) -> Result<Self, FetchError> {
         Ok(Self {
             server,
             socket: None,
             buffered: 1,
             path: None,
+            round_trip,
             poll: Poll::new().map_err(FetchError::System)?,
             events: Events::with_capacity(4),
             clock: Clock::start(),
@@ -127,7 +129,7 @@ impl Fetcher {
         watch: &mut dyn FnMut(Progressed),
     ) -> Result<Progressed, FetchError> {
         let now = self.clock.now().instant;
-        let path = self.path.take().unwrap_or_else(|| Path::new(entropy(), now));
+        let path = self.path.take().unwrap_or_else(|| Path::new(entropy(), now, self.round_trip));
         self.refused = false;
         self.open();
         let mut download =

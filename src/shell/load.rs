@@ -326,7 +326,7 @@ impl Run {
         closed: &[(usize, SheetInfo)],
         watch: &mut dyn FnMut(Step),
     ) -> Result<(), LoadError> {
-        let mut fetcher = Fetcher::new(self.server)?;
+        let mut fetcher = Fetcher::new(self.server, None)?;
         for (done, (place, info)) in closed.iter().enumerate() {
             watch(Step::Checking(self.report.sheets));
             let sheet = match fetcher.fetch_sheet(info, self.rehearsal.timeout) {

@@ -33,6 +33,12 @@ const WHOLE_LOSS_MIN: u32 = 4;
 /// The most time of lost requests that is used for others.
 const UNUSED_MAX: Duration = Duration::from_millis(100);
 
+/// At least so many requests share the window.
+const REQUESTS_PER_WINDOW: u64 = 4;
+/// When the timer has run out so often in a row, the path is congested (RFC 9002 7.6); before that,
+/// the end of what was asked for was lost.
+const PERSISTENT_TIMEOUTS: u32 = 3;
+
 /// What a download has to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -103,14 +109,21 @@ struct Flight {
     first: u32,
     missing: u64,
     asked: Asked,
+    /// Of what has arrived of it, all bits up to the last.
+    passed: u64,
+}
+
+impl Flight {
     /// Whether anything of it has arrived.
-    answered: bool,
+    fn is_answered(&self) -> bool {
+        self.passed != 0
+    }
 }
 
 impl Path {
-    /// A way of which nothing is known; the seed is fresh randomness.
+    /// A way of which no more is known than perhaps a round trip; the seed is fresh randomness.
     #[must_use]
-    pub fn new(seed: [u8; 32], now: Instant) -> Self {
+    pub fn new(seed: [u8; 32], now: Instant, round_trip: Option<Duration>) -> Self {
         Self {
             client: ClientId::from_bytes(StdRng::from_seed(seed).random()),
             number: RequestNumber::FIRST,
@@ -118,7 +131,7 @@ impl Path {
             cookie_since: RequestNumber::FIRST,
             proved: false,
             congestion: Congestion::new(now),
-            round_trip: None,
+            round_trip: round_trip.map(|it| (it, it / 2)),
             timeouts: 0,
         }
     }
@@ -235,9 +248,11 @@ impl Download {
         self.find_overtaken();
         if self.timer_at().is_some_and(|at| at <= self.now) {
             self.path.timeouts += 1;
-            self.path.congestion.timed_out();
+            if self.path.timeouts >= PERSISTENT_TIMEOUTS {
+                self.path.congestion.timed_out();
+            }
             while let Some(flight) = self.flights.pop_back() {
-                self.lose(&flight);
+                self.lose(flight.first, flight.missing);
             }
             // Clients that lost their datagrams together do not ask again together.
             let wait = self.path.timer().mul_f64(self.rng.random_range(RETRY_JITTER) - 1.0);
@@ -275,7 +290,7 @@ impl Download {
         let asked = self.path.congestion.ask(self.now, self.in_flight, limited);
         let number = self.path.number;
         self.path.number = number.next().expect("fewer than 2^64 requests");
-        self.flights.push_back(Flight { number, first, missing: wanted, asked, answered: false });
+        self.flights.push_back(Flight { number, first, missing: wanted, asked, passed: 0 });
         self.in_flight += u64::from(count);
         self.asked = self.asked.saturating_add(1);
         self.space_out(count);
@@ -345,9 +360,10 @@ impl Download {
         flight.missing &= !(1 << bit);
         self.in_flight -= 1;
         let asked = flight.asked;
-        if !std::mem::replace(&mut flight.answered, true) {
+        if !flight.is_answered() {
             self.path.sample(self.now.since(asked.at));
         }
+        flight.passed |= u64::MAX >> (u64::BITS - 1 - bit);
         self.path.congestion.arrived(self.now, &asked, self.in_flight);
         self.keep(index, bytes);
         if self.flights[place].missing == 0 {
@@ -396,7 +412,7 @@ impl Download {
             return;
         };
         let flight = self.flights.remove(place).expect("found above");
-        self.lose(&flight);
+        self.lose(flight.first, flight.missing);
         if number < self.path.cookie_since {
             return;
         }
@@ -413,26 +429,50 @@ impl Download {
         self.heard = self.now;
     }
 
-    /// Gives up what was asked for before something that has arrived.
+    /// Gives up what was asked for before something that has arrived. The server gives the blocks of
+    /// one request in their order, so those before one that has arrived are overtaken too.
     fn find_overtaken(&mut self) {
-        while self.overtaken_at().is_some_and(|at| at <= self.now) {
-            let flight = self.flights.pop_front().expect("it was overtaken");
+        let Some(due) = self.overtaken_after() else { return };
+        for place in 0..self.flights.len() {
+            let flight = &mut self.flights[place];
+            if flight.asked.at.after(due) > self.now {
+                break;
+            }
+            let passed = flight.missing & flight.passed;
+            flight.missing &= !passed;
+            let first = flight.first;
+            self.lose(first, passed);
+        }
+        self.flights.retain(|flight| flight.missing != 0);
+        while let Some(flight) = self.flights.front() {
+            let is_overtaken = Some(flight.number) < self.newest_answered;
+            if !is_overtaken || flight.asked.at.after(due) > self.now {
+                break;
+            }
+            let flight = self.flights.pop_front().expect("it is the first");
             let asked = flight.missing.count_ones();
-            if !flight.answered && asked >= WHOLE_LOSS_MIN {
+            if !flight.is_answered() && asked >= WHOLE_LOSS_MIN {
                 // The path did not carry these blocks: others can have their time.
                 let spacing = self.path.congestion.spacing(asked);
                 self.unused = (self.unused + spacing).min(UNUSED_MAX);
             }
-            self.lose(&flight);
+            self.lose(flight.first, flight.missing);
         }
     }
 
-    /// When the oldest request counts as lost, if a later one was answered.
-    fn overtaken_at(&self) -> Option<Instant> {
+    /// How long after it was asked for what was overtaken counts as lost.
+    fn overtaken_after(&self) -> Option<Duration> {
         let (smoothed, _) = self.path.round_trip?;
-        let oldest = self.flights.front()?;
-        let overtaken = Some(oldest.number) < self.newest_answered;
-        overtaken.then(|| oldest.asked.at.after(smoothed + smoothed / 4))
+        Some(smoothed + smoothed / 4)
+    }
+
+    /// When something of the oldest request counts as lost, if anything later has arrived.
+    fn overtaken_at(&self) -> Option<Instant> {
+        let after = self.overtaken_after()?;
+        let is_overtaken = |flight: &&Flight| {
+            flight.missing & flight.passed != 0 || Some(flight.number) < self.newest_answered
+        };
+        self.flights.iter().find(is_overtaken).map(|flight| flight.asked.at.after(after))
     }
 
     /// When everything counts as lost.
@@ -441,10 +481,10 @@ impl Download {
         Some(newest.asked.at.max(self.heard).after(self.path.timer()))
     }
 
-    fn lose(&mut self, flight: &Flight) {
-        self.in_flight -= u64::from(flight.missing.count_ones());
-        for bit in (0..u64::BITS).filter(|bit| flight.missing & 1 << bit != 0) {
-            self.lost.insert(flight.first + bit);
+    fn lose(&mut self, first: u32, missing: u64) {
+        self.in_flight -= u64::from(missing.count_ones());
+        for bit in (0..u64::BITS).filter(|bit| missing & 1 << bit != 0) {
+            self.lost.insert(first + bit);
         }
     }
 
@@ -461,7 +501,9 @@ impl Download {
         let room = u32::try_from(window.saturating_sub(self.in_flight)).unwrap_or(u32::MAX);
         let left = (self.window_end() - self.next)
             .saturating_add(u32::try_from(self.lost.len()).expect("no more than the window"));
-        let quantum = self.path.congestion.quantum().min(BLOCKS_PER_PULL_MAX);
+        // Several requests to a window: what is asked for later shows what was lost before.
+        let share = u32::try_from(window / REQUESTS_PER_WINDOW).unwrap_or(u32::MAX).max(1);
+        let quantum = self.path.congestion.quantum().min(BLOCKS_PER_PULL_MAX).min(share);
         let pays = quantum.min(left).min(u32::try_from(window).unwrap_or(u32::MAX));
         if room < pays || left == 0 { 0 } else { room.min(quantum) }
     }
