@@ -21,10 +21,10 @@ const SLOW: f64 = 3.0;
 
 /// Who fetches, and the congestion control that TCP has then; ours is the first.
 const KINDS: [(&str, Peer, Option<&str>); 5] = [
-    ("`rollcall-student get`", Peer::Rollcall, None),
+    ("rollcall-student get", Peer::Rollcall, None),
     ("HTTP, bbr", Peer::Http, Some(BBR)),
     ("HTTP, cubic", Peer::Http, Some(CUBIC)),
-    ("TCP, `tcp_files`, bbr", Peer::Tcp, Some(BBR)),
+    ("TCP, tcp_files, bbr", Peer::Tcp, Some(BBR)),
     ("TFTP, atftp, windows of 64", Peer::Atftp { window: 64 }, None),
 ];
 const BBR: &str = "bbr";
