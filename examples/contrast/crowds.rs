@@ -210,7 +210,7 @@ pub(crate) fn chapter(context: &Context) -> Result<Chapter, Failure> {
 }
 
 /// A part that cannot be measured here says why.
-fn or_skipped(title: &str, part: Result<Chapter, Failure>) -> Result<Chapter, Failure> {
+pub(crate) fn or_skipped(title: &str, part: Result<Chapter, Failure>) -> Result<Chapter, Failure> {
     match part {
         Err(error) if error.is::<Unavailable>() => {
             eprintln!("  {title} is skipped: {error}");
