@@ -36,7 +36,7 @@ pub(crate) fn pull(pull: &Pull) -> Result<(), Failure> {
         let _ = io::stdin().read_to_end(&mut Vec::new());
         told.store(true, Ordering::Relaxed);
     });
-    let mut fetcher = Fetcher::new(pull.server)?;
+    let mut fetcher = Fetcher::new(pull.server, None)?;
     let begin = Instant::now();
     let mut bytes = 0;
     let mut take = |piece: &[u8]| {

@@ -309,9 +309,9 @@ impl Part {
         ContentId::from_bytes(self.hasher.clone().finalize().into())
     }
 
-    /// Gives it its own name.
+    /// Gives it its own name. When it reaches the disk is left to the system, as other programs that
+    /// fetch files do: what a loss of power takes can be fetched again.
     fn keep(self, target: &Path, force: bool) -> io::Result<()> {
-        self.file.sync_data()?;
         if force {
             return std::fs::rename(&self.path, target);
         }
