@@ -920,8 +920,8 @@ fn every_story_of_the_fuzzer_starts_from_an_example() {
         let bytes = &example.bytes;
         if decode_request(bytes).is_ok() {
             // It arrives, the server's loop turns, its batch is durable, the loop turns again.
-            let turn = [choice(5, 12), choice(6, 12), vec![1], choice(5, 12)].concat();
-            let story = [choice(3, 12), listed(bytes), turn].concat();
+            let turn = [choice(5, 14), choice(6, 14), vec![1], choice(5, 14)].concat();
+            let story = [choice(3, 14), listed(bytes), turn].concat();
             expect_in_corpus("server_ops", example.name, &story);
             desk.hand(bytes);
         }
