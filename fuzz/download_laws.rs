@@ -90,9 +90,10 @@ pub(crate) fn check(input: &[u8]) {
         let Ok(step) = Step::arbitrary(&mut bytes) else { break };
         yard.step(&step);
     }
-    match plan.answered {
-        true => yard.answer_all(),
-        false => yard.be_silent(),
+    if plan.answered {
+        yard.answer_all();
+    } else {
+        yard.be_silent();
     }
     yard.close();
 }
@@ -214,9 +215,10 @@ impl Yard {
             }
             Step::Stranger(other_client, byte) => {
                 let Some((request, _)) = self.request(byte) else { return };
-                let (client, number) = match other_client {
-                    true => (ClientId::from_bytes([byte; 16]), request.number),
-                    false => (request.client, RequestNumber::new(u64::MAX).expect("not zero")),
+                let (client, number) = if other_client {
+                    (ClientId::from_bytes([byte; 16]), request.number)
+                } else {
+                    (request.client, RequestNumber::new(u64::MAX).expect("not zero"))
                 };
                 self.say(client, number, Answer::Pulled { index: 0, bytes: vec![7; BLOCK_BYTES] });
             }
@@ -388,9 +390,10 @@ impl Yard {
                 assert!(!given_up || waits >= self.patience, "given up, although it was answered");
                 return;
             }
-            match answered < self.asked.len() {
-                true => self.wait(Duration::from_millis(1)),
-                false => self.now = self.now.max(self.download.poll_timeout()),
+            if answered < self.asked.len() {
+                self.wait(Duration::from_millis(1));
+            } else {
+                self.now = self.now.max(self.download.poll_timeout());
             }
             while let Some(&request) = self.asked.get(answered) {
                 answered += 1;

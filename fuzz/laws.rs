@@ -151,8 +151,9 @@ fn check_request(datagram: &[u8]) -> bool {
     assert_eq!(request(&read, zeros), datagram, "what was read is not what stands there");
     assert!(datagram.len() >= least_bytes(read.ask.kind()), "shorter than its answer may be");
     if let Ask::Pull(Pull { first, wanted, .. }) = read.ask {
-        let last = u64::from(first) + u64::from(63 - wanted.leading_zeros());
-        assert!(wanted & 1 == 1 && last <= u32::MAX.into(), "no block, or one past the last");
+        assert!(wanted & 1 == 1, "not the first block");
+        let last = u64::from(first) + u64::from(wanted.ilog2());
+        assert!(last <= u32::MAX.into(), "past the last block that there can be");
     }
 
     let mut compared = vec![datagram[3]];

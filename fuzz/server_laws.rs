@@ -428,11 +428,10 @@ impl Hall {
                 let Content { ref bytes, name } = *content;
                 let bytes = bytes.len() as u64;
                 // At first a file is being read.
-                let state = match self.auditor.knows(name) {
-                    true => {
-                        FileState::Ready(FileInfo { bytes, content: ContentId::from_bytes(name) })
-                    }
-                    false => FileState::Reading { done: 0, bytes },
+                let state = if self.auditor.knows(name) {
+                    FileState::Ready(FileInfo { bytes, content: ContentId::from_bytes(name) })
+                } else {
+                    FileState::Reading { done: 0, bytes }
                 };
                 self.auditor.tells(name);
                 self.server.handle_file(key, state);

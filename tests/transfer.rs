@@ -308,7 +308,7 @@ fn it_goes_on_for_as_long_as_blocks_arrive() {
     let mut line = Line::proved(4 * BLOCK_BYTES, 1);
     let begun = line.now;
     for index in 0..3 {
-        line.wait(PATIENCE - millis(1));
+        line.wait(PATIENCE.saturating_sub(millis(1)));
         line.answer(line.last(), line.block(index));
         line.download.handle_timeout(line.now);
         line.drain();
