@@ -324,7 +324,8 @@ impl Hall {
             _ => 96,
         };
         let bare = laws::request(&request, 0).len();
-        laws::request(&request, least - bare.min(least) + usize::from(padding % 64))
+        let zeros = laws::padding_of(&request, least.max(bare)) + usize::from(padding % 64);
+        laws::request(&request, zeros.min(laws::padding_of(&request, 1_200)))
     }
 
     fn object(&self, object: &Object) -> ContentId {

@@ -935,6 +935,8 @@ fn every_story_of_the_fuzzer_starts_from_an_example() {
             expect_in_corpus("client_ops", example.name, &story);
         }
     }
+    expect_in_corpus("server_ops", "files-and-pulls", &a_story_of_files());
+    expect_in_corpus("download_ops", "blocks-in-any-order", &a_story_of_blocks());
     // The first batch is what a server has written when it was handed every request in order.
     let blob = encode_records(&desk.journal, Vec::new());
     let content = &blob[..blob.len() - 4];
@@ -944,6 +946,52 @@ fn every_story_of_the_fuzzer_starts_from_an_example() {
     let damaged = [&blob[..blob.len() - 1], &[!blob[blob.len() - 1]]].concat();
     let row = [choice(0, 4), choice(0, 3), choice(0, 4), listed(&damaged)].concat();
     expect_in_corpus("journal_replay", "checksum", &row);
+}
+
+/// A file is asked for and pulled: by who has a cookie, whose cookie is old, and who has another's.
+fn a_story_of_files() -> Vec<u8> {
+    let turn = || choice(5, 14);
+    let asks =
+        |what: &[u8]| [&choice(0, 14), &[0][..], &choice(1, 5), &choice(0, 4), what].concat();
+    let files = asks(&[choice(7, 10), vec![0, 0]].concat());
+    let file = asks(&[choice(8, 10), vec![0, 0]].concat());
+    let block = asks(&[choice(9, 10), vec![0, 1, 0]].concat());
+    let pull = |who: u8, proof: &[u8], first: u8, wanted: u64| {
+        let wanted = wanted.to_le_bytes();
+        [&choice(12, 14), &[who][..], &choice(0, 3), &[0], proof, &[first], &wanted].concat()
+    };
+    let (none, last) = (choice(0, 4), choice(1, 4));
+    let others = [choice(2, 4), vec![0]].concat();
+    let a_minute = [choice(7, 14), choice(1, 4), vec![1]].concat();
+    let becomes = |size: u8| [choice(13, 14), vec![0, size]].concat();
+    let steps = [
+        [becomes(200), file.clone(), turn(), file, turn(), files, block, turn()].concat(),
+        [pull(0, &none, 0, 1), turn()].concat(),
+        [pull(0, &last, 0, u64::MAX), pull(0, &last, 1, 0b1101), pull(0, &last, 7, u64::MAX)]
+            .concat(),
+        [pull(0, &last, 3, u64::MAX), turn(), choice(9, 14), turn(), choice(9, 14), turn()]
+            .concat(),
+        [a_minute.clone(), pull(0, &last, 0, 0b11), turn()].concat(),
+        [a_minute, pull(0, &last, 0, 0b11), turn(), pull(0, &last, 0, 0b11), turn()].concat(),
+        [pull(1, &others, 0, 0b111), turn()].concat(),
+        [becomes(0), pull(0, &last, 2, u64::MAX), turn()].concat(),
+    ];
+    steps.concat()
+}
+
+/// Blocks come twice, late, under another request, and with a wrong length.
+fn a_story_of_blocks() -> Vec<u8> {
+    let step = |place, values: &[u8]| [&choice(place, 16), values].concat();
+    // A hundred blocks and a bit, a buffer of forty, and a server that answers in the end.
+    let mut story = vec![100, 7, 0, 0, 40, 20, 1];
+    story.extend([step(12, &[5, 0]), step(6, &[0, 9]), step(12, &[5, 0])].concat());
+    for turn in 0..20 {
+        story.extend(step(3, &[0, turn, turn, 3]));
+        story.extend([step(0, &[turn % 3, turn]), step(1, &[turn % 3])].concat());
+        story.extend([step(4, &[0, turn, 0]), step(5, &[turn])].concat());
+        story.extend([step(12, &[3, 0]), step(13, &[0]), step(15, &[])].concat());
+    }
+    story
 }
 
 /// One of so many, as `arbitrary` reads it.

@@ -200,6 +200,11 @@ fn one_pull_at_a_time_until_a_cookie_is_taken() {
     let other = Cookie::from_bytes([8; 16]);
     line.answer(line.last(), Answer::Cookie(other));
     let known = line.sent.len();
+    while line.sent.len() == known {
+        line.wake();
+    }
+    assert_eq!(line.sent.len(), known + 1, "again only one, until this one is taken");
+    line.answer(line.last(), line.block(line.last().pull.first));
     line.run(ROUND_TRIP * 10, |_, _| false);
     assert!(line.sent.len() > known && line.sent[known..].iter().all(|it| it.pull.cookie == other));
 }
