@@ -55,7 +55,7 @@ fn minute(now: Instant) -> u64 {
 mod tests {
     use super::*;
 
-    // spec: R-COOKIE-2
+    // spec: R-COOKIE-2, R-COOKIE-3
     #[test]
     fn a_cookie_belongs_to_an_address_and_lives_for_a_minute_or_two() {
         let baker = Baker::new(7);

@@ -615,19 +615,27 @@ fn counter_of(outcome: &Outcome) -> Counter {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::iter;
     use std::time::Duration;
 
     use super::*;
-    use crate::ids::ClassId;
-    use crate::limits::{CLIENT_SILENCE_MIN, DATAGRAM_MAX_BYTES, WINDOW};
-    use crate::operation::{OpenRollCall, Refusal};
+    use crate::ids::{ClassId, Cookie, FileName};
+    use crate::limits::{
+        BLOCK_BYTES, BLOCKS_AWAITED_MAX, BLOCKS_PER_TURN_MAX, CLIENT_SILENCE_MIN, COOKIE_LIFE,
+        DATAGRAM_MAX_BYTES, FILE_QUESTIONS_MAX, LISTING_LIFE, WINDOW,
+    };
+    use crate::operation::{FileInfo, OpenRollCall, Refusal};
     use crate::wire::{decode_reply, encode_request};
 
-    /// A server, its clocks, and a journal that is a list of batches.
+    /// A server, its clocks, a journal that is a list of batches, and a folder that is a map.
     struct Bench {
         server: Server<u8>,
         now: Now,
         journal: Vec<Batch>,
+        files: BTreeMap<FileName, Vec<u8>>,
+        /// What was done in the folder.
+        orders: Vec<FolderOrder>,
     }
 
     fn start() -> WallTime {
@@ -637,7 +645,20 @@ mod tests {
     impl Bench {
         fn new() -> Self {
             let now = Now { instant: Instant::ZERO, wall: start() };
-            Self { server: Server::new(1), now, journal: Vec::new() }
+            let (journal, files, orders) = (Vec::new(), BTreeMap::new(), Vec::new());
+            Self { server: Server::new(1), now, journal, files, orders }
+        }
+
+        /// One that offers these files, and has told what is in each.
+        fn offering<const N: usize>(files: [(&str, Vec<u8>); N]) -> Self {
+            let mut bench = Self::new();
+            bench.server.offer_files();
+            bench.files = files.map(|(name, bytes)| (name.parse().unwrap(), bytes)).into();
+            for name in bench.files.clone().into_keys() {
+                bench.ask(&query(Query::File { file: name.key() }));
+            }
+            bench.orders.clear();
+            bench
         }
 
         fn wait(&mut self, wait: Duration) -> &mut Self {
@@ -651,19 +672,28 @@ mod tests {
             self
         }
 
+        fn send_from(&mut self, from: u8, request: &Request) -> &mut Self {
+            self.server.handle_datagram(self.now, from, bytes_of(request).as_slice());
+            self
+        }
+
         /// Commits what is to be committed and collects the replies.
         fn drain(&mut self) -> Vec<Vec<u8>> {
+            self.drain_addressed().into_iter().map(|(_, reply)| reply).collect()
+        }
+
+        fn drain_addressed(&mut self) -> Vec<(u8, Vec<u8>)> {
             let mut space = Datagram::new();
             let mut replies = Vec::new();
             while let Some(output) = self.server.poll_output(&mut space) {
                 match output {
-                    Output::Transmit { .. } => replies.push(space.as_bytes().to_vec()),
+                    Output::Transmit { to } => replies.push((to, space.as_bytes().to_vec())),
                     Output::Append(batch) => {
                         let number = batch.number;
                         self.journal.push(batch);
                         self.server.handle_durable(number);
                     }
-                    Output::Folder(order) => unreachable!("no files are offered: {order:?}"),
+                    Output::Folder(order) => self.obey(order),
                     Output::Load(content) => {
                         let sheets = self.journal.iter().flat_map(|batch| &batch.sheets);
                         let mut sheets = sheets.map(|(_, sheet)| sheet.to_bytes());
@@ -673,6 +703,57 @@ mod tests {
                 }
             }
             replies
+        }
+
+        fn obey(&mut self, order: FolderOrder) {
+            self.orders.push(order);
+            match order {
+                FolderOrder::List => {
+                    let entry = |(name, bytes): (&FileName, &Vec<u8>)| FileEntry {
+                        name: name.clone(),
+                        bytes: bytes.len() as u64,
+                    };
+                    self.server.handle_listing(self.files.iter().map(entry).collect());
+                }
+                FolderOrder::Describe(key) => {
+                    let found = self.files.iter().find(|(name, _)| name.key() == key);
+                    let state = found
+                        .map_or(FileState::Absent, |(_, bytes)| FileState::Ready(info_of(bytes)));
+                    self.server.handle_file(key, state);
+                }
+                FolderOrder::Read(piece) => {
+                    let found = self.files.values().find(|it| ContentId::of(it) == piece.content);
+                    let bytes = found.map(|bytes| {
+                        let blocks = bytes.chunks(BLOCK_BYTES).skip(piece.first as usize);
+                        blocks.take(piece.blocks as usize).flatten().copied().collect()
+                    });
+                    self.server.handle_piece(piece, bytes);
+                }
+            }
+        }
+
+        /// A cookie of this address.
+        fn cookie(&mut self, from: u8) -> Cookie {
+            let asks = pull(1, ContentId::of(b"?"), Cookie::NONE, 0, 1);
+            let replies = self.send_from(from, &asks).drain_addressed();
+            let [(to, reply)] = &replies[..] else { panic!("one answer: {replies:?}") };
+            assert_eq!(*to, from);
+            match decode_reply(reply).unwrap().answer {
+                Answer::Cookie(cookie) => cookie,
+                other => panic!("no cookie: {other:?}"),
+            }
+        }
+
+        /// What blocks arrive in this turn: whose pull it was, which one, and its bytes.
+        fn pulled(&mut self) -> Vec<(u64, u32, Vec<u8>)> {
+            let block = |reply: Vec<u8>| {
+                let reply = decode_reply(&reply).unwrap();
+                match reply.answer {
+                    Answer::Pulled { index, bytes } => (reply.number.get(), index, bytes),
+                    other => panic!("no block: {other:?}"),
+                }
+            };
+            self.drain().into_iter().map(block).collect()
         }
 
         /// A batch with this request is given out, and its commit takes its time.
@@ -747,6 +828,20 @@ mod tests {
             number: RequestNumber::FIRST,
             ask,
         }
+    }
+
+    fn pull(number: u64, object: ContentId, cookie: Cookie, first: u32, wanted: u64) -> Request {
+        let number = RequestNumber::new(number).unwrap();
+        Request { number, ask: Ask::Pull(Pull { object, cookie, first, wanted }), ..status() }
+    }
+
+    fn info_of(bytes: &[u8]) -> FileInfo {
+        FileInfo { bytes: bytes.len() as u64, content: ContentId::of(bytes) }
+    }
+
+    /// So many bytes of which each block is another.
+    fn bytes(count: usize) -> Vec<u8> {
+        (0..count).map(|at| (at / 7 + at / BLOCK_BYTES).to_le_bytes()[0]).collect()
     }
 
     fn status() -> Request {
@@ -1163,5 +1258,319 @@ mod tests {
         let refused = Answer::MarkRefused { at: start(), reason: Refusal::NotOpen };
         assert_eq!(decode_reply(&replies[0]).unwrap().answer, refused);
         assert!(replies[0].len() <= DATAGRAM_MAX_BYTES);
+    }
+
+    // Objects in blocks.
+
+    // spec: R-COOKIE-1, R-SIZE-5
+    #[test]
+    fn who_has_not_proved_an_address_gets_a_cookie_and_nothing_else() {
+        let file = bytes(100 * BLOCK_BYTES);
+        let mut bench = Bench::offering([("a", file.clone())]);
+        let object = ContentId::of(&file);
+        let wrong = Cookie::from_bytes([7; 16]);
+        for (object, cookie) in
+            [(object, Cookie::NONE), (object, wrong), (ContentId::of(b"?"), Cookie::NONE)]
+        {
+            let asks = pull(1, object, cookie, 0, u64::MAX);
+            // One answer, for the same request, and no longer than it.
+            let answer = bench.ask(&asks);
+            assert!(matches!(answer, Answer::Cookie(_)), "{answer:?}");
+        }
+        let shortest = pull(1, object, Cookie::NONE, 0, 1);
+        assert!(matches!(bench.ask(&shortest), Answer::Cookie(_)));
+        for _ in 0..5 {
+            bench.wait(COOKIE_LIFE);
+            bench.server.handle_timeout(bench.now);
+            assert!(bench.drain().is_empty());
+        }
+        assert!(bench.orders.is_empty(), "no disk works for a stranger");
+        assert_eq!(bench.server.stats().get(Counter::Unproved), 4);
+    }
+
+    // spec: R-PULL-2, R-PULL-5, R-KIND-2, R-SHEET-3
+    #[test]
+    fn who_has_a_cookie_gets_the_blocks_that_are_wanted_and_only_those() {
+        let file = bytes(99 * BLOCK_BYTES + 5);
+        let mut bench = Bench::offering([("a", file.clone()), ("b", bytes(3))]);
+        let object = ContentId::of(&file);
+        let cookie = bench.cookie(0);
+        let block =
+            |index: u32| file.chunks(BLOCK_BYTES).nth(index as usize).unwrap_or_default().to_vec();
+        for (first, wanted, indices) in [
+            (0, 1, vec![0]),
+            (3, 0b1101, vec![3, 5, 6]),
+            (20, u64::MAX, (20..84).collect()),
+            (36, 1 | 1 << 63, vec![36, 99]),
+            (99, 1, vec![99]),
+        ] {
+            bench.server.handle_timeout(bench.now);
+            bench.send(&pull(8, object, cookie, first, wanted));
+            let expected: Vec<_> = indices.into_iter().map(|it| (8, it, block(it))).collect();
+            assert_eq!(bench.pulled(), expected);
+        }
+        for _ in 0..5 {
+            bench.wait(Duration::from_secs(1));
+            bench.server.handle_timeout(bench.now);
+            assert!(bench.drain().is_empty(), "nothing is sent again that was not asked for again");
+        }
+        assert_eq!(bench.server.stats().get(Counter::BlocksGiven), 1 + 3 + 64 + 2 + 1);
+    }
+
+    // spec: R-PULL-2
+    #[test]
+    fn a_sheet_is_pulled_like_a_file_and_a_file_is_asked_for_block_by_block_like_a_sheet() {
+        let file = bytes(2 * BLOCK_BYTES + 9);
+        let mut bench = Bench::offering([("a", file.clone())]);
+        bench.ask(&open(1, 1));
+        for number in 1..=200_u64 {
+            bench.ask(&mark(2, number, &format!("student-{number}")));
+        }
+        let Answer::Closed { sheet: info, .. } = bench.ask(&close(1, 2)) else { panic!("closed") };
+        let cookie = bench.cookie(0);
+        let wanted = u64::MAX >> (64 - info.bytes.div_ceil(1_024));
+        let blocks = bench.send(&pull(1, info.content, cookie, 0, wanted)).pulled();
+        let whole: Vec<u8> = blocks.into_iter().flat_map(|(_, _, bytes)| bytes).collect();
+        assert_eq!(Sheet::from_bytes(&whole, &info).unwrap().marks.len(), 200);
+        let mut whole = Vec::new();
+        for index in 0..=3 {
+            let block = query(Query::Block { sheet: ContentId::of(&file), index });
+            let Answer::Block(block) = bench.ask(&block) else { panic!("a block") };
+            whole.extend(block);
+        }
+        assert_eq!(whole, file);
+    }
+
+    // spec: R-COOKIE-1, R-COOKIE-2
+    #[test]
+    fn a_cookie_of_another_address_or_an_earlier_time_is_answered_with_a_new_one() {
+        let file = bytes(BLOCK_BYTES);
+        let mut bench = Bench::offering([("a", file.clone())]);
+        let object = ContentId::of(&file);
+        let cookie = bench.cookie(0);
+        let asks = pull(1, object, cookie, 0, 1);
+        assert_eq!(bench.send(&asks).pulled(), [(1, 0, file.clone())]);
+        let stolen = bench.send_from(1, &asks).drain_addressed();
+        let [(1, reply)] = &stolen[..] else { panic!("one answer to address 1: {stolen:?}") };
+        let Answer::Cookie(other) = decode_reply(reply).unwrap().answer else { panic!("a cookie") };
+        assert_ne!(other, cookie);
+        bench.wait((2 * COOKIE_LIFE).saturating_sub(Duration::from_micros(1)));
+        assert_eq!(bench.send(&asks).pulled().len(), 1, "to the end of the next minute");
+        bench.wait(Duration::from_micros(1));
+        let Answer::Cookie(renewed) = bench.ask(&asks) else { panic!("it is too old") };
+        assert_ne!(renewed, cookie);
+        assert_eq!(bench.send(&pull(2, object, renewed, 0, 1)).pulled(), [(2, 0, file)]);
+        bench.restart();
+        assert!(matches!(bench.ask(&asks), Answer::Cookie(_)), "it was another server's");
+    }
+
+    // spec: R-PULL-3, R-PULL-4, R-FILES-5
+    #[test]
+    fn what_is_not_there_is_answered_without_bytes() {
+        let file = bytes(2 * BLOCK_BYTES);
+        let mut bench = Bench::offering([("a", file.clone())]);
+        let object = ContentId::of(&file);
+        let cookie = bench.cookie(0);
+        let absent = pull(1, ContentId::of(b"?"), cookie, 7, u64::MAX);
+        assert_eq!(bench.send(&absent).pulled(), [(1, 7, vec![])], "one answer says it all");
+        let past = bench.send(&pull(2, object, cookie, 1, 0b111)).pulled();
+        let empty = |index| (2, index, vec![]);
+        assert_eq!(past, [(2, 1, file[BLOCK_BYTES..].to_vec()), empty(2), empty(3)]);
+        let far = bench.send(&pull(3, object, cookie, u32::MAX, 1)).pulled();
+        assert_eq!(far, [(3, u32::MAX, vec![])]);
+        bench.files.clear();
+        for number in 4..=5 {
+            let gone = bench.send(&pull(number, object, cookie, 0, 0b11)).pulled();
+            assert_eq!(gone, [(number, 0, vec![])], "the file is another one by now");
+        }
+    }
+
+    #[test]
+    fn so_many_blocks_leave_in_one_turn_and_the_others_at_once_in_the_next() {
+        let file = bytes(64 * BLOCK_BYTES);
+        let mut bench = Bench::offering([("a", file.clone())]);
+        let object = ContentId::of(&file);
+        let cookie = bench.cookie(0);
+        bench.server.handle_timeout(bench.now);
+        for number in 1..=5 {
+            bench.send(&pull(number, object, cookie, 0, u64::MAX));
+        }
+        let mut arrived = Vec::new();
+        for blocks in [128, 128, 64] {
+            let turn = bench.pulled();
+            assert_eq!(turn.len(), blocks);
+            arrived.extend(turn.into_iter().map(|(number, index, _)| (number, index)));
+            let at_once = bench.server.poll_timeout() == Some(Instant::ZERO);
+            assert_eq!(at_once, arrived.len() < 320, "the next turn comes at once");
+            assert!(bench.drain().is_empty(), "the turn is over");
+            bench.server.handle_timeout(bench.now);
+        }
+        let wanted = (1..=5).flat_map(|number| (0..64).map(move |index| (number, index)));
+        assert_eq!(arrived, wanted.collect::<Vec<_>>());
+        assert_eq!(bench.server.poll_timeout(), None);
+    }
+
+    #[test]
+    fn a_turn_counts_blocks_and_not_how_often_it_was_polled() {
+        let file = bytes(BLOCK_BYTES);
+        let mut bench = Bench::offering([("a", file.clone())]);
+        let cookie = bench.cookie(0);
+        bench.server.handle_timeout(bench.now);
+        for number in 1..=BLOCKS_PER_TURN_MAX.into() {
+            let block = bench.send(&pull(number, ContentId::of(&file), cookie, 0, 1)).pulled();
+            assert_eq!(block.len(), 1, "pull {number}");
+        }
+    }
+
+    // spec: R-PULL-7
+    #[test]
+    fn answers_to_marks_leave_before_blocks_that_wait() {
+        let file = bytes(64 * BLOCK_BYTES);
+        let mut bench = Bench::offering([("a", file.clone())]);
+        bench.ask(&open(1, 1));
+        let cookie = bench.cookie(0);
+        bench.server.handle_timeout(bench.now);
+        for number in 1..=5 {
+            bench.send(&pull(number, ContentId::of(&file), cookie, 0, u64::MAX));
+        }
+        // The pieces are read, and the first block leaves; then somebody marks.
+        let mut space = Datagram::new();
+        loop {
+            match bench.server.poll_output(&mut space) {
+                Some(Output::Folder(order)) => bench.obey(order),
+                Some(Output::Transmit { .. }) => break,
+                other => panic!("{other:?}"),
+            }
+        }
+        bench.send(&mark(2, 1, "10"));
+        let turn = bench.drain();
+        let first = decode_reply(&turn[0]).unwrap().answer;
+        assert!(matches!(first, Answer::Marked { .. }), "{first:?}");
+        assert_eq!(turn.len(), 1 + BLOCKS_PER_TURN_MAX as usize - 1);
+        bench.send(&mark(3, 1, "20"));
+        let next = bench.drain();
+        let answers: Vec<_> = next.iter().map(|it| decode_reply(it).unwrap().answer).collect();
+        assert!(matches!(answers[..], [Answer::Marked { .. }]), "though no more blocks may leave");
+    }
+
+    // spec: R-PULL-6
+    #[test]
+    fn more_pulls_than_have_room_are_dropped_and_counted() {
+        let file = bytes(64 * BLOCK_BYTES);
+        let mut bench = Bench::offering([("a", file.clone())]);
+        let cookie = bench.cookie(0);
+        let asks = |number| pull(number, ContentId::of(&file), cookie, 0, 1);
+        bench.server.handle_timeout(bench.now);
+        for number in 1..=BLOCKS_AWAITED_MAX as u64 + 3 {
+            bench.send(&asks(number));
+        }
+        assert_eq!(bench.server.stats().get(Counter::PullsFull), 3);
+        assert_eq!(bench.server.stats().get(Counter::Pulled), BLOCKS_AWAITED_MAX as u64);
+        let mut arrived = bench.pulled();
+        while bench.server.poll_timeout() == Some(Instant::ZERO) {
+            bench.server.handle_timeout(bench.now);
+            arrived.extend(bench.pulled());
+        }
+        let numbers: Vec<_> = arrived.iter().map(|it| it.0).collect();
+        assert_eq!(numbers, (1..=BLOCKS_AWAITED_MAX as u64).collect::<Vec<_>>());
+        bench.server.handle_timeout(bench.now);
+        assert_eq!(bench.send(&asks(9_999)).pulled().len(), 1, "there is room again");
+    }
+
+    // spec: R-FILES-1, R-FILES-2
+    #[test]
+    fn the_list_of_files_is_told_in_pages_that_fit() {
+        let mut bench = Bench::offering([]);
+        for number in 0..60 {
+            let name = format!("{}{number:03}", "x".repeat(number * 4));
+            bench.files.insert(name.parse().unwrap(), bytes(number));
+        }
+        let in_order = bench.files.iter().map(|(name, bytes)| (name.clone(), bytes.len() as u64));
+        let in_order: Vec<_> = in_order.collect();
+        let mut listed = Vec::new();
+        let mut pages = 0;
+        while listed.len() < in_order.len() {
+            let from = u32::try_from(listed.len()).unwrap();
+            let answer = bench.ask(&query(Query::Files { from }));
+            let Answer::Files(Some(FileList { total: 60, files })) = answer else {
+                panic!("{answer:?}")
+            };
+            assert!(!files.is_empty(), "every page goes on");
+            listed.extend(files.into_iter().map(|it| (it.name, it.bytes)));
+            pages += 1;
+        }
+        assert_eq!(listed, in_order);
+        assert!((2..60).contains(&pages), "{pages} pages");
+        let from = query(Query::Files { from: 57 });
+        let Answer::Files(Some(list)) = bench.ask(&from) else { panic!("a list") };
+        assert!(list.files.iter().map(|it| &it.name).eq(in_order[57..].iter().map(|it| &it.0)));
+        for from in [60, 61, u32::MAX] {
+            let answer = bench.ask(&query(Query::Files { from }));
+            assert_eq!(answer, Answer::Files(Some(FileList { total: 60, files: vec![] })));
+        }
+    }
+
+    // spec: R-FILES-3
+    #[test]
+    fn a_server_without_files_says_so() {
+        let mut bench = Bench::new();
+        let file = "a".parse::<FileName>().unwrap().key();
+        assert_eq!(bench.ask(&query(Query::Files { from: 0 })), Answer::Files(None));
+        assert_eq!(bench.ask(&query(Query::File { file })), Answer::File(FileState::Absent));
+        let cookie = bench.cookie(0);
+        let absent = bench.send(&pull(1, ContentId::of(b"a"), cookie, 0, 1)).pulled();
+        assert_eq!(absent, [(1, 0, vec![])]);
+        assert!(bench.orders.is_empty(), "there is no folder");
+    }
+
+    // spec: R-FILES-4
+    #[test]
+    fn a_file_is_found_by_the_key_of_its_name() {
+        let mut bench = Bench::offering([("a", bytes(5)), ("b", bytes(7))]);
+        let mut ask = |key| bench.ask(&query(Query::File { file: key }));
+        let key = |name: &str| name.parse::<FileName>().unwrap().key();
+        assert_eq!(ask(key("b")), Answer::File(FileState::Ready(info_of(&bytes(7)))));
+        assert_eq!(ask(key("c")), Answer::File(FileState::Absent));
+        let name_and_zeros = FileKey::from_bytes(*b"a\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
+        assert_eq!(ask(name_and_zeros), Answer::File(FileState::Absent));
+    }
+
+    #[test]
+    fn a_file_that_is_being_read_is_told_as_that() {
+        let mut bench = Bench::offering([]);
+        let file = "a".parse::<FileName>().unwrap().key();
+        bench.send(&query(Query::File { file }));
+        let mut space = Datagram::new();
+        let order = bench.server.poll_output(&mut space);
+        assert_eq!(order, Some(Output::Folder(FolderOrder::Describe(file))));
+        let reading = FileState::Reading { done: 1, bytes: 2 };
+        bench.server.handle_file(file, reading);
+        assert_eq!(decode_reply(&bench.drain()[0]).unwrap().answer, Answer::File(reading));
+    }
+
+    #[test]
+    fn the_folder_is_asked_once_for_many_who_ask() {
+        let mut bench = Bench::offering([]);
+        bench.files.insert("a".parse().unwrap(), bytes(5));
+        let file = "a".parse::<FileName>().unwrap().key();
+        let lists = query(Query::Files { from: 0 });
+        let asks = query(Query::File { file });
+        let questions = [&lists, &asks, &lists, &asks, &asks];
+        for question in questions {
+            bench.send(question);
+        }
+        assert_eq!(bench.drain().len(), questions.len());
+        let once = [FolderOrder::List, FolderOrder::Describe(file)];
+        assert_eq!(bench.orders, once);
+        bench.ask(&lists);
+        assert_eq!(bench.orders, once, "the list was read just now");
+        bench.wait(LISTING_LIFE);
+        bench.ask(&lists);
+        assert_eq!(bench.orders[2..], [FolderOrder::List], "and is read again after a while");
+        for asks in iter::repeat_n(&asks, FILE_QUESTIONS_MAX + 1) {
+            bench.send(asks);
+        }
+        assert_eq!(bench.server.stats().get(Counter::FilesFull), 1);
+        assert_eq!(bench.drain().len(), FILE_QUESTIONS_MAX);
     }
 }

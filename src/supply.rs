@@ -268,8 +268,8 @@ impl<P: Clone> Supply<P> {
         if self.gifts.front()?.map == 0 {
             self.gifts.pop_front();
         }
-        self.left = self.left.checked_sub(1)?;
         let gift = self.gifts.front_mut()?;
+        self.left = self.left.checked_sub(1)?;
         let index = gift.first + gift.map.trailing_zeros();
         gift.map &= gift.map - 1;
         let asker = gift.asker.clone();
