@@ -501,8 +501,10 @@ impl Download {
         let room = u32::try_from(window.saturating_sub(self.in_flight)).unwrap_or(u32::MAX);
         let left = (self.window_end() - self.next)
             .saturating_add(u32::try_from(self.lost.len()).expect("no more than the window"));
-        // Several requests to a window: what is asked for later shows what was lost before.
-        let share = u32::try_from(window / REQUESTS_PER_WINDOW).unwrap_or(u32::MAX).max(1);
+        // Several requests to a window: what is asked for later shows what was lost before. Only
+        // who is not proved yet has one, and makes the most of it.
+        let requests = if self.path.proved { REQUESTS_PER_WINDOW } else { 1 };
+        let share = u32::try_from(window / requests).unwrap_or(u32::MAX).max(1);
         let quantum = self.path.congestion.quantum().min(BLOCKS_PER_PULL_MAX).min(share);
         let pays = quantum.min(left).min(u32::try_from(window).unwrap_or(u32::MAX));
         if room < pays || left == 0 { 0 } else { room.min(quantum) }
