@@ -33,6 +33,8 @@ const WHOLE_LOSS_MIN: u32 = 4;
 /// The most time of lost requests that is used for others.
 const UNUSED_MAX: Duration = Duration::from_millis(100);
 
+/// A longer round trip is none: one of the computers slept meanwhile.
+const ROUND_TRIP_MAX: Duration = Duration::from_secs(1);
 /// At least so many requests share the window.
 const REQUESTS_PER_WINDOW: u64 = 4;
 /// When the timer has run out so often in a row, the path is congested (RFC 9002 7.6); before that,
@@ -137,6 +139,7 @@ impl Path {
     }
 
     fn sample(&mut self, sample: Duration) {
+        let sample = sample.min(ROUND_TRIP_MAX);
         self.round_trip = Some(match self.round_trip {
             None => (sample, sample / 2),
             Some((smoothed, variation)) => {
