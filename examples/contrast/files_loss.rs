@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::fetch::{Offered, Peer, SMALL, Service, Site, limit};
 use crate::files::{at_least, place};
 use crate::namespaces::Network;
-use crate::plot::Plot;
+use crate::plot::{Legend, Plot};
 use crate::report::{Chapter, Sample, Table, Verdict, short};
 use crate::{Context, Failure};
 
@@ -113,6 +113,7 @@ pub(crate) fn part(context: &Context, offered: &Offered) -> Result<Chapter, Fail
         x: "packets lost in each direction, %",
         y: "seconds",
         lines: &lines,
+        legend: Legend::UpperLeft,
     };
     plot.draw_linear(&context.folder.join("downloads.svg"))?;
     writeln!(text, "![A download of 1 MB](downloads.svg)\n")?;
