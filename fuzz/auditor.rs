@@ -3,10 +3,11 @@
 //! It shares no code with the product: it reads requests and writes answers itself, keeps everything
 //! in ordered maps, compares bodies instead of checksums, and keeps a copy of its whole state for
 //! each batch, so that a crash is going back to a copy. Only what a server may choose is taken from
-//! the server and judged instead of predicted: when a client is forgotten, and how many roll calls
-//! a list has.
+//! the server and judged instead of predicted: when a client is forgotten, how many roll calls a
+//! list has, which cookies it makes, and in which turn it gives which blocks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
 
 use sha2::{Digest as _, Sha256};
 
@@ -19,7 +20,13 @@ const SILENCE_MICROS: u64 = 2 * 900_000_000;
 /// The end of the year 9999.
 const TIME_MAX_MILLIS: u64 = 253_402_300_799_999;
 
+/// How long a cookie is good at least and at most, in microseconds (R-COOKIE-2).
+const COOKIE_MICROS: u64 = 60_000_000;
+const BLOCK_BYTES: usize = 1_024;
+
 pub(crate) type ClientName = [u8; 16];
+/// Which address a datagram came from.
+pub(crate) type Address = u8;
 
 /// Judges what a server says and appends.
 #[derive(Default)]
@@ -33,6 +40,30 @@ pub(crate) struct Auditor {
     /// What must still be answered: the request's place and length, and the answer.
     owed: BTreeMap<usize, Owed>,
     handed: usize,
+    folder: Folder,
+    /// Every cookie that was given since the last start: to whom, and when.
+    cookies: BTreeMap<[u8; 16], (Address, u64)>,
+    /// What each address sent and got, without what it pulled.
+    balance: BTreeMap<Address, (u64, u64)>,
+}
+
+/// The folder that is offered: now, and as it was before.
+#[derive(Default)]
+struct Folder {
+    now: Files,
+    /// Earlier ones, each with the time at which it ended.
+    before: Vec<(u64, Files)>,
+    /// The names of contents that the server was told are those of files.
+    told: BTreeSet<[u8; 32]>,
+}
+
+/// Name and content of each file, in order of name.
+pub(crate) type Files = BTreeMap<Vec<u8>, Content>;
+
+#[derive(Clone)]
+pub(crate) struct Content {
+    pub(crate) bytes: Rc<[u8]>,
+    pub(crate) name: [u8; 32],
 }
 
 #[derive(Clone, Default)]
@@ -72,13 +103,42 @@ struct SheetInfo {
 }
 
 struct Owed {
+    from: Address,
     request_bytes: usize,
     /// Not before this batch is durable (R-DURABLE-1).
     after: usize,
+    said: Said,
+    due: Due,
+}
+
+enum Due {
     /// Any of these.
-    answers: Vec<Vec<u8>>,
-    /// A block of this sheet: it may be known by the time of the answer.
-    block: Option<(Said, [u8; 32], u64)>,
+    Answers(Vec<Vec<u8>>),
+    /// A block of this object: it may be known by the time of the answer.
+    Block {
+        object: [u8; 32],
+        index: u64,
+        answers: Vec<Vec<u8>>,
+    },
+    /// The folder, as it was then or is later.
+    List {
+        from: usize,
+        since: u64,
+    },
+    File {
+        key: Vec<u8>,
+        since: u64,
+    },
+    /// Made at this time.
+    Cookie {
+        micros: u64,
+    },
+    /// These blocks, in order, of which none has come if the next is the first.
+    Blocks {
+        object: [u8; 32],
+        blocks: VecDeque<u64>,
+        first: bool,
+    },
 }
 
 /// Who asked, under which number.
@@ -94,24 +154,31 @@ impl Auditor {
     }
 
     /// Notes a datagram that the server gets, and what it owes for it. Gives its place.
-    pub(crate) fn datagram(&mut self, micros: u64, wall: u64, datagram: &[u8]) -> usize {
+    pub(crate) fn datagram(
+        &mut self,
+        from: Address,
+        micros: u64,
+        wall: u64,
+        datagram: &[u8],
+    ) -> usize {
         let place = self.handed;
         self.handed += 1;
-        let mut block = None;
-        let answers = match Asked::read(datagram) {
-            Reading::Nothing => return place,
-            Reading::OtherVersion => vec![frame(0, 0xff, &[1, 1])],
-            Reading::Asked(asked) => {
-                if let What::Block { sheet, index } = asked.what {
-                    block = Some((asked.said, sheet, index));
-                }
-                self.asked(micros, wall, &asked)
-            }
-        };
         let request_bytes = datagram.len();
-        if !answers.is_empty() {
-            let after = self.saved.len() - usize::from(!self.unsaved);
-            self.owed.insert(place, Owed { request_bytes, after, answers, block });
+        self.balance.entry(from).or_default().0 += request_bytes as u64;
+        let (said, due) = match Asked::read(datagram) {
+            Reading::Nothing => return place,
+            Reading::OtherVersion => {
+                (Said::NOBODY, Some(Due::Answers(vec![frame(0, 0xff, &[1, 1])])))
+            }
+            Reading::Asked(asked) => (asked.said, self.asked(from, micros, wall, &asked)),
+        };
+        if let Some(due) = due {
+            // What is pulled was durable before somebody could know its name.
+            let after = match due {
+                Due::Blocks { .. } => 0,
+                _ => self.saved.len() - usize::from(!self.unsaved),
+            };
+            self.owed.insert(place, Owed { from, request_bytes, after, said, due });
         }
         place
     }
@@ -134,15 +201,112 @@ impl Auditor {
     pub(crate) fn sent(&mut self, place: usize, answer: &[u8]) {
         let owed = self.owed.remove(&place).expect("an answer that nobody waits for (R-KIND-2)");
         assert!(owed.after <= self.durable, "told before it was durable (R-DURABLE-1)");
-        assert!(answer.len() <= owed.request_bytes, "longer than its request (R-SIZE-3)");
-        let mut answers = owed.answers;
-        if let Some((said, sheet, index)) = owed.block {
-            answers.push(self.block(said, sheet, index));
-        }
+        let Owed { from, said, request_bytes, .. } = owed;
+        let answers = match owed.due {
+            Due::Blocks { object, blocks, first } => {
+                let rest = self.pulled(said, object, blocks, first, answer);
+                self.owed.extend(rest.map(|due| (place, Owed { due, ..owed })));
+                return;
+            }
+            Due::Cookie { micros } => {
+                let cookie = answer.get(answer.len().saturating_sub(20)..answer.len() - 4);
+                let cookie = cookie.and_then(|it| it.try_into().ok()).unwrap_or_default();
+                self.cookies.insert(cookie, (from, micros / COOKIE_MICROS));
+                vec![said.answer(0x97, &cookie)]
+            }
+            Due::Answers(answers) => answers,
+            Due::Block { object, index, mut answers } => {
+                answers.push(self.block(said, object, index));
+                // A file may be known or not, there or not.
+                if let Some(content) = self.folder.content(object) {
+                    answers.push(said.answer(0x93, &byte_string(block_of(content, index))));
+                    answers.push(said.answer(0x93, &[0]));
+                }
+                answers
+            }
+            Due::List { from, since } => {
+                // A list may be told for a second after it was read.
+                let folders = self.folder.since(since.saturating_sub(1_000_000));
+                folders.map(|files| said.answer(0x94, &page(files, from, request_bytes))).collect()
+            }
+            Due::File { key, since } => {
+                let infos = self.folder.since(since).flat_map(|files| file_infos(files, &key));
+                infos.map(|info| said.answer(0x95, &info)).collect()
+            }
+        };
+        assert!(answer.len() <= request_bytes, "longer than its request (R-SIZE-3)");
+        let (got, gave) = self.balance.entry(from).or_default();
+        *gave += answer.len() as u64;
+        assert!(gave <= got, "more than came from there (R-SIZE-5)");
         assert!(
             answers.iter().any(|it| it == answer),
             "answered {answer:02x?}\n instead of {answers:02x?}"
         );
+    }
+
+    /// A block comes of these; gives what is still owed.
+    fn pulled(
+        &self,
+        said: Said,
+        object: [u8; 32],
+        mut blocks: VecDeque<u64>,
+        first: bool,
+        answer: &[u8],
+    ) -> Option<Due> {
+        let index = blocks.pop_front().expect("no empty ones are owed");
+        let pulled = |bytes| said.answer(0x96, &[varint(index), byte_string(bytes)].concat());
+        let durable = &self.saved[self.durable].sheets;
+        let sheet = durable.iter().find(|it| Sha256::digest(it)[..] == object[..]);
+        let sure = sheet.is_some();
+        let content = sheet.map(|it| &it[..]).or_else(|| self.folder.content(object));
+        let bytes = content.map_or(&[][..], |content| block_of(content, index));
+        // Of a file it may have none of them, and one answer says it all (R-PULL-3).
+        if first && !sure && answer == pulled(&[]) {
+            return None;
+        }
+        assert_eq!(answer, pulled(bytes), "block {index}, in order (R-PULL-2)");
+        (!blocks.is_empty()).then_some(Due::Blocks { object, blocks, first: false })
+    }
+
+    /// Whether blocks are owed that were pulled.
+    pub(crate) fn owes_blocks(&self) -> bool {
+        self.owed.values().any(|owed| matches!(owed.due, Due::Blocks { .. }))
+    }
+
+    /// A file is now this, or is no more.
+    pub(crate) fn file_becomes(&mut self, micros: u64, name: &[u8], content: Option<Vec<u8>>) {
+        self.folder.before.push((micros, self.folder.now.clone()));
+        self.folder.now.remove(name);
+        let content = content.map(|bytes| {
+            let content = Content { name: Sha256::digest(&bytes).into(), bytes: bytes.into() };
+            (name.to_vec(), content)
+        });
+        self.folder.now.extend(content);
+    }
+
+    /// The files that are offered, in order of name.
+    pub(crate) fn files(&self) -> &Files {
+        &self.folder.now
+    }
+
+    /// Whether it was told that before.
+    pub(crate) fn knows(&self, content: [u8; 32]) -> bool {
+        self.folder.told.contains(&content)
+    }
+
+    /// The server is told that this is the content of a file.
+    pub(crate) fn tells(&mut self, content: [u8; 32]) {
+        self.folder.told.insert(content);
+    }
+
+    /// The cookie that an address was given last; or one that anybody was given.
+    pub(crate) fn cookie(&self, from: Option<Address>, which: usize) -> Option<[u8; 16]> {
+        let all = self.cookies.iter();
+        let fitting = all.filter(|(_, (owner, _))| from.is_none_or(|from| from == *owner));
+        let mut fitting: Vec<_> = fitting.map(|(cookie, (_, minute))| (minute, cookie)).collect();
+        fitting.sort();
+        let which = which.checked_rem(fitting.len())?;
+        fitting.iter().rev().nth(which).map(|it| *it.1)
     }
 
     /// Time has passed for the server, which now has this time and knows these clients.
@@ -179,6 +343,9 @@ impl Auditor {
         }
         self.unsaved = false;
         self.owed.clear();
+        self.cookies.clear();
+        let now = std::mem::take(&mut self.folder.now);
+        self.folder = Folder { now, ..Folder::default() };
     }
 
     /// Everything is durable and sent: nobody waits any more.
@@ -193,20 +360,37 @@ impl Auditor {
         (!sheets.is_empty()).then(|| Sha256::digest(&sheets[which % sheets.len()]).into())
     }
 
-    fn asked(&mut self, micros: u64, wall: u64, asked: &Asked) -> Vec<Vec<u8>> {
+    fn asked(&mut self, from: Address, micros: u64, wall: u64, asked: &Asked) -> Option<Due> {
         let said = asked.said;
-        match asked.what {
+        let answers = match asked.what {
             What::Status { from } => self.lists(said, from),
             What::Sheet { class } => {
                 let info = self.present.last_sheets.get(&class);
                 let body = info.map_or(vec![0], |info| [&[1][..], &info.bytes].concat());
                 vec![said.answer(0x92, &body)]
             }
-            What::Block { sheet, index } => vec![self.block(said, sheet, index)],
+            What::Block { object, index } => {
+                let answers = vec![self.block(said, object, index)];
+                return Some(Due::Block { object, index, answers });
+            }
+            What::Files { from } => return Some(Due::List { from, since: micros }),
+            What::File { ref key } => return Some(Due::File { key: key.clone(), since: micros }),
+            What::Pull { object, cookie, ref blocks } => {
+                let minute = micros / COOKIE_MICROS;
+                let proved = self.cookies.get(&cookie).is_some_and(|&(owner, made)| {
+                    owner == from && (made..=made + 1).contains(&minute)
+                });
+                if !proved {
+                    return Some(Due::Cookie { micros });
+                }
+                let blocks = blocks.clone();
+                return Some(Due::Blocks { object, blocks, first: true });
+            }
             What::Perform { started, ref operation } => {
                 self.judged(micros, wall, asked, started, operation).into_iter().collect()
             }
-        }
+        };
+        (!answers.is_empty()).then_some(Due::Answers(answers))
     }
 
     /// The table of chapter 10, from top to bottom.
@@ -286,9 +470,52 @@ impl Auditor {
 
     fn block(&self, said: Said, sheet: [u8; 32], index: u64) -> Vec<u8> {
         let found = self.present.sheets.iter().find(|it| Sha256::digest(it)[..] == sheet[..]);
-        let block = found.and_then(|bytes| bytes.chunks(1_024).nth(usize::try_from(index).ok()?));
-        said.answer(0x93, &byte_string(block.unwrap_or_default()))
+        let block = found.map_or(&[][..], |bytes| block_of(bytes, index));
+        said.answer(0x93, &byte_string(block))
     }
+}
+
+impl Folder {
+    /// As it is, and as it was from then on.
+    fn since(&self, micros: u64) -> impl Iterator<Item = &Files> {
+        let before = self.before.iter().filter(move |(ended, _)| *ended >= micros);
+        before.map(|(_, files)| files).chain([&self.now])
+    }
+
+    /// What has this name, if any file ever had it.
+    fn content(&self, name: [u8; 32]) -> Option<&[u8]> {
+        let mut all = self.since(0).flat_map(BTreeMap::values);
+        all.find(|it| it.name == name).map(|it| &it.bytes[..])
+    }
+}
+
+/// R-SHEET-3.
+fn block_of(bytes: &[u8], index: u64) -> &[u8] {
+    let index = usize::try_from(index).unwrap_or(usize::MAX);
+    bytes.chunks(BLOCK_BYTES).nth(index).unwrap_or_default()
+}
+
+/// The body of a `FILE_LIST`: the files from that place on that fit (R-FILES-1, R-FILES-2).
+fn page(files: &Files, from: usize, request_bytes: usize) -> Vec<u8> {
+    let mut room = request_bytes - (8 + 16 + 10 + 1 + 5 + 2);
+    let mut entries = Vec::new();
+    let mut count = 0;
+    for (name, content) in files.iter().skip(from) {
+        let Some(left) = room.checked_sub(2 + name.len() + 10) else { break };
+        room = left;
+        count += 1;
+        entries.extend([byte_string(name), varint(content.bytes.len() as u64)].concat());
+    }
+    [vec![1], varint(files.len() as u64), varint(count), entries].concat()
+}
+
+/// The bodies of `FILE_INFO` that fit this folder: the file is there, or it is still being read.
+fn file_infos(files: &Files, key: &[u8]) -> Vec<Vec<u8>> {
+    let found = files.iter().find(|(name, _)| Sha256::digest(name)[..16] == *key);
+    let Some((_, content)) = found else { return vec![vec![0]] };
+    let bytes = varint(content.bytes.len() as u64);
+    let ready = [&[2][..], &bytes, &content.name].concat();
+    vec![ready, [&[1, 0][..], &bytes].concat()]
 }
 
 impl State {
@@ -359,6 +586,9 @@ impl RollCall {
 }
 
 impl Said {
+    /// Who asks in another version.
+    const NOBODY: Self = Self { client: [0; 16], number: 0 };
+
     fn answer(self, kind: u8, rest: &[u8]) -> Vec<u8> {
         frame(1, kind, &[&self.client[..], &varint(self.number), rest].concat())
     }
@@ -376,7 +606,10 @@ enum What {
     Perform { started: u64, operation: Operation },
     Status { from: u32 },
     Sheet { class: u32 },
-    Block { sheet: [u8; 32], index: u64 },
+    Block { object: [u8; 32], index: u64 },
+    Files { from: usize },
+    File { key: Vec<u8> },
+    Pull { object: [u8; 32], cookie: [u8; 16], blocks: VecDeque<u64> },
 }
 
 enum Operation {
@@ -430,12 +663,23 @@ impl Asked {
             0x11 => (What::Status { from: rest.class()? }, 64),
             0x12 => (What::Sheet { class: rest.class()? }, 96),
             0x13 => {
-                let sheet = rest.take(32)?.try_into().expect("32 bytes");
-                (What::Block { sheet, index: rest.number(u32::MAX.into())? }, 1_060)
+                let object = rest.take(32)?.try_into().expect("32 bytes");
+                (What::Block { object, index: rest.number(u32::MAX.into())? }, 1_060)
+            }
+            0x14 => {
+                let from = rest.number(u32::MAX.into())?;
+                (What::Files { from: usize::try_from(from).expect("32 bits") }, 1_200)
+            }
+            0x15 => (What::File { key: rest.take(16)?.to_vec() }, 80),
+            0x16 => {
+                let object = rest.take(32)?.try_into().expect("32 bytes");
+                let cookie = rest.take(16)?.try_into().expect("16 bytes");
+                (What::Pull { object, cookie, blocks: rest.blocks()? }, 76)
             }
             _ => return None,
         };
-        let padding = rest.byte_string()?;
+        // A `PULL` has no padding.
+        let padding = if kind == 0x16 { &[] } else { rest.byte_string()? };
         let whole = rest.0.is_empty() && padding.iter().all(|&byte| byte == 0);
         let body = [&[kind], &covered[5..]].concat();
         let asked = Self { said: Said { client, number }, what, body };
@@ -471,6 +715,16 @@ impl<'a> Rest<'a> {
     fn byte_string(&mut self) -> Option<&'a [u8]> {
         let length = self.number(1_200)?;
         self.take(usize::try_from(length).expect("bounded"))
+    }
+
+    /// The first block that is wanted, and a map that says which after it (R-PULL-1).
+    fn blocks(&mut self) -> Option<VecDeque<u64>> {
+        let first = self.number(u32::MAX.into())?;
+        let map = self.number(u64::MAX)?;
+        let blocks: VecDeque<_> =
+            (0..64).filter(|bit| map >> bit & 1 == 1).map(|bit| first + bit).collect();
+        let fits = blocks.front() == Some(&first) && *blocks.back()? <= u32::MAX.into();
+        fits.then_some(blocks)
     }
 
     fn student(&mut self) -> Option<Vec<u8>> {

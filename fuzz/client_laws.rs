@@ -14,8 +14,10 @@ use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
 use rollcall::client::{Client, Output};
-use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber};
-use rollcall::operation::{OpenRollCall, Operation, Query, Refusal, SheetInfo};
+use rollcall::ids::{ClassId, ClientId, ContentId, Cookie, FileKey, RequestNumber};
+use rollcall::operation::{
+    FileEntry, FileInfo, FileList, FileState, OpenRollCall, Operation, Query, Refusal, SheetInfo,
+};
 use rollcall::time::{Instant, Now, WallTime};
 use rollcall::wire::{
     Answer, Ask, Datagram, Reply, Request, Versions, decode_reply, decode_request, encode_reply,
@@ -57,6 +59,8 @@ enum Question {
     Status(u8),
     Sheet(u8),
     Block,
+    Files(u8),
+    File(u8),
 }
 
 #[derive(Arbitrary, Debug)]
@@ -100,6 +104,11 @@ enum Said {
     BeginAgain,
     ClockSkew(i8),
     Busy(u16),
+    Files(bool),
+    File(bool),
+    /// What answers no question of this client.
+    Pulled(u8),
+    Cookie,
 }
 
 /// Applies the laws to the run that these bytes tell.
@@ -261,6 +270,8 @@ impl Desk {
             Question::Status(from) => Query::Status { from: class(from) },
             Question::Sheet(which) => Query::Sheet { class: class(which) },
             Question::Block => Query::Block { sheet: ContentId::from_bytes([1; 32]), index: 0 },
+            Question::Files(from) => Query::Files { from: from.into() },
+            Question::File(byte) => Query::File { file: FileKey::from_bytes([byte; 16]) },
         };
         self.begin(Some(query), None, patience);
         self.client.ask(self.now, query, patience.duration());
@@ -340,6 +351,10 @@ impl Desk {
                 Answer::ClockSkew { server_time: at.shifted(i64::from(minutes) * 60_000) }
             }
             Said::Busy(retry_after_ms) => Answer::Busy { retry_after_ms },
+            Said::Files(offered) => files(offered),
+            Said::File(ready) => file(ready),
+            Said::Pulled(byte) => Answer::Pulled { index: 0, bytes: vec![byte; 3] },
+            Said::Cookie => Answer::Cookie(Cookie::from_bytes([1; 16])),
         }
     }
 
@@ -490,6 +505,7 @@ impl Desk {
             Ask::Perform { started, operation } => {
                 self.sent_operation(client, number, started, operation);
             }
+            Ask::Pull(pull) => panic!("{pull:?} is no matter of this client"),
         }
         let under_way = self.under_way.as_mut().expect("something is under way");
         under_way.sendings += 1;
@@ -598,7 +614,20 @@ fn fitting(request: &Request, at: WallTime, already: bool) -> Answer {
         }
         Ask::Read(Query::Sheet { class }) => Answer::Sheet(already.then(|| sheet(class, at))),
         Ask::Read(Query::Block { .. }) => Answer::Block(vec![7]),
+        Ask::Read(Query::Files { .. }) => files(already),
+        Ask::Read(Query::File { .. }) => file(already),
+        Ask::Pull(pull) => panic!("{pull:?} is no matter of this client"),
     }
+}
+
+fn files(offered: bool) -> Answer {
+    let entry = FileEntry { name: "a".parse().expect("a name"), bytes: 3 };
+    Answer::Files(offered.then(|| FileList { total: 1, files: vec![entry] }))
+}
+
+fn file(ready: bool) -> Answer {
+    let info = FileInfo { bytes: 3, content: ContentId::from_bytes([1; 32]) };
+    Answer::File(if ready { FileState::Ready(info) } else { FileState::Absent })
 }
 
 /// A word on the asking itself; a query cannot be ended by one.
@@ -650,7 +679,9 @@ fn fits_query(query: Query, answer: &Answer) -> bool {
         (Query::Sheet { class }, Answer::Sheet(sheet)) => {
             sheet.is_none_or(|sheet| sheet.class == class)
         }
-        (Query::Block { .. }, Answer::Block(_)) => true,
+        (Query::Block { .. }, Answer::Block(_))
+        | (Query::Files { .. }, Answer::Files(_))
+        | (Query::File { .. }, Answer::File(_)) => true,
         _ => false,
     }
 }

@@ -5,10 +5,10 @@
 //! apply the same laws; `tests/spec.rs` builds its invalid datagrams here.
 
 use rollcall::limits::{
-    BLOCK_REQUEST_MIN_BYTES, DATAGRAM_MAX_BYTES, DATAGRAM_MIN_BYTES, REQUEST_MIN_BYTES,
-    SHEET_REQUEST_MIN_BYTES, STATUS_REQUEST_MIN_BYTES,
+    BLOCK_REQUEST_MIN_BYTES, DATAGRAM_MAX_BYTES, DATAGRAM_MIN_BYTES, FILE_REQUEST_MIN_BYTES,
+    FILES_REQUEST_MIN_BYTES, REQUEST_MIN_BYTES, SHEET_REQUEST_MIN_BYTES, STATUS_REQUEST_MIN_BYTES,
 };
-use rollcall::operation::{Operation, Query};
+use rollcall::operation::{Operation, Pull, Query};
 use rollcall::wire::{
     Ask, Datagram, Kind, Received, Request, Versions, decode_reply, decode_request, encode_reply,
     encode_request,
@@ -43,10 +43,15 @@ pub(crate) fn frame(version: u8, kind: u8, body: &[u8]) -> Vec<u8> {
     datagram
 }
 
-/// A request with that many zeros of padding.
+/// The length of the shortest `PULL`: every number in one byte, and no padding.
+pub(crate) const PULL_MIN_BYTES: usize = DATAGRAM_MIN_BYTES + 1 + 16 + 1 + 32 + 16 + 1 + 1;
+
+/// A request with that many zeros of padding, if it is of a kind that has padding.
 pub(crate) fn request(request: &Request, zeros: usize) -> Vec<u8> {
     let mut body = bare_body(request);
-    body.extend(byte_string(&vec![0; zeros]));
+    if is_padded(request) {
+        body.extend(byte_string(&vec![0; zeros]));
+    }
     frame(1, request.ask.kind().byte(), &body)
 }
 
@@ -55,6 +60,9 @@ pub(crate) fn request(request: &Request, zeros: usize) -> Vec<u8> {
 /// # Panics
 /// If no padding gives this length.
 pub(crate) fn padding_of(request: &Request, datagram_bytes: usize) -> usize {
+    if !is_padded(request) {
+        return 0;
+    }
     let bare = DATAGRAM_MIN_BYTES + bare_body(request).len();
     match datagram_bytes.checked_sub(bare).expect("at least what it says") {
         0 => panic!("padding has a length"),
@@ -88,6 +96,10 @@ pub(crate) fn byte_string(bytes: &[u8]) -> Vec<u8> {
     string
 }
 
+fn is_padded(request: &Request) -> bool {
+    !matches!(request.ask, Ask::Pull(_))
+}
+
 fn bare_body(request: &Request) -> Vec<u8> {
     let mut body = vec![request.attempt];
     body.extend_from_slice(request.client.as_bytes());
@@ -107,6 +119,14 @@ fn bare_body(request: &Request) -> Vec<u8> {
             body.extend_from_slice(sheet.as_bytes());
             body.extend(varint(index.into()));
         }
+        Ask::Read(Query::Files { from }) => body.extend(varint(from.into())),
+        Ask::Read(Query::File { file }) => body.extend_from_slice(file.as_bytes()),
+        Ask::Pull(Pull { object, cookie, first, wanted }) => {
+            body.extend_from_slice(object.as_bytes());
+            body.extend_from_slice(cookie.as_bytes());
+            body.extend(varint(first.into()));
+            body.extend(varint(wanted));
+        }
     }
     body
 }
@@ -117,6 +137,9 @@ fn least_bytes(kind: Kind) -> usize {
         Kind::Close | Kind::Sheet => SHEET_REQUEST_MIN_BYTES,
         Kind::Status => STATUS_REQUEST_MIN_BYTES,
         Kind::Block => BLOCK_REQUEST_MIN_BYTES,
+        Kind::Files => FILES_REQUEST_MIN_BYTES,
+        Kind::File => FILE_REQUEST_MIN_BYTES,
+        Kind::Pull => PULL_MIN_BYTES,
         other => panic!("{other} is no request"),
     }
 }
@@ -127,6 +150,11 @@ fn check_request(datagram: &[u8]) -> bool {
     let zeros = padding_of(&read, datagram.len());
     assert_eq!(request(&read, zeros), datagram, "what was read is not what stands there");
     assert!(datagram.len() >= least_bytes(read.ask.kind()), "shorter than its answer may be");
+    if let Ask::Pull(Pull { first, wanted, .. }) = read.ask {
+        assert!(wanted & 1 == 1, "not the first block");
+        let last = u64::from(first) + u64::from(wanted.ilog2());
+        assert!(last <= u32::MAX.into(), "past the last block that there can be");
+    }
 
     let mut compared = vec![datagram[3]];
     compared.extend_from_slice(&datagram[5..datagram.len() - 4]);

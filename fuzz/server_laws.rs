@@ -2,21 +2,26 @@
 //! however often the process dies, each request is answered as the auditor says, once, not before
 //! it may be, and in the end every request that is owed an answer has one.
 
+use std::hash::{Hash, Hasher};
+
 use arbitrary::{Arbitrary, Unstructured};
-use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber};
-use rollcall::operation::{Operation, Query};
+use rollcall::ids::{ClassId, ClientId, ContentId, Cookie, FileKey, RequestNumber};
+use rollcall::operation::{FileEntry, FileInfo, FileState, Operation, Pull, Query};
 use rollcall::record::{Batch, SnapshotItem};
 use rollcall::roll::Sheet;
-use rollcall::server::{Output, Server};
+use rollcall::server::{FolderOrder, Output, Server};
 use rollcall::time::{Instant, Now, WallTime};
 use rollcall::wire::{Ask, Datagram, Request};
+use sha2::{Digest as _, Sha256};
 
-use crate::auditor::Auditor;
+use crate::auditor::{Address, Auditor, Content};
 use crate::laws;
 
 const START_MILLIS: u64 = 1_795_353_480_000;
 const STEPS_MAX: usize = 200;
 const MINUTE_MILLIS: i64 = 60_000;
+/// The pulled blocks that leave in one turn at most.
+const BLOCKS_PER_TURN_MAX: u32 = 128;
 
 /// What happens to the server. Small numbers of everything, so that things meet.
 #[derive(Arbitrary, Debug)]
@@ -47,6 +52,32 @@ enum Step {
     Timeout,
     Crash,
     Snapshot,
+    Pull {
+        who: u8,
+        object: Object,
+        proof: Proof,
+        first: u8,
+        wanted: u64,
+    },
+    /// A file comes, is another one now, or goes.
+    Folder(u8, u8),
+}
+
+#[derive(Arbitrary, Debug)]
+enum Object {
+    File(u8),
+    Sheet(u8),
+    None(u8),
+}
+
+#[derive(Arbitrary, Debug)]
+enum Proof {
+    None,
+    /// What this address was given last.
+    Last,
+    /// What some address was given at some time.
+    Others(u8),
+    Made(u8),
 }
 
 #[derive(Arbitrary, Debug)]
@@ -75,6 +106,9 @@ enum What {
     Sheet(u8),
     Block(u8, u8),
     NoBlock(u8),
+    Files(u8),
+    File(u8),
+    FileBlock(u8, u8),
 }
 
 #[derive(Arbitrary, Debug)]
@@ -104,9 +138,22 @@ pub(crate) fn check(input: &[u8]) {
     hall.rest();
 }
 
-/// A server with its disk, its clocks, and somebody who knows what it should say.
+/// The way back to a client, by which an answer is known: the server's cookies know only the address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Way {
+    address: Address,
+    place: usize,
+}
+
+impl Hash for Way {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.address.hash(state);
+    }
+}
+
+/// A server with its disk, its folder, its clocks, and somebody who knows what it should say.
 struct Hall {
-    server: Server<usize>,
+    server: Server<Way>,
     auditor: Auditor,
     micros: u64,
     wall: WallTime,
@@ -114,8 +161,13 @@ struct Hall {
     pending: Vec<Batch>,
     durable: Vec<Batch>,
     snapshot: (u64, Vec<SnapshotItem>),
+    /// Sheets to be read, as soon as what was appended before is durable.
+    loads: Vec<ContentId>,
+    /// The pulled blocks that have left in this turn.
+    given: u32,
+    starts: u128,
     polled: bool,
-    sent: Vec<Vec<u8>>,
+    sent: Vec<(Address, Vec<u8>)>,
     heard: Vec<Vec<u8>>,
     clients: [Caller; 4],
 }
@@ -130,14 +182,22 @@ struct Caller {
 impl Hall {
     fn new() -> Self {
         let wall = WallTime::from_millis(START_MILLIS);
+        let mut auditor = Auditor::new();
+        auditor.file_becomes(0, b"a", Some(content(0, 9)));
+        auditor.file_becomes(0, b"b", Some(Vec::new()));
+        let mut server = Server::new(1);
+        server.offer_files();
         Self {
-            server: Server::new(1),
-            auditor: Auditor::new(),
+            server,
+            auditor,
             micros: 0,
             wall,
             pending: Vec::new(),
             durable: Vec::new(),
             snapshot: (0, Vec::new()),
+            loads: Vec::new(),
+            given: 0,
+            starts: 1,
             polled: true,
             sent: Vec::new(),
             heard: Vec::new(),
@@ -149,27 +209,34 @@ impl Hall {
         match step {
             Step::Ask { who, number, started, what, padding } => {
                 let datagram = self.request(who, &number, &started, &what, padding);
-                self.hand(&datagram);
-                self.sent.push(datagram);
+                self.hand(who % 4, &datagram);
+                self.sent.push((who % 4, datagram));
+            }
+            Step::Pull { who, object, proof, first, wanted } => {
+                let datagram = self.pull(who % 4, &object, &proof, first, wanted);
+                self.hand(who % 4, &datagram);
+                self.sent.push((who % 4, datagram));
+            }
+            Step::Folder(which, size) => {
+                let content = (size > 0).then(|| content(which, size));
+                self.auditor.file_becomes(self.micros, name(which), content);
             }
             Step::Again { which, attempt } => {
-                let Some(datagram) = self.sent.get(usize::from(which) % self.sent.len().max(1))
-                else {
-                    return;
-                };
+                let which = usize::from(which) % self.sent.len().max(1);
+                let Some((from, datagram)) = self.sent.get(which) else { return };
                 let mut body = datagram[4..datagram.len() - 4].to_vec();
                 body[0] = attempt;
                 let again = laws::frame(1, datagram[3], &body);
-                self.hand(&again);
+                self.hand(*from, &again);
             }
             Step::Echo(which) => {
                 let heard = self.heard.get(usize::from(which) % self.heard.len().max(1));
                 if let Some(datagram) = heard.cloned() {
-                    self.hand(&datagram);
+                    self.hand(0, &datagram);
                 }
             }
-            Step::Bytes(bytes) => self.hand(&bytes),
-            Step::Framed(kind, body) => self.hand(&laws::frame(1, kind, &body)),
+            Step::Bytes(bytes) => self.hand(0, &bytes),
+            Step::Framed(kind, body) => self.hand(0, &laws::frame(1, kind, &body)),
             Step::Turn => self.turn(),
             Step::Commit(count) => self.commit(usize::from(count % 4)),
             Step::Wait(wait) => self.wait(&wait),
@@ -210,6 +277,15 @@ impl Hall {
             What::NoBlock(byte) => {
                 Err(Query::Block { sheet: ContentId::from_bytes([byte; 32]), index: 0 })
             }
+            What::Files(from) => Err(Query::Files { from: from.into() }),
+            What::File(which) => {
+                let key = Sha256::digest(name(which))[..16].try_into().expect("16 bytes");
+                Err(Query::File { file: FileKey::from_bytes(key) })
+            }
+            What::FileBlock(which, index) => {
+                let sheet = self.object(&Object::File(which));
+                Err(Query::Block { sheet, index: u32::from(index % 8) })
+            }
         };
         let caller = &mut self.clients[usize::from(who % 4)];
         let next = match *number {
@@ -243,19 +319,50 @@ impl Hall {
             0x01 | 0x03 => 48,
             0x11 => 64,
             0x13 => 1_060,
+            0x14 => 1_200,
+            0x15 => 80,
             _ => 96,
         };
         let bare = laws::request(&request, 0).len();
-        laws::request(&request, least - bare.min(least) + usize::from(padding % 64))
+        let zeros = laws::padding_of(&request, least.max(bare)) + usize::from(padding % 64);
+        laws::request(&request, zeros.min(laws::padding_of(&request, 1_200)))
+    }
+
+    fn object(&self, object: &Object) -> ContentId {
+        let name = match *object {
+            Object::File(which) => {
+                let content = self.auditor.files().get(name(which));
+                content.map(|it| it.name)
+            }
+            Object::Sheet(which) => self.auditor.sheet(which.into()),
+            Object::None(byte) => Some([byte; 32]),
+        };
+        ContentId::from_bytes(name.unwrap_or_default())
+    }
+
+    fn pull(&self, who: u8, object: &Object, proof: &Proof, first: u8, wanted: u64) -> Vec<u8> {
+        let cookie = match *proof {
+            Proof::None => None,
+            Proof::Last => self.auditor.cookie(Some(who), 0),
+            Proof::Others(which) => self.auditor.cookie(None, which.into()),
+            Proof::Made(byte) => Some([byte; 16]),
+        };
+        let cookie = Cookie::from_bytes(cookie.unwrap_or_default());
+        // Mostly near the beginning; some at the very end, where not every map fits.
+        let first = if first < 250 { u32::from(first % 8) } else { u32::MAX - u32::from(first) };
+        let ask = Ask::Pull(Pull { object: self.object(object), cookie, first, wanted });
+        let client = ClientId::from_bytes([who; 16]);
+        laws::request(&Request { attempt: 1, client, number: RequestNumber::FIRST, ask }, 0)
     }
 
     fn now(&self) -> Now {
         Now { instant: Instant::from_micros(self.micros), wall: self.wall }
     }
 
-    fn hand(&mut self, datagram: &[u8]) {
-        let place = self.auditor.datagram(self.micros, self.wall.as_millis(), datagram);
-        self.server.handle_datagram(self.now(), place, datagram);
+    fn hand(&mut self, address: Address, datagram: &[u8]) {
+        let wall = self.wall.as_millis();
+        let place = self.auditor.datagram(address, self.micros, wall, datagram);
+        self.server.handle_datagram(self.now(), Way { address, place }, datagram);
         self.polled = false;
     }
 
@@ -270,18 +377,75 @@ impl Hall {
                     self.pending.push(batch);
                 }
                 Output::Transmit { to } => {
-                    self.auditor.sent(to, space.as_bytes());
+                    self.auditor.sent(to.place, space.as_bytes());
+                    self.given += u32::from(space.as_bytes()[3] == 0x96);
+                    assert!(self.given <= BLOCKS_PER_TURN_MAX, "too many blocks in one turn");
                     self.heard.push(space.as_bytes().to_vec());
                 }
+                Output::Folder(order) => self.obey(order),
                 Output::Load(content) => {
-                    let kept = self.durable.iter().chain(&self.pending);
-                    let mut sheets = kept.flat_map(|it| &it.sheets).map(|it| bytes_of(&it.1));
-                    let bytes = sheets.find(|bytes| ContentId::of(bytes) == content);
-                    self.server.handle_sheet(content, bytes);
+                    self.loads.push(content);
+                    self.load();
                 }
             }
         }
+        if self.loads.is_empty() && self.auditor.owes_blocks() {
+            assert_eq!(self.server.poll_timeout(), Some(Instant::ZERO), "there is more to give");
+        }
         self.polled = true;
+    }
+
+    /// Reads sheets, after what was appended before is durable.
+    fn load(&mut self) {
+        if !self.pending.is_empty() {
+            return;
+        }
+        for content in self.loads.drain(..) {
+            let mut sheets = self.durable.iter().flat_map(|it| &it.sheets);
+            let found = sheets.find_map(|(_, sheet)| {
+                Some(bytes_of(sheet)).filter(|bytes| ContentId::of(bytes) == content)
+            });
+            self.server.handle_sheet(content, found);
+            self.polled = false;
+        }
+    }
+
+    /// Does what is to be done in the folder.
+    fn obey(&mut self, order: FolderOrder) {
+        let files = self.auditor.files();
+        match order {
+            FolderOrder::List => {
+                let entry = |(name, content): (&Vec<u8>, &Content)| FileEntry {
+                    name: std::str::from_utf8(name).expect("a name").parse().expect("a name"),
+                    bytes: content.bytes.len() as u64,
+                };
+                self.server.handle_listing(files.iter().map(entry).collect());
+            }
+            FolderOrder::Describe(key) => {
+                let of = |name: &[u8]| Sha256::digest(name)[..16] == *key.as_bytes();
+                let Some((_, content)) = files.iter().find(|(name, _)| of(name)) else {
+                    return self.server.handle_file(key, FileState::Absent);
+                };
+                let Content { ref bytes, name } = *content;
+                let bytes = bytes.len() as u64;
+                // At first a file is being read.
+                let state = if self.auditor.knows(name) {
+                    FileState::Ready(FileInfo { bytes, content: ContentId::from_bytes(name) })
+                } else {
+                    FileState::Reading { done: 0, bytes }
+                };
+                self.auditor.tells(name);
+                self.server.handle_file(key, state);
+            }
+            FolderOrder::Read(piece) => {
+                let found = files.values().find(|it| it.name == *piece.content.as_bytes());
+                let bytes = found.map(|content| {
+                    let blocks = content.bytes.chunks(1_024).skip(piece.first as usize);
+                    blocks.take(piece.blocks as usize).flatten().copied().collect()
+                });
+                self.server.handle_piece(piece, bytes);
+            }
+        }
     }
 
     fn commit(&mut self, count: usize) {
@@ -291,6 +455,7 @@ impl Hall {
             self.durable.push(batch);
             self.polled = false;
         }
+        self.load();
     }
 
     fn wait(&mut self, wait: &Wait) {
@@ -312,6 +477,7 @@ impl Hall {
         let before = self.server.last_batch();
         let clients = self.server.clients();
         self.server.handle_timeout(self.now());
+        self.given = 0;
         assert_eq!(self.server.last_batch(), before, "batches are given out by polling");
         if self.server.clients() == clients {
             let later = |at: Instant| at.as_micros() > self.micros;
@@ -332,9 +498,14 @@ impl Hall {
 
     fn crash(&mut self) {
         self.pending.clear();
+        self.loads.clear();
         self.auditor.crash();
         self.micros = 0;
-        let mut server = Server::new(self.durable.len() as u128);
+        self.given = 0;
+        // Each process has a secret of its own.
+        self.starts += 1;
+        let mut server = Server::new(self.starts);
+        server.offer_files();
         let (covered, items) = &self.snapshot;
         for item in items.iter().cloned() {
             server.restore(item).expect("a snapshot that was made can be restored");
@@ -357,8 +528,23 @@ impl Hall {
             self.commit(usize::MAX);
             self.turn();
         }
+        while self.auditor.owes_blocks() {
+            self.timeout();
+            self.turn();
+            self.commit(usize::MAX);
+            self.turn();
+        }
         self.auditor.rest();
     }
+}
+
+fn name(which: u8) -> &'static [u8] {
+    [&b"a"[..], b"b", b"Week 3.pdf"][usize::from(which % 3)]
+}
+
+/// Some bytes, others for another file or size.
+fn content(which: u8, size: u8) -> Vec<u8> {
+    (0..u32::from(size) * 300).map(|at| (at / 100).to_le_bytes()[0] ^ which).collect()
 }
 
 fn client_of(item: SnapshotItem) -> Option<[u8; 16]> {

@@ -162,6 +162,12 @@ impl Client {
         self.exchange.as_ref().map(|exchange| exchange.client)
     }
 
+    /// The smoothed round trip, as far as it was measured.
+    #[must_use]
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.round_trip.measured.map(|(smoothed, _)| smoothed)
+    }
+
     /// The operation whose deadline passed and that will be settled before the next one.
     #[must_use]
     pub fn unsettled(&self) -> Option<Operation> {
@@ -492,7 +498,9 @@ impl Goal {
             (Self::Query(Query::Sheet { class }), Answer::Sheet(sheet)) => {
                 sheet.is_none_or(|sheet| sheet.class == class)
             }
-            (Self::Query(Query::Block { .. }), Answer::Block(_)) => true,
+            (Self::Query(Query::Block { .. }), Answer::Block(_))
+            | (Self::Query(Query::Files { .. }), Answer::Files(_))
+            | (Self::Query(Query::File { .. }), Answer::File(_)) => true,
             (Self::Query(_), _) => false,
         }
     }

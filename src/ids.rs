@@ -1,4 +1,4 @@
-//! The names of things: class, student, client, request, roll call, sheet.
+//! The names of things: class, student, client, request, roll call, content, file.
 //!
 //! Each is parsed once at the edge (a datagram, a command line, a row of the journal) and is valid
 //! from then on. Nothing here knows how it is sent or stored.
@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::limits::STUDENT_LENGTH_MAX_BYTES;
+use crate::limits::{FILE_NAME_MAX_BYTES, STUDENT_LENGTH_MAX_BYTES};
 
 /// A class as its school numbers it: 1 to 4,294,967,295.
 ///
@@ -252,10 +252,10 @@ impl RollCallId {
     }
 }
 
-/// The name of a sheet: the SHA-256 (FIPS 180-4) of its canonical bytes.
+/// The name of an object, a sheet or a file: the SHA-256 (FIPS 180-4) of its bytes.
 ///
-/// Two sheets with one name are the same sheet, so what was fetched under a name can be checked
-/// against it and never changes.
+/// Two objects with one name are the same, so what was fetched under a name can be checked against
+/// it and never changes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ContentId([u8; 32]);
 
@@ -281,6 +281,135 @@ impl ContentId {
 }
 
 impl fmt::Debug for ContentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// What proves to a server that an address is that of who uses it: drawn by the server, sent back by
+/// the client. What it is made of is the server's business.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cookie([u8; 16]);
+
+impl Cookie {
+    /// What a client sends that was given none yet.
+    pub const NONE: Self = Self([0; 16]);
+
+    /// The cookie of these bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its 16 bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Cookie {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// The name of a file that is offered: 1 to 255 bytes of UTF-8 that name one thing in one folder and
+/// steer no terminal.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct FileName(String);
+
+impl FileName {
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Under which a client asks for it: no name ever travels towards a server's disk.
+    #[must_use]
+    pub fn key(&self) -> FileKey {
+        let ContentId(hash) = ContentId::of(self.0.as_bytes());
+        FileKey(*hash.first_chunk().expect("32 bytes"))
+    }
+}
+
+impl fmt::Display for FileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl From<FileName> for String {
+    fn from(name: FileName) -> Self {
+        name.0
+    }
+}
+
+/// Why a text is no name of a file that is offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotAFileName {
+    /// It has no characters.
+    #[error("a file's name has at least one character")]
+    Empty,
+    /// It has too many.
+    #[error("a file's name has at most {FILE_NAME_MAX_BYTES} bytes")]
+    TooLong,
+    /// It is hidden, or a folder.
+    #[error("a file that is offered does not begin with a dot")]
+    Hidden,
+    /// It has characters that no offered name has.
+    #[error("a file's name has no slashes, and no characters that cannot be seen")]
+    Character,
+}
+
+impl TryFrom<String> for FileName {
+    type Error = NotAFileName;
+
+    fn try_from(name: String) -> Result<Self, NotAFileName> {
+        // U+202A to U+202E and U+2066 to U+2069 turn the direction of what is read (UAX 9).
+        let odd = |it: char| {
+            it.is_control()
+                || matches!(it, '/' | '\\' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        };
+        match name {
+            name if name.is_empty() => Err(NotAFileName::Empty),
+            name if name.len() > FILE_NAME_MAX_BYTES => Err(NotAFileName::TooLong),
+            name if name.starts_with('.') => Err(NotAFileName::Hidden),
+            name if name.contains(odd) => Err(NotAFileName::Character),
+            name => Ok(Self(name)),
+        }
+    }
+}
+
+impl FromStr for FileName {
+    type Err = NotAFileName;
+
+    fn from_str(name: &str) -> Result<Self, NotAFileName> {
+        name.to_owned().try_into()
+    }
+}
+
+/// What a client asks for in place of a file's name: the first half of the name's SHA-256.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct FileKey([u8; 16]);
+
+impl FileKey {
+    /// The key of these bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its 16 bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for FileKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
@@ -328,5 +457,30 @@ mod tests {
         assert_eq!(RequestNumber::new(0), None);
         assert_eq!(RequestNumber::FIRST.next(), RequestNumber::new(2));
         assert_eq!(RequestNumber::new(u64::MAX).unwrap().next(), None);
+    }
+
+    #[test]
+    fn a_files_name_names_one_thing_in_one_folder() {
+        for name in ["a", "notes.pdf", "João 3º.txt", "a b", "-rf", "%2e%2e%2f", "C:", "日本"] {
+            assert_eq!(name.parse::<FileName>().map(String::from), Ok(name.to_owned()));
+        }
+        let wrong = [
+            ("", NotAFileName::Empty),
+            (".", NotAFileName::Hidden),
+            ("..", NotAFileName::Hidden),
+            (".bashrc", NotAFileName::Hidden),
+            ("/etc/passwd", NotAFileName::Character),
+            ("a/../b", NotAFileName::Character),
+            ("a\\b", NotAFileName::Character),
+            ("a\0", NotAFileName::Character),
+            ("a\nb", NotAFileName::Character),
+            ("\u{1b}[31m", NotAFileName::Character),
+            ("fdp\u{202e}.exe", NotAFileName::Character),
+        ];
+        for (name, error) in wrong {
+            assert_eq!(name.parse::<FileName>(), Err(error), "{name:?}");
+        }
+        assert!("x".repeat(255).parse::<FileName>().is_ok());
+        assert_eq!("é".repeat(128).parse::<FileName>(), Err(NotAFileName::TooLong));
     }
 }

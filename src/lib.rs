@@ -11,7 +11,7 @@
 //! | vocabulary | [`ids`], [`time`], [`limits`], [`operation`], [`hashing`], [`stats`] | names, bounds |
 //! | wire | [`wire`] | bytes ↔ messages |
 //! | domain | [`roll`], [`record`] | who is present; which request is a duplicate; what is kept |
-//! | core | [`server`], [`client`] | the protocol: events in, effects out |
+//! | core | [`server`], [`client`], [`transfer`] | the protocol: events in, effects out; objects in blocks |
 //! | rehearsal | [`load`] | who was told what, and whether the sheets agree |
 //! | world | [`journal`], [`shell`] | the disk; sockets, clocks, dice, signals |
 //! | commands | [`cli`] and `src/bin` | flags, words, exit codes |
@@ -36,6 +36,7 @@
 
 pub mod cli;
 pub mod client;
+mod cookie;
 pub mod hashing;
 pub mod ids;
 pub mod journal;
@@ -47,5 +48,7 @@ pub mod roll;
 pub mod server;
 pub mod shell;
 pub mod stats;
+mod supply;
 pub mod time;
+pub mod transfer;
 pub mod wire;

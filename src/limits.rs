@@ -26,6 +26,27 @@ pub const BLOCK_BYTES: usize = 1_024;
 /// The shortest `BLOCK` request: as long as the answer with a full block.
 pub const BLOCK_REQUEST_MIN_BYTES: usize = BLOCK_BYTES + 36;
 
+/// The blocks that one `PULL` can ask for: the bits of its map.
+pub const BLOCKS_PER_PULL_MAX: u32 = 64;
+/// The shortest `FILES`: its answer has room for four entries with the longest names.
+pub const FILES_REQUEST_MIN_BYTES: usize = DATAGRAM_MAX_BYTES;
+/// The shortest `FILE`: as long as the longest answer to it.
+pub const FILE_REQUEST_MIN_BYTES: usize = 80;
+
+// Files.
+
+/// The longest name of an offered file, as of most file systems.
+pub const FILE_NAME_MAX_BYTES: usize = 255;
+/// The largest offered file: its blocks are counted in 32 bits.
+pub const FILE_BYTES_MAX: u64 = u32::MAX as u64 * BLOCK_BYTES as u64;
+/// The files of one folder that are offered.
+pub const FILES_MAX: usize = 65_536;
+/// For how long a list of the folder is told before the folder is read again.
+pub const LISTING_LIFE: Duration = Duration::from_secs(1);
+/// The bytes of a file that are read at once to find the name of its content, before whoever waits
+/// for blocks has a turn.
+pub const HASHED_AT_ONCE_BYTES: usize = 1 << 20;
+
 // The domain.
 
 /// The longest student number.
@@ -66,6 +87,12 @@ pub const RETRY_MIN: Duration = Duration::from_millis(100);
 /// second, and three hundred who wait at once send no more than 600 small datagrams in one: the
 /// packets of one film at 5 Mb/s.
 pub const RETRY_MAX: Duration = Duration::from_millis(500);
+/// The least that is added to the round trip before nothing counts as an answer to a `PULL`: a
+/// `PULL` changes nothing, so asking too early costs only its blocks (RFC 9002 6.2.1 has 1 ms; a
+/// disk that is asked for the first time takes some more).
+pub const PULL_TIMER_MIN: Duration = Duration::from_millis(4);
+/// The blocks that a client keeps before one that is missing (8 MiB).
+pub const BLOCKS_REORDERED_MAX: u32 = 8_192;
 /// The total deadline where the user names none.
 pub const DEADLINE_DEFAULT: Duration = Duration::from_secs(30);
 /// Each wait is multiplied by a factor between these two, drawn anew each time (RFC 7252 4.8), so that
@@ -89,8 +116,15 @@ pub const DATAGRAMS_PER_TURN_MAX: usize = 512;
 pub const REPLIES_HELD_MAX: usize = 16_384;
 /// The sheets that wait to be read or are kept in memory after reading.
 pub const SHEETS_CACHED_MAX: usize = 8;
-/// The requests for blocks that wait for a sheet to be read from disk.
+/// The blocks that one turn of the loop gives out, so that marks do not wait behind files.
+pub const BLOCKS_PER_TURN_MAX: u32 = 128;
+/// The requests for blocks that wait for the disk, or for their turn.
 pub const BLOCKS_AWAITED_MAX: usize = 1_024;
+/// Questions for files that wait for the disk.
+pub const FILE_QUESTIONS_MAX: usize = 1_024;
+/// For how long one secret makes cookies; they are taken for as long again (RFC 9018 4.3 has
+/// minutes to an hour).
+pub const COOKIE_LIFE: Duration = Duration::from_secs(60);
 
 // The sockets.
 
@@ -133,6 +167,8 @@ const _: () = {
     assert!(STATUS_REQUEST_MIN_BYTES < SHEET_REQUEST_MIN_BYTES);
     assert!(SHEET_REQUEST_MIN_BYTES < BLOCK_REQUEST_MIN_BYTES);
     assert!(BLOCK_REQUEST_MIN_BYTES <= DATAGRAM_MAX_BYTES);
+    assert!(4 * (2 + FILE_NAME_MAX_BYTES + 10) <= FILES_REQUEST_MIN_BYTES - 48);
+    assert!(BLOCKS_PER_PULL_MAX == u64::BITS && BLOCKS_PER_PULL_MAX <= BLOCKS_PER_TURN_MAX);
     assert!(DATAGRAM_MAX_BYTES < UDP_PAYLOAD_MAX_BYTES);
     assert!(OPEN_ROLL_CALLS_MAX <= CLASSES_MAX);
     assert!(LOAD_STUDENTS_MAX < CLIENTS_MAX && LOAD_CLASSES_MAX < OPEN_ROLL_CALLS_MAX);

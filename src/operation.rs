@@ -4,7 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{ClassId, ContentId, RollCallId, StudentNumber};
+use crate::ids::{ClassId, ContentId, Cookie, FileKey, FileName, RollCallId, StudentNumber};
+use crate::limits::{BLOCK_BYTES, FILE_BYTES_MAX};
 use crate::time::WallTime;
 
 /// A request that may change the register. It is executed at most once.
@@ -59,6 +60,107 @@ pub enum Query {
         /// Which block, counted from 0.
         index: u32,
     },
+    /// Which files are offered, in order of name, from the `from`-th on, counted from 0.
+    Files {
+        /// The first to tell about.
+        from: u32,
+    },
+    /// One offered file: its size and the name of its content.
+    File {
+        /// Which one.
+        file: FileKey,
+    },
+}
+
+/// A request for blocks of an object. Nothing is remembered of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pull {
+    /// The object.
+    pub object: ContentId,
+    /// What proves the client's address.
+    pub cookie: Cookie,
+    /// The first block that is wanted.
+    pub first: u32,
+    /// Which of the 64 blocks from `first` on are wanted: bit 0 is `first`, and always set.
+    pub wanted: u64,
+}
+
+impl Pull {
+    /// Whether it names at least `first`, and no block past the last that there can be.
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
+        self.wanted & 1 == 1 && self.first.checked_add(self.span() - 1).is_some()
+    }
+
+    /// From `first` to the last block that is wanted.
+    #[must_use]
+    pub fn span(&self) -> u32 {
+        u64::BITS - self.wanted.leading_zeros()
+    }
+
+    /// The blocks that are wanted, in order.
+    pub fn blocks(self) -> impl Iterator<Item = u32> {
+        let wanted = (0..u64::BITS).filter(move |bit| self.wanted & 1 << bit != 0);
+        wanted.map(move |bit| self.first + bit)
+    }
+}
+
+/// An object in brief: how to fetch and check it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileInfo {
+    /// Its size, at most [`FILE_BYTES_MAX`].
+    pub bytes: u64,
+    /// The name of its content.
+    pub content: ContentId,
+}
+
+impl FileInfo {
+    /// How many blocks it has.
+    #[must_use]
+    pub fn blocks(&self) -> u32 {
+        let blocks = self.bytes.min(FILE_BYTES_MAX).div_ceil(BLOCK_BYTES as u64);
+        u32::try_from(blocks).expect("FILE_BYTES_MAX is counted in u32")
+    }
+}
+
+impl From<SheetInfo> for FileInfo {
+    fn from(sheet: SheetInfo) -> Self {
+        Self { bytes: sheet.bytes.into(), content: sheet.content }
+    }
+}
+
+/// How it stands with a file that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileState {
+    /// No such file is offered.
+    Absent,
+    /// It is being read to find the name of its content: ask again.
+    Reading {
+        /// The bytes that have been read.
+        done: u64,
+        /// The bytes that it has.
+        bytes: u64,
+    },
+    /// It can be fetched.
+    Ready(FileInfo),
+}
+
+/// An offered file in the list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileEntry {
+    /// Its name.
+    pub name: FileName,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// A part of the list of offered files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FileList {
+    /// How many there are in all.
+    pub total: u32,
+    /// Those from the one on that was asked for, as many as the answer has room for.
+    pub files: Vec<FileEntry>,
 }
 
 /// What an operation led to. Kept for its client, so that a retry gets the same bytes.

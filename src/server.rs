@@ -18,21 +18,24 @@
 //! order give the same effects, whatever machine runs them.
 
 use std::collections::VecDeque;
+use std::hash::Hash;
 
+use crate::cookie::Baker;
 use crate::hashing::HashKey;
-use crate::ids::{ClientId, ContentId, RequestNumber, RollCallId};
+use crate::ids::{ClientId, ContentId, FileKey, RequestNumber, RollCallId};
 use crate::limits::{
-    BLOCK_BYTES, BLOCKS_AWAITED_MAX, BUSY_RETRY_AFTER_MS, CLIENTS_FORGOTTEN_PER_CALL_MAX,
-    REPLIES_HELD_MAX, SHEETS_CACHED_MAX, SWEEP_INTERVAL,
+    BUSY_RETRY_AFTER_MS, CLIENTS_FORGOTTEN_PER_CALL_MAX, REPLIES_HELD_MAX, SWEEP_INTERVAL,
 };
-use crate::operation::{Operation, Outcome, Query};
+use crate::operation::{FileEntry, FileList, FileState, Operation, Outcome, Pull, Query};
 use crate::record::{Batch, Record, SnapshotItem};
 use crate::roll::{ClientRecord, Contradiction, Register, Sessions, Sheet, Silent, Verdict};
 use crate::stats::{Counter, Stats};
+use crate::supply::{Asker, Demand, Given, ListDemand, Source, Supply, Wanted};
+pub use crate::supply::{FolderOrder, Piece};
 use crate::time::{Instant, Now, WallTime};
 use crate::wire::{
     Answer, Ask, Datagram, Received, Rejected, Reply, Request, Versions, decode_request,
-    encode_reply,
+    encode_pulled, encode_reply,
 };
 
 /// An effect that the server asks for. `P` is the way back to a client, whatever that is where the
@@ -49,6 +52,8 @@ pub enum Output<P> {
     Append(Batch),
     /// Read this sheet's canonical bytes and call [`Server::handle_sheet`].
     Load(ContentId),
+    /// Do this in the folder of offered files. Asked for only after [`Server::offer_files`].
+    Folder(FolderOrder),
 }
 
 /// The roll call server. A clone is what it would be in another course of events: for exploring
@@ -72,7 +77,10 @@ pub struct Server<P> {
     /// The last batch that is on disk.
     durable: u64,
     held: VecDeque<Held<P>>,
-    cache: SheetCache<P>,
+    supply: Supply<P>,
+    /// Whether there is a folder of files.
+    offers_files: bool,
+    baker: Baker,
     next_sweep: Instant,
 }
 
@@ -107,9 +115,16 @@ impl<P> Server<P> {
             next_batch: 1,
             durable: 0,
             held: VecDeque::new(),
-            cache: SheetCache::new(),
+            supply: Supply::new(),
+            offers_files: false,
+            baker: Baker::new(!seed),
             next_sweep: Instant::ZERO,
         }
+    }
+
+    /// There is a folder of files to offer.
+    pub fn offer_files(&mut self) {
+        self.offers_files = true;
     }
 
     /// What was counted so far.
@@ -196,6 +211,16 @@ impl<P> Server<P> {
         self.next_batch - 1
     }
 
+    /// The journal holds this time.
+    fn learn_time(&mut self, at: WallTime) {
+        self.latest = self.latest.max(at);
+        self.noted = self.noted.max(at);
+    }
+}
+
+/// What happens, and what follows from it. The way back to a client can be copied, because many
+/// blocks may leave by it, and hashed, because a cookie is made of it.
+impl<P: Clone + Hash> Server<P> {
     /// A datagram arrived.
     pub fn handle_datagram(&mut self, now: Now, from: P, datagram: &[u8]) {
         let exit = if self.held.len() >= REPLIES_HELD_MAX {
@@ -224,18 +249,41 @@ impl<P> Server<P> {
 
     /// A sheet was read: its canonical bytes, or nothing if there is no such sheet.
     pub fn handle_sheet(&mut self, content: ContentId, bytes: Option<Vec<u8>>) {
-        let bytes = bytes.unwrap_or_default();
-        for AwaitedBlock { to, client, number, index, .. } in self.cache.loaded(content) {
-            let counter = self.reply_block(to, client, number, block(&bytes, index).to_vec());
-            self.stats.count(counter);
-        }
-        if !bytes.is_empty() {
-            self.cache.keep(content, bytes);
+        let (demands, source) = self.supply.loaded(content, bytes.unwrap_or_default());
+        for demand in demands {
+            self.satisfy_later(demand, &source);
         }
     }
 
-    /// Time has passed: forgets clients that were silent for long.
+    /// The folder was listed: what is offered, in order of name.
+    pub fn handle_listing(&mut self, files: Vec<FileEntry>) {
+        let (demands, listing) = self.supply.listed(files);
+        for demand in demands {
+            self.reply_files(demand, &listing);
+        }
+    }
+
+    /// It is known how it stands with a file.
+    pub fn handle_file(&mut self, file: FileKey, state: FileState) {
+        if let FileState::Ready(info) = state {
+            self.supply.know_file(info.content);
+        }
+        for Asker { to, client, number } in self.supply.described(file) {
+            self.reply(to, client, number, Answer::File(state));
+        }
+    }
+
+    /// A piece of a file was read: its bytes, as far as the file goes, or nothing if no file has this
+    /// content any more.
+    pub fn handle_piece(&mut self, piece: Piece, bytes: Option<Vec<u8>>) {
+        if let Some((demand, source)) = self.supply.read(piece, bytes) {
+            self.satisfy_later(demand, &source);
+        }
+    }
+
+    /// Time has passed: a turn of the loop begins. Forgets clients that were silent for long.
     pub fn handle_timeout(&mut self, now: Now) {
+        self.supply.begin_turn();
         if now.instant < self.next_sweep {
             return;
         }
@@ -264,6 +312,9 @@ impl<P> Server<P> {
     /// When [`Server::handle_timeout`] wants to be called next, if nothing happens before.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.supply.is_exhausted() {
+            return Some(Instant::ZERO);
+        }
         (!self.sessions.is_empty()).then_some(self.next_sweep)
     }
 
@@ -275,18 +326,25 @@ impl<P> Server<P> {
         }
         // What happened before a sheet was asked for may have made it: that is given out first.
         if self.records.is_empty()
-            && let Some(content) = self.cache.next_load()
+            && let Some(content) = self.supply.next_load()
         {
             return Some(Output::Load(content));
         }
-        if self.held.front()?.after > self.durable {
-            return None;
+        if let Some(order) = self.supply.next_order() {
+            return Some(Output::Folder(order));
         }
-        let Held { to, reply, .. } = self.held.pop_front().expect("there is a front");
-        match reply {
-            HeldReply::Reply(reply) => encode_reply(&reply, space),
-            HeldReply::Versions => Versions::ours().encode(space),
+        if self.held.front().is_some_and(|held| held.after <= self.durable) {
+            let Held { to, reply, .. } = self.held.pop_front().expect("there is a front");
+            match reply {
+                HeldReply::Reply(reply) => encode_reply(&reply, space),
+                HeldReply::Versions => Versions::ours().encode(space),
+            }
+            return Some(Output::Transmit { to });
         }
+        let Given { asker: Asker { to, client, number }, index, bytes } =
+            self.supply.next_given()?;
+        encode_pulled(client, number, index, bytes, space);
+        self.stats.count(Counter::BlocksGiven);
         Some(Output::Transmit { to })
     }
 
@@ -314,7 +372,8 @@ impl<P> Server<P> {
             Ask::Perform { started, operation } => {
                 self.handle_operation(now, from, &request, started, operation, received.fingerprint)
             }
-            Ask::Read(query) => self.handle_query(from, &request, query, request_bytes),
+            Ask::Read(query) => self.handle_query(now, from, &request, query, request_bytes),
+            Ask::Pull(pull) => self.handle_pull(now, from, &request, pull),
         }
     }
 
@@ -383,6 +442,7 @@ impl<P> Server<P> {
 
     fn handle_query(
         &mut self,
+        now: Now,
         from: P,
         request: &Request,
         query: Query,
@@ -404,43 +464,103 @@ impl<P> Server<P> {
                 self.reply(from, client, number, Answer::Sheet(info));
                 Counter::SheetInfo
             }
-            Query::Block { sheet, index } => self.handle_block(from, client, number, sheet, index),
-        }
-    }
-
-    fn handle_block(
-        &mut self,
-        to: P,
-        client: ClientId,
-        number: RequestNumber,
-        sheet: ContentId,
-        index: u32,
-    ) -> Counter {
-        if let Some(bytes) = self.cache.get(sheet) {
-            let block = block(bytes, index).to_vec();
-            return self.reply_block(to, client, number, block);
-        }
-        let awaited = AwaitedBlock { to, client, number, sheet, index };
-        match self.cache.wait(awaited) {
-            Ok(()) => Counter::BlockAwaited,
-            Err(AwaitedBlock { to, client, number, .. }) => {
-                let busy = Answer::Busy { retry_after_ms: BUSY_RETRY_AFTER_MS };
-                self.reply(to, client, number, busy);
-                Counter::BlocksFull
+            Query::Block { sheet, index } => {
+                let asker = Asker { to: from, client, number };
+                self.demand(Demand { asker, content: sheet, wanted: Wanted::Block { index } })
+            }
+            Query::Files { from: first } => {
+                let asker = Asker { to: from, client, number };
+                self.handle_files(now, ListDemand { asker, from: first, request_bytes })
+            }
+            Query::File { file } => {
+                if !self.offers_files {
+                    self.reply(from, client, number, Answer::File(FileState::Absent));
+                } else if !self.supply.wait_for_file(file, Asker { to: from, client, number }) {
+                    return Counter::FilesFull;
+                }
+                Counter::File
             }
         }
     }
 
-    fn reply_block(
-        &mut self,
-        to: P,
-        client: ClientId,
-        number: RequestNumber,
-        block: Vec<u8>,
-    ) -> Counter {
-        let exit = if block.is_empty() { Counter::BlockAbsent } else { Counter::Block };
-        self.reply(to, client, number, Answer::Block(block));
-        exit
+    fn handle_files(&mut self, now: Now, demand: ListDemand<P>) -> Counter {
+        if !self.offers_files {
+            let Asker { to, client, number } = demand.asker;
+            self.reply(to, client, number, Answer::Files(None));
+        } else if let Some(listing) = self.supply.listing(now.instant) {
+            self.reply_files(demand, &listing);
+        } else if !self.supply.wait_for_listing(now.instant, demand) {
+            return Counter::FilesFull;
+        }
+        Counter::Files
+    }
+
+    fn reply_files(&mut self, demand: ListDemand<P>, listing: &[FileEntry]) {
+        let ListDemand { asker: Asker { to, client, number }, from, request_bytes } = demand;
+        let total = u32::try_from(listing.len()).unwrap_or(u32::MAX);
+        let rest = listing.get(from as usize..).unwrap_or_default();
+        let files = Answer::files_that_fit(rest, request_bytes).to_vec();
+        self.reply(to, client, number, Answer::Files(Some(FileList { total, files })));
+    }
+
+    /// Blocks for whoever has proved that the address is his; for anybody else the means to do so.
+    fn handle_pull(&mut self, now: Now, to: P, request: &Request, pull: Pull) -> Counter {
+        let &Request { client, number, .. } = request;
+        let Pull { object, cookie, first, wanted } = pull;
+        if !self.baker.knows(cookie, &to, now.instant) {
+            let cookie = self.baker.bake(&to, now.instant);
+            self.reply(to, client, number, Answer::Cookie(cookie));
+            return Counter::Unproved;
+        }
+        let wanted = Wanted::Pull { first, map: wanted };
+        self.demand(Demand { asker: Asker { to, client, number }, content: object, wanted })
+    }
+
+    /// Satisfies a demand, or lets it wait for its bytes.
+    fn demand(&mut self, demand: Demand<P>) -> Counter {
+        let is_block = matches!(demand.wanted, Wanted::Block { .. });
+        let has_room = self.supply.has_room();
+        match self.supply.sheet(demand.content) {
+            Some(source) if is_block || has_room => self.satisfy(demand, &source),
+            None if has_room => {
+                self.supply.wait(demand);
+                if is_block { Counter::BlockAwaited } else { Counter::Pulled }
+            }
+            _ if is_block => {
+                let Asker { to, client, number } = demand.asker;
+                let busy = Answer::Busy { retry_after_ms: BUSY_RETRY_AFTER_MS };
+                self.reply(to, client, number, busy);
+                Counter::BlocksFull
+            }
+            // Silence: whoever pulls takes it for a full path, which it is, and asks for less.
+            _ => Counter::PullsFull,
+        }
+    }
+
+    /// Satisfies a demand that had to wait. A `PULL` was counted when it came.
+    fn satisfy_later(&mut self, demand: Demand<P>, source: &Source) {
+        match self.satisfy(demand, source) {
+            Counter::Pulled => {}
+            counter => self.stats.count(counter),
+        }
+    }
+
+    fn satisfy(&mut self, demand: Demand<P>, source: &Source) -> Counter {
+        let Demand { asker, wanted, .. } = demand;
+        match wanted {
+            Wanted::Block { index } => {
+                let block = source.block(index).to_vec();
+                let exit = if block.is_empty() { Counter::BlockAbsent } else { Counter::Block };
+                self.reply(asker.to, asker.client, asker.number, Answer::Block(block));
+                exit
+            }
+            Wanted::Pull { first, map } => {
+                // Of an object that is not here one answer says it all.
+                let map = if source.is_empty() { 1 } else { map };
+                self.supply.give(asker, first, map, source.clone());
+                Counter::Pulled
+            }
+        }
     }
 
     fn reply(&mut self, to: P, client: ClientId, number: RequestNumber, answer: Answer) {
@@ -473,12 +593,6 @@ impl<P> Server<P> {
         }
     }
 
-    /// The journal holds this time.
-    fn learn_time(&mut self, at: WallTime) {
-        self.latest = self.latest.max(at);
-        self.noted = self.noted.max(at);
-    }
-
     /// The server's own time at this moment: the wall clock, but never going back.
     fn advance(&mut self, wall: WallTime) -> WallTime {
         self.latest = self.latest.max(wall);
@@ -499,91 +613,29 @@ fn counter_of(outcome: &Outcome) -> Counter {
     }
 }
 
-/// The bytes of that block, none if it is past the end.
-fn block(bytes: &[u8], index: u32) -> &[u8] {
-    let start = (index as usize).saturating_mul(BLOCK_BYTES).min(bytes.len());
-    let end = start.saturating_add(BLOCK_BYTES).min(bytes.len());
-    &bytes[start..end]
-}
-
-/// A block that was asked for while its sheet is read from disk.
-#[derive(Clone)]
-struct AwaitedBlock<P> {
-    to: P,
-    client: ClientId,
-    number: RequestNumber,
-    sheet: ContentId,
-    index: u32,
-}
-
-/// The sheets that were asked for last, and the blocks that wait for one to be read.
-#[derive(Clone)]
-struct SheetCache<P> {
-    /// The one used last at the end.
-    kept: VecDeque<(ContentId, Vec<u8>)>,
-    awaited: Vec<AwaitedBlock<P>>,
-    to_load: VecDeque<ContentId>,
-}
-
-impl<P> SheetCache<P> {
-    fn new() -> Self {
-        Self { kept: VecDeque::new(), awaited: Vec::new(), to_load: VecDeque::new() }
-    }
-
-    fn get(&mut self, content: ContentId) -> Option<&[u8]> {
-        let place = self.kept.iter().position(|(kept, _)| *kept == content)?;
-        let used = self.kept.remove(place).expect("found above");
-        self.kept.push_back(used);
-        self.kept.back().map(|(_, bytes)| bytes.as_slice())
-    }
-
-    /// Lets the block wait for its sheet, or gives it back if too many wait.
-    fn wait(&mut self, block: AwaitedBlock<P>) -> Result<(), AwaitedBlock<P>> {
-        if self.awaited.len() >= BLOCKS_AWAITED_MAX {
-            return Err(block);
-        }
-        if !self.awaited.iter().any(|other| other.sheet == block.sheet) {
-            self.to_load.push_back(block.sheet);
-        }
-        self.awaited.push(block);
-        Ok(())
-    }
-
-    fn next_load(&mut self) -> Option<ContentId> {
-        self.to_load.pop_front()
-    }
-
-    /// The blocks that waited for this sheet.
-    fn loaded(&mut self, content: ContentId) -> Vec<AwaitedBlock<P>> {
-        let all = std::mem::take(&mut self.awaited);
-        let (ready, waiting) = all.into_iter().partition(|block| block.sheet == content);
-        self.awaited = waiting;
-        ready
-    }
-
-    fn keep(&mut self, content: ContentId, bytes: Vec<u8>) {
-        if self.kept.len() >= SHEETS_CACHED_MAX {
-            self.kept.pop_front();
-        }
-        self.kept.push_back((content, bytes));
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::iter;
     use std::time::Duration;
 
     use super::*;
-    use crate::ids::ClassId;
-    use crate::limits::{CLIENT_SILENCE_MIN, DATAGRAM_MAX_BYTES, WINDOW};
-    use crate::operation::{OpenRollCall, Refusal};
+    use crate::ids::{ClassId, Cookie, FileName};
+    use crate::limits::{
+        BLOCK_BYTES, BLOCKS_AWAITED_MAX, BLOCKS_PER_TURN_MAX, CLIENT_SILENCE_MIN, COOKIE_LIFE,
+        DATAGRAM_MAX_BYTES, FILE_QUESTIONS_MAX, LISTING_LIFE, WINDOW,
+    };
+    use crate::operation::{FileInfo, OpenRollCall, Refusal};
     use crate::wire::{decode_reply, encode_request};
 
-    /// A server, its clocks, and a journal that is a list of batches.
+    /// A server, its clocks, a journal that is a list of batches, and a folder that is a map.
     struct Bench {
         server: Server<u8>,
         now: Now,
         journal: Vec<Batch>,
+        files: BTreeMap<FileName, Vec<u8>>,
+        /// What was done in the folder.
+        orders: Vec<FolderOrder>,
     }
 
     fn start() -> WallTime {
@@ -593,7 +645,20 @@ mod tests {
     impl Bench {
         fn new() -> Self {
             let now = Now { instant: Instant::ZERO, wall: start() };
-            Self { server: Server::new(1), now, journal: Vec::new() }
+            let (journal, files, orders) = (Vec::new(), BTreeMap::new(), Vec::new());
+            Self { server: Server::new(1), now, journal, files, orders }
+        }
+
+        /// One that offers these files, and has told what is in each.
+        fn offering<const N: usize>(files: [(&str, Vec<u8>); N]) -> Self {
+            let mut bench = Self::new();
+            bench.server.offer_files();
+            bench.files = files.map(|(name, bytes)| (name.parse().unwrap(), bytes)).into();
+            for name in bench.files.clone().into_keys() {
+                bench.ask(&query(Query::File { file: name.key() }));
+            }
+            bench.orders.clear();
+            bench
         }
 
         fn wait(&mut self, wait: Duration) -> &mut Self {
@@ -607,18 +672,28 @@ mod tests {
             self
         }
 
+        fn send_from(&mut self, from: u8, request: &Request) -> &mut Self {
+            self.server.handle_datagram(self.now, from, bytes_of(request).as_slice());
+            self
+        }
+
         /// Commits what is to be committed and collects the replies.
         fn drain(&mut self) -> Vec<Vec<u8>> {
+            self.drain_addressed().into_iter().map(|(_, reply)| reply).collect()
+        }
+
+        fn drain_addressed(&mut self) -> Vec<(u8, Vec<u8>)> {
             let mut space = Datagram::new();
             let mut replies = Vec::new();
             while let Some(output) = self.server.poll_output(&mut space) {
                 match output {
-                    Output::Transmit { .. } => replies.push(space.as_bytes().to_vec()),
+                    Output::Transmit { to } => replies.push((to, space.as_bytes().to_vec())),
                     Output::Append(batch) => {
                         let number = batch.number;
                         self.journal.push(batch);
                         self.server.handle_durable(number);
                     }
+                    Output::Folder(order) => self.obey(order),
                     Output::Load(content) => {
                         let sheets = self.journal.iter().flat_map(|batch| &batch.sheets);
                         let mut sheets = sheets.map(|(_, sheet)| sheet.to_bytes());
@@ -628,6 +703,57 @@ mod tests {
                 }
             }
             replies
+        }
+
+        fn obey(&mut self, order: FolderOrder) {
+            self.orders.push(order);
+            match order {
+                FolderOrder::List => {
+                    let entry = |(name, bytes): (&FileName, &Vec<u8>)| FileEntry {
+                        name: name.clone(),
+                        bytes: bytes.len() as u64,
+                    };
+                    self.server.handle_listing(self.files.iter().map(entry).collect());
+                }
+                FolderOrder::Describe(key) => {
+                    let found = self.files.iter().find(|(name, _)| name.key() == key);
+                    let state = found
+                        .map_or(FileState::Absent, |(_, bytes)| FileState::Ready(info_of(bytes)));
+                    self.server.handle_file(key, state);
+                }
+                FolderOrder::Read(piece) => {
+                    let found = self.files.values().find(|it| ContentId::of(it) == piece.content);
+                    let bytes = found.map(|bytes| {
+                        let blocks = bytes.chunks(BLOCK_BYTES).skip(piece.first as usize);
+                        blocks.take(piece.blocks as usize).flatten().copied().collect()
+                    });
+                    self.server.handle_piece(piece, bytes);
+                }
+            }
+        }
+
+        /// A cookie of this address.
+        fn cookie(&mut self, from: u8) -> Cookie {
+            let asks = pull(1, ContentId::of(b"?"), Cookie::NONE, 0, 1);
+            let replies = self.send_from(from, &asks).drain_addressed();
+            let [(to, reply)] = &replies[..] else { panic!("one answer: {replies:?}") };
+            assert_eq!(*to, from);
+            match decode_reply(reply).unwrap().answer {
+                Answer::Cookie(cookie) => cookie,
+                other => panic!("no cookie: {other:?}"),
+            }
+        }
+
+        /// What blocks arrive in this turn: whose pull it was, which one, and its bytes.
+        fn pulled(&mut self) -> Vec<(u64, u32, Vec<u8>)> {
+            let block = |reply: Vec<u8>| {
+                let reply = decode_reply(&reply).unwrap();
+                match reply.answer {
+                    Answer::Pulled { index, bytes } => (reply.number.get(), index, bytes),
+                    other => panic!("no block: {other:?}"),
+                }
+            };
+            self.drain().into_iter().map(block).collect()
         }
 
         /// A batch with this request is given out, and its commit takes its time.
@@ -702,6 +828,20 @@ mod tests {
             number: RequestNumber::FIRST,
             ask,
         }
+    }
+
+    fn pull(number: u64, object: ContentId, cookie: Cookie, first: u32, wanted: u64) -> Request {
+        let number = RequestNumber::new(number).unwrap();
+        Request { number, ask: Ask::Pull(Pull { object, cookie, first, wanted }), ..status() }
+    }
+
+    fn info_of(bytes: &[u8]) -> FileInfo {
+        FileInfo { bytes: bytes.len() as u64, content: ContentId::of(bytes) }
+    }
+
+    /// So many bytes of which each block is another.
+    fn bytes(count: usize) -> Vec<u8> {
+        (0..count).map(|at| (at / 7 + at / BLOCK_BYTES).to_le_bytes()[0]).collect()
     }
 
     fn status() -> Request {
@@ -781,7 +921,7 @@ mod tests {
                         answers.push(space.as_bytes().to_vec());
                     }
                     Output::Append(batch) => bench.server.handle_durable(batch.number),
-                    Output::Load(_) => panic!("no block was asked for"),
+                    Output::Load(_) | Output::Folder(_) => panic!("no block was asked for"),
                 }
             }
         }
@@ -1118,5 +1258,319 @@ mod tests {
         let refused = Answer::MarkRefused { at: start(), reason: Refusal::NotOpen };
         assert_eq!(decode_reply(&replies[0]).unwrap().answer, refused);
         assert!(replies[0].len() <= DATAGRAM_MAX_BYTES);
+    }
+
+    // Objects in blocks.
+
+    // spec: R-COOKIE-1, R-SIZE-5
+    #[test]
+    fn who_has_not_proved_an_address_gets_a_cookie_and_nothing_else() {
+        let file = bytes(100 * BLOCK_BYTES);
+        let mut bench = Bench::offering([("a", file.clone())]);
+        let object = ContentId::of(&file);
+        let wrong = Cookie::from_bytes([7; 16]);
+        for (object, cookie) in
+            [(object, Cookie::NONE), (object, wrong), (ContentId::of(b"?"), Cookie::NONE)]
+        {
+            let asks = pull(1, object, cookie, 0, u64::MAX);
+            // One answer, for the same request, and no longer than it.
+            let answer = bench.ask(&asks);
+            assert!(matches!(answer, Answer::Cookie(_)), "{answer:?}");
+        }
+        let shortest = pull(1, object, Cookie::NONE, 0, 1);
+        assert!(matches!(bench.ask(&shortest), Answer::Cookie(_)));
+        for _ in 0..5 {
+            bench.wait(COOKIE_LIFE);
+            bench.server.handle_timeout(bench.now);
+            assert!(bench.drain().is_empty());
+        }
+        assert!(bench.orders.is_empty(), "no disk works for a stranger");
+        assert_eq!(bench.server.stats().get(Counter::Unproved), 4);
+    }
+
+    // spec: R-PULL-2, R-PULL-5, R-KIND-2, R-SHEET-3
+    #[test]
+    fn who_has_a_cookie_gets_the_blocks_that_are_wanted_and_only_those() {
+        let file = bytes(99 * BLOCK_BYTES + 5);
+        let mut bench = Bench::offering([("a", file.clone()), ("b", bytes(3))]);
+        let object = ContentId::of(&file);
+        let cookie = bench.cookie(0);
+        let block =
+            |index: u32| file.chunks(BLOCK_BYTES).nth(index as usize).unwrap_or_default().to_vec();
+        for (first, wanted, indices) in [
+            (0, 1, vec![0]),
+            (3, 0b1101, vec![3, 5, 6]),
+            (20, u64::MAX, (20..84).collect()),
+            (36, 1 | 1 << 63, vec![36, 99]),
+            (99, 1, vec![99]),
+        ] {
+            bench.server.handle_timeout(bench.now);
+            bench.send(&pull(8, object, cookie, first, wanted));
+            let expected: Vec<_> = indices.into_iter().map(|it| (8, it, block(it))).collect();
+            assert_eq!(bench.pulled(), expected);
+        }
+        for _ in 0..5 {
+            bench.wait(Duration::from_secs(1));
+            bench.server.handle_timeout(bench.now);
+            assert!(bench.drain().is_empty(), "nothing is sent again that was not asked for again");
+        }
+        assert_eq!(bench.server.stats().get(Counter::BlocksGiven), 1 + 3 + 64 + 2 + 1);
+    }
+
+    // spec: R-PULL-2
+    #[test]
+    fn a_sheet_is_pulled_like_a_file_and_a_file_is_asked_for_block_by_block_like_a_sheet() {
+        let file = bytes(2 * BLOCK_BYTES + 9);
+        let mut bench = Bench::offering([("a", file.clone())]);
+        bench.ask(&open(1, 1));
+        for number in 1..=200_u64 {
+            bench.ask(&mark(2, number, &format!("student-{number}")));
+        }
+        let Answer::Closed { sheet: info, .. } = bench.ask(&close(1, 2)) else { panic!("closed") };
+        let cookie = bench.cookie(0);
+        let wanted = u64::MAX >> (64 - info.bytes.div_ceil(1_024));
+        let blocks = bench.send(&pull(1, info.content, cookie, 0, wanted)).pulled();
+        let whole: Vec<u8> = blocks.into_iter().flat_map(|(_, _, bytes)| bytes).collect();
+        assert_eq!(Sheet::from_bytes(&whole, &info).unwrap().marks.len(), 200);
+        let mut whole = Vec::new();
+        for index in 0..=3 {
+            let block = query(Query::Block { sheet: ContentId::of(&file), index });
+            let Answer::Block(block) = bench.ask(&block) else { panic!("a block") };
+            whole.extend(block);
+        }
+        assert_eq!(whole, file);
+    }
+
+    // spec: R-COOKIE-1, R-COOKIE-2
+    #[test]
+    fn a_cookie_of_another_address_or_an_earlier_time_is_answered_with_a_new_one() {
+        let file = bytes(BLOCK_BYTES);
+        let mut bench = Bench::offering([("a", file.clone())]);
+        let object = ContentId::of(&file);
+        let cookie = bench.cookie(0);
+        let asks = pull(1, object, cookie, 0, 1);
+        assert_eq!(bench.send(&asks).pulled(), [(1, 0, file.clone())]);
+        let stolen = bench.send_from(1, &asks).drain_addressed();
+        let [(1, reply)] = &stolen[..] else { panic!("one answer to address 1: {stolen:?}") };
+        let Answer::Cookie(other) = decode_reply(reply).unwrap().answer else { panic!("a cookie") };
+        assert_ne!(other, cookie);
+        bench.wait((2 * COOKIE_LIFE).saturating_sub(Duration::from_micros(1)));
+        assert_eq!(bench.send(&asks).pulled().len(), 1, "to the end of the next minute");
+        bench.wait(Duration::from_micros(1));
+        let Answer::Cookie(renewed) = bench.ask(&asks) else { panic!("it is too old") };
+        assert_ne!(renewed, cookie);
+        assert_eq!(bench.send(&pull(2, object, renewed, 0, 1)).pulled(), [(2, 0, file)]);
+        bench.restart();
+        assert!(matches!(bench.ask(&asks), Answer::Cookie(_)), "it was another server's");
+    }
+
+    // spec: R-PULL-3, R-PULL-4, R-FILES-5
+    #[test]
+    fn what_is_not_there_is_answered_without_bytes() {
+        let file = bytes(2 * BLOCK_BYTES);
+        let mut bench = Bench::offering([("a", file.clone())]);
+        let object = ContentId::of(&file);
+        let cookie = bench.cookie(0);
+        let absent = pull(1, ContentId::of(b"?"), cookie, 7, u64::MAX);
+        assert_eq!(bench.send(&absent).pulled(), [(1, 7, vec![])], "one answer says it all");
+        let past = bench.send(&pull(2, object, cookie, 1, 0b111)).pulled();
+        let empty = |index| (2, index, vec![]);
+        assert_eq!(past, [(2, 1, file[BLOCK_BYTES..].to_vec()), empty(2), empty(3)]);
+        let far = bench.send(&pull(3, object, cookie, u32::MAX, 1)).pulled();
+        assert_eq!(far, [(3, u32::MAX, vec![])]);
+        bench.files.clear();
+        for number in 4..=5 {
+            let gone = bench.send(&pull(number, object, cookie, 0, 0b11)).pulled();
+            assert_eq!(gone, [(number, 0, vec![])], "the file is another one by now");
+        }
+    }
+
+    #[test]
+    fn so_many_blocks_leave_in_one_turn_and_the_others_at_once_in_the_next() {
+        let file = bytes(64 * BLOCK_BYTES);
+        let mut bench = Bench::offering([("a", file.clone())]);
+        let object = ContentId::of(&file);
+        let cookie = bench.cookie(0);
+        bench.server.handle_timeout(bench.now);
+        for number in 1..=5 {
+            bench.send(&pull(number, object, cookie, 0, u64::MAX));
+        }
+        let mut arrived = Vec::new();
+        for blocks in [128, 128, 64] {
+            let turn = bench.pulled();
+            assert_eq!(turn.len(), blocks);
+            arrived.extend(turn.into_iter().map(|(number, index, _)| (number, index)));
+            let at_once = bench.server.poll_timeout() == Some(Instant::ZERO);
+            assert_eq!(at_once, arrived.len() < 320, "the next turn comes at once");
+            assert!(bench.drain().is_empty(), "the turn is over");
+            bench.server.handle_timeout(bench.now);
+        }
+        let wanted = (1..=5).flat_map(|number| (0..64).map(move |index| (number, index)));
+        assert_eq!(arrived, wanted.collect::<Vec<_>>());
+        assert_eq!(bench.server.poll_timeout(), None);
+    }
+
+    #[test]
+    fn a_turn_counts_blocks_and_not_how_often_it_was_polled() {
+        let file = bytes(BLOCK_BYTES);
+        let mut bench = Bench::offering([("a", file.clone())]);
+        let cookie = bench.cookie(0);
+        bench.server.handle_timeout(bench.now);
+        for number in 1..=BLOCKS_PER_TURN_MAX.into() {
+            let block = bench.send(&pull(number, ContentId::of(&file), cookie, 0, 1)).pulled();
+            assert_eq!(block.len(), 1, "pull {number}");
+        }
+    }
+
+    // spec: R-PULL-7
+    #[test]
+    fn answers_to_marks_leave_before_blocks_that_wait() {
+        let file = bytes(64 * BLOCK_BYTES);
+        let mut bench = Bench::offering([("a", file.clone())]);
+        bench.ask(&open(1, 1));
+        let cookie = bench.cookie(0);
+        bench.server.handle_timeout(bench.now);
+        for number in 1..=5 {
+            bench.send(&pull(number, ContentId::of(&file), cookie, 0, u64::MAX));
+        }
+        // The pieces are read, and the first block leaves; then somebody marks.
+        let mut space = Datagram::new();
+        loop {
+            match bench.server.poll_output(&mut space) {
+                Some(Output::Folder(order)) => bench.obey(order),
+                Some(Output::Transmit { .. }) => break,
+                other => panic!("{other:?}"),
+            }
+        }
+        bench.send(&mark(2, 1, "10"));
+        let turn = bench.drain();
+        let first = decode_reply(&turn[0]).unwrap().answer;
+        assert!(matches!(first, Answer::Marked { .. }), "{first:?}");
+        assert_eq!(turn.len(), 1 + BLOCKS_PER_TURN_MAX as usize - 1);
+        bench.send(&mark(3, 1, "20"));
+        let next = bench.drain();
+        let answers: Vec<_> = next.iter().map(|it| decode_reply(it).unwrap().answer).collect();
+        assert!(matches!(answers[..], [Answer::Marked { .. }]), "though no more blocks may leave");
+    }
+
+    // spec: R-PULL-6
+    #[test]
+    fn more_pulls_than_have_room_are_dropped_and_counted() {
+        let file = bytes(64 * BLOCK_BYTES);
+        let mut bench = Bench::offering([("a", file.clone())]);
+        let cookie = bench.cookie(0);
+        let asks = |number| pull(number, ContentId::of(&file), cookie, 0, 1);
+        bench.server.handle_timeout(bench.now);
+        for number in 1..=BLOCKS_AWAITED_MAX as u64 + 3 {
+            bench.send(&asks(number));
+        }
+        assert_eq!(bench.server.stats().get(Counter::PullsFull), 3);
+        assert_eq!(bench.server.stats().get(Counter::Pulled), BLOCKS_AWAITED_MAX as u64);
+        let mut arrived = bench.pulled();
+        while bench.server.poll_timeout() == Some(Instant::ZERO) {
+            bench.server.handle_timeout(bench.now);
+            arrived.extend(bench.pulled());
+        }
+        let numbers: Vec<_> = arrived.iter().map(|it| it.0).collect();
+        assert_eq!(numbers, (1..=BLOCKS_AWAITED_MAX as u64).collect::<Vec<_>>());
+        bench.server.handle_timeout(bench.now);
+        assert_eq!(bench.send(&asks(9_999)).pulled().len(), 1, "there is room again");
+    }
+
+    // spec: R-FILES-1, R-FILES-2
+    #[test]
+    fn the_list_of_files_is_told_in_pages_that_fit() {
+        let mut bench = Bench::offering([]);
+        for number in 0..60 {
+            let name = format!("{}{number:03}", "x".repeat(number * 4));
+            bench.files.insert(name.parse().unwrap(), bytes(number));
+        }
+        let in_order = bench.files.iter().map(|(name, bytes)| (name.clone(), bytes.len() as u64));
+        let in_order: Vec<_> = in_order.collect();
+        let mut listed = Vec::new();
+        let mut pages = 0;
+        while listed.len() < in_order.len() {
+            let from = u32::try_from(listed.len()).unwrap();
+            let answer = bench.ask(&query(Query::Files { from }));
+            let Answer::Files(Some(FileList { total: 60, files })) = answer else {
+                panic!("{answer:?}")
+            };
+            assert!(!files.is_empty(), "every page goes on");
+            listed.extend(files.into_iter().map(|it| (it.name, it.bytes)));
+            pages += 1;
+        }
+        assert_eq!(listed, in_order);
+        assert!((2..60).contains(&pages), "{pages} pages");
+        let from = query(Query::Files { from: 57 });
+        let Answer::Files(Some(list)) = bench.ask(&from) else { panic!("a list") };
+        assert!(list.files.iter().map(|it| &it.name).eq(in_order[57..].iter().map(|it| &it.0)));
+        for from in [60, 61, u32::MAX] {
+            let answer = bench.ask(&query(Query::Files { from }));
+            assert_eq!(answer, Answer::Files(Some(FileList { total: 60, files: vec![] })));
+        }
+    }
+
+    // spec: R-FILES-3
+    #[test]
+    fn a_server_without_files_says_so() {
+        let mut bench = Bench::new();
+        let file = "a".parse::<FileName>().unwrap().key();
+        assert_eq!(bench.ask(&query(Query::Files { from: 0 })), Answer::Files(None));
+        assert_eq!(bench.ask(&query(Query::File { file })), Answer::File(FileState::Absent));
+        let cookie = bench.cookie(0);
+        let absent = bench.send(&pull(1, ContentId::of(b"a"), cookie, 0, 1)).pulled();
+        assert_eq!(absent, [(1, 0, vec![])]);
+        assert!(bench.orders.is_empty(), "there is no folder");
+    }
+
+    // spec: R-FILES-4
+    #[test]
+    fn a_file_is_found_by_the_key_of_its_name() {
+        let mut bench = Bench::offering([("a", bytes(5)), ("b", bytes(7))]);
+        let mut ask = |key| bench.ask(&query(Query::File { file: key }));
+        let key = |name: &str| name.parse::<FileName>().unwrap().key();
+        assert_eq!(ask(key("b")), Answer::File(FileState::Ready(info_of(&bytes(7)))));
+        assert_eq!(ask(key("c")), Answer::File(FileState::Absent));
+        let name_and_zeros = FileKey::from_bytes(*b"a\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
+        assert_eq!(ask(name_and_zeros), Answer::File(FileState::Absent));
+    }
+
+    #[test]
+    fn a_file_that_is_being_read_is_told_as_that() {
+        let mut bench = Bench::offering([]);
+        let file = "a".parse::<FileName>().unwrap().key();
+        bench.send(&query(Query::File { file }));
+        let mut space = Datagram::new();
+        let order = bench.server.poll_output(&mut space);
+        assert_eq!(order, Some(Output::Folder(FolderOrder::Describe(file))));
+        let reading = FileState::Reading { done: 1, bytes: 2 };
+        bench.server.handle_file(file, reading);
+        assert_eq!(decode_reply(&bench.drain()[0]).unwrap().answer, Answer::File(reading));
+    }
+
+    #[test]
+    fn the_folder_is_asked_once_for_many_who_ask() {
+        let mut bench = Bench::offering([]);
+        bench.files.insert("a".parse().unwrap(), bytes(5));
+        let file = "a".parse::<FileName>().unwrap().key();
+        let lists = query(Query::Files { from: 0 });
+        let asks = query(Query::File { file });
+        let questions = [&lists, &asks, &lists, &asks, &asks];
+        for question in questions {
+            bench.send(question);
+        }
+        assert_eq!(bench.drain().len(), questions.len());
+        let once = [FolderOrder::List, FolderOrder::Describe(file)];
+        assert_eq!(bench.orders, once);
+        bench.ask(&lists);
+        assert_eq!(bench.orders, once, "the list was read just now");
+        bench.wait(LISTING_LIFE);
+        bench.ask(&lists);
+        assert_eq!(bench.orders[2..], [FolderOrder::List], "and is read again after a while");
+        for asks in iter::repeat_n(&asks, FILE_QUESTIONS_MAX + 1) {
+            bench.send(asks);
+        }
+        assert_eq!(bench.server.stats().get(Counter::FilesFull), 1);
+        assert_eq!(bench.drain().len(), FILE_QUESTIONS_MAX);
     }
 }

@@ -105,12 +105,26 @@ counters! {
     Block = "query_block",
     /// There was no such block, at once or after waiting.
     BlockAbsent = "query_block_absent",
+    /// Blocks were asked for, and are given or read.
+    Pulled = "pull",
+    /// Blocks were asked for by an address that has not proved itself: it was given a cookie.
+    Unproved = "pull_unproved",
+    /// Blocks were asked for while too many requests wait.
+    PullsFull = "pulls_full",
+    /// A question for the list of files.
+    Files = "query_files",
+    /// A question for one file.
+    File = "query_file",
+    /// A question for files while too many wait for the disk.
+    FilesFull = "files_full",
 
     // Besides.
     /// Requests that were not their client's first sending.
     Resent = "resent",
     /// Clients forgotten after long silence.
     Forgotten = "forgotten",
+    /// Blocks that were given to those who pull.
+    BlocksGiven = "blocks_given",
     /// Batches that were committed.
     Committed = "committed",
     /// Snapshots that were written.

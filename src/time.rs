@@ -66,7 +66,7 @@ impl WallTime {
 
     /// Milliseconds after 1970.
     #[must_use]
-    pub fn as_millis(self) -> u64 {
+    pub const fn as_millis(self) -> u64 {
         self.millis
     }
 

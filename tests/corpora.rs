@@ -9,6 +9,8 @@
 mod auditor;
 #[path = "../fuzz/client_laws.rs"]
 mod client_laws;
+#[path = "../fuzz/download_laws.rs"]
+mod download_laws;
 #[path = "../fuzz/journal_laws.rs"]
 mod journal_laws;
 #[path = "../fuzz/laws.rs"]
@@ -29,10 +31,11 @@ const FILES_MAX: usize = 150;
 type Law = fn(&[u8]);
 
 /// Every target and what it does with an input.
-const TARGETS: [(&str, Law); 5] = [
+const TARGETS: [(&str, Law); 6] = [
     ("client_ops", client_laws::check),
     ("decode", decode),
     ("decode_sealed", sealed_laws::check),
+    ("download_ops", download_laws::check),
     ("journal_replay", journal_laws::check),
     ("server_ops", server_laws::check),
 ];
@@ -86,6 +89,11 @@ fn decode_corpus() {
 #[test]
 fn decode_sealed() {
     play("decode_sealed");
+}
+
+#[test]
+fn download_ops() {
+    play("download_ops");
 }
 
 #[test]

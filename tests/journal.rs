@@ -112,6 +112,7 @@ impl<J: Journal> Host<J> {
                     self.journal.commit(&batch).unwrap();
                     self.server.handle_durable(batch.number);
                 }
+                Output::Folder(order) => unreachable!("no files are offered: {order:?}"),
                 Output::Load(content) => {
                     let bytes = self.journal.sheet(content).unwrap();
                     self.server.handle_sheet(content, bytes);

@@ -19,10 +19,15 @@ use std::str::FromStr;
 use std::time::Duration;
 use std::{fs, iter};
 
-use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber, StudentNumber};
+use rollcall::ids::{
+    ClassId, ClientId, ContentId, Cookie, FileKey, FileName, RequestNumber, StudentNumber,
+};
 use rollcall::journal::encoding::encode_records;
 use rollcall::limits;
-use rollcall::operation::{OpenRollCall, Operation, Query, Refusal, SheetInfo};
+use rollcall::operation::{
+    FileEntry, FileInfo, FileList, FileState, OpenRollCall, Operation, Pull, Query, Refusal,
+    SheetInfo,
+};
 use rollcall::record::Record;
 use rollcall::roll::{Mark, Sheet};
 use rollcall::server::{Output, Server};
@@ -123,6 +128,20 @@ impl Example {
         ContentId::from_bytes(unhex(self.text("content")).try_into().expect("32 bytes"))
     }
 
+    fn cookie(&self) -> Cookie {
+        Cookie::from_bytes(unhex(self.text("cookie")).try_into().expect("16 bytes"))
+    }
+
+    fn pull(&self) -> Pull {
+        let object = unhex(self.text("object")).try_into().expect("32 bytes");
+        Pull {
+            object: ContentId::from_bytes(object),
+            cookie: self.cookie(),
+            first: self.value("first"),
+            wanted: parse_number(self.text("wanted")),
+        }
+    }
+
     fn sheet_info(&self) -> SheetInfo {
         SheetInfo {
             class: self.class("class"),
@@ -141,9 +160,8 @@ impl Example {
     fn message(&self) -> Message {
         match self.text("kind") {
             "VERSIONS" => Message::Versions(self.text("spoken")),
-            "OPEN" | "CLOSE" | "MARK" | "STATUS" | "SHEET" | "BLOCK" => {
-                Message::Request(self.request())
-            }
+            "OPEN" | "CLOSE" | "MARK" | "STATUS" | "SHEET" | "BLOCK" | "FILES" | "FILE"
+            | "PULL" => Message::Request(self.request()),
             _ => Message::Reply(self.reply()),
         }
     }
@@ -162,6 +180,12 @@ impl Example {
             "BLOCK" => {
                 Ask::Read(Query::Block { sheet: self.content(), index: self.value("index") })
             }
+            "FILES" => Ask::Read(Query::Files { from: self.value("from") }),
+            "FILE" => {
+                let key = unhex(self.text("key")).try_into().expect("16 bytes");
+                Ask::Read(Query::File { file: FileKey::from_bytes(key) })
+            }
+            "PULL" => Ask::Pull(self.pull()),
             other => panic!("{other} is no request"),
         };
         let attempt = self.value("attempt");
@@ -184,6 +208,12 @@ impl Example {
             "STATUS_LIST" => self.status_list(),
             "SHEET_INFO" => Answer::Sheet(self.has("class").then(|| self.sheet_info())),
             "BLOCK_DATA" => Answer::Block(unhex(self.text("data"))),
+            "FILE_LIST" => Answer::Files(self.has("total").then(|| self.file_list())),
+            "FILE_INFO" => Answer::File(self.file_state()),
+            "PULLED" => {
+                Answer::Pulled { index: self.value("index"), bytes: unhex(self.text("data")) }
+            }
+            "COOKIE" => Answer::Cookie(self.cookie()),
             "CONFLICT" => Answer::Conflict,
             "STALE" => Answer::Stale,
             "BEGIN_AGAIN" => Answer::BeginAgain,
@@ -220,6 +250,26 @@ impl Example {
             }
         });
         Answer::Status { open: open.collect(), more: self.value("more") }
+    }
+
+    fn file_list(&self) -> FileList {
+        let files = self.fields.iter().filter(|field| field.0 == "file").map(|&(_, row)| {
+            let (bytes, name) = row.split_once(' ').expect("length and name");
+            let name = name.parse().expect("a name");
+            FileEntry { name, bytes: bytes.parse().expect("a number") }
+        });
+        FileList { total: self.value("total"), files: files.collect() }
+    }
+
+    fn file_state(&self) -> FileState {
+        match self.text("state") {
+            "0" => FileState::Absent,
+            "1" => FileState::Reading { done: self.value("done"), bytes: self.value("bytes") },
+            "2" => {
+                FileState::Ready(FileInfo { bytes: self.value("bytes"), content: self.content() })
+            }
+            other => panic!("there is no state {other}"),
+        }
     }
 
     fn sheet(&self) -> Sheet {
@@ -440,6 +490,7 @@ fn invalid(name: &str) -> Vec<u8> {
     let student = |text: &str| laws::byte_string(text.as_bytes());
     let mark = |student: &[u8]| request(Kind::Mark, &[head, started, class, student, zeros]);
     let marked = |class: &[u8], standing| request(Kind::Marked, &[tail, class, time, &[standing]]);
+    let pull = |rest: &[u8]| request(Kind::Pull, &[head, &[7; 32], &[9; 16], rest]);
     match name {
         "too-short" => open[..7].to_vec(),
         "too-long" => [&example("status")[..], &[0]].concat(),
@@ -487,6 +538,22 @@ fn invalid(name: &str) -> Vec<u8> {
         "body-standing" => marked(&[0], 16),
         "body-reason" => request(Kind::Refused, &[tail, time, &[6]]),
         "body-option" => request(Kind::SheetInfo, &[tail, &[2]]),
+        "body-pull-without-its-first" => pull(&[0, 0b110]),
+        "body-pull-past-the-last" => pull(&[&laws::varint(u32::MAX.into())[..], &[0b11]].concat()),
+        "body-file-read-past-its-end" => request(Kind::FileInfo, &[tail, &[1, 8, 7]]),
+        "body-file-too-large" => {
+            let large = laws::varint(limits::FILE_BYTES_MAX + 1);
+            request(Kind::FileInfo, &[tail, &[2], &large, &[7; 32]])
+        }
+        "body-file-name-hidden" => {
+            request(Kind::FileList, &[tail, &[1, 1, 1], &student(".profile"), &[7]])
+        }
+        "body-file-state" => request(Kind::FileInfo, &[tail, &[3]]),
+        "body-pulled-too-long" => {
+            request(Kind::Pulled, &[tail, &[0], &laws::byte_string(&[7; 1_025])])
+        }
+        "left-over-pull" => pull(&[0, 1, 0]),
+        "cramped-file" => request(Kind::File, &[head, &[7; 16], &laws::byte_string(&[0; 36])]),
         "left-over" => laws::frame(1, open[3], &[&body(&open)[..], &[0]].concat()),
         "left-over-answer" => laws::frame(1, opened[3], &[&body(&opened)[..], &[0]].concat()),
         "not-canonical-class" => request(Kind::Open, &[head, started, &[0xd6, 0x97, 0], zeros]),
@@ -528,9 +595,35 @@ fn the_worked_sheet_has_its_bytes_and_its_name() {
             ("block-data", Message::Reply(Reply { answer, .. })) => {
                 assert_eq!(answer, Answer::Block(example.bytes.clone()));
             }
+            ("pull", Message::Request(Request { ask, .. })) => {
+                let object = info.content;
+                let pull = Pull { object, cookie: Cookie::NONE, first: 0, wanted: 1 };
+                assert_eq!(ask, Ask::Pull(pull));
+            }
+            ("pulled", Message::Reply(Reply { answer, .. })) => {
+                assert_eq!(answer, Answer::Pulled { index: 0, bytes: example.bytes.clone() });
+            }
             _ => {}
         }
     }
+}
+
+#[test]
+fn the_worked_file_is_asked_for_by_the_key_of_its_name() {
+    let name = "Week 2.pdf".parse::<FileName>().expect("a name");
+    let ask = |name| match decode_request(&example(name)) {
+        Ok(received) => received.request.ask,
+        Err(rejected) => panic!("{rejected}"),
+    };
+    assert_eq!(ask("file"), Ask::Read(Query::File { file: name.key() }));
+    let answer = |name| decode_reply(&example(name)).expect("an answer").answer;
+    let Answer::Files(Some(list)) = answer("file-list") else { panic!("a list") };
+    let Answer::File(FileState::Ready(info)) = answer("file-info") else { panic!("a file") };
+    assert!(list.files.contains(&FileEntry { name, bytes: info.bytes }));
+    let Ask::Pull(pull) = ask("pull-proved") else { panic!("a pull") };
+    assert_eq!(pull.object, info.content);
+    assert!(pull.blocks().all(|block| block < info.blocks()), "blocks that it has");
+    assert_eq!(answer("cookie"), Answer::Cookie(pull.cookie));
 }
 
 // The tables.
@@ -584,13 +677,16 @@ fn the_table_of_kinds_is_the_librarys() {
     assert_eq!(least, BTreeMap::from(LEAST_BYTES.map(|(kind, bytes)| (kind, bytes as u64))));
 }
 
-const LEAST_BYTES: [(&str, usize); 6] = [
+const LEAST_BYTES: [(&str, usize); 9] = [
     ("OPEN", limits::REQUEST_MIN_BYTES),
     ("CLOSE", limits::SHEET_REQUEST_MIN_BYTES),
     ("MARK", limits::REQUEST_MIN_BYTES),
     ("STATUS", limits::STATUS_REQUEST_MIN_BYTES),
     ("SHEET", limits::SHEET_REQUEST_MIN_BYTES),
     ("BLOCK", limits::BLOCK_REQUEST_MIN_BYTES),
+    ("FILES", limits::FILES_REQUEST_MIN_BYTES),
+    ("FILE", limits::FILE_REQUEST_MIN_BYTES),
+    ("PULL", laws::PULL_MIN_BYTES),
 ];
 
 #[test]
@@ -651,6 +747,15 @@ fn constants() -> BTreeMap<&'static str, Constant> {
         CLIENTS_MAX,
         BLOCKS_AWAITED_MAX,
         REPLIES_HELD_MAX,
+        FILES_REQUEST_MIN_BYTES,
+        FILE_REQUEST_MIN_BYTES,
+        FILE_NAME_MAX_BYTES,
+        FILE_BYTES_MAX,
+        FILE_QUESTIONS_MAX,
+        FILES_MAX,
+        BLOCKS_PER_PULL_MAX,
+        BLOCKS_PER_TURN_MAX,
+        BLOCKS_REORDERED_MAX,
     ];
     let times = times![
         RETRY_INITIAL,
@@ -660,6 +765,9 @@ fn constants() -> BTreeMap<&'static str, Constant> {
         DEADLINE_MAX,
         WINDOW,
         CLIENT_SILENCE_MIN,
+        PULL_TIMER_MIN,
+        COOKIE_LIFE,
+        LISTING_LIFE,
     ];
     counts.into_iter().chain(times).collect()
 }
@@ -720,6 +828,11 @@ fn the_longest_answers_are_as_long_as_chapter_9_says() {
             "CLOSE" => Answer::Closed { sheet, already_closed: true },
             "SHEET" => Answer::Sheet(Some(sheet)),
             "BLOCK" => Answer::Block(vec![0; limits::BLOCK_BYTES]),
+            "FILE" => {
+                let bytes = limits::FILE_BYTES_MAX;
+                Answer::File(FileState::Ready(FileInfo { bytes, content: sheet.content }))
+            }
+            "PULL" => Answer::Cookie(Cookie::from_bytes([0xff; 16])),
             _ => continue,
         };
         let client = ClientId::from_bytes([0xff; 16]);
@@ -807,8 +920,8 @@ fn every_story_of_the_fuzzer_starts_from_an_example() {
         let bytes = &example.bytes;
         if decode_request(bytes).is_ok() {
             // It arrives, the server's loop turns, its batch is durable, the loop turns again.
-            let turn = [choice(5, 12), choice(6, 12), vec![1], choice(5, 12)].concat();
-            let story = [choice(3, 12), listed(bytes), turn].concat();
+            let turn = [choice(5, 14), choice(6, 14), vec![1], choice(5, 14)].concat();
+            let story = [choice(3, 14), listed(bytes), turn].concat();
             expect_in_corpus("server_ops", example.name, &story);
             desk.hand(bytes);
         }
@@ -822,6 +935,8 @@ fn every_story_of_the_fuzzer_starts_from_an_example() {
             expect_in_corpus("client_ops", example.name, &story);
         }
     }
+    expect_in_corpus("server_ops", "files-and-pulls", &a_story_of_files());
+    expect_in_corpus("download_ops", "blocks-in-any-order", &a_story_of_blocks());
     // The first batch is what a server has written when it was handed every request in order.
     let blob = encode_records(&desk.journal, Vec::new());
     let content = &blob[..blob.len() - 4];
@@ -831,6 +946,52 @@ fn every_story_of_the_fuzzer_starts_from_an_example() {
     let damaged = [&blob[..blob.len() - 1], &[!blob[blob.len() - 1]]].concat();
     let row = [choice(0, 4), choice(0, 3), choice(0, 4), listed(&damaged)].concat();
     expect_in_corpus("journal_replay", "checksum", &row);
+}
+
+/// A file is asked for and pulled: by who has a cookie, whose cookie is old, and who has another's.
+fn a_story_of_files() -> Vec<u8> {
+    let turn = || choice(5, 14);
+    let asks =
+        |what: &[u8]| [&choice(0, 14), &[0][..], &choice(1, 5), &choice(0, 4), what].concat();
+    let files = asks(&[choice(7, 10), vec![0, 0]].concat());
+    let file = asks(&[choice(8, 10), vec![0, 0]].concat());
+    let block = asks(&[choice(9, 10), vec![0, 1, 0]].concat());
+    let pull = |who: u8, proof: &[u8], first: u8, wanted: u64| {
+        let wanted = wanted.to_le_bytes();
+        [&choice(12, 14), &[who][..], &choice(0, 3), &[0], proof, &[first], &wanted].concat()
+    };
+    let (none, last) = (choice(0, 4), choice(1, 4));
+    let others = [choice(2, 4), vec![0]].concat();
+    let a_minute = [choice(7, 14), choice(1, 4), vec![1]].concat();
+    let becomes = |size: u8| [choice(13, 14), vec![0, size]].concat();
+    let steps = [
+        [becomes(200), file.clone(), turn(), file, turn(), files, block, turn()].concat(),
+        [pull(0, &none, 0, 1), turn()].concat(),
+        [pull(0, &last, 0, u64::MAX), pull(0, &last, 1, 0b1101), pull(0, &last, 7, u64::MAX)]
+            .concat(),
+        [pull(0, &last, 3, u64::MAX), turn(), choice(9, 14), turn(), choice(9, 14), turn()]
+            .concat(),
+        [a_minute.clone(), pull(0, &last, 0, 0b11), turn()].concat(),
+        [a_minute, pull(0, &last, 0, 0b11), turn(), pull(0, &last, 0, 0b11), turn()].concat(),
+        [pull(1, &others, 0, 0b111), turn()].concat(),
+        [becomes(0), pull(0, &last, 2, u64::MAX), turn()].concat(),
+    ];
+    steps.concat()
+}
+
+/// Blocks come twice, late, under another request, and with a wrong length.
+fn a_story_of_blocks() -> Vec<u8> {
+    let step = |place, values: &[u8]| [&choice(place, 16), values].concat();
+    // A hundred blocks and a bit, a buffer of forty, and a server that answers in the end.
+    let mut story = vec![100, 7, 0, 0, 40, 20, 1];
+    story.extend([step(12, &[5, 0]), step(6, &[0, 9]), step(12, &[5, 0])].concat());
+    for turn in 0..20 {
+        story.extend(step(3, &[0, turn, turn, 3]));
+        story.extend([step(0, &[turn % 3, turn]), step(1, &[turn % 3])].concat());
+        story.extend([step(4, &[0, turn, 0]), step(5, &[turn])].concat());
+        story.extend([step(12, &[3, 0]), step(13, &[0]), step(15, &[])].concat());
+    }
+    story
 }
 
 /// One of so many, as `arbitrary` reads it.
@@ -860,8 +1021,13 @@ fn said(answer: &Answer) -> Vec<u8> {
         Answer::BeginAgain => (11, vec![]),
         Answer::ClockSkew { .. } => (12, vec![60]),
         Answer::Busy { retry_after_ms } => (13, retry_after_ms.to_le_bytes().to_vec()),
+        Answer::Files(list) => (14, vec![list.is_some().into()]),
+        Answer::File(state) => (15, vec![matches!(state, FileState::Ready(_)).into()]),
+        // No answer to anything that this client asks.
+        Answer::Pulled { .. } => (16, vec![0]),
+        Answer::Cookie(_) => (17, vec![]),
     };
-    [choice(2, 11), choice(0, 4), choice(place, 14), values].concat()
+    [choice(2, 11), choice(0, 4), choice(place, 18), values].concat()
 }
 
 fn expect_in_corpus(target: &str, name: &str, bytes: &[u8]) {
@@ -922,6 +1088,7 @@ impl Desk {
         let mut answers = self.poll();
         let answer = answers.pop();
         assert!(answers.is_empty(), "R-KIND-2");
+        // Nobody here has proved an address.
         assert!(answer.iter().all(|it| it.len() <= datagram.len()), "R-SIZE-3");
         answer
     }
@@ -943,6 +1110,7 @@ impl Desk {
                         self.server.handle_durable(batch.number);
                     }
                 }
+                Output::Folder(order) => unreachable!("no files are offered: {order:?}"),
                 Output::Load(content) => {
                     let bytes = self.sheets.iter().map(Sheet::to_bytes);
                     let found = bytes.into_iter().find(|it| ContentId::of(it) == content);

@@ -435,8 +435,8 @@ fn the_sheet_of_a_class_of_three_hundred_is_complete() {
     assert_eq!(receipts.len(), 300);
     let closed = server.teacher(["close", "300"]).expect(0);
     let sheet = closed.object();
-    // Several blocks, each with a datagram of its own.
-    assert!(sheet["attempts"].as_u64().is_some_and(|attempts| attempts > 4), "{sheet}");
+    // Several blocks: one request to close, one that proves the address, one for them all.
+    assert!(sheet["attempts"].as_u64().is_some_and(|attempts| attempts >= 3), "{sheet}");
     let mut listed: Vec<_> =
         sheet["students"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
     let place = |name: &str| listed.iter().position(|listed| *listed == name);

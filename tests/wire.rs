@@ -9,12 +9,18 @@ mod laws;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber, StudentNumber};
-use rollcall::limits::{
-    BLOCK_BYTES, DATAGRAM_MAX_BYTES, DATAGRAM_MIN_BYTES, STATUS_REQUEST_MIN_BYTES,
-    STUDENT_LENGTH_MAX_BYTES, UDP_PAYLOAD_MAX_BYTES,
+use rollcall::ids::{
+    ClassId, ClientId, ContentId, Cookie, FileKey, FileName, RequestNumber, StudentNumber,
 };
-use rollcall::operation::{OpenRollCall, Operation, Query, Refusal, SheetInfo};
+use rollcall::limits::{
+    BLOCK_BYTES, DATAGRAM_MAX_BYTES, DATAGRAM_MIN_BYTES, FILE_BYTES_MAX, FILE_NAME_MAX_BYTES,
+    FILES_REQUEST_MIN_BYTES, STATUS_REQUEST_MIN_BYTES, STUDENT_LENGTH_MAX_BYTES,
+    UDP_PAYLOAD_MAX_BYTES,
+};
+use rollcall::operation::{
+    FileEntry, FileInfo, FileList, FileState, OpenRollCall, Operation, Pull, Query, Refusal,
+    SheetInfo,
+};
 use rollcall::time::WallTime;
 use rollcall::wire::{
     Answer, Ask, Datagram, Kind, Rejected, Reply, Request, Versions, decode_reply, decode_request,
@@ -87,13 +93,30 @@ fn query() -> impl Strategy<Value = Query> {
         class().prop_map(|from| Query::Status { from }),
         class().prop_map(|class| Query::Sheet { class }),
         (content(), edgy_u32()).prop_map(|(sheet, index)| Query::Block { sheet, index }),
+        edgy_u32().prop_map(|from| Query::Files { from }),
+        any::<[u8; 16]>().prop_map(|key| Query::File { file: FileKey::from_bytes(key) }),
     ]
+}
+
+fn cookie() -> impl Strategy<Value = Cookie> {
+    any::<[u8; 16]>().prop_map(Cookie::from_bytes)
+}
+
+/// Any block may be the first, up to the last that there can be.
+fn pull() -> impl Strategy<Value = Pull> {
+    (content(), cookie(), edgy_u32(), edgy(u64::MAX), 0..64_u32).prop_map(
+        |(object, cookie, first, wanted, blocks)| {
+            let reachable = (u32::MAX - first).min(blocks);
+            let wanted = wanted & (u64::MAX >> (63 - reachable)) | 1;
+            Pull { object, cookie, first, wanted }
+        },
+    )
 }
 
 fn ask() -> impl Strategy<Value = Ask> {
     let perform =
         (time(), operation()).prop_map(|(started, operation)| Ask::Perform { started, operation });
-    prop_oneof![perform, query().prop_map(Ask::Read)]
+    prop_oneof![perform, query().prop_map(Ask::Read), pull().prop_map(Ask::Pull)]
 }
 
 fn request() -> impl Strategy<Value = Request> {
@@ -126,6 +149,32 @@ fn open_roll_call() -> impl Strategy<Value = OpenRollCall> {
     })
 }
 
+fn file_name() -> impl Strategy<Value = FileName> {
+    let any = r"[^./\\\p{C}][^/\\\p{Cc}]{0,60}";
+    let longest = "x".repeat(FILE_NAME_MAX_BYTES);
+    let name = |text: String| FileName::try_from(text).ok();
+    prop_oneof![9 => any.boxed(), 1 => Just(longest).boxed()]
+        .prop_filter_map("no name of a file", name)
+}
+
+fn file_entry() -> impl Strategy<Value = FileEntry> {
+    (file_name(), edgy(u64::MAX)).prop_map(|(name, bytes)| FileEntry { name, bytes })
+}
+
+fn file_list() -> impl Strategy<Value = FileList> {
+    (edgy_u32(), vec(file_entry(), 0..=4)).prop_map(|(total, files)| FileList { total, files })
+}
+
+fn file_state() -> impl Strategy<Value = FileState> {
+    let size = || edgy(FILE_BYTES_MAX);
+    prop_oneof![
+        Just(FileState::Absent),
+        (size(), size()).prop_map(|(a, b)| FileState::Reading { done: a.min(b), bytes: a.max(b) }),
+        (size(), content())
+            .prop_map(|(bytes, content)| FileState::Ready(FileInfo { bytes, content })),
+    ]
+}
+
 fn answer() -> impl Strategy<Value = Answer> {
     let capacity = Answer::status_capacity(DATAGRAM_MAX_BYTES);
     prop_oneof![
@@ -143,6 +192,11 @@ fn answer() -> impl Strategy<Value = Answer> {
             .prop_map(|(open, more)| Answer::Status { open, more }),
         proptest::option::of(sheet_info()).prop_map(Answer::Sheet),
         vec(any::<u8>(), 0..=BLOCK_BYTES).prop_map(Answer::Block),
+        proptest::option::of(file_list()).prop_map(Answer::Files),
+        file_state().prop_map(Answer::File),
+        (edgy_u32(), vec(any::<u8>(), 0..=BLOCK_BYTES))
+            .prop_map(|(index, bytes)| Answer::Pulled { index, bytes }),
+        cookie().prop_map(Answer::Cookie),
         Just(Answer::Conflict),
         Just(Answer::Stale),
         Just(Answer::BeginAgain),
@@ -338,6 +392,23 @@ fn variations(request: &Request) -> Vec<Request> {
         Ask::Read(Query::Block { sheet, index }) => {
             vec![Ask::Read(Query::Block { sheet, index: index ^ 1 })]
         }
+        Ask::Read(Query::Files { from }) => vec![Ask::Read(Query::Files { from: from ^ 1 })],
+        Ask::Read(Query::File { file }) => {
+            let mut key = *file.as_bytes();
+            key[15] ^= 1;
+            vec![Ask::Read(Query::File { file: FileKey::from_bytes(key) })]
+        }
+        Ask::Pull(pull) => {
+            let mut cookie = *pull.cookie.as_bytes();
+            cookie[0] ^= 1;
+            let others = [
+                Pull { object: ContentId::of(b"another"), ..pull },
+                Pull { cookie: Cookie::from_bytes(cookie), ..pull },
+                Pull { first: pull.first / 2, ..pull },
+                Pull { wanted: 1, ..pull },
+            ];
+            others.map(Ask::Pull).to_vec()
+        }
     };
     asks.into_iter().map(|ask| Request { ask, ..*request }).collect()
 }
@@ -420,6 +491,83 @@ fn a_block_has_at_most_1024_bytes() {
     assert_eq!(block(BLOCK_BYTES + 1), Err(Rejected::Body));
 }
 
+// spec: R-VALUE-4
+#[test]
+fn a_pulled_block_has_at_most_1024_bytes() {
+    let body = |length| [&[1; 16][..], &[1, 9], &laws::byte_string(&vec![7; length])].concat();
+    let block = |length| decode_reply(&laws::frame(1, Kind::Pulled.byte(), &body(length)));
+    assert!(block(BLOCK_BYTES).is_ok());
+    assert_eq!(block(BLOCK_BYTES + 1), Err(Rejected::Body));
+}
+
+// spec: R-PULL-1
+#[test]
+fn a_pull_wants_its_first_block_and_none_past_the_last_that_there_can_be() {
+    let pull = |first: u32, wanted: u64| {
+        let (first, wanted) = (laws::varint(first.into()), laws::varint(wanted));
+        let body = [&[1; 17][..], &[1], &[7; 48], &first, &wanted].concat();
+        decode_request(&laws::frame(1, Kind::Pull.byte(), &body)).map(|it| it.request.ask)
+    };
+    for (first, wanted, blocks) in [
+        (0, 1, vec![0]),
+        (7, 0b1011, vec![7, 8, 10]),
+        (u32::MAX, 1, vec![u32::MAX]),
+        (u32::MAX - 63, 1 | 1 << 63, vec![u32::MAX - 63, u32::MAX]),
+    ] {
+        let Ok(Ask::Pull(pull)) = pull(first, wanted) else { panic!("{first} {wanted:b}") };
+        assert_eq!(pull.blocks().collect::<Vec<_>>(), blocks);
+    }
+    for (first, wanted) in [
+        (0, 0),
+        (0, 2),
+        (0, u64::MAX - 1),
+        (u32::MAX, 0b11),
+        (u32::MAX - 62, 1 | 1 << 63),
+        (u32::MAX, u64::MAX),
+    ] {
+        assert_eq!(pull(first, wanted), Err(Rejected::Body), "{first} {wanted:b}");
+    }
+}
+
+// spec: R-VALUE-4
+#[test]
+fn a_file_has_no_more_bytes_than_there_can_be_and_no_more_are_read() {
+    let info = |state: &[u64], more: &[u8]| {
+        let state: Vec<u8> = state.iter().flat_map(|&it| laws::varint(it)).collect();
+        let body = [&[1; 16][..], &[1], &state, more].concat();
+        decode_reply(&laws::frame(1, Kind::FileInfo.byte(), &body)).map(|it| it.answer)
+    };
+    let most = FILE_BYTES_MAX;
+    assert_eq!(info(&[0], &[]), Ok(Answer::File(FileState::Absent)));
+    let reading = FileState::Reading { done: most, bytes: most };
+    assert_eq!(info(&[1, most, most], &[]), Ok(Answer::File(reading)));
+    assert!(info(&[2, most], &[5; 32]).is_ok());
+    assert_eq!(info(&[1, 8, 7], &[]), Err(Rejected::Body), "more is read than there is");
+    assert_eq!(info(&[1, 0, most + 1], &[]), Err(Rejected::Body));
+    assert_eq!(info(&[2, most + 1], &[5; 32]), Err(Rejected::Body));
+    assert_eq!(info(&[3], &[]), Err(Rejected::Body), "there is no such state");
+    assert_eq!(info(&[2, most], &[5; 31]), Err(Rejected::Body));
+    assert_eq!(info(&[0], &[0]), Err(Rejected::LeftOver));
+}
+
+// spec: R-VALUE-4
+#[test]
+fn a_list_with_a_name_that_no_file_has_is_not_read() {
+    let list = |name: &[u8]| {
+        let entry = [laws::byte_string(name), laws::varint(7)].concat();
+        let body = [&[1; 16][..], &[1], &[1, 1, 1], &entry].concat();
+        decode_reply(&laws::frame(1, Kind::FileList.byte(), &body)).map(|it| it.answer)
+    };
+    assert!(list("notes 3º.pdf".as_bytes()).is_ok());
+    assert!(list(&[b'x'; FILE_NAME_MAX_BYTES]).is_ok());
+    let wrong = ["", ".", "..", ".hidden", "a/b", "a\\b", "a\0", "a\n", "\u{1b}[2J", "a\u{202e}b"];
+    for name in wrong {
+        assert_eq!(list(name.as_bytes()), Err(Rejected::Body), "{name:?}");
+    }
+    assert_eq!(list(&[b'x'; FILE_NAME_MAX_BYTES + 1]), Err(Rejected::Body));
+    assert_eq!(list(&[0xff]), Err(Rejected::Body), "not UTF-8");
+}
+
 // spec: R-SIZE-3
 #[test]
 fn no_answer_is_longer_than_the_shortest_request_that_it_answers() {
@@ -433,6 +581,9 @@ fn no_answer_is_longer_than_the_shortest_request_that_it_answers() {
         Ask::Read(Query::Status { from: class }),
         Ask::Read(Query::Sheet { class }),
         Ask::Read(Query::Block { sheet, index: 0 }),
+        Ask::Read(Query::Files { from: 0 }),
+        Ask::Read(Query::File { file: FileKey::from_bytes([0; 16]) }),
+        Ask::Pull(Pull { object: sheet, cookie: Cookie::NONE, first: 0, wanted: 1 }),
     ];
     for ask in asks {
         let shortest = shortest_that_is_read(&smallest(ask));
@@ -458,6 +609,36 @@ fn a_longer_status_makes_room_for_more_and_never_for_too_much() {
         last = capacity;
     }
     assert_eq!(last, 68, "what the longest request has room for");
+}
+
+proptest! {
+    // spec: R-SIZE-3, R-FILES-2
+    #[test]
+    fn as_many_files_are_listed_as_the_answer_has_room_for(
+        files in vec(file_entry(), 0..80),
+        total in edgy_u32(),
+        request_bytes in 0..=DATAGRAM_MAX_BYTES,
+    ) {
+        let fit = Answer::files_that_fit(&files, request_bytes).to_vec();
+        prop_assert!(files.starts_with(&fit));
+        let listed = longest_reply(Answer::Files(Some(FileList { total, files: fit.clone() })));
+        prop_assert!(fit.is_empty() || listed <= request_bytes);
+        let room = Answer::files_that_fit(&files, FILES_REQUEST_MIN_BYTES).len();
+        prop_assert!(room >= files.len().min(4), "four names have room, however long");
+        prop_assert!(fit.len() <= room);
+    }
+}
+
+// spec: R-COOKIE-1
+#[test]
+fn a_cookie_is_shorter_than_the_shortest_pull() {
+    let object = ContentId::from_bytes([0; 32]);
+    let pull = Pull { object, cookie: Cookie::NONE, first: 0, wanted: 1 };
+    let shortest = request_bytes(&smallest(Ask::Pull(pull))).len();
+    assert_eq!(shortest, laws::PULL_MIN_BYTES);
+    let longest = longest_reply(Answer::Cookie(Cookie::from_bytes([0xff; 16])));
+    assert_eq!(longest, 50);
+    assert!(longest < shortest);
 }
 
 // spec: R-FRAME-3
@@ -525,7 +706,8 @@ fn smallest(ask: Ask) -> Request {
 }
 
 fn shortest_that_is_read(request: &Request) -> usize {
-    let lengths = (0..DATAGRAM_MAX_BYTES).map(|zeros| laws::request(request, zeros));
+    let lengths = (0..=laws::padding_of(request, DATAGRAM_MAX_BYTES))
+        .map(|zeros| laws::request(request, zeros));
     let shortest = lengths.into_iter().find(|datagram| decode_request(datagram).is_ok());
     shortest.expect("some padding is enough").len()
 }
@@ -579,6 +761,21 @@ fn longest_answers(kind: Kind, request_bytes: usize) -> Vec<Answer> {
         }
         Kind::Sheet => return vec![Answer::Sheet(Some(sheet)), busy],
         Kind::Block => return vec![Answer::Block(vec![0xff; BLOCK_BYTES]), busy],
+        Kind::Files => {
+            let name: FileName = "x".repeat(FILE_NAME_MAX_BYTES).parse().expect("a name");
+            let files = vec![FileEntry { name, bytes: u64::MAX }; 80];
+            let files = Answer::files_that_fit(&files, request_bytes).to_vec();
+            return vec![Answer::Files(Some(FileList { total: u32::MAX, files }))];
+        }
+        Kind::File => {
+            let bytes = FILE_BYTES_MAX;
+            return vec![
+                Answer::File(FileState::Reading { done: bytes, bytes }),
+                Answer::File(FileState::Ready(FileInfo { bytes, content: sheet.content })),
+            ];
+        }
+        // Who has proved an address gets more.
+        Kind::Pull => return vec![Answer::Cookie(Cookie::from_bytes([0xff; 16]))],
         other => panic!("{other} is no request"),
     };
     own.into_iter().chain(verdicts).collect()

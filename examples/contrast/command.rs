@@ -10,8 +10,8 @@ use crate::document::{Document, Place};
 use crate::programs::Programs;
 use crate::report::Chapter;
 use crate::{
-    clients, crowd_tcp, crowds, delay, echo, fill, growth, hot_path, offer, overload, press,
-    press_tcp, process, rates, restart,
+    clients, crowd_tcp, crowds, delay, echo, files, fill, growth, hot_path, offer, overload, press,
+    press_tcp, process, pull, rates, restart, timed,
 };
 
 pub(crate) type Failure = Box<dyn Error>;
@@ -52,6 +52,10 @@ enum Role {
     Fill(fill::Fill),
     /// A link that takes its time.
     Delay(delay::Delay),
+    /// Another program, with a limit to its time.
+    Timed(timed::Timed),
+    /// Downloads without an end.
+    Pull(pull::Pull),
 }
 
 /// What every chapter needs.
@@ -70,7 +74,7 @@ pub(crate) struct Context {
 type Measure = fn(&Context) -> Result<Chapter, Failure>;
 
 /// The chapters, in order.
-const CHAPTERS: [(&str, Measure); 7] = [
+const CHAPTERS: [(&str, Measure); 8] = [
     ("rates", rates::chapter),
     ("crowds", crowds::chapter),
     ("overload", overload::chapter),
@@ -78,6 +82,7 @@ const CHAPTERS: [(&str, Measure); 7] = [
     ("growth", growth::chapter),
     ("hot path", hot_path::chapter),
     ("process", process::chapter),
+    ("files", files::chapter),
 ];
 
 /// Does what the command line asks for.
@@ -96,6 +101,8 @@ pub(crate) fn run() -> Result<(), Failure> {
         Some(Role::CrowdTcp(it)) => Ok(crowd_tcp::press(it)?),
         Some(Role::Fill(it)) => Ok(fill::fill(it)?),
         Some(Role::Delay(it)) => Ok(delay::forward(it)?),
+        Some(Role::Timed(it)) => Ok(timed::run(it)?),
+        Some(Role::Pull(it)) => pull::pull(it),
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::namespaces::{Network, Traffic, Unavailable};
-use crate::plot::Plot;
+use crate::plot::{Legend, Plot};
 use crate::programs::{Kept, LOAD_CORE, Server, measure, measure_failing};
 use crate::report::{Chapter, Sample, Table, Verdict, short};
 use crate::{Context, Failure};
@@ -210,7 +210,7 @@ pub(crate) fn chapter(context: &Context) -> Result<Chapter, Failure> {
 }
 
 /// A part that cannot be measured here says why.
-fn or_skipped(title: &str, part: Result<Chapter, Failure>) -> Result<Chapter, Failure> {
+pub(crate) fn or_skipped(title: &str, part: Result<Chapter, Failure>) -> Result<Chapter, Failure> {
     match part {
         Err(error) if error.is::<Unavailable>() => {
             eprintln!("  {title} is skipped: {error}");
@@ -273,6 +273,7 @@ fn losses(context: &Context) -> Result<Chapter, Failure> {
         x: "packets lost in each direction, %",
         y: "seconds after the first pressed",
         lines: &[("UDP", line(|both| &both.udp)), ("TCP", line(|both| &both.tcp))],
+        legend: Legend::UpperLeft,
     };
     plot.draw_linear(&context.folder.join("loss.svg"))?;
     writeln!(text, "![The last of 300 receipts](loss.svg)\n")?;

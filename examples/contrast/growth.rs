@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::time::Instant;
 
 use crate::drive::{Drive, School};
-use crate::plot::Plot;
+use crate::plot::{Legend, Plot};
 use crate::report::{Chapter, Sample, Table, Verdict, count, short};
 use crate::{Context, Failure, restart};
 
@@ -204,7 +204,8 @@ fn draw(context: &Context, sizes: &[Size]) -> Result<(), Failure> {
     };
     let lines = [("a mark at that size", points(|it| &it.at))];
     let (title, x, y) = ("Cost of a mark", "students in the class", "ns");
-    Plot { title, x, y, lines: &lines }.draw(&context.folder.join("growth.svg"))
+    Plot { title, x, y, lines: &lines, legend: Legend::UpperLeft }
+        .draw(&context.folder.join("growth.svg"))
 }
 
 fn verdict(ratio: &Sample) -> Verdict {

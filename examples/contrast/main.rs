@@ -1,11 +1,16 @@
-//! Measures the server beside a bare UDP echo and beside its TCP twin, and writes what it found to
-//! `docs/contrast.md`. On Linux only: what it measures with is there.
+//! Measures the server beside a bare UDP echo and beside its TCP twin, and its files beside HTTP, TFTP
+//! and TCP, and writes what it found to `docs/contrast.md`. On Linux only: what it measures with is
+//! there.
 //!
 //! ```text
-//! cargo run --release --example contrast                  # everything, about half an hour
+//! cargo run --release --example contrast                  # everything, about an hour
 //! cargo run --release --example contrast -- --only rates  # one chapter anew, the others stay
 //! cargo run --release --example contrast -- --quick       # once each and short, prints only
 //! ```
+//!
+//! The chapters: rates, crowds, overload, clients, growth, hot path, process, files. The last one needs
+//! `nginx`, `curl`, `atftpd`, `atftp`, and `in.tftpd` and `tftp` of tftp-hpa in the path, and says
+//! which of them are missing.
 //!
 //! Every figure is the median of several runs in turn with what it is compared with, because machines
 //! are noisy. The other subcommands are the parts that run in processes of their own.
@@ -30,6 +35,10 @@ on_linux! {
     mod document;
     mod drive;
     mod echo;
+    mod fetch;
+    mod files;
+    mod files_beside;
+    mod files_loss;
     mod fill;
     mod growth;
     mod hot_path;
@@ -41,9 +50,12 @@ on_linux! {
     mod press_tcp;
     mod process;
     mod programs;
+    mod pull;
     mod rates;
     mod report;
     mod restart;
+    mod timed;
+    mod unproved;
 
     use command::{Context, Failure};
 

@@ -8,6 +8,7 @@
 use std::ffi::OsStr;
 use std::fmt;
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Sub;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -22,9 +23,12 @@ use crate::delay::READY;
 use crate::programs::{Kept, LOAD_CORE, Programs, SERVER_CORE, Server};
 
 /// The address of the server's computer, and a port that is free there.
+pub(crate) const SERVER_IP: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 77, 0, 1));
 const SERVER_LISTENS: &str = "10.77.0.1:0";
 const SERVER_ADDRESS: &str = "10.77.0.1/24";
 const LOAD_ADDRESS: &str = "10.77.0.2/24";
+/// What both reach over the cable.
+const SUBNET: &str = "10.77.0.0/24";
 /// What the names of the namespaces begin with.
 const PREFIX: &str = "contrast-";
 /// What either end of the cable is called in its namespace.
@@ -35,6 +39,12 @@ const QUEUE: &str = "10000";
 /// Why there is no such network here.
 #[derive(Debug)]
 pub(crate) struct Unavailable(String);
+
+impl Unavailable {
+    pub(crate) fn new(why: impl Into<String>) -> Self {
+        Self(why.into())
+    }
+}
 
 impl fmt::Display for Unavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -105,9 +115,32 @@ impl Network {
         Server::keeping(self.server.command(programs, SERVER_CORE, program), SERVER_LISTENS, kept)
     }
 
+    /// A command on the server's computer.
+    pub(crate) fn host(&self, programs: &Programs, program: &str) -> Command {
+        self.server.command(programs, SERVER_CORE, program)
+    }
+
     /// A command on the other.
     pub(crate) fn load(&self, programs: &Programs, program: &str) -> Command {
         self.load.command(programs, LOAD_CORE, program)
+    }
+
+    /// From now on nothing larger than a packet goes over the cable. Otherwise the kernel hands over
+    /// many in one, and what is lost is all of them.
+    pub(crate) fn part_packets(&self) -> Result<(), Failure> {
+        for namespace in [&self.server, &self.load] {
+            namespace.ip(&["link", "set", CABLE, "gso_max_segs", "1"])?;
+        }
+        Ok(())
+    }
+
+    /// From now on new connections of TCP use this congestion control. The route says so, because a
+    /// namespace may not choose each that the kernel has for all its connections.
+    pub(crate) fn control_congestion(&self, name: &str) -> Result<(), Failure> {
+        for namespace in [&self.server, &self.load] {
+            namespace.ip(&["route", "replace", SUBNET, "dev", CABLE, "congctl", name])?;
+        }
+        Ok(())
     }
 
     /// Which congestion control TCP uses on them.

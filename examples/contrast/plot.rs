@@ -6,6 +6,8 @@ use std::path::Path;
 use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
 use plotters::prelude::*;
 
+pub(crate) use plotters::prelude::SeriesLabelPosition as Legend;
+
 use crate::Failure;
 
 /// A line with its name.
@@ -17,6 +19,8 @@ pub(crate) struct Plot<'a> {
     pub(crate) x: &'a str,
     pub(crate) y: &'a str,
     pub(crate) lines: &'a [Line],
+    /// Where the lines leave room for their names.
+    pub(crate) legend: SeriesLabelPosition,
 }
 
 impl Plot<'_> {
@@ -50,7 +54,14 @@ impl Plot<'_> {
             .x_label_area_size(42)
             .y_label_area_size(76)
             .build_cartesian_2d(x, y.log_scale())?;
-        chart.configure_mesh().x_desc(self.x).y_desc(self.y).light_line_style(WHITE).draw()?;
+        chart
+            .configure_mesh()
+            .x_desc(self.x)
+            .y_desc(self.y)
+            .x_label_formatter(&|x| x.to_string())
+            .y_label_formatter(&|y| y.to_string())
+            .light_line_style(WHITE)
+            .draw()?;
         for (index, (name, points)) in self.lines.iter().enumerate() {
             let colour = Palette99::pick(index).to_rgba();
             let style = colour.stroke_width(2);
@@ -63,7 +74,7 @@ impl Plot<'_> {
             .configure_series_labels()
             .background_style(WHITE.mix(0.85))
             .border_style(BLACK.mix(0.4))
-            .position(SeriesLabelPosition::UpperLeft)
+            .position(self.legend.clone())
             .draw()?;
         area.present()?;
         Ok(())

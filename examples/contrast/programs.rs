@@ -6,6 +6,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -14,6 +15,10 @@ use crate::Failure;
 /// The core that the servers run on, and the one for the load.
 pub(crate) const SERVER_CORE: &str = "0";
 pub(crate) const LOAD_CORE: &str = "1";
+
+/// How long a server may need until it listens.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+const LOOKS_MAX: u32 = 1_000;
 
 /// Where the programs are.
 pub(crate) struct Programs {
@@ -27,7 +32,7 @@ impl Programs {
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
         let built = Command::new(cargo)
             .args(["build", "--quiet", "--release", "--bins"])
-            .args(["--example", "tcp_twin", "--example", "hot_path"])
+            .args(["--example", "tcp_twin", "--example", "tcp_files", "--example", "hot_path"])
             .arg("--manifest-path")
             .arg(manifest)
             .status()?;
@@ -46,10 +51,13 @@ impl Programs {
         command
     }
 
-    /// Where a program is: the commands, the TCP twin, or this one in another role.
+    /// Where a program is: the commands, the peers over TCP, or this one in another role. One that is
+    /// named by its whole path is there.
     pub(crate) fn path(&self, program: &str) -> PathBuf {
         match program {
-            "contrast" | "tcp_twin" | "hot_path" => self.folder.join("examples").join(program),
+            "contrast" | "tcp_twin" | "tcp_files" | "hot_path" => {
+                self.folder.join("examples").join(program)
+            }
             command => self.folder.join(command),
         }
     }
@@ -93,7 +101,7 @@ pub(crate) enum Kept {
 pub(crate) struct Server {
     process: Child,
     pub(crate) address: SocketAddr,
-    /// Of its journal; goes with it.
+    /// Of its journal, or its settings; goes with it.
     _folder: Option<tempfile::TempDir>,
 }
 
@@ -129,6 +137,31 @@ impl Server {
         };
         server.address = address;
         Ok(server)
+    }
+
+    /// Starts a program that does not say when it listens, and waits until it does. The folder is
+    /// what it needs as long as it runs.
+    pub(crate) fn start_silent(
+        mut command: Command,
+        protocol: &str,
+        address: SocketAddr,
+        folder: tempfile::TempDir,
+    ) -> Result<Self, Failure> {
+        let process = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
+        let mut server = Self { process, address, _folder: Some(folder) };
+        // What its network namespace has listening, in hexadecimal.
+        let sockets = format!("/proc/{}/net/{protocol}", server.id());
+        let listens = format!(":{:04X} 00000000:0000 ", address.port());
+        for _ in 0..LOOKS_MAX {
+            if std::fs::read_to_string(&sockets)?.contains(&listens) {
+                return Ok(server);
+            }
+            if server.process.try_wait()?.is_some() {
+                break;
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+        Err(format!("{command:?} did not begin").into())
     }
 
     /// Its process; `taskset` becomes the program itself.

@@ -10,7 +10,7 @@ use rollcall::roll::ClientRecord;
 use rollcall::time::WallTime;
 use serde_json::Value;
 
-use crate::plot::{Line, Plot};
+use crate::plot::{Legend, Line, Plot};
 use crate::programs::{Kept, LOAD_CORE, Programs, measure};
 use crate::report::{Chapter, Sample, Table, Verdict, short};
 use crate::{Context, Failure};
@@ -121,6 +121,7 @@ pub(crate) fn chapter(context: &Context) -> Result<Chapter, Failure> {
         x: "marks in flight",
         y: "marks per second",
         lines: &points(&rows),
+        legend: Legend::LowerRight,
     };
     plot.draw(&context.folder.join("rates.svg"))?;
     writeln!(text, "![Marks per second](rates.svg)\n")?;

@@ -11,9 +11,10 @@ use serde::Serialize;
 use super::Exit;
 use super::words::{complain, parse_deadline, remark};
 use crate::client::Unanswered;
-use crate::ids::ClassId;
-use crate::operation::{Operation, Query, Refusal};
+use crate::ids::{ClassId, FileKey};
+use crate::operation::{FileEntry, FileInfo, Operation, Query, Refusal};
 use crate::shell::call::{Answered, CallError, Caller, Progress};
+use crate::shell::download::{FetchError, Fetcher, Progressed};
 use crate::time::WallTime;
 use crate::wire::Answer;
 
@@ -97,6 +98,43 @@ impl Asker {
         self.told(result, None)
     }
 
+    /// The list of files. When it fails, the person has been told.
+    pub(super) fn list_files(&mut self) -> Result<(Option<Vec<FileEntry>>, u32), Exit> {
+        let Self { caller, flags, line } = self;
+        let result = caller.list_files(flags.timeout, &mut |progress| line.show(progress));
+        self.told(result, None)
+    }
+
+    /// What is in a file. When it fails, the person has been told.
+    pub(super) fn describe_file(
+        &mut self,
+        file: FileKey,
+        reading: &mut dyn FnMut(u64, u64),
+    ) -> Result<(Option<FileInfo>, u32), Exit> {
+        let Self { caller, flags, line } = self;
+        let show = &mut |progress| line.show(progress);
+        let result = caller.describe_file(file, flags.timeout, show, reading);
+        self.told(result, None)
+    }
+
+    /// Fetches an object from block `begin` on. When it fails, the person has been told, but for an
+    /// object that is gone.
+    pub(super) fn fetch(
+        &mut self,
+        object: FileInfo,
+        begin: u32,
+        take: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+        watch: &mut dyn FnMut(Progressed),
+    ) -> Result<Option<Progressed>, Exit> {
+        let fetched = Fetcher::new(self.caller.address(), self.caller.round_trip())
+            .and_then(|mut it| it.fetch(object, begin, self.flags.timeout, take, watch));
+        match fetched {
+            Ok(done) => Ok(Some(done)),
+            Err(FetchError::Gone) => Ok(None),
+            Err(error) => Err(self.fetch_failed(&error)),
+        }
+    }
+
     fn told<T>(
         &mut self,
         result: Result<T, CallError>,
@@ -108,11 +146,22 @@ impl Asker {
                 complain(self.explain(&unanswered, operation));
                 Exit::Unknown
             }
+            CallError::Fetch(error) => self.fetch_failed(&error),
             other => {
                 complain(other);
                 Exit::Failed
             }
         })
+    }
+
+    fn fetch_failed(&self, error: &FetchError) -> Exit {
+        let FetchError::Unanswered { refused } = *error else {
+            complain(error);
+            return Exit::Failed;
+        };
+        let unanswered = Unanswered { attempts: 1, lost: false, refused, versions: None };
+        complain(self.explain(&unanswered, None));
+        Exit::Unknown
     }
 
     fn explain(&self, unanswered: &Unanswered, operation: Option<Operation>) -> String {

@@ -11,6 +11,7 @@ pub mod teacher;
 
 mod asking;
 mod exit;
+mod files;
 mod prompt;
 mod words;
 

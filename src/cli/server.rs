@@ -13,11 +13,11 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::Exit;
 use super::words::{complain, parse};
-use crate::journal::{Journal, MemoryJournal, SqliteJournal};
+use crate::journal::{Journal, JournalError, MemoryJournal, SqliteJournal};
 use crate::limits::LISTEN_MAX;
 use crate::server::Server;
 use crate::shell::clock::entropy;
-use crate::shell::serve::{Path, ServeError, Service};
+use crate::shell::serve::{Folder, FolderError, Path, ServeError, Service};
 
 /// Where the journal is kept if no folder is named.
 const DEFAULT_FOLDER: &str = "rollcall-data";
@@ -41,6 +41,10 @@ struct Flags {
     #[arg(long)]
     in_memory: bool,
 
+    /// Offer the files that lie directly in this folder: regular files with a name that can be shown.
+    #[arg(long, value_name = "DIR")]
+    files: Option<PathBuf>,
+
     /// Log more; twice: everything. The environment's `RUST_LOG` goes before it.
     #[arg(short, long, action = ArgAction::Count)]
     verbose: u8,
@@ -51,6 +55,7 @@ Examples:
   rollcall-server                                     this computer only, journal in ./rollcall-data
   rollcall-server --listen 0.0.0.0:5050 --listen '[::]:5050' --data /var/lib/rollcall
   rollcall-server --listen 127.0.0.1:0 --in-memory    to try it out
+  rollcall-server --files handouts                    offer the files of ./handouts too
   sqlite3 rollcall-data/rollcall.sqlite3 'SELECT * FROM sheet'
 
 Exit codes: 0 ended in order, 1 failure, 2 wrong usage";
@@ -76,12 +81,27 @@ pub fn run(arguments: &[OsString]) -> Exit {
     }
 }
 
-fn serve(flags: &Flags) -> Result<(), ServeError> {
+#[derive(Debug, thiserror::Error)]
+enum Ended {
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+}
+
+impl From<JournalError> for Ended {
+    fn from(error: JournalError) -> Self {
+        Self::Serve(error.into())
+    }
+}
+
+fn serve(flags: &Flags) -> Result<(), Ended> {
+    let files = flags.files.as_deref().map(Folder::open).transpose()?;
     let [high, low] = halves(entropy());
     let mut server = Server::new(high ^ low);
     if flags.in_memory {
         warn!("nothing is kept on disk: what is answered is lost when this server ends");
-        return serve_from(server, MemoryJournal::new(), &flags.listen);
+        return Ok(serve_from(server, MemoryJournal::new(), files, &flags.listen)?);
     }
     let folder = flags.data.clone().unwrap_or_else(default_folder);
     let mut journal = SqliteJournal::open(&folder)?;
@@ -93,15 +113,16 @@ fn serve(flags: &Flags) -> Result<(), ServeError> {
         recovered.clients,
         recovered.batches
     );
-    serve_from(server, journal, &flags.listen)
+    Ok(serve_from(server, journal, files, &flags.listen)?)
 }
 
 fn serve_from<J: Journal + Send + 'static>(
     server: Server<Path>,
     journal: J,
+    files: Option<Folder>,
     addresses: &[SocketAddr],
 ) -> Result<(), ServeError> {
-    let service = Service::bind(server, journal, addresses)?;
+    let service = Service::bind(server, journal, files, addresses)?;
     for address in service.addresses() {
         // Nobody may be reading any more; that is no reason not to serve.
         let _ = writeln!(io::stdout(), "listening on {address}");

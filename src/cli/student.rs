@@ -1,13 +1,15 @@
-//! `rollcall-student`: answers a roll call.
+//! `rollcall-student`: answers a roll call, and fetches files.
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
+use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use serde::Serialize;
 
 use super::Exit;
 use super::asking::{Asker, AskingFlags, print_json, reason};
+use super::files::Files;
 use super::prompt::Prompt;
 use super::words::{complain, parse, printed};
 use crate::ids::{ClassId, StudentNumber};
@@ -15,7 +17,7 @@ use crate::operation::Operation;
 use crate::time::WallTime;
 use crate::wire::Answer;
 
-/// Answer the roll call of a class with a student number.
+/// Answer the roll call of a class with a student number, and fetch files.
 ///
 /// Without a command it asks for student number and class again and again, so that several students
 /// can use one computer.
@@ -34,6 +36,8 @@ Examples:
   rollcall-student                          ask for student number and class
   rollcall-student mark 3030 042191010      answer the roll call of class 3030
   rollcall-student --json mark 3030 10 20   several students, for a program
+  rollcall-student files                    which files the server offers
+  rollcall-student get notes.pdf            fetch one of them; also by its number in the list
   rollcall-student --server 192.0.2.7:5050 mark 3030 042191010
 
 Exit codes: 0 done, 1 failure, 2 wrong usage, 3 refused, 4 no answer (outcome unknown)";
@@ -49,6 +53,20 @@ enum Command {
         #[arg(value_name = "STUDENT", required = true)]
         students: Vec<StudentNumber>,
     },
+    /// Show the files that the server offers, numbered, with their sizes.
+    Files,
+    /// Fetch a file. What was interrupted goes on where it stopped.
+    Get {
+        /// The file's name, or its number in the list; asked for if it is left out.
+        #[arg(value_name = "NAME|INDEX")]
+        file: Option<String>,
+        /// Where to save it: a file, or a folder. Without it: here, under its name.
+        #[arg(long, short, value_name = "PATH")]
+        output: Option<PathBuf>,
+        /// Replace a file that is there already.
+        #[arg(long)]
+        force: bool,
+    },
 }
 
 /// Runs the command with these arguments.
@@ -58,6 +76,10 @@ pub fn run(arguments: &[OsString]) -> Exit {
         let student = Student { asker: Asker::new(flags.asking)? };
         match flags.command {
             Some(Command::Mark { class, students }) => student.mark_all(class, &students),
+            Some(Command::Files) => Files::new(student.asker).list(),
+            Some(Command::Get { file, output, force }) => {
+                Files::new(student.asker).get(file.as_deref(), output.as_deref(), force)
+            }
             None => student.again_and_again(),
         }
     });

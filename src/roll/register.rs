@@ -160,7 +160,7 @@ impl Register {
         let open = self.open.iter().flat_map(|(&class, roll_call)| {
             let RollCall { id, opened_at, ref marks, .. } = *roll_call;
             let head = RegisterItem::Open { class, roll_call: id, opened_at };
-            let marks = marks.iter().map(move |&mark| RegisterItem::Mark { class, mark });
+            let marks = marks.iter().map(move |&it| RegisterItem::Mark { class, mark: it.into() });
             std::iter::once(head).chain(marks)
         });
         std::iter::once(RegisterItem::NextRollCall(self.next_roll_call)).chain(sheets).chain(open)
@@ -258,7 +258,7 @@ impl Register {
         }
         let open = self.open.remove(&class).expect("found above");
         self.last_sheets.insert(class, *info);
-        Ok((open.id, open.into_sheet(class, info.closed_at)))
+        Ok((open.id, open.sheet(class, info.closed_at)))
     }
 
     #[cfg(test)]
@@ -273,9 +273,38 @@ struct RollCall {
     id: RollCallId,
     opened_at: WallTime,
     /// In order of arrival.
-    marks: Vec<Mark>,
+    marks: Vec<PackedMark>,
     /// Positions in `marks`, found by student.
     by_student: HashTable<Place>,
+}
+
+/// A mark in 39 bytes in place of 48: a class of a million is walked in less memory.
+#[derive(Clone, Copy)]
+struct PackedMark {
+    student: StudentNumber,
+    /// The milliseconds of its time; [`WallTime::MAX`] needs no more than these bytes.
+    at: [u8; PackedMark::TIME_BYTES],
+}
+
+impl PackedMark {
+    const TIME_BYTES: usize = 6;
+}
+
+const _: () = assert!(WallTime::MAX.as_millis() < 1 << (8 * PackedMark::TIME_BYTES));
+
+impl From<Mark> for PackedMark {
+    fn from(Mark { student, at }: Mark) -> Self {
+        let at = at.as_millis().to_le_bytes();
+        Self { student, at: *at.first_chunk().expect("eight bytes") }
+    }
+}
+
+impl From<PackedMark> for Mark {
+    fn from(PackedMark { student, at }: PackedMark) -> Self {
+        let mut millis = [0; 8];
+        millis[..PackedMark::TIME_BYTES].copy_from_slice(&at);
+        Self { student, at: WallTime::from_millis(u64::from_le_bytes(millis)) }
+    }
 }
 
 impl RollCall {
@@ -287,10 +316,10 @@ impl RollCall {
         u32::try_from(self.marks.len()).expect("bounded by MARKS_PER_ROLL_CALL_MAX")
     }
 
-    fn find(&self, key: HashKey, student: StudentNumber) -> Option<&Mark> {
+    fn find(&self, key: HashKey, student: StudentNumber) -> Option<Mark> {
         let mark = |place: &Place| &self.marks[place.index() as usize];
         let same = |place: &Place| mark(place).student == student;
-        self.by_student.find(key.hash(student.as_bytes()), same).map(mark)
+        self.by_student.find(key.hash(student.as_bytes()), same).map(|place| (*mark(place)).into())
     }
 
     fn insert(&mut self, key: HashKey, mark: Mark) -> Result<(), Contradiction> {
@@ -302,16 +331,13 @@ impl RollCall {
         };
         let index = u32::try_from(marks.len()).expect("bounded by MARKS_PER_ROLL_CALL_MAX");
         vacant.insert(Place::new(hash, index));
-        marks.push(mark);
+        marks.push(mark.into());
         Ok(())
     }
 
     fn sheet(&self, class: ClassId, closed_at: WallTime) -> Sheet {
-        Sheet { class, opened_at: self.opened_at, closed_at, marks: self.marks.clone() }
-    }
-
-    fn into_sheet(self, class: ClassId, closed_at: WallTime) -> Sheet {
-        Sheet { class, opened_at: self.opened_at, closed_at, marks: self.marks }
+        let marks = self.marks.iter().map(|&mark| mark.into()).collect();
+        Sheet { class, opened_at: self.opened_at, closed_at, marks }
     }
 }
 

@@ -12,11 +12,16 @@ use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token};
 
 use super::clock::{Clock, entropy};
+use super::download::{FetchError, Fetcher};
 use crate::client::{Client, Output, Unanswered};
+use crate::ids::FileKey;
 use crate::limits::{BLOCK_BYTES, SERVER_ADDRESSES_MAX, UDP_PAYLOAD_MAX_BYTES};
-use crate::operation::{Operation, Query, SheetInfo};
-use crate::roll::{Sheet, SheetDamaged};
+use crate::operation::{FileEntry, FileInfo, FileState, Operation, Query, SheetInfo};
+use crate::roll::Sheet;
 use crate::wire::{Answer, Datagram};
+
+/// Between two questions for a file that the server is reading.
+const READING_WAIT: Duration = Duration::from_millis(50);
 
 /// Why a client could not ask, or got no answer.
 #[derive(Debug, thiserror::Error)]
@@ -35,12 +40,9 @@ pub enum CallError {
     /// No answer until the deadline, or the server lost track.
     #[error("no answer")]
     Unanswered(Unanswered),
-    /// The server answered but could not give a block of the sheet.
-    #[error("the server no longer has this sheet")]
-    SheetGone,
-    /// The sheet that arrived is not the one that was announced.
+    /// A sheet or a file could not be fetched.
     #[error(transparent)]
-    SheetDamaged(#[from] SheetDamaged),
+    Fetch(#[from] FetchError),
 }
 
 /// An answer, and how many datagrams it took.
@@ -121,6 +123,12 @@ impl Caller {
         self.client.unsettled()
     }
 
+    /// What was measured of the way to the server: how long it is, there and back.
+    #[must_use]
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.client.round_trip()
+    }
+
     /// The server's address to which the next datagram goes; once there was an answer, the one that
     /// it came from.
     #[must_use]
@@ -156,26 +164,89 @@ impl Caller {
         self.finish(watch)
     }
 
-    /// Fetches a whole sheet, block by block, and checks it against its name.
+    /// Fetches a whole sheet and checks it against its name. Also tells how many datagrams it took.
+    /// The deadline counts from the last sign of it.
     ///
     /// # Errors
-    /// [`CallError::Unanswered`] if a block is not answered before the deadline, which counts from
-    /// the last one that was; [`CallError::SheetGone`] or [`CallError::SheetDamaged`] if what
-    /// arrives is not the announced sheet.
+    /// [`CallError::Unanswered`], or why it could not be fetched.
     pub fn fetch_sheet(
         &mut self,
         info: &SheetInfo,
         deadline: Duration,
         watch: &mut dyn FnMut(Progress),
     ) -> Result<(Sheet, u32), CallError> {
-        let mut fetch = Fetch::new(*info);
-        let mut attempts = 0;
-        while let Some(query) = fetch.next() {
-            let answered = self.ask(query, deadline, watch)?;
-            attempts += answered.attempts;
-            fetch.add(&answered.answer)?;
+        if info.bytes as usize > BLOCK_BYTES {
+            return Ok(
+                Fetcher::new(self.address(), self.round_trip())?.fetch_sheet(info, deadline)?
+            );
         }
-        Ok((fetch.finish()?, attempts))
+        // All of it fits one answer, which needs no proof of our address.
+        let query = Query::Block { sheet: info.content, index: 0 };
+        let Answered { answer, attempts } = self.ask(query, deadline, watch)?;
+        let Answer::Block(bytes) = answer else { return Err(FetchError::Gone.into()) };
+        if bytes.is_empty() {
+            return Err(FetchError::Gone.into());
+        }
+        let sheet = Sheet::from_bytes(&bytes, info).map_err(FetchError::from)?;
+        Ok((sheet, attempts))
+    }
+
+    /// The whole list of offered files, in order of name, and how many datagrams it took; nothing if
+    /// the server offers none.
+    ///
+    /// # Errors
+    /// [`CallError::Unanswered`] if a part of it is not answered before the deadline.
+    pub fn list_files(
+        &mut self,
+        deadline: Duration,
+        watch: &mut dyn FnMut(Progress),
+    ) -> Result<(Option<Vec<FileEntry>>, u32), CallError> {
+        let (mut files, mut attempts) = (Vec::<FileEntry>::new(), 0);
+        loop {
+            let from = u32::try_from(files.len()).unwrap_or(u32::MAX);
+            let answered = self.ask(Query::Files { from }, deadline, watch)?;
+            attempts += answered.attempts;
+            let Answer::Files(Some(list)) = answered.answer else { return Ok((None, attempts)) };
+            let follows = match (files.last(), list.files.first()) {
+                (Some(before), Some(after)) => before.name < after.name,
+                _ => true,
+            };
+            if follows && !list.files.is_empty() {
+                files.extend(list.files);
+            } else if !follows || list.total as usize != files.len() {
+                // The folder changed meanwhile: from the beginning.
+                files.clear();
+            }
+            if files.len() >= list.total as usize {
+                return Ok((Some(files), attempts));
+            }
+        }
+    }
+
+    /// Asks how it stands with a file until the server has read it, and how many datagrams that
+    /// took; nothing if it offers no such file. `reading` hears how far the server is.
+    ///
+    /// # Errors
+    /// [`CallError::Unanswered`] if there is no answer before the deadline, which counts from the
+    /// last one.
+    pub fn describe_file(
+        &mut self,
+        file: FileKey,
+        deadline: Duration,
+        watch: &mut dyn FnMut(Progress),
+        reading: &mut dyn FnMut(u64, u64),
+    ) -> Result<(Option<FileInfo>, u32), CallError> {
+        let mut attempts = 0;
+        loop {
+            let answered = self.ask(Query::File { file }, deadline, watch)?;
+            attempts += answered.attempts;
+            match answered.answer {
+                Answer::File(FileState::Ready(info)) => return Ok((Some(info), attempts)),
+                Answer::File(FileState::Reading { done, bytes }) => reading(done, bytes),
+                _ => return Ok((None, attempts)),
+            }
+            std::thread::sleep(READING_WAIT);
+        }
     }
 
     fn finish(&mut self, watch: &mut dyn FnMut(Progress)) -> Result<Answered, CallError> {
@@ -259,41 +330,6 @@ impl Caller {
         if !self.confirmed {
             self.current = (self.current + 1) % self.links.len();
         }
-    }
-}
-
-/// A sheet on its way, block by block.
-pub(super) struct Fetch {
-    info: SheetInfo,
-    bytes: Vec<u8>,
-}
-
-impl Fetch {
-    pub(super) fn new(info: SheetInfo) -> Self {
-        Self { info, bytes: Vec::new() }
-    }
-
-    /// What to ask next; `None` when all blocks are here.
-    pub(super) fn next(&self) -> Option<Query> {
-        let index = u32::try_from(self.bytes.len() / BLOCK_BYTES).expect("fewer blocks than bytes");
-        let whole = self.bytes.len() >= self.info.bytes as usize;
-        (!whole).then_some(Query::Block { sheet: self.info.content, index })
-    }
-
-    /// Takes the answer to what was asked.
-    pub(super) fn add(&mut self, answer: &Answer) -> Result<(), CallError> {
-        let Answer::Block(block) = answer else { return Err(CallError::SheetGone) };
-        let expected = (self.info.bytes as usize - self.bytes.len()).min(BLOCK_BYTES);
-        if block.len() != expected {
-            return Err(CallError::SheetGone);
-        }
-        self.bytes.extend(block);
-        Ok(())
-    }
-
-    /// The sheet, if it is the announced one.
-    pub(super) fn finish(self) -> Result<Sheet, SheetDamaged> {
-        Sheet::from_bytes(&self.bytes, &self.info)
     }
 }
 

@@ -35,7 +35,7 @@ impl Clock {
 
 /// The date, as far as the computer knows it; a date before 1970 counts as 1970.
 #[expect(clippy::disallowed_methods, reason = "this is where the clock is read")]
-fn wall() -> WallTime {
+pub(super) fn wall() -> WallTime {
     let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     WallTime::from_millis(u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX))
 }

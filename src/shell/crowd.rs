@@ -20,7 +20,7 @@ use super::clock::{Clock, entropy};
 use crate::client::{Client, Output, Unanswered};
 use crate::ids::ClientId;
 use crate::limits::{DATAGRAMS_PER_TURN_MAX, RECEIVE_BUFFER_BYTES, UDP_PAYLOAD_MAX_BYTES};
-use crate::operation::{Operation, Query};
+use crate::operation::Operation;
 use crate::time::{Instant, Now};
 use crate::wire::{Datagram, decode_reply};
 
@@ -116,14 +116,6 @@ impl Crowd {
         let now = self.clock.now();
         let mut client = Client::new(self.seeds.random());
         client.perform(now, operation, self.deadline);
-        self.join(place, client, now);
-    }
-
-    /// A new client comes and asks this.
-    pub(super) fn ask(&mut self, place: usize, query: Query) {
-        let now = self.clock.now();
-        let mut client = Client::new(self.seeds.random());
-        client.ask(now, query, self.deadline);
         self.join(place, client, now);
     }
 

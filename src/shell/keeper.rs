@@ -11,10 +11,11 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
 
-use mio::{Registry, Token, Waker};
+use mio::Waker;
 
 use crate::ids::ContentId;
 use crate::journal::{Journal, JournalError, Snapshot};
@@ -59,16 +60,14 @@ pub(super) enum Keeper<J> {
 }
 
 impl<J: Journal + Send + 'static> Keeper<J> {
-    /// Takes over the journal. Whenever something was done apart from the loop, an event with this
-    /// token wakes it.
+    /// Takes over the journal. Whenever something was done apart from the loop, the waker wakes it.
     ///
     /// # Errors
     /// If the system gives no thread.
-    pub(super) fn begin(journal: J, registry: &Registry, token: Token) -> io::Result<Self> {
+    pub(super) fn begin(journal: J, waker: Arc<Waker>) -> io::Result<Self> {
         if !J::WAITS {
             return Ok(Self::Here { journal, done: VecDeque::new() });
         }
-        let waker = Waker::new(registry, token)?;
         let (orders, to_do) = sync_channel(ORDERS_MAX);
         let (tell, done) = sync_channel(ORDERS_MAX);
         let work = move || work(journal, &to_do, &tell, &waker);

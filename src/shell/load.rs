@@ -14,13 +14,14 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use super::call::{Answered, Fetch};
+use super::call::Answered;
 use super::crowd::{Crowd, Ended};
+use super::download::{FetchError, Fetcher};
 use crate::client::Unanswered;
 use crate::ids::ClassId;
 use crate::limits::DEADLINE_MAX;
 use crate::load::{Fate, Finding, Ledger, Plan};
-use crate::operation::{Operation, Refusal};
+use crate::operation::{Operation, Refusal, SheetInfo};
 use crate::time::{Instant, WallTime};
 use crate::wire::Answer;
 
@@ -132,6 +133,9 @@ pub enum LoadError {
     /// The system does not let us wait, or gives no sockets.
     #[error("the operating system refused: {0}")]
     System(#[from] io::Error),
+    /// No sheet can be fetched.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
 }
 
 /// Rehearses; each receipt is written to `acked` as it arrives.
@@ -162,7 +166,7 @@ pub fn rehearse(
     };
     let crowd = Crowd::new(server, sockets, timeout)?;
     let acked = acked.map(BufWriter::new);
-    let mut run = Run { rehearsal, crowd, acked, report, opened: Vec::new() };
+    let mut run = Run { rehearsal, server, crowd, acked, report, opened: Vec::new() };
     run.open(watch)?;
     if run.report.not_opened.is_none() {
         run.mark(watch)?;
@@ -173,6 +177,7 @@ pub fn rehearse(
 
 struct Run {
     rehearsal: Rehearsal,
+    server: SocketAddr,
     crowd: Crowd,
     acked: Option<BufWriter<File>>,
     report: Report,
@@ -288,11 +293,10 @@ impl Run {
         self.acked.as_mut().map_or(Ok(()), BufWriter::flush).map_err(LoadError::Acked)
     }
 
-    /// Closes what was opened; each sheet is fetched and compared before its teacher goes.
+    /// Closes what was opened; then each sheet is fetched and compared.
     fn close(&mut self, watch: &mut dyn FnMut(Step)) -> Result<(), LoadError> {
         let plan = self.rehearsal.plan;
-        let mut fetches: Vec<Option<Fetch>> = Vec::new();
-        fetches.resize_with(plan.classes(), || None);
+        let mut closed = Vec::with_capacity(self.opened.len());
         let mut next = 0;
         let mut silent = false;
         loop {
@@ -304,38 +308,46 @@ impl Run {
             }
             if self.crowd.waiting() == 0 {
                 self.report.sheets_unanswered += self.opened.len() - next;
-                return Ok(());
+                return self.compare(&closed, watch);
             }
-            for ended in self.crowd.turn(None)? {
-                silent |= ended.result.is_err() && self.crowd.heard() < ended.began;
-                self.teacher_closed(ended, &mut fetches);
+            for Ended { place, began, result, .. } in self.crowd.turn(None)? {
+                silent |= result.is_err() && self.crowd.heard() < began;
+                match result.map(|answered| answered.answer) {
+                    Ok(Answer::Closed { sheet, .. }) => closed.push((place, sheet)),
+                    Ok(_) => self.report.sheets_broken.push(plan.class(place)),
+                    Err(_) => self.report.sheets_unanswered += 1,
+                }
             }
-            watch(Step::Checking(self.report.sheets));
         }
     }
 
-    fn teacher_closed(&mut self, ended: Ended, fetches: &mut [Option<Fetch>]) {
-        let Ended { place, result, .. } = ended;
-        let Ok(Answered { answer, .. }) = result else {
-            self.report.sheets_unanswered += 1;
-            return;
-        };
-        let class = self.rehearsal.plan.class(place);
-        let fetch = match (answer, fetches[place].take()) {
-            (Answer::Closed { sheet, .. }, None) => Some(Fetch::new(sheet)),
-            (block, Some(mut fetch)) => fetch.add(&block).is_ok().then_some(fetch),
-            _ => None,
-        };
-        let Some(fetch) = fetch else { return self.report.sheets_broken.push(class) };
-        if let Some(query) = fetch.next() {
-            fetches[place] = Some(fetch);
-            return self.crowd.ask(place, query);
+    fn compare(
+        &mut self,
+        closed: &[(usize, SheetInfo)],
+        watch: &mut dyn FnMut(Step),
+    ) -> Result<(), LoadError> {
+        let mut fetcher = Fetcher::new(self.server, None)?;
+        for (done, (place, info)) in closed.iter().enumerate() {
+            watch(Step::Checking(self.report.sheets));
+            let sheet = match fetcher.fetch_sheet(info, self.rehearsal.timeout) {
+                Ok((sheet, _)) => sheet,
+                // Nor would the others be answered, and each would take as long to find out.
+                Err(FetchError::Unanswered { .. }) => {
+                    self.report.sheets_unanswered += closed.len() - done;
+                    break;
+                }
+                Err(_) => {
+                    self.report.sheets_broken.push(info.class);
+                    continue;
+                }
+            };
+            let findings = self.report.ledger.check(*place, &sheet);
+            self.report.sheets += 1;
+            self.report.faults += findings.len();
+            let room = FINDINGS_KEPT_MAX.saturating_sub(self.report.findings.len());
+            self.report.findings.extend(findings.into_iter().take(room));
         }
-        let Ok(sheet) = fetch.finish() else { return self.report.sheets_broken.push(class) };
-        let findings = self.report.ledger.check(place, &sheet);
-        self.report.sheets += 1;
-        self.report.faults += findings.len();
-        let room = FINDINGS_KEPT_MAX.saturating_sub(self.report.findings.len());
-        self.report.findings.extend(findings.into_iter().take(room));
+        watch(Step::Checking(self.report.sheets));
+        Ok(())
     }
 }

@@ -1,11 +1,13 @@
 //! Where the core meets the world: the only place with a socket, a clock, entropy or a signal.
 //!
-//! [`serve`] runs the server's loop, [`call`] a client's and [`load`] that of a crowd of clients;
-//! each is one thread around one [`mio::Poll`].
+//! [`serve`] runs the server's loop, [`call`] a client's, [`download`] that of one who fetches sheets
+//! and files, and [`load`] that of a crowd of clients; each is one thread around one [`mio::Poll`].
 
 pub mod call;
 pub mod clock;
 mod crowd;
+pub mod download;
+mod folder;
 mod keeper;
 pub mod load;
 mod outbox;

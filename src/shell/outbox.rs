@@ -2,16 +2,21 @@
 //!
 //! A system call for each reply costs more than everything else that is done for a mark. Linux takes
 //! many datagrams in one call (`sendmmsg`); elsewhere they are sent one by one. What is collected
-//! has nothing to wait for any more: it is sent before the loop waits again.
+//! has nothing to wait for any more: it is sent before the loop waits again. Blocks of one object for
+//! one client are handed over as one long datagram that the system cuts (GSO), where it can.
 
 use std::io;
 use std::ops::Range;
 
+use quinn_udp::{Transmit, UdpSockRef};
+
 use super::socket::{Listener, Path};
-use crate::limits::DATAGRAM_MAX_BYTES;
+use crate::limits::{DATAGRAM_MAX_BYTES, UDP_PAYLOAD_MAX_BYTES};
 
 /// The replies of one call to the system.
 const REPLIES_MAX: usize = 64;
+/// Shorter replies do not come in runs.
+const RUN_MIN_BYTES: usize = 512;
 
 /// Replies to be sent.
 pub(super) struct Outbox {
@@ -58,7 +63,13 @@ impl Outbox {
             let listener = &listeners[group[0].path.socket];
             let mut left = group;
             while !left.is_empty() {
-                match system.send(listener, left, bytes) {
+                let run = run_length(left, listener.state.max_gso_segments());
+                let result = if run > 1 {
+                    send_run(listener, &left[..run], bytes).map(|()| run)
+                } else {
+                    system.send(listener, &left[..before_run(left)], bytes)
+                };
+                match result {
                     Ok(taken) => {
                         let (sent, rest) = left.split_at(taken);
                         for reply in sent {
@@ -77,6 +88,53 @@ impl Outbox {
         replies.clear();
         bytes.clear();
     }
+}
+
+/// How many of the first ones go to one client and have one length, but for the last, which may be
+/// shorter.
+fn run_length(replies: &[Waiting], most: usize) -> usize {
+    let first = &replies[0];
+    let length = first.bytes.len();
+    if length < RUN_MIN_BYTES {
+        return 1;
+    }
+    let most = most.min(UDP_PAYLOAD_MAX_BYTES / length);
+    let mut run = 1;
+    for reply in &replies[1..] {
+        let shorter = reply.bytes.len() < length;
+        if run >= most || reply.path != first.path || reply.bytes.len() > length {
+            break;
+        }
+        run += 1;
+        if shorter {
+            break;
+        }
+    }
+    run
+}
+
+/// How many of the first ones to send each for itself, until a run begins.
+fn before_run(replies: &[Waiting]) -> usize {
+    let begins = |pair: &[Waiting]| {
+        pair[0].bytes.len() >= RUN_MIN_BYTES
+            && pair[0].path == pair[1].path
+            && pair[0].bytes.len() >= pair[1].bytes.len()
+    };
+    replies.windows(2).skip(1).position(begins).map_or(replies.len(), |place| place + 1)
+}
+
+/// Hands a run over in one piece; the bytes of its replies lie one behind the other.
+fn send_run(listener: &Listener, run: &[Waiting], bytes: &[u8]) -> io::Result<()> {
+    let (first, last) = (&run[0], &run[run.len() - 1]);
+    let transmit = Transmit {
+        destination: first.path.client,
+        ecn: None,
+        contents: &bytes[first.bytes.start..last.bytes.end],
+        segment_size: (run.len() > 1).then_some(first.bytes.len()),
+        src_ip: first.path.asked,
+    };
+    let send = || listener.state.try_send(UdpSockRef::from(&listener.socket), &transmit);
+    listener.socket.try_io(send)
 }
 
 #[cfg(target_os = "linux")]
@@ -155,9 +213,7 @@ mod system {
 mod system {
     use std::io;
 
-    use quinn_udp::{Transmit, UdpSockRef};
-
-    use super::{Listener, Waiting};
+    use super::{Listener, Waiting, send_run};
 
     pub(super) struct Sender;
 
@@ -173,16 +229,7 @@ mod system {
             replies: &[Waiting],
             bytes: &[u8],
         ) -> io::Result<usize> {
-            let Waiting { path, bytes: place } = &replies[0];
-            let transmit = Transmit {
-                destination: path.client,
-                ecn: None,
-                contents: &bytes[place.clone()],
-                segment_size: None,
-                src_ip: path.asked,
-            };
-            let send = || listener.state.try_send(UdpSockRef::from(&listener.socket), &transmit);
-            listener.socket.try_io(send).map(|()| 1)
+            send_run(listener, &replies[..1], bytes).map(|()| 1)
         }
     }
 }

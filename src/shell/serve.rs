@@ -7,7 +7,8 @@
 //! ```
 //!
 //! A commit waits for the disk on a thread of its own (`keeper`); the loop goes on
-//! receiving meanwhile, and what arrives then is the next commit.
+//! receiving meanwhile, and what arrives then is the next commit. Files are read on another
+//! (`folder`).
 //!
 //! Nothing that a stranger sends ends the loop: errors of receiving and sending are counted, logged
 //! at most once a minute, and survived. Only the journal can end it, because a server that cannot
@@ -15,12 +16,15 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Interest, Poll, Token, Waker};
 use tracing::{debug, info, warn};
 
 use super::clock::Clock;
+pub use super::folder::{Folder, FolderError};
+use super::folder::{FolderDone, FolderKeeper};
 use super::keeper::{Done, Keeper, Order};
 use super::outbox::Outbox;
 use super::signals::{Wish, Wishes};
@@ -36,8 +40,8 @@ use crate::wire::Datagram;
 
 /// The token of signals; sockets have the numbers from 0.
 const SIGNALS: Token = Token(usize::MAX);
-/// The token of what the journal has done.
-const JOURNAL: Token = Token(usize::MAX - 1);
+/// The token of what the other threads have done.
+const DONE: Token = Token(usize::MAX - 1);
 
 /// Between two log lines about the same kind of trouble.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
@@ -83,6 +87,7 @@ fn bind_cause(error: &io::Error) -> String {
 pub struct Service<J> {
     server: Server<Path>,
     keeper: Keeper<J>,
+    folder: Option<FolderKeeper>,
     snapshot: SnapshotWish,
     listeners: Vec<Listener>,
     outbox: Outbox,
@@ -101,13 +106,15 @@ enum SnapshotWish {
 }
 
 impl<J: Journal + Send + 'static> Service<J> {
-    /// Binds the addresses for this server, whose state is already that of the journal.
+    /// Binds the addresses for this server, whose state is already that of the journal, and which
+    /// offers the files of this folder.
     ///
     /// # Errors
     /// If an address cannot be bound.
     pub fn bind(
-        server: Server<Path>,
+        mut server: Server<Path>,
         journal: J,
+        folder: Option<Folder>,
         addresses: &[SocketAddr],
     ) -> Result<Self, ServeError> {
         let poll = Poll::new()?;
@@ -120,9 +127,16 @@ impl<J: Journal + Send + 'static> Service<J> {
             report_buffer(&listener);
             listeners.push(listener);
         }
+        if folder.is_some() {
+            server.offer_files();
+        }
+        // There can be one waker for each poll: the threads share it.
+        let waker = Arc::new(Waker::new(poll.registry(), DONE)?);
+        let folder = folder.map(|it| FolderKeeper::begin(it, Arc::clone(&waker))).transpose()?;
         Ok(Self {
             server,
-            keeper: Keeper::begin(journal, poll.registry(), JOURNAL)?,
+            keeper: Keeper::begin(journal, waker)?,
+            folder,
             snapshot: SnapshotWish::NotDue,
             listeners,
             outbox: Outbox::new(),
@@ -145,6 +159,9 @@ impl<J: Journal + Send + 'static> Service<J> {
     pub fn run(mut self) -> Result<(), ServeError> {
         let ended = self.run_turns();
         self.keeper.end();
+        if let Some(folder) = self.folder {
+            folder.end();
+        }
         info!("counters: {}", self.server.stats());
         ended
     }
@@ -247,6 +264,9 @@ impl<J: Journal + Send + 'static> Service<J> {
                 match output {
                     Output::Append(batch) => self.append(batch),
                     Output::Load(content) => self.keeper.order(Order::Read(content)),
+                    Output::Folder(order) => {
+                        self.folder.as_ref().expect("files are offered").order(order);
+                    }
                     Output::Transmit { to } => {
                         if self.outbox.push(to, space.as_bytes()) {
                             self.send();
@@ -254,9 +274,12 @@ impl<J: Journal + Send + 'static> Service<J> {
                     }
                 }
             }
-            match self.keeper.poll_done()? {
-                Some(done) => self.handle_done(done),
-                None => break,
+            if let Some(done) = self.keeper.poll_done()? {
+                self.handle_done(done);
+            } else if let Some(done) = self.folder.as_ref().and_then(FolderKeeper::poll_done) {
+                self.handle_folder_done(done);
+            } else {
+                break;
             }
         }
         self.send();
@@ -299,6 +322,14 @@ impl<J: Journal + Send + 'static> Service<J> {
                 server.count(Counter::Snapshots);
                 debug!("snapshot of {} clients", server.clients());
             }
+        }
+    }
+
+    fn handle_folder_done(&mut self, done: FolderDone) {
+        match done {
+            FolderDone::Listing(files) => self.server.handle_listing(files),
+            FolderDone::File(file, state) => self.server.handle_file(file, state),
+            FolderDone::Piece(piece, bytes) => self.server.handle_piece(piece, bytes),
         }
     }
 

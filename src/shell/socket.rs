@@ -13,7 +13,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use crate::limits::{DATAGRAM_MAX_BYTES, RECEIVE_BUFFER_BYTES};
 
 /// The way back to a client: the same in reverse as the way that its datagram came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Path {
     /// Which of the server's sockets.
     pub socket: usize,

@@ -15,6 +15,12 @@
 //!    │ ◀────────────────────────── STATUS_LIST   │
 //!    │ SHEET ──────────────────────────────────▶ │  which sheet was closed last?
 //!    │ ◀────────────────────────── SHEET_INFO    │
+//!    │ FILES ──────────────────────────────────▶ │  which files are offered?
+//!    │ ◀────────────────────────── FILE_LIST     │
+//!    │ FILE ───────────────────────────────────▶ │  what is in that one?
+//!    │ ◀────────────────────────── FILE_INFO     │
+//!    │ PULL ───────────────────────────────────▶ │  many blocks of a sheet or a file
+//!    │ ◀────────────────────────── PULLED        │  each; or COOKIE: prove your address first
 //! ```
 //!
 //! Instead of its answer a request may get a verdict on the asking itself: `CONFLICT`, `STALE`,
@@ -31,12 +37,16 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Rejected;
 use super::frame::{self, Datagram, VERSION, VERSION_NEGOTIATION};
-use crate::ids::{ClassId, ClientId, ContentId, RequestNumber, StudentNumber};
+use crate::ids::{ClassId, ClientId, ContentId, Cookie, FileKey, RequestNumber, StudentNumber};
 use crate::limits::{
-    BLOCK_BYTES, BLOCK_REQUEST_MIN_BYTES, DATAGRAM_MAX_BYTES, DATAGRAM_MIN_BYTES,
-    REQUEST_MIN_BYTES, SHEET_REQUEST_MIN_BYTES, STATUS_REQUEST_MIN_BYTES,
+    BLOCK_BYTES, BLOCK_REQUEST_MIN_BYTES, DATAGRAM_MAX_BYTES, DATAGRAM_MIN_BYTES, FILE_BYTES_MAX,
+    FILE_REQUEST_MIN_BYTES, FILES_REQUEST_MIN_BYTES, REQUEST_MIN_BYTES, SHEET_REQUEST_MIN_BYTES,
+    STATUS_REQUEST_MIN_BYTES,
 };
-use crate::operation::{OpenRollCall, Operation, Outcome, Query, Refusal, SheetInfo};
+use crate::operation::{
+    FileEntry, FileInfo, FileList, FileState, OpenRollCall, Operation, Outcome, Pull, Query,
+    Refusal, SheetInfo,
+};
 use crate::time::WallTime;
 
 /// What a client sends.
@@ -66,6 +76,8 @@ pub enum Ask {
     },
     /// Something to read.
     Read(Query),
+    /// Blocks of an object.
+    Pull(Pull),
 }
 
 impl Ask {
@@ -79,6 +91,9 @@ impl Ask {
             Self::Read(Query::Status { .. }) => Kind::Status,
             Self::Read(Query::Sheet { .. }) => Kind::Sheet,
             Self::Read(Query::Block { .. }) => Kind::Block,
+            Self::Read(Query::Files { .. }) => Kind::Files,
+            Self::Read(Query::File { .. }) => Kind::File,
+            Self::Pull(_) => Kind::Pull,
         }
     }
 }
@@ -147,6 +162,19 @@ pub enum Answer {
     Sheet(Option<SheetInfo>),
     /// `BLOCK_DATA`: the block; nothing if there is no such sheet or no such block.
     Block(Vec<u8>),
+    /// `FILE_LIST`: the offered files; nothing if this server offers none.
+    Files(Option<FileList>),
+    /// `FILE_INFO`: how it stands with the file.
+    File(FileState),
+    /// `PULLED`: one of the blocks; no bytes if there is no such object or no such block.
+    Pulled {
+        /// Which block.
+        index: u32,
+        /// Its bytes.
+        bytes: Vec<u8>,
+    },
+    /// `COOKIE`: the address has not proved itself; with this it can.
+    Cookie(Cookie),
     /// `CONFLICT`: under this number the client asked something else before.
     Conflict,
     /// `STALE`: the number is older than the client's last one, or leaves one out.
@@ -197,6 +225,9 @@ pub enum Kind {
     Status,
     Sheet,
     Block,
+    Files,
+    File,
+    Pull,
     Sealed,
     Opened,
     Closed,
@@ -205,6 +236,10 @@ pub enum Kind {
     StatusList,
     SheetInfo,
     BlockData,
+    FileList,
+    FileInfo,
+    Pulled,
+    Cookie,
     Conflict,
     Stale,
     BeginAgain,
@@ -216,13 +251,16 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind with its byte on the wire and its name in the specification.
-    pub const TABLE: [(Self, u8, &'static str); 21] = [
+    pub const TABLE: [(Self, u8, &'static str); 28] = [
         (Self::Open, 0x01, "OPEN"),
         (Self::Close, 0x02, "CLOSE"),
         (Self::Mark, 0x03, "MARK"),
         (Self::Status, 0x11, "STATUS"),
         (Self::Sheet, 0x12, "SHEET"),
         (Self::Block, 0x13, "BLOCK"),
+        (Self::Files, 0x14, "FILES"),
+        (Self::File, 0x15, "FILE"),
+        (Self::Pull, 0x16, "PULL"),
         (Self::Sealed, 0x7e, "SEALED"),
         (Self::Opened, 0x81, "OPENED"),
         (Self::Closed, 0x82, "CLOSED"),
@@ -231,6 +269,10 @@ impl Kind {
         (Self::StatusList, 0x91, "STATUS_LIST"),
         (Self::SheetInfo, 0x92, "SHEET_INFO"),
         (Self::BlockData, 0x93, "BLOCK_DATA"),
+        (Self::FileList, 0x94, "FILE_LIST"),
+        (Self::FileInfo, 0x95, "FILE_INFO"),
+        (Self::Pulled, 0x96, "PULLED"),
+        (Self::Cookie, 0x97, "COOKIE"),
         (Self::Conflict, 0xa1, "CONFLICT"),
         (Self::Stale, 0xa2, "STALE"),
         (Self::BeginAgain, 0xa3, "BEGIN_AGAIN"),
@@ -268,6 +310,8 @@ impl Kind {
             Self::Close | Self::Sheet => SHEET_REQUEST_MIN_BYTES,
             Self::Status => STATUS_REQUEST_MIN_BYTES,
             Self::Block => BLOCK_REQUEST_MIN_BYTES,
+            Self::Files => FILES_REQUEST_MIN_BYTES,
+            Self::File => FILE_REQUEST_MIN_BYTES,
             _ => REQUEST_MIN_BYTES,
         }
     }
@@ -367,6 +411,15 @@ pub fn decode_request(datagram: &[u8]) -> Result<Received, Rejected> {
             let it: BlockBody = canonical(frame.body)?;
             it.head.read(Query::Block { sheet: it.sheet, index: it.index })
         }
+        Kind::Files => {
+            let it: FilesBody = canonical(frame.body)?;
+            it.head.read(Query::Files { from: it.from })
+        }
+        Kind::File => {
+            let it: FileBody = canonical(frame.body)?;
+            it.head.read(Query::File { file: it.file })
+        }
+        Kind::Pull => canonical::<PullBody>(frame.body)?.into_request()?,
         Kind::Sealed => return Err(Rejected::Sealed),
         _ => return Err(Rejected::Kind(frame.kind)),
     };
@@ -398,6 +451,12 @@ pub fn encode_request(request: &Request, datagram: &mut Datagram) {
         Ask::Read(Query::Block { sheet, index }) => {
             padded(BlockBody { head, sheet, index, padding }, kind, body)
         }
+        Ask::Read(Query::Files { from }) => padded(FilesBody { head, from, padding }, kind, body),
+        Ask::Read(Query::File { file }) => padded(FileBody { head, file, padding }, kind, body),
+        // It is never shorter than a COOKIE; whoever gets more has proved his address.
+        Ask::Pull(Pull { object, cookie, first, wanted }) => {
+            to_body(&PullBody { head, object, cookie, first, wanted }, body)
+        }
     };
     datagram.end(length);
 }
@@ -418,6 +477,16 @@ pub fn decode_reply(datagram: &[u8]) -> Result<Reply, Rejected> {
         Kind::StatusList => canonical::<StatusBody<'_>>(body)?.into_reply(),
         Kind::SheetInfo => canonical::<SheetInfoBody>(body)?.into_reply(),
         Kind::BlockData => canonical::<BlockDataBody<'_>>(body)?.into_reply()?,
+        Kind::FileList => {
+            let it: FileListBody<'_> = canonical(body)?;
+            it.tail.reply(Answer::Files(it.list.map(FileListPart::into_list)))
+        }
+        Kind::FileInfo => canonical::<FileInfoBody>(body)?.into_reply()?,
+        Kind::Pulled => canonical::<PulledBody<'_>>(body)?.into_reply()?,
+        Kind::Cookie => {
+            let it: CookieBody = canonical(body)?;
+            it.tail.reply(Answer::Cookie(it.cookie))
+        }
         Kind::Conflict => canonical::<Tail>(body)?.reply(Answer::Conflict),
         Kind::Stale => canonical::<Tail>(body)?.reply(Answer::Stale),
         Kind::BeginAgain => canonical::<Tail>(body)?.reply(Answer::BeginAgain),
@@ -469,6 +538,19 @@ pub fn encode_reply(reply: &Reply, datagram: &mut Datagram) {
         Answer::Block(ref bytes) => {
             write.body(Kind::BlockData, &BlockDataBody { tail, bytes: Bytes(bytes) });
         }
+        Answer::Files(ref list) => {
+            let list = list
+                .as_ref()
+                .map(|list| FileListPart { total: list.total, files: Cow::Borrowed(&list.files) });
+            write.body(Kind::FileList, &FileListBody { tail, list });
+        }
+        Answer::File(state) => {
+            write.body(Kind::FileInfo, &FileInfoBody { tail, state: state.into() });
+        }
+        Answer::Pulled { index, ref bytes } => {
+            write.body(Kind::Pulled, &PulledBody { tail, index, bytes: Bytes(bytes) });
+        }
+        Answer::Cookie(cookie) => write.body(Kind::Cookie, &CookieBody { tail, cookie }),
         Answer::Conflict => write.body(Kind::Conflict, &tail),
         Answer::Stale => write.body(Kind::Stale, &tail),
         Answer::BeginAgain => write.body(Kind::BeginAgain, &tail),
@@ -481,7 +563,38 @@ pub fn encode_reply(reply: &Reply, datagram: &mut Datagram) {
     }
 }
 
+/// Writes a `PULLED` down without a copy of its block in between.
+///
+/// # Panics
+/// If the block is longer than [`BLOCK_BYTES`].
+pub fn encode_pulled(
+    client: ClientId,
+    number: RequestNumber,
+    index: u32,
+    block: &[u8],
+    datagram: &mut Datagram,
+) {
+    let body = PulledBody { tail: Tail { client, number }, index, bytes: Bytes(block) };
+    Writer { datagram }.body(Kind::Pulled, &body);
+}
+
 impl Answer {
+    /// The longest part of these files that the answer to a `FILES` of this length has room for,
+    /// counted with every number at its longest.
+    #[must_use]
+    pub fn files_that_fit(files: &[FileEntry], request_bytes: usize) -> &[FileEntry] {
+        const REST_MAX_BYTES: usize = DATAGRAM_MIN_BYTES + 16 + 10 + 1 + 5 + 2;
+        const ENTRY_MAX_BYTES: usize = 2 + 10;
+        let mut room = request_bytes.min(DATAGRAM_MAX_BYTES).saturating_sub(REST_MAX_BYTES);
+        let fit = files.iter().take_while(|file| {
+            let needed = ENTRY_MAX_BYTES + file.name.as_str().len();
+            let fits = needed <= room;
+            room = room.saturating_sub(needed);
+            fits
+        });
+        &files[..fit.count()]
+    }
+
     /// How many open roll calls the answer to a `STATUS` of this length has room for, counted with
     /// every number at its longest.
     #[must_use]
@@ -549,6 +662,37 @@ struct BlockBody {
     sheet: ContentId,
     index: u32,
     padding: Padding,
+}
+
+#[derive(Serialize, Deserialize)]
+struct FilesBody {
+    head: Head,
+    from: u32,
+    padding: Padding,
+}
+
+#[derive(Serialize, Deserialize)]
+struct FileBody {
+    head: Head,
+    file: FileKey,
+    padding: Padding,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PullBody {
+    head: Head,
+    object: ContentId,
+    cookie: Cookie,
+    first: u32,
+    wanted: u64,
+}
+
+impl PullBody {
+    fn into_request(self) -> Result<Request, Rejected> {
+        let Self { head, object, cookie, first, wanted } = self;
+        let pull = Pull { object, cookie, first, wanted };
+        if pull.is_valid() { Ok(head.request(Ask::Pull(pull))) } else { Err(Rejected::Body) }
+    }
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -712,6 +856,87 @@ impl BlockDataBody<'_> {
 }
 
 #[derive(Serialize, Deserialize)]
+struct FileListBody<'a> {
+    tail: Tail,
+    list: Option<FileListPart<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct FileListPart<'a> {
+    total: u32,
+    files: Cow<'a, [FileEntry]>,
+}
+
+impl FileListPart<'_> {
+    fn into_list(self) -> FileList {
+        FileList { total: self.total, files: self.files.into_owned() }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct FileInfoBody {
+    tail: Tail,
+    state: WireFileState,
+}
+
+/// 0 absent, 1 being read, 2 ready: the numbers that postcard gives them.
+#[derive(Serialize, Deserialize)]
+enum WireFileState {
+    Absent,
+    Reading { done: u64, bytes: u64 },
+    Ready { bytes: u64, content: ContentId },
+}
+
+impl From<FileState> for WireFileState {
+    fn from(state: FileState) -> Self {
+        match state {
+            FileState::Absent => Self::Absent,
+            FileState::Reading { done, bytes } => Self::Reading { done, bytes },
+            FileState::Ready(FileInfo { bytes, content }) => Self::Ready { bytes, content },
+        }
+    }
+}
+
+impl FileInfoBody {
+    fn into_reply(self) -> Result<Reply, Rejected> {
+        let state = match self.state {
+            WireFileState::Absent => FileState::Absent,
+            WireFileState::Reading { done, bytes } if done <= bytes && bytes <= FILE_BYTES_MAX => {
+                FileState::Reading { done, bytes }
+            }
+            WireFileState::Ready { bytes, content } if bytes <= FILE_BYTES_MAX => {
+                FileState::Ready(FileInfo { bytes, content })
+            }
+            _ => return Err(Rejected::Body),
+        };
+        Ok(self.tail.reply(Answer::File(state)))
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct PulledBody<'a> {
+    tail: Tail,
+    index: u32,
+    #[serde(borrow)]
+    bytes: Bytes<'a>,
+}
+
+impl PulledBody<'_> {
+    fn into_reply(self) -> Result<Reply, Rejected> {
+        if self.bytes.0.len() > BLOCK_BYTES {
+            return Err(Rejected::Body);
+        }
+        Ok(self.tail.reply(Answer::Pulled { index: self.index, bytes: self.bytes.0.to_vec() }))
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct CookieBody {
+    tail: Tail,
+    cookie: Cookie,
+}
+
+#[derive(Serialize, Deserialize)]
 struct ClockSkewBody {
     tail: Tail,
     server_time: WallTime,
@@ -776,7 +1001,7 @@ macro_rules! padded_bodies {
     )*};
 }
 
-padded_bodies!(ClassBody, MarkBody, QueryBody, BlockBody);
+padded_bodies!(ClassBody, MarkBody, QueryBody, BlockBody, FilesBody, FileBody);
 
 /// Writes a request's body, padded to the length of its kind, and returns its length.
 fn padded(mut body: impl Padded, kind: Kind, space: &mut [u8]) -> usize {

@@ -21,5 +21,5 @@ pub use error::Rejected;
 pub use frame::{Datagram, MAGIC, VERSION};
 pub use message::{
     Answer, Ask, Kind, Received, Reply, Request, Versions, decode_reply, decode_request,
-    encode_reply, encode_request,
+    encode_pulled, encode_reply, encode_request,
 };

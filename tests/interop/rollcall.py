@@ -25,6 +25,8 @@ UDP_PAYLOAD_MAX_BYTES = 65_507
 BLOCK_BYTES = 1024
 BLOCKS_UNDER_WAY = 8
 TIME_MAX = 253_402_300_799_999
+BLOCK_INDEX_MAX = 4_294_967_295
+SIZE_MAX = BLOCK_INDEX_MAX * BLOCK_BYTES
 
 WINDOW_S = 15 * 60.0
 RETRY_INITIAL_S = 0.2
@@ -151,20 +153,41 @@ def list_of(inner: Type) -> Type:
 
 
 def text(inner: Type) -> Type:
-    return Type(lambda reader: inner.read(reader).decode("ascii"), lambda value: inner.write(value.encode("ascii")))
+    return Type(lambda reader: inner.read(reader).decode("utf-8"), lambda value: inner.write(value.encode("utf-8")))
+
+
+def by_state(states: list[dict[str, Type]]) -> Type:
+    """A `u32` that says which fields come after it."""
+
+    def read(reader: Reader) -> dict[str, Any]:
+        state = reader.varint(32)
+        require(state < len(states))
+        return {"state": state} | structure(states[state]).read(reader)
+
+    return Type(read, lambda values: varint(values["state"]) + structure(states[values["state"]]).write(values))
 
 
 def is_student(data: bytes) -> bool:
     return 1 <= len(data) <= 32 and all(0x21 <= character <= 0x7E for character in data)
 
 
+def is_file_name(data: bytes) -> bool:
+    try:
+        name = data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    odd = [*range(0x20), *range(0x7F, 0xA0), *range(0x2028, 0x202F), *range(0x2066, 0x206A), *map(ord, "/\\")]
+    return 1 <= len(data) <= 255 and name[0] != "." and not set(map(ord, name)) & set(odd)
+
+
 U8 = byte(lambda _: True)
 BOOL = byte(lambda value: value <= 1)
-U16, U32 = integer(16), integer(32)
+U16, U32, U64 = integer(16), integer(32), integer(64)
 CLASS = integer(32, least=1)
 NUMBER = integer(64, least=1)
 TIME = integer(64, most=TIME_MAX)
-CLIENT, CONTENT = fixed(16), fixed(32)
+CLIENT, CONTENT, COOKIE, FILE_KEY = fixed(16), fixed(32), fixed(16), fixed(16)
+SIZE = integer(64, most=SIZE_MAX)
 STUDENT = text(counted(is_student))
 PADDING = counted(lambda data: not any(data))
 STANDING = byte(lambda value: value in (0, 1) or value - STANDING_REFUSED in REASONS)
@@ -174,6 +197,8 @@ SHEET_IN_BRIEF = structure(
     {"class": CLASS, "opened_at": TIME, "closed_at": TIME, "students": U32, "bytes": U32, "content": CONTENT}
 )
 OPEN_ROLL_CALL = structure({"class": CLASS, "opened_at": TIME, "present": U32})
+FILE_LIST = structure({"total": U32, "files": list_of(structure({"name": text(counted(is_file_name)), "bytes": U64}))})
+FILE_STATE = by_state([{}, {"done": SIZE, "bytes": SIZE}, {"bytes": SIZE, "content": CONTENT}])
 SHEET = structure(
     {"class": CLASS, "opened_at": TIME, "closed_at": TIME,
      "marks": list_of(structure({"student": STUDENT, "at": TIME}))}
@@ -228,6 +253,11 @@ KINDS = [
     _request("STATUS", 0x11, 64, ("STATUS_LIST", "BUSY"), **{"from": CLASS}),
     _request("SHEET", 0x12, 96, ("SHEET_INFO", "BUSY"), **{"class": CLASS}),
     _request("BLOCK", 0x13, 1060, ("BLOCK_DATA", "BUSY"), content=CONTENT, index=U32),
+    _request("FILES", 0x14, 1200, ("FILE_LIST", "BUSY"), **{"from": U32}),
+    _request("FILE", 0x15, 80, ("FILE_INFO", "BUSY"), key=FILE_KEY),
+    # No padding.
+    Kind("PULL", 0x16, structure({"attempt": U8, "client": CLIENT, "number": NUMBER, "object": CONTENT,
+                                  "cookie": COOKIE, "first": U32, "wanted": U64}), 76, ("PULLED", "COOKIE")),
     _answer("OPENED", 0x81, {"class": CLASS, "opened_at": TIME, "already_open": BOOL}),
     _answer("CLOSED", 0x82, {"sheet": SHEET_IN_BRIEF, "already_closed": BOOL}),
     _answer("MARKED", 0x83, {"class": U32, "at": TIME, "standing": STANDING}),
@@ -235,6 +265,10 @@ KINDS = [
     _answer("STATUS_LIST", 0x91, {"open": list_of(OPEN_ROLL_CALL), "more": BOOL}),
     _answer("SHEET_INFO", 0x92, {"sheet": option(SHEET_IN_BRIEF)}),
     _answer("BLOCK_DATA", 0x93, {"data": DATA}),
+    _answer("FILE_LIST", 0x94, {"list": option(FILE_LIST)}),
+    _answer("FILE_INFO", 0x95, {"file": FILE_STATE}),
+    _answer("PULLED", 0x96, {"index": U32, "data": DATA}),
+    _answer("COOKIE", 0x97, {"cookie": COOKIE}),
     _answer("CONFLICT", 0xA1, {}),
     _answer("STALE", 0xA2, {}),
     _answer("BEGIN_AGAIN", 0xA3, {}),
@@ -282,6 +316,11 @@ def decode(data: bytes, reader: str) -> Message:
     message = Message(kind.name, kind.body.read(body))
     if kind.name == "MARKED":
         require((message["class"] == 0) == (message["standing"] >= STANDING_REFUSED))  # R-MARKED-1
+    if kind.name == "PULL":
+        last = message["first"] + message["wanted"].bit_length() - 1
+        require(message["wanted"] & 1 == 1 and last <= BLOCK_INDEX_MAX)  # R-PULL-1
+    if kind.name == "FILE_INFO" and message["file"]["state"] == 1:
+        require(message["file"]["done"] <= message["file"]["bytes"])
     if body.at != len(body.data):
         raise Rejected("left_over")
     if encode(message) != data:

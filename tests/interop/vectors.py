@@ -14,7 +14,7 @@ from typing import Any
 
 import rollcall
 
-IN_HEXADECIMAL = ("client", "content", "data")
+IN_HEXADECIMAL = ("client", "content", "data", "object", "key", "cookie")
 IN_BRIEF = ("class", "opened_at", "closed_at", "students", "bytes", "content")
 BLOCK = re.compile(r"^```(vector|vector-invalid|sheet)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -35,19 +35,26 @@ def value(name: str, written: str) -> Any:
         return int(written == "true")
     if name == "padding":
         return bytes(int(written))
-    return written if name == "student" else int(written)
+    return written if name == "student" else int(written, 0)
 
 
 def message(lines: Lines) -> rollcall.Message:
     """The message that the lines of an example tell."""
     (_, kind), *rest = lines
-    fields: dict[str, Any] = {name: value(name, written) for name, written in rest if name != "open"}
+    fields: dict[str, Any] = {name: value(name, written) for name, written in rest if name not in ("open", "file")}
     if kind == "STATUS_LIST":
         rows = [map(int, written.split()) for name, written in rest if name == "open"]
         fields["open"] = [dict(zip(("class", "opened_at", "present"), row)) for row in rows]
     if kind in ("CLOSED", "SHEET_INFO"):
         brief = {name: fields.pop(name) for name in IN_BRIEF if name in fields}
         fields["sheet"] = brief or None
+    tail = {name: fields[name] for name in ("client", "number") if name in fields}
+    if kind == "FILE_LIST":
+        rows = [written.split(" ", 1) for name, written in rest if name == "file"]
+        files = [{"name": name, "bytes": int(length)} for length, name in rows]
+        fields = tail | {"list": {"total": fields["total"], "files": files} if "total" in fields else None}
+    if kind == "FILE_INFO":
+        fields = tail | {"file": {name: said for name, said in fields.items() if name not in tail}}
     return rollcall.Message(kind, fields)
 
 

@@ -192,7 +192,7 @@ impl Machine {
                             self.held.push((commits, Arc::new(said)));
                         }
                     }
-                    Output::Load(_) => unreachable!("nobody asks for blocks"),
+                    Output::Load(_) | Output::Folder(_) => unreachable!("nobody asks for blocks"),
                 }
             }
             let Some(batch) = to_commit.pop_front() else { break };

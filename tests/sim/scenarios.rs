@@ -57,6 +57,7 @@ impl Stage {
                         self.server.handle_durable(number);
                     }
                 }
+                Output::Folder(order) => unreachable!("no files are offered: {order:?}"),
                 Output::Load(content) => {
                     self.server.handle_sheet(content, self.disk.sheet(content));
                 }

@@ -410,6 +410,7 @@ impl World {
         while let Some(output) = self.server.as_mut().and_then(|it| it.poll_output(&mut space)) {
             match output {
                 Output::Append(batch) => self.append(batch),
+                Output::Folder(order) => unreachable!("no files are offered: {order:?}"),
                 Output::Load(content) => {
                     let wait = self.rng.random_range(100..20_000);
                     self.plan(wait, Happening::SheetRead { life: self.server_life, content });
@@ -506,6 +507,7 @@ impl World {
                 let asked = Asked { name: (client, number), started, operation };
                 self.auditor.replied(asked, size, log, bytes, &reply.answer);
             }
+            Ask::Pull(_) => unreachable!("nobody pulls here"),
             Ask::Read(query) => {
                 self.auditor.replied_otherwise(size, bytes);
                 match (query, reply.answer) {
@@ -935,7 +937,7 @@ impl World {
             }
             What::Query(Query::Status { from }) => self.hear_status(waiting.since, from, answer),
             What::Query(Query::Block { .. }) => self.hear_block(person, answer),
-            What::Query(Query::Sheet { .. }) => {}
+            What::Query(Query::Sheet { .. } | Query::Files { .. } | Query::File { .. }) => {}
         }
     }
 

@@ -66,6 +66,7 @@ pub(crate) struct Setup {
     place: Place,
     listen: Vec<SocketAddr>,
     folder: Option<PathBuf>,
+    files: Option<PathBuf>,
 }
 
 impl Setup {
@@ -88,6 +89,12 @@ impl Setup {
     /// The folder of its journal; without one it keeps nothing.
     pub(crate) fn folder(mut self, folder: &Path) -> Self {
         self.folder = Some(folder.to_owned());
+        self
+    }
+
+    /// The folder of files that it offers.
+    pub(crate) fn files(mut self, folder: &Path) -> Self {
+        self.files = Some(folder.to_owned());
         self
     }
 
@@ -125,6 +132,9 @@ impl Setup {
             Some(folder) => command.arg("--data").arg(folder),
             None => command.arg("--in-memory"),
         };
+        if let Some(files) = &self.files {
+            command.arg("--files").arg(files);
+        }
         Process::spawn(command, None)
     }
 }

@@ -1,0 +1,438 @@
+//! The laws of a download: whatever comes of what was asked for, in whatever order, how late, how
+//! often, and however wrong.
+//!
+//! * It asks only for blocks that the object has and that have not arrived, each time under the next
+//!   number, with a cookie that it was given.
+//! * No more blocks are under way than the buffer of the socket holds, and no more than one request
+//!   before the server has taken a cookie.
+//! * What is read is the object from where it began, in order and without a gap, if every block that
+//!   came had the right bytes.
+//! * It never asks to be woken at a time that has come and does nothing then.
+//! * It ends once: complete when all is there, gone when the server said so, unanswered when nothing
+//!   has come for as long as it was told to wait, and not before. With a server that answers, and
+//!   unless answers were as slow as it is patient, it is complete in the end.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use arbitrary::{Arbitrary, Unstructured};
+use rollcall::ids::{ClientId, ContentId, Cookie, RequestNumber};
+use rollcall::operation::{FileInfo, Pull};
+use rollcall::time::Instant;
+use rollcall::transfer::{Download, Event, Path};
+use rollcall::wire::{Answer, Ask, Datagram, Reply, Request, decode_request, encode_reply};
+
+use crate::laws;
+
+const STEPS_MAX: usize = 300;
+const BLOCK_BYTES: usize = 1_024;
+/// More than a download takes in a few minutes in which nothing comes.
+const TURNS_MAX: usize = 20_000;
+/// What the server of the end takes.
+const GOOD: Cookie = Cookie::from_bytes([0x5a; 16]);
+
+/// What is fetched, and by whom.
+#[derive(Arbitrary, Debug)]
+struct Plan {
+    blocks: u8,
+    /// The bytes of the last block, if it is not whole.
+    rest: u16,
+    /// The blocks that are here already.
+    begin: u8,
+    buffered: u8,
+    patience_seconds: u8,
+    /// Whether a server answers in the end.
+    answered: bool,
+}
+
+#[derive(Arbitrary, Debug)]
+enum Step {
+    /// One block of what this request asked for.
+    Block(u8, u8),
+    /// All that it asked for.
+    Blocks(u8),
+    /// One block with the right number of wrong bytes.
+    Forged(u8, u8),
+    /// One block with a wrong number of bytes.
+    WrongLength(u8, u8, u16),
+    /// A block that this request may not have asked for.
+    Beside(u8, u16),
+    /// An earlier datagram again.
+    Again(u8),
+    Cookie(u8, u8),
+    Gone(u8),
+    /// As if to somebody else, or to a request that was never sent.
+    Stranger(bool, u8),
+    Bytes(Vec<u8>),
+    Framed(u8, Vec<u8>),
+    Micros(u16),
+    Millis(u16),
+    /// Woken when it wants, or a little beside that.
+    Timeout(i8),
+    Read,
+    /// Whoever takes the bytes takes one piece and fails.
+    ReadOne,
+}
+
+/// Applies the laws to the course of events that these bytes tell.
+///
+/// # Panics
+/// If a law is broken.
+pub(crate) fn check(input: &[u8]) {
+    let mut bytes = Unstructured::new(input);
+    let Ok(plan) = Plan::arbitrary(&mut bytes) else { return };
+    let mut yard = Yard::new(&plan);
+    yard.drain();
+    for _ in 0..STEPS_MAX {
+        if bytes.is_empty() || yard.end.is_some() {
+            break;
+        }
+        let Ok(step) = Step::arbitrary(&mut bytes) else { break };
+        yard.step(&step);
+    }
+    if plan.answered {
+        yard.answer_all();
+    } else {
+        yard.be_silent();
+    }
+    yard.close();
+}
+
+/// A download, its clock, and what was said on both sides.
+struct Yard {
+    download: Download,
+    object: Vec<u8>,
+    begin: usize,
+    buffered: usize,
+    patience: Duration,
+    now: Instant,
+    asked: Vec<Request>,
+    /// Every block that was asked for, and those of them that have not arrived.
+    wanted: BTreeSet<u32>,
+    under_way: BTreeSet<u32>,
+    arrived: BTreeSet<u32>,
+    cookies: Vec<Cookie>,
+    said: Vec<Vec<u8>>,
+    /// Whether any block came at all, right or not.
+    served: bool,
+    /// Whether every block that came had the right bytes.
+    right: bool,
+    /// Whether it was said that the object is gone.
+    gone: bool,
+    /// When the last block came that it must have taken, and when anything came at all.
+    taken_at: Instant,
+    heard_at: Instant,
+    /// When each request was sent, and the longest time until one was answered.
+    sent_at: Vec<Instant>,
+    slowest: Duration,
+    read: Vec<u8>,
+    end: Option<Event>,
+}
+
+impl Yard {
+    fn new(plan: &Plan) -> Self {
+        let rest = usize::from(plan.rest) % BLOCK_BYTES;
+        let bytes = (usize::from(plan.blocks) * BLOCK_BYTES + rest) as u64;
+        // Every block is another.
+        let object: Vec<u8> =
+            (0..bytes).map(|at| (at % 251 + at / 1_024 * 7).to_le_bytes()[0]).collect();
+        let info = FileInfo { bytes, content: ContentId::from_bytes([3; 32]) };
+        let begin = u32::from(plan.begin).min(info.blocks());
+        let patience = Duration::from_secs(u64::from(plan.patience_seconds % 60) + 1);
+        let now = Instant::from_micros(1_000_000);
+        let path = Path::new([7; 32], now, None);
+        let buffered = plan.buffered.into();
+        let download = Download::new(path, [8; 32], now, info, begin, buffered, patience);
+        Self {
+            download,
+            begin: (begin as usize * BLOCK_BYTES).min(object.len()),
+            object,
+            buffered: usize::from(plan.buffered).max(1),
+            patience,
+            now,
+            asked: Vec::new(),
+            wanted: BTreeSet::new(),
+            under_way: BTreeSet::new(),
+            arrived: (0..begin).collect(),
+            cookies: vec![Cookie::NONE],
+            said: Vec::new(),
+            served: false,
+            right: true,
+            gone: false,
+            taken_at: now,
+            heard_at: now,
+            sent_at: Vec::new(),
+            slowest: Duration::ZERO,
+            read: Vec::new(),
+            end: None,
+        }
+    }
+
+    fn step(&mut self, step: &Step) {
+        match *step {
+            Step::Block(which, place) => {
+                if let Some((request, index)) = self.one_of(which, place) {
+                    self.give(&request, index, self.block(index));
+                }
+            }
+            Step::Blocks(which) => {
+                let Some((request, pull)) = self.request(which) else { return };
+                pull.blocks().for_each(|index| self.give(&request, index, self.block(index)));
+            }
+            Step::Forged(which, place) => {
+                if let Some((request, index)) = self.one_of(which, place) {
+                    let forged = self.block(index).into_iter().map(|byte| !byte).collect();
+                    self.give(&request, index, forged);
+                }
+            }
+            Step::WrongLength(which, place, length) => {
+                if let Some((request, index)) = self.one_of(which, place) {
+                    self.give(&request, index, vec![7; usize::from(length) % (BLOCK_BYTES + 1)]);
+                }
+            }
+            Step::Beside(which, index) => {
+                let Some((request, _)) = self.request(which) else { return };
+                let index = u32::from(index);
+                let block = self.block(index);
+                // What there is not has no right bytes, and none would say that it is gone.
+                self.give(&request, index, if block.is_empty() { vec![7] } else { block });
+            }
+            Step::Again(which) => {
+                let said = self.said.get(usize::from(which) % self.said.len().max(1));
+                if let Some(datagram) = said.cloned() {
+                    self.hear(&datagram);
+                }
+            }
+            Step::Cookie(which, byte) => {
+                let Some((request, _)) = self.request(which) else { return };
+                let cookie = Cookie::from_bytes([byte; 16]);
+                self.cookies.push(cookie);
+                self.say(request.client, request.number, Answer::Cookie(cookie));
+            }
+            Step::Gone(which) => {
+                let Some((request, index)) = self.one_of(which, 0) else { return };
+                self.give(&request, index, Vec::new());
+            }
+            Step::Stranger(other_client, byte) => {
+                let Some((request, _)) = self.request(byte) else { return };
+                let (client, number) = if other_client {
+                    (ClientId::from_bytes([byte; 16]), request.number)
+                } else {
+                    (request.client, RequestNumber::new(u64::MAX).expect("not zero"))
+                };
+                self.say(client, number, Answer::Pulled { index: 0, bytes: vec![7; BLOCK_BYTES] });
+            }
+            Step::Bytes(ref bytes) => self.hear(bytes),
+            Step::Framed(kind, ref body) => self.hear(&laws::frame(1, kind, body)),
+            Step::Micros(micros) => self.wait(Duration::from_micros(micros.into())),
+            Step::Millis(millis) => self.wait(Duration::from_millis(millis.into())),
+            Step::Timeout(beside) => {
+                let due = self.download.poll_timeout().as_micros();
+                let due = Instant::from_micros(due.saturating_add_signed(beside.into()));
+                self.wait(due.since(self.now));
+                self.wake();
+            }
+            Step::Read => self.read(usize::MAX),
+            Step::ReadOne => self.read(1),
+        }
+    }
+
+    /// One of the requests that were sent, of the later ones first.
+    fn request(&self, which: u8) -> Option<(Request, Pull)> {
+        let request = *self.asked.iter().rev().nth(usize::from(which) % self.asked.len().max(1))?;
+        let Ask::Pull(pull) = request.ask else { panic!("{:?} is no pull", request.ask) };
+        Some((request, pull))
+    }
+
+    fn one_of(&self, which: u8, place: u8) -> Option<(Request, u32)> {
+        let (request, pull) = self.request(which)?;
+        let place = usize::from(place) % pull.wanted.count_ones() as usize;
+        pull.blocks().nth(place).map(|index| (request, index))
+    }
+
+    fn block(&self, index: u32) -> Vec<u8> {
+        self.object.chunks(BLOCK_BYTES).nth(index as usize).unwrap_or_default().to_vec()
+    }
+
+    /// A block comes, as the answer to this request.
+    fn give(&mut self, request: &Request, index: u32, bytes: Vec<u8>) {
+        let asks = matches!(request.ask, Ask::Pull(pull) if pull.blocks().any(|it| it == index));
+        let right = self.block(index);
+        self.served = true;
+        self.gone |= bytes.is_empty();
+        if !bytes.is_empty() && bytes.len() == right.len() {
+            self.right &= bytes == right;
+            if self.wanted.contains(&index) {
+                self.under_way.remove(&index);
+                // One that it did not ask for in this request it may leave.
+                if asks && self.arrived.insert(index) {
+                    self.taken_at = self.now;
+                }
+            }
+        }
+        self.say(request.client, request.number, Answer::Pulled { index, bytes });
+    }
+
+    fn say(&mut self, client: ClientId, number: RequestNumber, answer: Answer) {
+        let place = usize::try_from(number.get() - 1).unwrap_or(usize::MAX);
+        let sent_at = self.sent_at.get(place).copied().unwrap_or(self.now);
+        self.slowest = self.slowest.max(self.now.since(sent_at));
+        let mut datagram = Datagram::new();
+        encode_reply(&Reply { client, number, answer }, &mut datagram);
+        self.said.push(datagram.as_bytes().to_vec());
+        self.hear(datagram.as_bytes());
+    }
+
+    fn hear(&mut self, datagram: &[u8]) {
+        self.heard_at = self.now;
+        self.download.handle_datagram(self.now, datagram);
+        self.drain();
+    }
+
+    fn wait(&mut self, wait: Duration) {
+        self.now = self.now.after(wait);
+    }
+
+    fn wake(&mut self) {
+        self.download.handle_timeout(self.now);
+        self.drain();
+        if self.end.is_none() {
+            assert!(self.download.poll_timeout() > self.now, "it asks for a time that has come");
+            assert!(self.now.since(self.heard_at) < self.patience, "it goes on after its deadline");
+        }
+    }
+
+    fn drain(&mut self) {
+        let mut space = Datagram::new();
+        let before = self.asked.len();
+        loop {
+            match self.download.poll_output(&mut space) {
+                None => break,
+                Some(Event::Transmit) => self.sent(space.as_bytes()),
+                Some(end) => {
+                    self.ended(end);
+                    break;
+                }
+            }
+        }
+        let sent = self.asked.len() - before;
+        assert!(self.served || sent <= 1, "no more than one request before a cookie is taken");
+    }
+
+    fn sent(&mut self, datagram: &[u8]) {
+        let request = decode_request(datagram).expect("what a client sends is a request").request;
+        let Ask::Pull(pull) = request.ask else { panic!("{:?} is no pull", request.ask) };
+        assert_eq!(self.end, None, "it has ended");
+        assert_eq!(request.attempt, 1);
+        assert_eq!(request.number.get(), self.asked.len() as u64 + 1, "number by number");
+        assert_eq!(request.client, self.download.client());
+        assert_eq!(pull.object, ContentId::from_bytes([3; 32]));
+        assert!(self.cookies.contains(&pull.cookie), "a cookie that nobody gave");
+        let blocks: Vec<u32> = pull.blocks().collect();
+        assert!(blocks.len() <= self.buffered, "more at once than the buffer holds");
+        let goes_on = blocks.iter().any(|index| !self.wanted.contains(index));
+        for index in blocks {
+            assert!((index as usize) < self.object.len().div_ceil(BLOCK_BYTES), "no such block");
+            assert!(!self.arrived.contains(&index), "block {index} is here");
+            self.wanted.insert(index);
+            self.under_way.insert(index);
+        }
+        // What is lost is asked for first, so that by now nothing is.
+        let fits = !goes_on || self.under_way.len() <= self.buffered;
+        assert!(fits, "{} blocks are under way", self.under_way.len());
+        self.asked.push(request);
+        self.sent_at.push(self.now);
+        assert_eq!(self.download.requests() as usize, self.asked.len());
+    }
+
+    fn ended(&mut self, end: Event) {
+        if self.end.replace(end).is_some() {
+            assert_eq!(self.end, Some(end), "it ends in one way");
+            return;
+        }
+        match end {
+            Event::Transmit => unreachable!("that is no end"),
+            Event::Gone => assert!(self.gone, "nobody said so"),
+            Event::Unanswered => {
+                assert!(self.now.since(self.taken_at) >= self.patience, "given up too early");
+            }
+            Event::Complete => {}
+        }
+    }
+
+    fn read(&mut self, pieces: usize) {
+        let mut left = pieces;
+        let read = &mut self.read;
+        let _ = self.download.read(|piece| {
+            assert!(!piece.is_empty(), "a piece of nothing");
+            read.extend_from_slice(piece);
+            left -= 1;
+            if left == 0 { Err(()) } else { Ok(()) }
+        });
+        let until = self.begin + self.read.len();
+        assert_eq!(self.download.bytes_read(), until as u64);
+        if self.right {
+            assert_eq!(self.object.get(self.begin..until), Some(&self.read[..]), "its beginning");
+        }
+    }
+
+    /// From now on a server answers everything, after a millisecond.
+    fn answer_all(&mut self) {
+        // What was asked for until now was asked of nobody.
+        let mut answered = self.asked.len();
+        let silence = self.now.since(self.taken_at);
+        for _ in 0..TURNS_MAX {
+            if self.end.is_some() {
+                // The timer is the round trip and four times its variation, so no longer than five
+                // of the longest; if that is more than its patience it may give up.
+                let waits = silence + self.slowest * 5 + Duration::from_secs(1);
+                let given_up = self.end == Some(Event::Unanswered);
+                assert!(!given_up || waits >= self.patience, "given up, although it was answered");
+                return;
+            }
+            if answered < self.asked.len() {
+                self.wait(Duration::from_millis(1));
+            } else {
+                self.now = self.now.max(self.download.poll_timeout());
+            }
+            while let Some(&request) = self.asked.get(answered) {
+                answered += 1;
+                let Ask::Pull(pull) = request.ask else { panic!("{:?} is no pull", request.ask) };
+                if pull.cookie == GOOD {
+                    pull.blocks().for_each(|index| self.give(&request, index, self.block(index)));
+                } else {
+                    self.cookies.push(GOOD);
+                    self.say(request.client, request.number, Answer::Cookie(GOOD));
+                }
+            }
+            self.read(usize::MAX);
+            self.wake();
+        }
+        panic!("it never ends, although everything is answered");
+    }
+
+    /// Nothing comes any more.
+    fn be_silent(&mut self) {
+        for _ in 0..TURNS_MAX {
+            if self.end.is_some() {
+                return;
+            }
+            self.now = self.now.max(self.download.poll_timeout());
+            self.wake();
+        }
+        panic!("it never ends");
+    }
+
+    fn close(&mut self) {
+        self.read(usize::MAX);
+        if self.end == Some(Event::Complete) {
+            assert_eq!(self.begin + self.read.len(), self.object.len(), "complete");
+        }
+        let blocks = u32::try_from(self.object.len().div_ceil(BLOCK_BYTES)).expect("few");
+        if (0..blocks).all(|index| self.arrived.contains(&index)) {
+            assert_ne!(self.end, Some(Event::Unanswered), "everything has come");
+        }
+        self.download.handle_timeout(self.now.after(self.patience * 2));
+        assert_eq!(self.download.poll_output(&mut Datagram::new()), self.end, "it ends once");
+    }
+}

@@ -1,0 +1,338 @@
+//! What the server gives out in blocks: sheets and files. Nothing is kept of a transfer: every
+//! request names all that is needed to answer it, and waits here only until its bytes are read.
+//!
+//! ```text
+//!   BLOCK, PULL ─▶ a sheet that is in memory ───────────────────────────▶ given out, so many a turn
+//!               ├▶ a file that is known ─▶ Read(piece) ─▶ handle_piece ─▶      "
+//!               └▶ anything else ────────▶ Load(sheet) ─▶ handle_sheet ─▶      "
+//! ```
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use crate::ids::{ClientId, ContentId, FileKey, RequestNumber};
+use crate::limits::{
+    BLOCK_BYTES, BLOCKS_AWAITED_MAX, BLOCKS_PER_TURN_MAX, FILE_QUESTIONS_MAX, FILES_MAX,
+    LISTING_LIFE, SHEETS_CACHED_MAX,
+};
+use crate::operation::FileEntry;
+use crate::time::Instant;
+
+/// A run of blocks of a file to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// The file's content.
+    pub content: ContentId,
+    /// The first block.
+    pub first: u32,
+    /// How many, at most 64; the file may end before.
+    pub blocks: u32,
+}
+
+/// Something to do in the folder of offered files. All are done in the order in which they were
+/// asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FolderOrder {
+    /// List it, and then call [`Server::handle_listing`](crate::server::Server::handle_listing).
+    List,
+    /// Say how it stands with a file, with
+    /// [`Server::handle_file`](crate::server::Server::handle_file).
+    Describe(FileKey),
+    /// Read a piece, and then call [`Server::handle_piece`](crate::server::Server::handle_piece).
+    Read(Piece),
+}
+
+/// Somebody who waits for an answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Asker<P> {
+    pub(crate) to: P,
+    pub(crate) client: ClientId,
+    pub(crate) number: RequestNumber,
+}
+
+/// What of an object was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// One block, in a `BLOCK_DATA` that waits its turn among the replies.
+    Block { index: u32 },
+    /// Any of the 64 blocks from `first` on, each in a `PULLED`.
+    Pull { first: u32, map: u64 },
+}
+
+impl Wanted {
+    fn piece(self, content: ContentId) -> Piece {
+        match self {
+            Self::Block { index } => Piece { content, first: index, blocks: 1 },
+            Self::Pull { first, map } => {
+                Piece { content, first, blocks: u64::BITS - map.leading_zeros() }
+            }
+        }
+    }
+}
+
+/// A request for blocks.
+#[derive(Clone, Debug)]
+pub(crate) struct Demand<P> {
+    pub(crate) asker: Asker<P>,
+    pub(crate) content: ContentId,
+    pub(crate) wanted: Wanted,
+}
+
+/// A question for the list of files.
+#[derive(Clone, Debug)]
+pub(crate) struct ListDemand<P> {
+    pub(crate) asker: Asker<P>,
+    pub(crate) from: u32,
+    pub(crate) request_bytes: usize,
+}
+
+/// Blocks that are here, on their way to whoever pulled them.
+#[derive(Clone)]
+struct Gift<P> {
+    asker: Asker<P>,
+    first: u32,
+    /// What is left to give of the 64 blocks from `first` on.
+    map: u64,
+    source: Source,
+}
+
+/// Where the bytes of blocks are: some of the object's, from block `first` on.
+#[derive(Clone)]
+pub(crate) struct Source {
+    first: u32,
+    bytes: Arc<Vec<u8>>,
+}
+
+impl Source {
+    /// Whether there is anything.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// The bytes of that block, none if it is not there.
+    pub(crate) fn block(&self, index: u32) -> &[u8] {
+        let bytes = &self.bytes;
+        let Some(place) = index.checked_sub(self.first) else { return &[] };
+        let start = (place as usize).saturating_mul(BLOCK_BYTES).min(bytes.len());
+        let end = start.saturating_add(BLOCK_BYTES).min(bytes.len());
+        &bytes[start..end]
+    }
+}
+
+/// The next block to be given.
+pub(crate) struct Given<'a, P> {
+    pub(crate) asker: Asker<P>,
+    pub(crate) index: u32,
+    pub(crate) bytes: &'a [u8],
+}
+
+/// Sheets and files, and who waits for them. A clone is what it would be in another course of events.
+#[derive(Clone)]
+pub(crate) struct Supply<P> {
+    /// The sheets that were asked for last; the one used last at the end.
+    sheets: VecDeque<(ContentId, Arc<Vec<u8>>)>,
+    /// Demands for sheets that are being read.
+    awaited: Vec<Demand<P>>,
+    to_load: VecDeque<ContentId>,
+    /// The contents of files, as far as somebody asked what is in them.
+    files: BTreeSet<ContentId>,
+    /// Demands for pieces that are being read, in the order of their orders.
+    reading: VecDeque<Demand<P>>,
+    /// Questions for files that are being answered, and for the list.
+    describing: Vec<(FileKey, Asker<P>)>,
+    listing: Option<(Instant, Arc<[FileEntry]>)>,
+    listing_ordered: Option<Instant>,
+    list_demands: Vec<ListDemand<P>>,
+    orders: VecDeque<FolderOrder>,
+    gifts: VecDeque<Gift<P>>,
+    /// How many blocks may still be given in this turn.
+    left: u32,
+}
+
+impl<P> Supply<P> {
+    pub(crate) fn new() -> Self {
+        Self {
+            sheets: VecDeque::new(),
+            awaited: Vec::new(),
+            to_load: VecDeque::new(),
+            files: BTreeSet::new(),
+            reading: VecDeque::new(),
+            describing: Vec::new(),
+            listing: None,
+            listing_ordered: None,
+            list_demands: Vec::new(),
+            orders: VecDeque::new(),
+            gifts: VecDeque::new(),
+            left: BLOCKS_PER_TURN_MAX,
+        }
+    }
+}
+
+impl<P: Clone> Supply<P> {
+    /// A turn of the loop begins.
+    pub(crate) fn begin_turn(&mut self) {
+        self.left = BLOCKS_PER_TURN_MAX;
+    }
+
+    /// Whether there are blocks that only the next turn may give.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.left == 0 && !self.gifts.is_empty()
+    }
+
+    /// How many demands wait for bytes or for their turn.
+    fn waiting(&self) -> usize {
+        self.awaited.len() + self.reading.len() + self.gifts.len()
+    }
+
+    /// Whether one more demand has room.
+    pub(crate) fn has_room(&self) -> bool {
+        self.waiting() < BLOCKS_AWAITED_MAX
+    }
+
+    /// The source of a sheet that is in memory.
+    pub(crate) fn sheet(&mut self, content: ContentId) -> Option<Source> {
+        let place = self.sheets.iter().position(|(kept, _)| *kept == content)?;
+        let used = self.sheets.remove(place).expect("found above");
+        let bytes = Arc::clone(&used.1);
+        self.sheets.push_back(used);
+        Some(Source { first: 0, bytes })
+    }
+
+    /// Lets a demand wait until its bytes are read. There must be room.
+    pub(crate) fn wait(&mut self, demand: Demand<P>) {
+        let content = demand.content;
+        if self.files.contains(&content) {
+            self.orders.push_back(FolderOrder::Read(demand.wanted.piece(content)));
+            self.reading.push_back(demand);
+            return;
+        }
+        if !self.awaited.iter().any(|other| other.content == content) {
+            self.to_load.push_back(content);
+        }
+        self.awaited.push(demand);
+    }
+
+    /// The next sheet to load.
+    pub(crate) fn next_load(&mut self) -> Option<ContentId> {
+        self.to_load.pop_front()
+    }
+
+    /// The next thing to do in the folder.
+    pub(crate) fn next_order(&mut self) -> Option<FolderOrder> {
+        self.orders.pop_front()
+    }
+
+    /// A sheet was read, or is not there (no bytes): the demands that waited for it.
+    pub(crate) fn loaded(
+        &mut self,
+        content: ContentId,
+        bytes: Vec<u8>,
+    ) -> (Vec<Demand<P>>, Source) {
+        let all = std::mem::take(&mut self.awaited);
+        let (ready, waiting) = all.into_iter().partition(|demand| demand.content == content);
+        self.awaited = waiting;
+        let bytes = Arc::new(bytes);
+        if !bytes.is_empty() {
+            if self.sheets.len() >= SHEETS_CACHED_MAX {
+                self.sheets.pop_front();
+            }
+            self.sheets.push_back((content, Arc::clone(&bytes)));
+        }
+        (ready, Source { first: 0, bytes })
+    }
+
+    /// A piece was read, or there is no file with this content any more: who demanded it.
+    pub(crate) fn read(
+        &mut self,
+        piece: Piece,
+        bytes: Option<Vec<u8>>,
+    ) -> Option<(Demand<P>, Source)> {
+        if bytes.is_none() {
+            // Another file by now: whoever asks what is in it learns what it is.
+            self.files.remove(&piece.content);
+        }
+        let wants = |demand: &Demand<P>| demand.wanted.piece(demand.content) == piece;
+        let place = self.reading.iter().position(wants)?;
+        let demand = self.reading.remove(place).expect("found above");
+        let bytes = Arc::new(bytes.unwrap_or_default());
+        Some((demand, Source { first: piece.first, bytes }))
+    }
+
+    /// Gives blocks to who pulled them, in the turns to come.
+    pub(crate) fn give(&mut self, asker: Asker<P>, first: u32, map: u64, source: Source) {
+        self.gifts.push_back(Gift { asker, first, map, source });
+    }
+
+    /// The next block that may be given in this turn.
+    pub(crate) fn next_given(&mut self) -> Option<Given<'_, P>> {
+        if self.gifts.front()?.map == 0 {
+            self.gifts.pop_front();
+        }
+        let gift = self.gifts.front_mut()?;
+        self.left = self.left.checked_sub(1)?;
+        let index = gift.first + gift.map.trailing_zeros();
+        gift.map &= gift.map - 1;
+        let asker = gift.asker.clone();
+        Some(Given { asker, index, bytes: gift.source.block(index) })
+    }
+
+    /// The list of files, if it was read lately.
+    pub(crate) fn listing(&self, now: Instant) -> Option<Arc<[FileEntry]>> {
+        let (at, listing) = self.listing.as_ref()?;
+        (now.since(*at) < LISTING_LIFE).then(|| Arc::clone(listing))
+    }
+
+    /// Lets a question for the list wait until it is read; false if there is no room.
+    pub(crate) fn wait_for_listing(&mut self, now: Instant, demand: ListDemand<P>) -> bool {
+        if self.list_demands.len() >= FILE_QUESTIONS_MAX {
+            return false;
+        }
+        if self.listing_ordered.is_none() {
+            self.listing_ordered = Some(now);
+            self.orders.push_back(FolderOrder::List);
+        }
+        self.list_demands.push(demand);
+        true
+    }
+
+    /// The list was read: who waited for it.
+    pub(crate) fn listed(
+        &mut self,
+        files: Vec<FileEntry>,
+    ) -> (Vec<ListDemand<P>>, Arc<[FileEntry]>) {
+        let at = self.listing_ordered.take().unwrap_or(Instant::ZERO);
+        let listing: Arc<[FileEntry]> = files.into();
+        self.listing = Some((at, Arc::clone(&listing)));
+        (std::mem::take(&mut self.list_demands), listing)
+    }
+
+    /// Lets a question for a file wait; false if there is no room.
+    pub(crate) fn wait_for_file(&mut self, file: FileKey, asker: Asker<P>) -> bool {
+        if self.describing.len() >= FILE_QUESTIONS_MAX {
+            return false;
+        }
+        if !self.describing.iter().any(|(other, _)| *other == file) {
+            self.orders.push_back(FolderOrder::Describe(file));
+        }
+        self.describing.push((file, asker));
+        true
+    }
+
+    /// It is known how it stands with a file: who waited for that.
+    pub(crate) fn described(&mut self, file: FileKey) -> Vec<Asker<P>> {
+        let all = std::mem::take(&mut self.describing);
+        let (ready, waiting): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|(other, _)| *other == file);
+        self.describing = waiting;
+        ready.into_iter().map(|(_, asker)| asker).collect()
+    }
+
+    /// The content is that of a file.
+    pub(crate) fn know_file(&mut self, content: ContentId) {
+        if self.files.len() >= FILES_MAX {
+            // More contents than there can be files: most are gone. Who pulls one asks again.
+            self.files.clear();
+        }
+        self.files.insert(content);
+    }
+}

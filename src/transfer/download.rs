@@ -1,0 +1,561 @@
+//! One object on its way, without a socket or a clock.
+//!
+//! Events go in through `handle_*`, effects come out of [`Download::poll_output`], and the bytes come
+//! out of [`Download::read`], in order, as soon as all before them are here. What arrives out of order
+//! waits in a window of bounded size. The bytes are those that arrived: whoever reads them checks the
+//! whole against its name.
+//!
+//! What counts as lost follows RACK (RFC 8985): a block is lost when something that was asked for
+//! later has arrived, and a quarter of a round trip more than usual has passed. If nothing arrives at
+//! all, a timer runs out as in RFC 9002 6.2, ever later, and everything is asked for anew.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+
+use super::congestion::{Asked, Congestion};
+use crate::ids::{ClientId, Cookie, RequestNumber};
+use crate::limits::{
+    BLOCK_BYTES, BLOCKS_PER_PULL_MAX, BLOCKS_REORDERED_MAX, PULL_TIMER_MIN, RETRY_INITIAL,
+    RETRY_JITTER, RETRY_MAX,
+};
+use crate::operation::{FileInfo, Pull};
+use crate::time::Instant;
+use crate::wire::{Answer, Ask, Datagram, Reply, Request, decode_reply, encode_request};
+
+/// How much later than planned a request may be and still count as punctual.
+const LATE_MAX: Duration = Duration::from_millis(2);
+
+/// Of so many blocks not one arrived: then it was their request that was lost.
+const WHOLE_LOSS_MIN: u32 = 4;
+/// The most time of lost requests that is used for others.
+const UNUSED_MAX: Duration = Duration::from_millis(100);
+
+/// A longer round trip is none: one of the computers slept meanwhile.
+const ROUND_TRIP_MAX: Duration = Duration::from_secs(1);
+/// At least so many requests share the window.
+const REQUESTS_PER_WINDOW: u64 = 4;
+/// When the timer has run out so often in a row, the path is congested (RFC 9002 7.6); before that,
+/// the end of what was asked for was lost.
+const PERSISTENT_TIMEOUTS: u32 = 3;
+
+/// What a download has to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Send the datagram that was written into the space given to [`Download::poll_output`].
+    Transmit,
+    /// Every block has arrived.
+    Complete,
+    /// The server has no such object (any more): it was never there, or it is another one now.
+    Gone,
+    /// Nothing has arrived for as long as the person waits.
+    Unanswered,
+}
+
+/// An object on its way.
+pub struct Download {
+    rng: StdRng,
+    path: Path,
+    object: FileInfo,
+    /// Blocks in all.
+    blocks: u32,
+    /// The first block that is not here, or was not read yet.
+    begin: u32,
+    /// The first block that was never asked for.
+    next: u32,
+    /// What was asked for and counts as lost.
+    lost: BTreeSet<u32>,
+    /// The blocks from `begin` on, in places that come round again.
+    arrived: Vec<bool>,
+    bytes: Vec<u8>,
+    flights: VecDeque<Flight>,
+    /// The latest request of which anything has arrived.
+    newest_answered: Option<RequestNumber>,
+    in_flight: u64,
+    /// How many blocks the receiving socket holds.
+    buffered_max: u64,
+    /// No request before, so that they do not come in a heap.
+    next_ask: Instant,
+    /// The time of blocks that were asked for and never sent, because their request was lost.
+    unused: Duration,
+    now: Instant,
+    /// The last time that anything of it arrived.
+    heard: Instant,
+    patience: Duration,
+    end: Option<Event>,
+    asked: u32,
+}
+
+/// What one knows of the way to the server; it outlives an object.
+#[derive(Clone, Debug)]
+pub struct Path {
+    client: ClientId,
+    number: RequestNumber,
+    cookie: Cookie,
+    /// The first request that carried this cookie.
+    cookie_since: RequestNumber,
+    /// Whether the server has taken it.
+    proved: bool,
+    congestion: Congestion,
+    /// Smoothed round trip and variation (RFC 6298 2).
+    round_trip: Option<(Duration, Duration)>,
+    /// How often in a row the timer ran out.
+    timeouts: u32,
+}
+
+/// One request, and what has not arrived of it.
+struct Flight {
+    number: RequestNumber,
+    first: u32,
+    missing: u64,
+    asked: Asked,
+    /// Of what has arrived of it, all bits up to the last.
+    passed: u64,
+}
+
+impl Flight {
+    /// Whether anything of it has arrived.
+    fn is_answered(&self) -> bool {
+        self.passed != 0
+    }
+}
+
+impl Path {
+    /// A way of which no more is known than perhaps a round trip; the seed is fresh randomness.
+    #[must_use]
+    pub fn new(seed: [u8; 32], now: Instant, round_trip: Option<Duration>) -> Self {
+        Self {
+            client: ClientId::from_bytes(StdRng::from_seed(seed).random()),
+            number: RequestNumber::FIRST,
+            cookie: Cookie::NONE,
+            cookie_since: RequestNumber::FIRST,
+            proved: false,
+            congestion: Congestion::new(now),
+            round_trip: round_trip.map(|it| (it, it / 2)),
+            timeouts: 0,
+        }
+    }
+
+    fn sample(&mut self, sample: Duration) {
+        let sample = sample.min(ROUND_TRIP_MAX);
+        self.round_trip = Some(match self.round_trip {
+            None => (sample, sample / 2),
+            Some((smoothed, variation)) => {
+                let variation = (variation * 3 + smoothed.abs_diff(sample)) / 4;
+                ((smoothed * 7 + sample) / 8, variation)
+            }
+        });
+    }
+
+    /// How long nothing may arrive before everything counts as lost.
+    fn timer(&self) -> Duration {
+        let first = match self.round_trip {
+            None => RETRY_INITIAL,
+            Some((smoothed, variation)) => smoothed + (variation * 4).max(PULL_TIMER_MIN),
+        };
+        (first * (1 << self.timeouts.min(8))).min(RETRY_MAX.max(first))
+    }
+}
+
+impl Download {
+    /// Begins to fetch an object, of which the blocks before `begin` are here already.
+    /// `buffered_max`: how many blocks fit the buffer of the socket. After `patience` without a
+    /// sign of it, it ends.
+    #[must_use]
+    pub fn new(
+        path: Path,
+        seed: [u8; 32],
+        now: Instant,
+        object: FileInfo,
+        begin: u32,
+        buffered_max: u64,
+        patience: Duration,
+    ) -> Self {
+        let blocks = object.blocks();
+        let room = (blocks - begin.min(blocks)).min(BLOCKS_REORDERED_MAX) as usize;
+        Self {
+            rng: StdRng::from_seed(seed),
+            path,
+            object,
+            blocks,
+            begin: begin.min(blocks),
+            next: begin.min(blocks),
+            lost: BTreeSet::new(),
+            arrived: vec![false; room],
+            bytes: vec![0; room * BLOCK_BYTES],
+            flights: VecDeque::new(),
+            newest_answered: None,
+            in_flight: 0,
+            buffered_max: buffered_max.max(1),
+            next_ask: now,
+            unused: Duration::ZERO,
+            now,
+            heard: now,
+            patience,
+            end: (begin >= blocks).then_some(Event::Complete),
+            asked: 0,
+        }
+    }
+
+    /// What was learnt of the way to the server, for the next object.
+    #[must_use]
+    pub fn into_path(self) -> Path {
+        self.path
+    }
+
+    /// How many requests were sent.
+    #[must_use]
+    pub fn requests(&self) -> u32 {
+        self.asked
+    }
+
+    /// The client id that replies to it carry.
+    #[must_use]
+    pub fn client(&self) -> ClientId {
+        self.path.client
+    }
+
+    /// A datagram arrived from the server's address. Whatever does not answer what is under way is
+    /// ignored.
+    pub fn handle_datagram(&mut self, now: Instant, datagram: &[u8]) {
+        if let Ok(reply) = decode_reply(datagram) {
+            self.handle_reply(now, &reply);
+        }
+    }
+
+    /// A reply arrived.
+    pub fn handle_reply(&mut self, now: Instant, reply: &Reply) {
+        self.now = self.now.max(now);
+        if reply.client != self.path.client || self.end.is_some() {
+            return;
+        }
+        match &reply.answer {
+            Answer::Pulled { index, bytes } => self.handle_block(reply.number, *index, bytes),
+            Answer::Cookie(cookie) => self.handle_cookie(reply.number, *cookie),
+            _ => {}
+        }
+    }
+
+    /// Time has passed.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+        if self.end.is_some() {
+            return;
+        }
+        if self.now.since(self.heard) >= self.patience {
+            self.end = Some(Event::Unanswered);
+            return;
+        }
+        self.find_overtaken();
+        if self.timer_at().is_some_and(|at| at <= self.now) {
+            self.path.timeouts += 1;
+            if self.path.timeouts >= PERSISTENT_TIMEOUTS {
+                self.path.congestion.timed_out();
+            }
+            while let Some(flight) = self.flights.pop_back() {
+                self.lose(flight.first, flight.missing);
+            }
+            // Clients that lost their datagrams together do not ask again together.
+            let wait = self.path.timer().mul_f64(self.rng.random_range(RETRY_JITTER) - 1.0);
+            self.next_ask =
+                self.now.after(if self.path.timeouts > 1 { wait } else { Duration::ZERO });
+        }
+    }
+
+    /// When [`Download::handle_timeout`] wants to be called next.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Instant {
+        let given_up = self.heard.after(self.patience);
+        let overtaken = self.overtaken_at().unwrap_or(given_up);
+        let timer = self.timer_at().unwrap_or(given_up);
+        let ask = if self.may_ask() > 0 { self.next_ask } else { given_up };
+        given_up.min(overtaken).min(timer).min(ask)
+    }
+
+    /// The next effect, or `None` when there is nothing to do until the next event. A datagram to
+    /// send is written into `space`.
+    pub fn poll_output(&mut self, space: &mut Datagram) -> Option<Event> {
+        if self.end.is_some() {
+            return self.end;
+        }
+        if self.next_ask > self.now {
+            return None;
+        }
+        let most = self.may_ask();
+        if most == 0 {
+            return None;
+        }
+        let (first, wanted) = self.take_wanted(most)?;
+        let count = wanted.count_ones();
+        let limited = self.lost.is_empty() && self.next >= self.window_end();
+        let asked = self.path.congestion.ask(self.now, self.in_flight, limited);
+        let number = self.path.number;
+        self.path.number = number.next().expect("fewer than 2^64 requests");
+        self.flights.push_back(Flight { number, first, missing: wanted, asked, passed: 0 });
+        self.in_flight += u64::from(count);
+        self.asked = self.asked.saturating_add(1);
+        self.space_out(count);
+        let pull = Pull { object: self.object.content, cookie: self.path.cookie, first, wanted };
+        let client = self.path.client;
+        encode_request(&Request { attempt: 1, client, number, ask: Ask::Pull(pull) }, space);
+        Some(Event::Transmit)
+    }
+
+    /// Takes the bytes that are whole so far, piece by piece, in order.
+    ///
+    /// # Errors
+    /// The taker's; what it was given counts as taken.
+    pub fn read<E>(&mut self, mut take: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        loop {
+            // As long a run as lies together.
+            let start = self.begin;
+            let places = self.arrived.len();
+            let Some(place) = (start as usize).checked_rem(places) else { return Ok(()) };
+            let run = self.arrived[place..].iter().take_while(|here| **here).count();
+            if run == 0 {
+                return Ok(());
+            }
+            self.arrived[place..place + run].fill(false);
+            self.begin += u32::try_from(run).expect("fewer than the window");
+            let until = self.offset(self.begin) - self.offset(start);
+            let bytes = &self.bytes[place * BLOCK_BYTES..];
+            take(&bytes[..usize::try_from(until).expect("within the window")])?;
+        }
+    }
+
+    /// How many bytes have been read, with those that were here at the start.
+    #[must_use]
+    pub fn bytes_read(&self) -> u64 {
+        self.offset(self.begin)
+    }
+
+    /// The object.
+    #[must_use]
+    pub fn object(&self) -> &FileInfo {
+        &self.object
+    }
+
+    fn handle_block(&mut self, number: RequestNumber, index: u32, bytes: &[u8]) {
+        let Ok(place) = self.flights.binary_search_by_key(&number, |flight| flight.number) else {
+            return self.keep_late(number, index, bytes);
+        };
+        let flight = &mut self.flights[place];
+        let Some(bit) = index.checked_sub(flight.first).filter(|bit| *bit < u64::BITS) else {
+            return;
+        };
+        if flight.missing & 1 << bit == 0 {
+            return;
+        }
+        self.heard = self.now;
+        self.path.timeouts = 0;
+        self.path.proved = true;
+        self.newest_answered = self.newest_answered.max(Some(number));
+        if bytes.is_empty() {
+            self.end = Some(Event::Gone);
+            return;
+        }
+        if bytes.len() as u64 != self.offset(index + 1) - self.offset(index) {
+            return;
+        }
+        let flight = &mut self.flights[place];
+        flight.missing &= !(1 << bit);
+        self.in_flight -= 1;
+        let asked = flight.asked;
+        if !flight.is_answered() {
+            self.path.sample(self.now.since(asked.at));
+        }
+        flight.passed |= u64::MAX >> (u64::BITS - 1 - bit);
+        self.path.congestion.arrived(self.now, &asked, self.in_flight);
+        self.keep(index, bytes);
+        if self.flights[place].missing == 0 {
+            self.flights.remove(place);
+        }
+    }
+
+    /// A block of a request that was given up too early: it may be asked for again already.
+    fn keep_late(&mut self, number: RequestNumber, index: u32, bytes: &[u8]) {
+        let whole = index < self.blocks
+            && bytes.len() as u64 == self.offset(index + 1) - self.offset(index);
+        if number >= self.path.number || !whole || bytes.is_empty() {
+            return;
+        }
+        if !self.lost.remove(&index) {
+            let bit = |flight: &Flight| index.checked_sub(flight.first).filter(|bit| *bit < 64);
+            let again = self.flights.iter_mut().find_map(|flight| {
+                bit(flight).filter(|bit| flight.missing & 1 << bit != 0).map(|bit| (flight, bit))
+            });
+            let Some((flight, bit)) = again else { return };
+            flight.missing &= !(1 << bit);
+            self.in_flight -= 1;
+            self.flights.retain(|flight| flight.missing != 0);
+        }
+        self.heard = self.now;
+        self.keep(index, bytes);
+    }
+
+    /// Keeps a block that was asked for, so that it lies within the window.
+    fn keep(&mut self, index: u32, bytes: &[u8]) {
+        let place = index as usize % self.arrived.len();
+        self.arrived[place] = true;
+        self.bytes[place * BLOCK_BYTES..][..bytes.len()].copy_from_slice(bytes);
+        if self.is_complete() {
+            self.end = Some(Event::Complete);
+        }
+    }
+
+    fn is_complete(&self) -> bool {
+        self.next >= self.blocks && self.lost.is_empty() && self.in_flight == 0
+    }
+
+    /// The server wants to know that this address is ours, and gave us the means to say so.
+    fn handle_cookie(&mut self, number: RequestNumber, cookie: Cookie) {
+        let Some(place) = self.flights.iter().position(|flight| flight.number == number) else {
+            return;
+        };
+        let flight = self.flights.remove(place).expect("found above");
+        self.lose(flight.first, flight.missing);
+        if number < self.path.cookie_since {
+            return;
+        }
+        if cookie == self.path.cookie && !self.path.proved {
+            // It does not take what it gave: no faster than with no answer at all.
+            self.path.timeouts += 1;
+            self.next_ask = self.now.after(self.path.timer());
+            return;
+        }
+        self.path.sample(self.now.since(flight.asked.at));
+        self.path.cookie = cookie;
+        self.path.cookie_since = self.path.number;
+        self.path.proved = false;
+        self.heard = self.now;
+    }
+
+    /// Gives up what was asked for before something that has arrived. The server gives the blocks of
+    /// one request in their order, so those before one that has arrived are overtaken too.
+    fn find_overtaken(&mut self) {
+        let Some(due) = self.overtaken_after() else { return };
+        for place in 0..self.flights.len() {
+            let flight = &mut self.flights[place];
+            if flight.asked.at.after(due) > self.now {
+                break;
+            }
+            let passed = flight.missing & flight.passed;
+            flight.missing &= !passed;
+            let first = flight.first;
+            self.lose(first, passed);
+        }
+        self.flights.retain(|flight| flight.missing != 0);
+        while let Some(flight) = self.flights.front() {
+            let is_overtaken = Some(flight.number) < self.newest_answered;
+            if !is_overtaken || flight.asked.at.after(due) > self.now {
+                break;
+            }
+            let flight = self.flights.pop_front().expect("it is the first");
+            let asked = flight.missing.count_ones();
+            if !flight.is_answered() && asked >= WHOLE_LOSS_MIN {
+                // The path did not carry these blocks: others can have their time.
+                let spacing = self.path.congestion.spacing(asked);
+                self.unused = (self.unused + spacing).min(UNUSED_MAX);
+            }
+            self.lose(flight.first, flight.missing);
+        }
+    }
+
+    /// How long after it was asked for what was overtaken counts as lost.
+    fn overtaken_after(&self) -> Option<Duration> {
+        let (smoothed, _) = self.path.round_trip?;
+        Some(smoothed + smoothed / 4)
+    }
+
+    /// When something of the oldest request counts as lost, if anything later has arrived.
+    fn overtaken_at(&self) -> Option<Instant> {
+        let after = self.overtaken_after()?;
+        let is_overtaken = |flight: &&Flight| {
+            flight.missing & flight.passed != 0 || Some(flight.number) < self.newest_answered
+        };
+        self.flights.iter().find(is_overtaken).map(|flight| flight.asked.at.after(after))
+    }
+
+    /// When everything counts as lost.
+    fn timer_at(&self) -> Option<Instant> {
+        let newest = self.flights.back()?;
+        Some(newest.asked.at.max(self.heard).after(self.path.timer()))
+    }
+
+    fn lose(&mut self, first: u32, missing: u64) {
+        self.in_flight -= u64::from(missing.count_ones());
+        for bit in (0..u64::BITS).filter(|bit| missing & 1 << bit != 0) {
+            self.lost.insert(first + bit);
+        }
+    }
+
+    /// How many blocks one may ask for now: none, or enough for a request to pay.
+    fn may_ask(&self) -> u32 {
+        if self.end.is_some() {
+            return 0;
+        }
+        if !self.path.proved && !self.flights.is_empty() {
+            // Who is not proved yet gets no block, whatever it asks for.
+            return 0;
+        }
+        let window = self.path.congestion.window().min(self.buffered_max);
+        let room = u32::try_from(window.saturating_sub(self.in_flight)).unwrap_or(u32::MAX);
+        let left = (self.window_end() - self.next)
+            .saturating_add(u32::try_from(self.lost.len()).expect("no more than the window"));
+        // Several requests to a window: what is asked for later shows what was lost before. Only
+        // who is not proved yet has one, and makes the most of it.
+        let requests = if self.path.proved { REQUESTS_PER_WINDOW } else { 1 };
+        let share = u32::try_from(window / requests).unwrap_or(u32::MAX).max(1);
+        let quantum = self.path.congestion.quantum().min(BLOCKS_PER_PULL_MAX).min(share);
+        let pays = quantum.min(left).min(u32::try_from(window).unwrap_or(u32::MAX));
+        if room < pays || left == 0 { 0 } else { room.min(quantum) }
+    }
+
+    /// Where the window ends.
+    fn window_end(&self) -> u32 {
+        let places = u32::try_from(self.arrived.len()).expect("BLOCKS_REORDERED_MAX");
+        self.begin.saturating_add(places).min(self.blocks)
+    }
+
+    /// At most so many blocks, as one request names them: what was lost, before what is new.
+    fn take_wanted(&mut self, most: u32) -> Option<(u32, u64)> {
+        if let Some(&first) = self.lost.first() {
+            let mut wanted = 0_u64;
+            let near: Vec<u32> = self
+                .lost
+                .range(first..=first.saturating_add(BLOCKS_PER_PULL_MAX - 1))
+                .take(most as usize)
+                .copied()
+                .collect();
+            for index in near {
+                self.lost.remove(&index);
+                wanted |= 1 << (index - first);
+            }
+            return Some((first, wanted));
+        }
+        let first = self.next;
+        let count = most.min(self.window_end() - first).min(BLOCKS_PER_PULL_MAX);
+        if count == 0 {
+            return None;
+        }
+        self.next += count;
+        Some((first, u64::MAX >> (u64::BITS - count)))
+    }
+
+    /// No next request before this one's blocks had their time.
+    fn space_out(&mut self, blocks: u32) {
+        let spacing = self.path.congestion.spacing(blocks);
+        let due = spacing.saturating_sub(self.unused);
+        self.unused = self.unused.saturating_sub(spacing);
+        // A clock that wakes late is made up for, a little; more would come in a heap.
+        let late = self.now.since(self.next_ask).min(LATE_MAX);
+        self.next_ask = self.now.after(due.saturating_sub(late));
+    }
+
+    /// Where that block begins.
+    fn offset(&self, index: u32) -> u64 {
+        (u64::from(index) * BLOCK_BYTES as u64).min(self.object.bytes)
+    }
+}

@@ -1,0 +1,457 @@
+//! The files of a folder, offered and fetched: the story of the file server that this replaces, told
+//! with the real programs, and what may go wrong with files, disks, names, crashes and bad networks.
+#![cfg(unix)]
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{Seek as _, SeekFrom, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+use rollcall::ids::{ContentId, FileName};
+use rollcall::operation::Query;
+use rollcall::shell::call::Caller;
+use rollcall::wire::Answer;
+use serde_json::json;
+use tempfile::TempDir;
+
+use support::network::Network;
+use support::process::{Finished, PATIENCE, Process};
+use support::{Call, LOAD, Place, STUDENT, Server, Setup, skip};
+
+#[expect(dead_code, reason = "each file of tests uses its part")]
+mod support;
+
+/// A folder of files to offer, and one to fetch them to.
+struct Folders {
+    offered: TempDir,
+    fetched: TempDir,
+}
+
+impl Folders {
+    fn new() -> Self {
+        let folder = || tempfile::tempdir().expect("a folder");
+        Self { offered: folder(), fetched: folder() }
+    }
+
+    fn offered(&self, name: &str) -> PathBuf {
+        self.offered.path().join(name)
+    }
+
+    fn offer(&self, name: &str, content: &[u8]) {
+        fs::write(self.offered(name), content).expect("written");
+    }
+
+    fn fetched(&self, name: &str) -> Vec<u8> {
+        fs::read(self.fetched.path().join(name)).expect("fetched")
+    }
+
+    /// What lies in the folder of fetched files.
+    fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.fetched.path()).expect("a folder");
+        let name = |entry: fs::DirEntry| entry.file_name().to_string_lossy().into_owned();
+        let mut names: Vec<_> = entries.map(|entry| name(entry.expect("an entry"))).collect();
+        names.sort_unstable();
+        names
+    }
+
+    fn server(&self) -> Server {
+        Setup::new().files(self.offered.path()).start()
+    }
+
+    /// A `get` that saves into the folder of fetched files.
+    fn get(&self, server: &Server, arguments: &[&str]) -> Call {
+        let call = server.client(STUDENT).args(["--json", "get", "--output"]);
+        call.arg(self.fetched.path()).args(arguments)
+    }
+}
+
+fn content(bytes: usize, seed: u64) -> Vec<u8> {
+    let mut content = vec![0; bytes];
+    StdRng::seed_from_u64(seed).fill(&mut content[..]);
+    content
+}
+
+/// Waits until so much of a file has arrived in this folder.
+#[track_caller]
+fn wait_for_part(folder: &Path, bytes: u64, process: &Process) {
+    let clock = rollcall::shell::clock::Clock::start();
+    loop {
+        let arrived = fs::read_dir(folder).expect("a folder").flatten().any(|entry| {
+            let is_part = entry.path().extension() == Some(OsStr::new("part"));
+            is_part && entry.metadata().is_ok_and(|it| it.len() >= bytes)
+        });
+        if arrived {
+            return;
+        }
+        let waited = Duration::from_micros(clock.now().instant.as_micros());
+        assert!(waited < PATIENCE, "no part of {bytes} bytes arrives\n{process}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+// The story.
+
+#[test]
+fn a_student_sees_the_list_picks_by_number_and_the_file_arrives_whole() {
+    let folders = Folders::new();
+    let (slides, notes) = (content(300_000, 1), content(5_000, 2));
+    folders.offer("slides.pdf", &slides);
+    folders.offer("João 3º – notes.txt", &notes);
+    let server = folders.server();
+    let list = server.client(STUDENT).arg("files").run().expect(0);
+    assert_eq!(
+        list.stdout,
+        "   1      4.88 KiB  João 3º – notes.txt\n   2    292.97 KiB  slides.pdf\n"
+    );
+    let get = server.client(STUDENT).args(["get", "--output"]).arg(folders.fetched.path());
+    let picked = get.run_with(b"9\nnonsense\n0\n2\n").expect(0);
+    assert!(picked.stdout.starts_with(&list.stdout), "{picked}");
+    assert_eq!(
+        picked.stdout.matches("File: ").count(),
+        4,
+        "a wrong answer is asked again\n{picked}"
+    );
+    assert_eq!(
+        picked.stderr.matches("type a number from 1 to 2, or a name").count(),
+        3,
+        "{picked}"
+    );
+    assert!(folders.fetched("slides.pdf") == slides);
+    folders.get(&server, &["João 3º – notes.txt"]).run().expect(0);
+    assert!(folders.fetched("João 3º – notes.txt") == notes);
+    assert_eq!(folders.names(), ["João 3º – notes.txt", "slides.pdf"], "nothing else is left");
+}
+
+#[test]
+fn for_programs_there_is_an_object_for_each_file() {
+    let folders = Folders::new();
+    folders.offer("a", b"");
+    folders.offer("b", b"bytes");
+    let server = folders.server();
+    assert_eq!(
+        server.student(["files"]).expect(0).objects(),
+        [
+            json!({"index": 1, "name": "a", "bytes": 0, "attempts": 1}),
+            json!({"index": 2, "name": "b", "bytes": 5, "attempts": 1}),
+        ]
+    );
+    let got = folders.get(&server, &["2"]).run().expect(0).object();
+    assert_eq!(
+        (&got["name"], &got["bytes"], &got["resumed_at"]),
+        (&json!("b"), &json!(5), &json!(0))
+    );
+    assert_eq!(got["path"], json!(folders.fetched.path().join("b").display().to_string()));
+    assert_eq!(got["sha256"], json!(format!("{:?}", ContentId::of(b"bytes"))));
+    assert!(got["attempts"].as_u64().is_some_and(|count| count >= 3), "{got}");
+}
+
+#[test]
+fn any_bytes_of_any_length_arrive() {
+    let folders = Folders::new();
+    let lengths = [0, 1, 1_023, 1_024, 1_025, 65_536, 65_537, 1_000_000, 9_000_000];
+    for length in lengths {
+        folders.offer(&length.to_string(), &content(length, length as u64));
+    }
+    let server = folders.server();
+    for length in lengths {
+        let name = length.to_string();
+        folders.get(&server, &[&name]).run().expect(0);
+        assert!(folders.fetched(&name) == content(length, length as u64), "{length} bytes");
+    }
+}
+
+#[test]
+fn two_files_with_one_content_are_two_files() {
+    let folders = Folders::new();
+    let same = content(100_000, 1);
+    folders.offer("a", &same);
+    folders.offer("b", &same);
+    let server = folders.server();
+    for name in ["a", "b"] {
+        folders.get(&server, &[name]).run().expect(0);
+    }
+    fs::remove_file(folders.offered("b")).expect("removed");
+    folders.get(&server, &["a", "--force"]).run().expect(0);
+    assert!(folders.fetched("a") == same && folders.fetched("b") == same);
+}
+
+#[test]
+fn a_folder_with_many_files_is_listed_whole() {
+    let folders = Folders::new();
+    // Some with the longest names that there can be.
+    let name = |place: usize| {
+        let name = format!("{place:05}");
+        if place.is_multiple_of(7) { format!("{name}-{}", "x".repeat(249)) } else { name }
+    };
+    for place in 0..1_000 {
+        folders.offer(&name(place), &[]);
+    }
+    let server = folders.server();
+    let listed = server.student(["files"]).expect(0).objects();
+    let names: Vec<_> = listed.iter().map(|it| it["name"].as_str().expect("text")).collect();
+    assert_eq!(names, (0..1_000).map(name).collect::<Vec<_>>());
+}
+
+#[test]
+fn an_empty_folder_and_no_folder_are_told_apart() {
+    let folders = Folders::new();
+    let server = folders.server();
+    let list = server.client(STUDENT).arg("files").run().expect(0);
+    assert_eq!(list.stdout, "The folder of offered files is empty.\n");
+    folders.get(&server, &["1"]).run().expect_error(3, "no file number 1");
+    let server = Server::in_memory();
+    server.student(["files"]).expect_error(3, "offers no files");
+    server.student(["get", "a"]).expect_error(3, "offers no file 'a'");
+    let missing = folders.offered("missing");
+    let server = Setup::new().listen(support::own_address()).files(&missing);
+    server.spawn().finish().expect_error(1, "cannot offer the files of");
+}
+
+// Safety.
+
+#[test]
+fn only_regular_files_directly_in_the_folder_are_offered() {
+    let folders = Folders::new();
+    let secret = tempfile::NamedTempFile::new().expect("a file");
+    fs::write(secret.path(), "secret").expect("written");
+    folders.offer("good", b"good");
+    folders.offer(".hidden", b"secret");
+    folders.offer("steers\u{1b}[31mterminals", b"secret");
+    folders.offer("fdp\u{202e}.exe", b"secret");
+    folders.offer("a\\b", b"secret");
+    fs::write(folders.offered.path().join(OsStr::from_bytes(b"not \xff text")), "secret").unwrap();
+    fs::create_dir(folders.offered("folder")).expect("made");
+    folders.offer("folder/inside", b"secret");
+    let link =
+        |to: &Path, name: &str| std::os::unix::fs::symlink(to, folders.offered(name)).unwrap();
+    link(secret.path(), "link-out");
+    link(Path::new("good"), "link-in");
+    link(Path::new("/dev/zero"), "device");
+    let made = std::process::Command::new("mkfifo").arg(folders.offered("pipe")).status();
+    assert!(made.expect("mkfifo").success());
+    let server = folders.server();
+    let listed = server.student(["files"]).expect(0).objects();
+    assert_eq!(listed.len(), 1, "{listed:?}");
+    assert_eq!(listed[0]["name"], "good");
+    for name in ["link-out", "link-in", "device", "pipe", "folder", "inside"] {
+        folders.get(&server, &[name]).run().expect_error(3, "offers no file");
+    }
+    for name in ["..", "../etc/passwd", "/etc/passwd", "folder/inside", ".hidden", "a\\b", ""] {
+        folders.get(&server, &[name]).run().expect(2);
+    }
+    assert!(folders.names().is_empty());
+}
+
+#[test]
+fn a_file_that_becomes_a_link_is_not_followed() {
+    let folders = Folders::new();
+    folders.offer("notes", &content(100_000, 1));
+    let server = folders.server();
+    folders.get(&server, &["notes"]).run().expect(0);
+    folders.offer("others", b"what is offered under another name");
+    for target in ["/etc/passwd", "others"] {
+        fs::remove_file(folders.offered("notes")).expect("removed");
+        std::os::unix::fs::symlink(target, folders.offered("notes")).expect("linked");
+        folders.get(&server, &["notes", "--force"]).run().expect_error(3, "offers no file");
+    }
+}
+
+#[test]
+fn a_file_that_is_here_stays_unless_it_is_to_be_replaced() {
+    let folders = Folders::new();
+    folders.offer("notes", b"new");
+    let server = folders.server();
+    let here = folders.fetched.path().join("notes");
+    fs::write(&here, "mine").expect("written");
+    folders.get(&server, &["notes"]).run().expect_error(1, "--force");
+    assert_eq!(folders.fetched("notes"), b"mine");
+    folders.get(&server, &["notes", "--force"]).run().expect(0);
+    assert_eq!(folders.fetched("notes"), b"new");
+    let other = folders.fetched.path().join("other");
+    server.client(STUDENT).args(["get", "notes", "--output"]).arg(&other).run().expect(0);
+    assert_eq!(folders.fetched("other"), b"new");
+    let nowhere = folders.fetched.path().join("no/folder");
+    let get = server.client(STUDENT).args(["get", "notes", "--output"]).arg(nowhere);
+    get.run().expect_error(1, "cannot write");
+    assert_eq!(folders.names(), ["notes", "other"]);
+}
+
+// What changes, and what is killed.
+
+#[test]
+fn a_file_that_changes_while_it_is_fetched_is_begun_again() {
+    let folders = Folders::new();
+    folders.offer("notes", &content(200_000_000, 1));
+    let server = folders.server();
+    let get = folders.get(&server, &["notes"]).start();
+    wait_for_part(folders.fetched.path(), 1_000_000, &get);
+    let new = content(3_000_000, 2);
+    folders.offer("notes", &new);
+    let got = get.finish().expect(0).object();
+    assert_eq!(got["bytes"], 3_000_000);
+    assert!(folders.fetched("notes") == new);
+    assert_eq!(folders.names(), ["notes"]);
+}
+
+#[test]
+fn a_download_that_was_killed_goes_on_where_it_stopped() {
+    let folders = Folders::new();
+    let notes = content(200_000_000, 3);
+    folders.offer("notes", &notes);
+    let server = folders.server();
+    let get = folders.get(&server, &["notes"]).start();
+    wait_for_part(folders.fetched.path(), 10_000_000, &get);
+    let one_at_a_time = folders.get(&server, &["notes"]).run();
+    one_at_a_time.expect_error(1, "another download of this file");
+    get.kill();
+    assert!(!folders.fetched.path().join("notes").exists(), "nobody sees half a file");
+    let got = folders.get(&server, &["notes"]).run().expect(0).object();
+    assert!(got["resumed_at"].as_u64().is_some_and(|at| at >= 9_000_000), "{got}");
+    assert!(folders.fetched("notes") == notes);
+}
+
+#[test]
+fn a_part_that_was_damaged_is_fetched_again() {
+    let folders = Folders::new();
+    let notes = content(50_000_000, 4);
+    folders.offer("notes", &notes);
+    let server = folders.server();
+    let get = folders.get(&server, &["notes"]).start();
+    wait_for_part(folders.fetched.path(), 1_000_000, &get);
+    get.kill();
+    let part = folders.fetched.path().join(&folders.names()[0]);
+    let mut part = File::options().write(true).open(part).expect("a part");
+    part.write_all(b"damaged").expect("written");
+    drop(part);
+    let got = folders.get(&server, &["notes"]).run().expect(0).object();
+    assert_eq!(got["resumed_at"], 0, "{got}");
+    assert!(folders.fetched("notes") == notes);
+}
+
+#[test]
+fn a_server_that_is_killed_and_comes_back_goes_on() {
+    let folders = Folders::new();
+    let notes = content(200_000_000, 5);
+    folders.offer("notes", &notes);
+    let server = folders.server();
+    let get = folders.get(&server, &["notes"]).start();
+    wait_for_part(folders.fetched.path(), 10_000_000, &get);
+    let server = server.kill().start();
+    let got = get.finish().expect(0).object();
+    assert_eq!(got["bytes"], 200_000_000);
+    assert!(folders.fetched("notes") == notes);
+    drop(server);
+}
+
+// Sizes.
+
+#[test]
+fn five_gigabytes_are_listed_and_their_first_and_last_blocks_are_given() {
+    const BYTES: u64 = 5_000_000_500;
+    let folders = Folders::new();
+    let mut file = File::create(folders.offered("image")).expect("made");
+    file.write_all(b"first").expect("written");
+    file.seek(SeekFrom::Start(BYTES - 4)).expect("sought");
+    file.write_all(b"last").expect("written");
+    drop(file);
+    let server = folders.server();
+    let listed = server.student(["files"]).expect(0).object();
+    assert_eq!((&listed["name"], &listed["bytes"]), (&json!("image"), &json!(BYTES)));
+    let mut caller = Caller::new(&server.address().to_string()).expect("a server");
+    let key = "image".parse::<FileName>().expect("a name").key();
+    let mut heard = 0;
+    let (info, _) = caller
+        .describe_file(key, PATIENCE, &mut |_| {}, &mut |done, bytes| {
+            assert!(done >= heard && bytes == BYTES, "{done} of {bytes} after {heard}");
+            heard = done;
+        })
+        .expect("answered");
+    let info = info.expect("offered");
+    assert_eq!(info.bytes, BYTES);
+    let mut block = |index| {
+        let query = Query::Block { sheet: info.content, index };
+        match caller.ask(query, PATIENCE, &mut |_| {}).expect("answered").answer {
+            Answer::Block(bytes) => bytes,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(block(0).starts_with(b"first\0"));
+    let last = block(info.blocks() - 1);
+    assert_eq!(last.len() as u64, BYTES % 1_024);
+    assert!(last.ends_with(b"\0last"));
+    assert_eq!(block(info.blocks()), b"");
+    // And somewhere between.
+    assert!(block(info.blocks() / 2) == [0; 1_024]);
+}
+
+#[test]
+fn sheets_of_any_size_are_fetched_and_stay_the_same() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::on(folder.path());
+    server.teacher(["open", "1"]).expect(0);
+    server.teacher(["close", "1"]).expect(0);
+    for (class, students) in [(2, 1), (3, 200), (4, 5_000), (5, 100_000)] {
+        let load = Call::new(&Place::default(), LOAD, Some(server.log().clone()));
+        let load = load.args(["--server", &server.address().to_string(), "--json"]);
+        let (students, class) = (students.to_string(), class.to_string());
+        let load = load.args(["--students", &students, "--first-class", &class]).run().expect(0);
+        assert_eq!(load.object()["sheets"], 1, "{load}");
+    }
+    let sheets = |server: &Server| -> Vec<Finished> {
+        (1..=5).map(|class| server.teacher(["sheet", &class.to_string()]).expect(0)).collect()
+    };
+    let before = sheets(&server);
+    for (sheet, students) in before.iter().zip([0, 1, 200, 5_000, 100_000]) {
+        let listed = sheet.object()["students"].as_array().expect("a list").len();
+        assert_eq!(listed, students);
+    }
+    let after = sheets(&server.kill().start());
+    for (before, after) in before.iter().zip(&after) {
+        let without_attempts = |sheet: &Finished| {
+            let mut sheet = sheet.object();
+            sheet["attempts"] = json!(0);
+            sheet
+        };
+        assert!(without_attempts(before) == without_attempts(after));
+    }
+}
+
+// A bad network.
+
+#[test]
+fn ten_students_fetch_at_once_although_every_tenth_datagram_is_lost() {
+    let network = match Network::losing(10) {
+        Ok(network) => network,
+        Err(why) => return skip(&why),
+    };
+    let folders = Folders::new();
+    let files: Vec<Vec<u8>> = (0..3).map(|place| content(2_000_000, place)).collect();
+    for (place, file) in files.iter().enumerate() {
+        folders.offer(&format!("file-{place}"), file);
+    }
+    let server = network.setup().files(folders.offered.path());
+    let server = server.listen("10.77.0.1:0".parse().expect("an address")).start();
+    let target = |student: usize| folders.fetched.path().join(student.to_string());
+    let students: Vec<Process> = (0..10)
+        .map(|student| {
+            let index = (student % 3 + 1).to_string();
+            let get = network.client(STUDENT, &server, server.address());
+            get.args(["get", &index, "--output"]).arg(target(student)).start()
+        })
+        .collect();
+    for (student, process) in students.into_iter().enumerate() {
+        let got = process.finish().expect(0).object();
+        let expected = ContentId::of(&files[student % 3]);
+        assert_eq!(got["sha256"], json!(format!("{expected:?}")));
+        let here = fs::read(target(student)).expect("fetched");
+        assert_eq!(ContentId::of(&here), expected, "what is on the disk");
+    }
+    server.process().signal("USR1");
+    let log = server.process().wait_for_log("counters", |log| log.contains("counters: "));
+    let given = support::counters(&log)["blocks_given"];
+    assert!(given > 10 * 2_000_000 / 1_024, "nothing was lost, so nothing was shown: {given}");
+}
