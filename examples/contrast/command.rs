@@ -124,12 +124,14 @@ fn write_contrast(flags: &Flags) -> Result<(), Failure> {
     let mut document =
         if flags.quick { Document::default() } else { Document::read(&context.folder)? };
     let mut failed = Vec::new();
+    // Before anything is written, which would make the tree differ from its commit.
+    let here = Place::here()?;
     for (name, measure) in CHAPTERS {
         if !flags.only.is_empty() && !flags.only.iter().any(|it| it == name) {
             continue;
         }
         eprintln!("{name} ...");
-        let place = Place::here()?;
+        let place = here.now()?;
         match measure(&context) {
             Ok(chapter) => document.set(name, &names, &place, chapter),
             // What was measured before and after is not lost for it.

@@ -38,19 +38,25 @@ pub(crate) struct Place {
 impl Place {
     /// Here and now.
     pub(crate) fn here() -> Result<Self, Failure> {
-        let said = |program: &str, arguments: &[&str]| -> Result<String, Failure> {
-            let output = Command::new(program).args(arguments).output()?;
-            Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-        };
         let cpu = std::fs::read_to_string("/proc/cpuinfo")?;
         let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or(": ?");
         let model = model.trim_start_matches([' ', '\t', ':']);
         let cores = std::thread::available_parallelism()?;
         let kernel = said("uname", &["-sr"])?;
         let commit = said("git", &["describe", "--always", "--dirty"])?;
-        let day = said("date", &["-u", "+%F %H:%M UTC"])?;
-        Ok(Self { machine: format!("{model}, {cores} cores, {kernel}"), commit, day })
+        let machine = format!("{model}, {cores} cores, {kernel}");
+        Self { machine, commit, day: String::new() }.now()
     }
+
+    /// The same place at this time.
+    pub(crate) fn now(&self) -> Result<Self, Failure> {
+        Ok(Self { day: said("date", &["-u", "+%F %H:%M UTC"])?, ..self.clone() })
+    }
+}
+
+fn said(program: &str, arguments: &[&str]) -> Result<String, Failure> {
+    let output = Command::new(program).args(arguments).output()?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 impl Document {
