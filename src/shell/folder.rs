@@ -197,7 +197,9 @@ impl Folder {
     /// What is offered, in order of name.
     fn list(&mut self) -> io::Result<Vec<FileEntry>> {
         let mut files = Vec::new();
-        self.names_of = self.changed_at();
+        // A change so soon after another may have the same time: then the next one looks again.
+        let now = wall().as_millis();
+        self.names_of = self.changed_at().filter(|at| !is_recent(*at, now));
         for entry in self.dir.entries()? {
             let entry = entry?;
             let Some(name) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
@@ -261,12 +263,9 @@ impl Folder {
         Some(self.dir.dir_metadata().ok()?.modified().ok()?.into_std())
     }
 
-    /// Whether the folder has the names that it had when it was read. A change so soon after another
-    /// may have the same time.
+    /// Whether the folder has the names that it had when it was read.
     fn has_all_names(&self) -> bool {
-        let changed_at = self.changed_at();
-        changed_at.is_some_and(|at| !is_recent(at, wall().as_millis()))
-            && changed_at == self.names_of
+        self.names_of.is_some() && self.names_of == self.changed_at()
     }
 
     /// Whether nobody seems to be writing to the file. Its time alone does not tell: while it is cut
