@@ -105,7 +105,8 @@ impl Fetcher {
         info: &SheetInfo,
         patience: Duration,
     ) -> Result<(Sheet, u32), FetchError> {
-        let mut bytes = Vec::with_capacity(info.bytes as usize);
+        // As it grows: the length is what somebody said.
+        let mut bytes = Vec::new();
         let mut take = |piece: &[u8]| {
             bytes.extend_from_slice(piece);
             Ok(())

@@ -120,6 +120,8 @@ pub struct Folder {
     path: PathBuf,
     /// The names in the folder, as it was read last.
     names: HashMap<FileKey, FileName>,
+    /// The time of the folder then: it changes when a name comes or goes.
+    names_of: Option<SystemTime>,
     contents: HashMap<FileName, (Stamp, ContentId)>,
     by_content: HashMap<ContentId, FileName>,
     /// Files that were seen to change: what they became, and when that was first seen.
@@ -145,10 +147,7 @@ impl Stamp {
     /// Whether it was written just now: somebody may still be writing, and a change so soon after
     /// another may have the same time.
     fn is_fresh(&self, now: u64) -> bool {
-        let modified = self.modified.and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok());
-        let modified = modified.map(|it| u64::try_from(it.as_millis()).unwrap_or(u64::MAX));
-        // A time to come is that of another computer's clock.
-        modified.and_then(|at| now.checked_sub(at)).is_some_and(|age| age < SETTLED_MS)
+        self.modified.is_some_and(|at| is_recent(at, now))
     }
 }
 
@@ -172,6 +171,7 @@ impl Folder {
             dir,
             path: path.to_owned(),
             names: HashMap::new(),
+            names_of: None,
             contents: HashMap::new(),
             by_content: HashMap::new(),
             changing: HashMap::new(),
@@ -197,6 +197,9 @@ impl Folder {
     /// What is offered, in order of name.
     fn list(&mut self) -> io::Result<Vec<FileEntry>> {
         let mut files = Vec::new();
+        // A change so soon after another may have the same time: then the next one looks again.
+        let now = wall().as_millis();
+        self.names_of = self.changed_at().filter(|at| !is_recent(*at, now));
         for entry in self.dir.entries()? {
             let entry = entry?;
             let Some(name) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
@@ -224,11 +227,11 @@ impl Folder {
 
     /// How it stands with a file; begins to read it if that has to be done first.
     fn describe(&mut self, key: FileKey) -> FileState {
-        let mut known = self.names.get(&key).cloned();
-        if known.is_none() && self.list().is_ok() {
-            known = self.names.get(&key).cloned();
+        // Whoever asks for what is not there does not make us read the folder each time.
+        if !self.names.contains_key(&key) && !self.has_all_names() {
+            let _ = self.list();
         }
-        let Some(name) = known else { return FileState::Absent };
+        let Some(name) = self.names.get(&key).cloned() else { return FileState::Absent };
         let Ok((file, stamp)) = self.open_file(&name) else { return FileState::Absent };
         if !self.is_settled(&name, stamp) {
             return FileState::Reading { done: 0, bytes: stamp.bytes };
@@ -254,6 +257,15 @@ impl Folder {
                 FileState::Reading { done: done.min(stamp.bytes), bytes: stamp.bytes }
             }
         }
+    }
+
+    fn changed_at(&self) -> Option<SystemTime> {
+        Some(self.dir.dir_metadata().ok()?.modified().ok()?.into_std())
+    }
+
+    /// Whether the folder has the names that it had when it was read.
+    fn has_all_names(&self) -> bool {
+        self.names_of.is_some() && self.names_of == self.changed_at()
     }
 
     /// Whether nobody seems to be writing to the file. Its time alone does not tell: while it is cut
@@ -378,6 +390,13 @@ impl Folder {
         self.changing.remove(&name);
         self.by_content.insert(content, name);
     }
+}
+
+/// Whether that was just now; `now` is in milliseconds after 1970.
+fn is_recent(at: SystemTime, now: u64) -> bool {
+    let at = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
+    // A time to come is that of another computer's clock.
+    u64::try_from(at).ok().and_then(|at| now.checked_sub(at)).is_some_and(|age| age < SETTLED_MS)
 }
 
 fn stamp_of(file: &std::fs::File) -> io::Result<Stamp> {

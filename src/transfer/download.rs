@@ -346,7 +346,7 @@ impl Download {
             return;
         };
         if flight.missing & 1 << bit == 0 {
-            return;
+            return self.keep_late(number, index, bytes);
         }
         self.heard = self.now;
         self.path.timeouts = 0;
