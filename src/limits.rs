@@ -118,6 +118,8 @@ pub const REPLIES_HELD_MAX: usize = 16_384;
 pub const SHEETS_CACHED_MAX: usize = 8;
 /// The blocks that one turn of the loop gives out, so that marks do not wait behind files.
 pub const BLOCKS_PER_TURN_MAX: u32 = 32;
+/// The pieces of files that are read before blocks of others were given.
+pub const PIECES_AHEAD_MAX: usize = 4;
 /// The requests for blocks that wait for the disk, or for their turn.
 pub const BLOCKS_AWAITED_MAX: usize = 1_024;
 /// Questions for files that wait for the disk.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use crate::ids::{ClientId, ContentId, FileKey, RequestNumber};
 use crate::limits::{
     BLOCK_BYTES, BLOCKS_AWAITED_MAX, BLOCKS_PER_TURN_MAX, FILE_QUESTIONS_MAX, FILES_MAX,
-    LISTING_LIFE, SHEETS_CACHED_MAX,
+    LISTING_LIFE, PIECES_AHEAD_MAX, SHEETS_CACHED_MAX,
 };
 use crate::operation::FileEntry;
 use crate::time::Instant;
@@ -136,6 +136,9 @@ pub(crate) struct Supply<P> {
     to_load: VecDeque<ContentId>,
     /// The contents of files, as far as somebody asked what is in them.
     files: BTreeSet<ContentId>,
+    /// Demands for pieces that nobody reads yet: no more is read ahead than is given soon, so that
+    /// reading does not take the processor from those who mark.
+    unread: VecDeque<Demand<P>>,
     /// Demands for pieces that are being read, in the order of their orders.
     reading: VecDeque<Demand<P>>,
     /// Questions for files that are being answered, and for the list.
@@ -156,6 +159,7 @@ impl<P> Supply<P> {
             awaited: Vec::new(),
             to_load: VecDeque::new(),
             files: BTreeSet::new(),
+            unread: VecDeque::new(),
             reading: VecDeque::new(),
             describing: Vec::new(),
             listing: None,
@@ -181,7 +185,7 @@ impl<P: Clone> Supply<P> {
 
     /// How many demands wait for bytes or for their turn.
     fn waiting(&self) -> usize {
-        self.awaited.len() + self.reading.len() + self.gifts.len()
+        self.awaited.len() + self.unread.len() + self.reading.len() + self.gifts.len()
     }
 
     /// Whether one more demand has room.
@@ -202,9 +206,7 @@ impl<P: Clone> Supply<P> {
     pub(crate) fn wait(&mut self, demand: Demand<P>) {
         let content = demand.content;
         if self.files.contains(&content) {
-            self.orders.push_back(FolderOrder::Read(demand.wanted.piece(content)));
-            self.reading.push_back(demand);
-            return;
+            return self.unread.push_back(demand);
         }
         if !self.awaited.iter().any(|other| other.content == content) {
             self.to_load.push_back(content);
@@ -219,7 +221,16 @@ impl<P: Clone> Supply<P> {
 
     /// The next thing to do in the folder.
     pub(crate) fn next_order(&mut self) -> Option<FolderOrder> {
-        self.orders.pop_front()
+        if let Some(order) = self.orders.pop_front() {
+            return Some(order);
+        }
+        if self.reading.len() + self.gifts.len() >= PIECES_AHEAD_MAX {
+            return None;
+        }
+        let demand = self.unread.pop_front()?;
+        let piece = demand.wanted.piece(demand.content);
+        self.reading.push_back(demand);
+        Some(FolderOrder::Read(piece))
     }
 
     /// A sheet was read, or is not there (no bytes): the demands that waited for it.

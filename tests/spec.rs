@@ -754,6 +754,7 @@ fn constants() -> BTreeMap<&'static str, Constant> {
         FILE_QUESTIONS_MAX,
         FILES_MAX,
         BLOCKS_PER_PULL_MAX,
+        PIECES_AHEAD_MAX,
         BLOCKS_PER_TURN_MAX,
         BLOCKS_REORDERED_MAX,
     ];
