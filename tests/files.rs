@@ -282,14 +282,15 @@ fn a_file_that_is_here_stays_unless_it_is_to_be_replaced() {
 
 // What changes, and what is killed.
 
+// spec: R-FILES-5, R-TRANSFER-8
 #[test]
 fn a_file_that_changes_while_it_is_fetched_is_begun_again() {
     let folders = Folders::new();
     folders.offer("notes", &content(200_000_000, 1));
     let server = folders.server();
+    let new = content(3_000_000, 2);
     let get = folders.get(&server, &["notes"]).start();
     wait_for_part(folders.fetched.path(), 1_000_000, &get);
-    let new = content(3_000_000, 2);
     folders.offer("notes", &new);
     let got = get.finish().expect(0).object();
     assert_eq!(got["bytes"], 3_000_000);
@@ -314,6 +315,7 @@ fn a_download_that_was_killed_goes_on_where_it_stopped() {
     assert!(folders.fetched("notes") == notes);
 }
 
+// spec: R-TRANSFER-9
 #[test]
 fn a_part_that_was_damaged_is_fetched_again() {
     let folders = Folders::new();

@@ -31,9 +31,8 @@ pub(crate) fn chapter(context: &Context) -> Result<Chapter, Failure> {
     writeln!(
         whole.text,
         "The wall time of the client, a process, from its start to its end, after one download that is \
-         not counted. `rollcall-student get` compares what came with its SHA-256 and waits until it is \
-         on the disk; the others do neither. All write into the same file system. Who is not done \
-         after {} s is counted as unfinished. Each cell: median (range) of {} runs in turn.\n",
+         not counted. `rollcall-student get` compares what came with its SHA-256; the others do not. \
+         All write into the same file system. Who is not done after {} s is counted as unfinished. Each cell: median (range) of {} runs in turn.\n",
         limit(context).as_secs(),
         context.runs
     )?;
