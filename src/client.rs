@@ -19,6 +19,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use crate::ids::{ClientId, RequestNumber};
 use crate::limits::{RETRY_INITIAL, RETRY_JITTER, RETRY_MAX, RETRY_MIN, WINDOW};
 use crate::operation::{Operation, Query};
+use crate::round_trip::{Measured, RoundTrip};
 use crate::time::{Instant, Now, WallTime};
 use crate::wire::{Answer, Ask, Datagram, Reply, Request, Versions, decode_reply, encode_request};
 
@@ -165,7 +166,7 @@ impl Client {
     /// The smoothed round trip, as far as it was measured.
     #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
-        self.round_trip.measured.map(|(smoothed, _)| smoothed)
+        self.round_trip.measured().map(|it| it.smoothed)
     }
 
     /// The operation whose deadline passed and that will be settled before the next one.
@@ -528,27 +529,14 @@ fn jittered(rng: &mut StdRng, wait: Duration) -> Duration {
     wait.mul_f64(rng.random_range(RETRY_JITTER))
 }
 
-/// The smoothed round trip and its variation (RFC 6298 2).
-#[derive(Default)]
-struct RoundTrip {
-    measured: Option<(Duration, Duration)>,
-}
-
 impl RoundTrip {
-    fn sample(&mut self, sample: Duration) {
-        self.measured = Some(match self.measured {
-            None => (sample, sample / 2),
-            Some((smoothed, variation)) => {
-                let variation = (variation * 3 + smoothed.abs_diff(sample)) / 4;
-                ((smoothed * 7 + sample) / 8, variation)
-            }
-        });
-    }
-
-    fn first_wait(&self) -> Duration {
-        match self.measured {
+    /// How long to wait for the first answer.
+    fn first_wait(self) -> Duration {
+        match self.measured() {
             None => RETRY_INITIAL,
-            Some((smoothed, variation)) => (smoothed + variation * 4).clamp(RETRY_MIN, RETRY_MAX),
+            Some(Measured { smoothed, variation }) => {
+                (smoothed + variation * 4).clamp(RETRY_MIN, RETRY_MAX)
+            }
         }
     }
 }
@@ -1067,11 +1055,10 @@ mod tests {
     fn karns_rule_only_single_sendings_are_measured() {
         let mut bench = Bench::new();
         bench.perform(mark()).wait(secs(1)).answer(marked());
-        assert!(bench.client.round_trip.measured.is_none(), "it was sent several times");
+        assert!(bench.client.round_trip().is_none(), "it was sent several times");
         bench.perform(mark());
         bench.wait(Duration::from_millis(80)).answer(marked());
-        let measured = (Duration::from_millis(80), Duration::from_millis(40));
-        assert_eq!(bench.client.round_trip.measured, Some(measured));
+        assert_eq!(bench.client.round_trip(), Some(Duration::from_millis(80)));
         assert_eq!(bench.client.round_trip.first_wait(), Duration::from_millis(240));
     }
 

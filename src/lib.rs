@@ -45,6 +45,7 @@ pub mod load;
 pub mod operation;
 pub mod record;
 pub mod roll;
+mod round_trip;
 pub mod server;
 pub mod shell;
 pub mod stats;

@@ -22,6 +22,7 @@ use crate::limits::{
     RETRY_JITTER, RETRY_MAX,
 };
 use crate::operation::{FileInfo, Pull};
+use crate::round_trip::{Measured, RoundTrip};
 use crate::time::Instant;
 use crate::wire::{Answer, Ask, Datagram, Reply, Request, decode_reply, encode_request};
 
@@ -99,8 +100,7 @@ pub struct Path {
     /// Whether the server has taken it.
     proved: bool,
     congestion: Congestion,
-    /// Smoothed round trip and variation (RFC 6298 2).
-    round_trip: Option<(Duration, Duration)>,
+    round_trip: RoundTrip,
     /// How often in a row the timer ran out.
     timeouts: u32,
 }
@@ -126,6 +126,10 @@ impl Path {
     /// A way of which no more is known than perhaps a round trip; the seed is fresh randomness.
     #[must_use]
     pub fn new(seed: [u8; 32], now: Instant, round_trip: Option<Duration>) -> Self {
+        let mut known = RoundTrip::default();
+        if let Some(round_trip) = round_trip {
+            known.sample(round_trip);
+        }
         Self {
             client: ClientId::from_bytes(StdRng::from_seed(seed).random()),
             number: RequestNumber::FIRST,
@@ -133,27 +137,22 @@ impl Path {
             cookie_since: RequestNumber::FIRST,
             proved: false,
             congestion: Congestion::new(now),
-            round_trip: round_trip.map(|it| (it, it / 2)),
+            round_trip: known,
             timeouts: 0,
         }
     }
 
     fn sample(&mut self, sample: Duration) {
-        let sample = sample.min(ROUND_TRIP_MAX);
-        self.round_trip = Some(match self.round_trip {
-            None => (sample, sample / 2),
-            Some((smoothed, variation)) => {
-                let variation = (variation * 3 + smoothed.abs_diff(sample)) / 4;
-                ((smoothed * 7 + sample) / 8, variation)
-            }
-        });
+        self.round_trip.sample(sample.min(ROUND_TRIP_MAX));
     }
 
     /// How long nothing may arrive before everything counts as lost.
     fn timer(&self) -> Duration {
-        let first = match self.round_trip {
+        let first = match self.round_trip.measured() {
             None => RETRY_INITIAL,
-            Some((smoothed, variation)) => smoothed + (variation * 4).max(PULL_TIMER_MIN),
+            Some(Measured { smoothed, variation }) => {
+                smoothed + (variation * 4).max(PULL_TIMER_MIN)
+            }
         };
         (first * (1 << self.timeouts.min(8))).min(RETRY_MAX.max(first))
     }
@@ -465,7 +464,7 @@ impl Download {
 
     /// How long after it was asked for what was overtaken counts as lost.
     fn overtaken_after(&self) -> Option<Duration> {
-        let (smoothed, _) = self.path.round_trip?;
+        let Measured { smoothed, .. } = self.path.round_trip.measured()?;
         Some(smoothed + smoothed / 4)
     }
 
