@@ -5,14 +5,15 @@
 //! have left one network and joined another.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
+use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::time::Duration;
 
 use mio::net::UdpSocket;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Poll, Token};
 
 use super::clock::{Clock, entropy};
 use super::download::{FetchError, Fetcher};
+use super::socket::connect;
 use crate::client::{Client, Output, Unanswered};
 use crate::ids::FileKey;
 use crate::limits::{BLOCK_BYTES, SERVER_ADDRESSES_MAX, UDP_PAYLOAD_MAX_BYTES};
@@ -336,19 +337,6 @@ impl Caller {
 /// Whether the network said that nobody listens: ICMP port unreachable, on Windows error 10054.
 pub(super) fn is_refusal(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset)
-}
-
-fn connect(server: SocketAddr, poll: &Poll, token: Token) -> io::Result<UdpSocket> {
-    let any: SocketAddr = match server {
-        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-    };
-    let mut socket = UdpSocket::bind(any)?;
-    // Connected, so that the system drops what does not come from the server's address, and tells
-    // us when nobody listens there.
-    socket.connect(server)?;
-    poll.registry().register(&mut socket, token, Interest::READABLE)?;
-    Ok(socket)
 }
 
 fn resolve(server: &str) -> Result<Vec<SocketAddr>, CallError> {

@@ -6,20 +6,20 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use mio::net::UdpSocket;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Poll, Token};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use socket2::{Domain, Protocol, Socket, Type};
 
 use super::call::{Answered, is_refusal};
 use super::clock::{Clock, entropy};
+use super::socket::connect;
 use crate::client::{Client, Output, Unanswered};
 use crate::ids::ClientId;
-use crate::limits::{DATAGRAMS_PER_TURN_MAX, RECEIVE_BUFFER_BYTES, UDP_PAYLOAD_MAX_BYTES};
+use crate::limits::{DATAGRAMS_PER_TURN_MAX, UDP_PAYLOAD_MAX_BYTES};
 use crate::operation::Operation;
 use crate::time::{Instant, Now};
 use crate::wire::{Datagram, decode_reply};
@@ -237,20 +237,4 @@ fn send(socket: &UdpSocket, datagram: &[u8]) {
     if socket.send(datagram).is_err_and(|error| is_refusal(&error)) {
         let _ = socket.send(datagram);
     }
-}
-
-fn connect(server: SocketAddr, poll: &Poll, token: Token) -> io::Result<UdpSocket> {
-    let any: SocketAddr = match server {
-        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-    };
-    let socket = Socket::new(Domain::for_address(server), Type::DGRAM, Some(Protocol::UDP))?;
-    // A wish, not a demand: the system gives what it allows.
-    let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES);
-    socket.set_nonblocking(true)?;
-    socket.bind(&any.into())?;
-    socket.connect(&server.into())?;
-    let mut socket = UdpSocket::from_std(socket.into());
-    poll.registry().register(&mut socket, token, Interest::READABLE)?;
-    Ok(socket)
 }

@@ -1,17 +1,17 @@
 //! Fetches objects: a socket of its own, and the loop around one [`Download`] at a time.
 
 use std::io::{self, IoSliceMut};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use mio::net::UdpSocket;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Poll, Token};
 use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSockRef, UdpSocketState};
-use socket2::{Domain, Protocol, Socket, Type};
 
 use super::call::is_refusal;
 use super::clock::{Clock, entropy};
-use crate::limits::{RECEIVE_BUFFER_BYTES, UDP_PAYLOAD_MAX_BYTES};
+use super::socket::connect;
+use crate::limits::UDP_PAYLOAD_MAX_BYTES;
 use crate::operation::{FileInfo, SheetInfo};
 use crate::roll::{Sheet, SheetDamaged};
 use crate::transfer::{Download, Event, Path};
@@ -196,7 +196,11 @@ impl Fetcher {
         if self.socket.is_some() {
             return;
         }
-        self.socket = connect(self.server, &self.poll).ok();
+        let connected = connect(self.server, &self.poll, Token(0)).and_then(|socket| {
+            let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
+            Ok((socket, state))
+        });
+        self.socket = connected.ok();
         let Some((socket, state)) = &self.socket else { return };
         // A system that joins datagrams fills every slot of a batch.
         let slots = if state.gro_segments() > 1 { BATCH_SIZE } else { 1 };
@@ -251,21 +255,4 @@ impl Fetcher {
         }
         true
     }
-}
-
-fn connect(server: SocketAddr, poll: &Poll) -> io::Result<(UdpSocket, UdpSocketState)> {
-    let any: SocketAddr = match server {
-        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-    };
-    let socket = Socket::new(Domain::for_address(server), Type::DGRAM, Some(Protocol::UDP))?;
-    // A wish, not a demand: the system gives what it allows.
-    let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES);
-    socket.set_nonblocking(true)?;
-    socket.bind(&any.into())?;
-    socket.connect(&server.into())?;
-    let mut socket = UdpSocket::from_std(socket.into());
-    let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
-    poll.registry().register(&mut socket, Token(0), Interest::READABLE)?;
-    Ok((socket, state))
 }

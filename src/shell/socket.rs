@@ -1,12 +1,13 @@
-//! The server's sockets, and what arrives at them.
+//! Sockets: the server's with what arrives at them, and the clients'.
 //!
 //! `quinn-udp` gives us the system's batched receive and, with every datagram, the local address
 //! that it was sent to, from which the reply must leave.
 
 use std::io::{self, IoSliceMut};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use mio::net::UdpSocket;
+use mio::{Interest, Poll, Token};
 use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSockRef, UdpSocketState};
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -28,6 +29,24 @@ impl Path {
     pub(super) fn leaves_like(&self, other: &Self) -> bool {
         (self.socket, self.asked) == (other.socket, other.asked)
     }
+}
+
+/// A client's socket, connected to the server, so that the system drops what does not come from its
+/// address and tells when nobody listens there.
+pub(super) fn connect(server: SocketAddr, poll: &Poll, token: Token) -> io::Result<UdpSocket> {
+    let any: SocketAddr = match server {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    let socket = Socket::new(Domain::for_address(server), Type::DGRAM, Some(Protocol::UDP))?;
+    // A wish, not a demand: the system gives what it allows.
+    let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES);
+    socket.set_nonblocking(true)?;
+    socket.bind(&any.into())?;
+    socket.connect(&server.into())?;
+    let mut socket = UdpSocket::from_std(socket.into());
+    poll.registry().register(&mut socket, token, Interest::READABLE)?;
+    Ok(socket)
 }
 
 /// A socket that the server listens on.
