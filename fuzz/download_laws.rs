@@ -20,7 +20,9 @@ use rollcall::ids::{ClientId, ContentId, Cookie, RequestNumber};
 use rollcall::operation::{FileInfo, Pull};
 use rollcall::time::Instant;
 use rollcall::transfer::{Download, Event, Path};
-use rollcall::wire::{Answer, Ask, Datagram, Reply, Request, decode_request, encode_reply};
+use rollcall::wire::{
+    Answer, Ask, Datagram, Reply, Request, decode_reply, decode_request, encode_reply,
+};
 
 use crate::laws;
 
@@ -200,6 +202,13 @@ impl Yard {
             Step::Again(which) => {
                 let said = self.said.get(usize::from(which) % self.said.len().max(1));
                 if let Some(datagram) = said.cloned() {
+                    // It may be taken now, although it was left when it came first: what it is a
+                    // block of was given up or asked for since.
+                    if let Ok(Reply { answer: Answer::Pulled { index, .. }, .. }) =
+                        decode_reply(&datagram)
+                    {
+                        self.under_way.remove(&index);
+                    }
                     self.hear(&datagram);
                 }
             }

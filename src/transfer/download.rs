@@ -109,6 +109,9 @@ pub struct Path {
 struct Flight {
     number: RequestNumber,
     first: u32,
+    /// What was asked for, as a map of the blocks from `first` on.
+    wanted: u64,
+    /// What of it is still awaited under this number.
     missing: u64,
     asked: Asked,
     /// Of what has arrived of it, all bits up to the last.
@@ -292,7 +295,7 @@ impl Download {
         let asked = self.path.congestion.ask(self.now, self.in_flight, limited);
         let number = self.path.number;
         self.path.number = number.next().expect("fewer than 2^64 requests");
-        self.flights.push_back(Flight { number, first, missing: wanted, asked, passed: 0 });
+        self.flights.push_back(Flight { number, first, wanted, missing: wanted, asked, passed: 0 });
         self.in_flight += u64::from(count);
         self.asked = self.asked.saturating_add(1);
         self.space_out(count);
@@ -344,6 +347,9 @@ impl Download {
         let Some(bit) = index.checked_sub(flight.first).filter(|bit| *bit < u64::BITS) else {
             return;
         };
+        if flight.wanted & 1 << bit == 0 {
+            return;
+        }
         if flight.missing & 1 << bit == 0 {
             return self.keep_late(number, index, bytes);
         }
