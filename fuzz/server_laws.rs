@@ -389,7 +389,8 @@ impl Hall {
                 }
             }
         }
-        if self.loads.is_empty() && self.auditor.owes_blocks() {
+        // While the disk is at work, a sheet that is pulled may have to wait for it to be read.
+        if self.pending.is_empty() && self.auditor.owes_blocks() {
             assert_eq!(self.server.poll_timeout(), Some(Instant::ZERO), "there is more to give");
         }
         self.polled = true;
