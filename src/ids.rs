@@ -11,6 +11,32 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::limits::{FILE_NAME_MAX_BYTES, STUDENT_LENGTH_MAX_BYTES};
 
+/// What bytes are that say nothing by themselves: they come and go as they are, and are shown in
+/// hexadecimal digits.
+macro_rules! is_bytes {
+    ($name:ident, $length:literal) => {
+        impl $name {
+            /// The one with these bytes.
+            #[must_use]
+            pub const fn from_bytes(bytes: [u8; $length]) -> Self {
+                Self(bytes)
+            }
+
+            /// Its bytes.
+            #[must_use]
+            pub fn as_bytes(&self) -> &[u8; $length] {
+                &self.0
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+        }
+    };
+}
+
 /// A class as its school numbers it: 1 to 4,294,967,295.
 ///
 /// Zero is not a class; on the wire it stands for "refused".
@@ -154,25 +180,7 @@ impl<'de> Deserialize<'de> for StudentNumber {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ClientId([u8; 16]);
 
-impl ClientId {
-    /// The client with these 128 bits.
-    #[must_use]
-    pub fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
-
-    /// The 128 bits.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for ClientId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
+is_bytes!(ClientId, 16);
 
 /// The how-manieth request of its client, counted from 1: the second half of a request's name.
 ///
@@ -266,25 +274,9 @@ impl ContentId {
         use sha2::Digest as _;
         Self(sha2::Sha256::digest(content).into())
     }
-
-    /// A name that was read from somewhere.
-    #[must_use]
-    pub fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
-    /// Its 32 bytes.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
 }
 
-impl fmt::Debug for ContentId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
+is_bytes!(ContentId, 32);
 
 /// What proves to a server that an address is that of who uses it: drawn by the server, sent back by
 /// the client. What it is made of is the server's business.
@@ -294,25 +286,9 @@ pub struct Cookie([u8; 16]);
 impl Cookie {
     /// What a client sends that was given none yet.
     pub const NONE: Self = Self([0; 16]);
-
-    /// The cookie of these bytes.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
-
-    /// Its 16 bytes.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
 }
 
-impl fmt::Debug for Cookie {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
+is_bytes!(Cookie, 16);
 
 /// The name of a file that is offered: 1 to 255 bytes of UTF-8 that name one thing in one folder and
 /// steer no terminal.
@@ -395,25 +371,7 @@ impl FromStr for FileName {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FileKey([u8; 16]);
 
-impl FileKey {
-    /// The key of these bytes.
-    #[must_use]
-    pub fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
-
-    /// Its 16 bytes.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for FileKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
+is_bytes!(FileKey, 16);
 
 #[cfg(test)]
 mod tests {

@@ -89,20 +89,23 @@ impl Pull {
     /// Whether it names at least `first`, and no block past the last that there can be.
     #[must_use]
     pub fn is_valid(&self) -> bool {
-        self.wanted & 1 == 1 && self.first.checked_add(self.span() - 1).is_some()
-    }
-
-    /// From `first` to the last block that is wanted.
-    #[must_use]
-    pub fn span(&self) -> u32 {
-        u64::BITS - self.wanted.leading_zeros()
+        self.wanted & 1 == 1 && self.first.checked_add(span(self.wanted) - 1).is_some()
     }
 
     /// The blocks that are wanted, in order.
     pub fn blocks(self) -> impl Iterator<Item = u32> {
-        let wanted = (0..u64::BITS).filter(move |bit| self.wanted & 1 << bit != 0);
-        wanted.map(move |bit| self.first + bit)
+        blocks(self.first, self.wanted)
     }
+}
+
+/// The blocks that such a map names, in order.
+pub(crate) fn blocks(first: u32, map: u64) -> impl Iterator<Item = u32> {
+    (0..u64::BITS).filter(move |bit| map & 1 << bit != 0).map(move |bit| first + bit)
+}
+
+/// How many blocks lie between the first and the last that such a map names, with both.
+pub(crate) fn span(map: u64) -> u32 {
+    u64::BITS - map.leading_zeros()
 }
 
 /// An object in brief: how to fetch and check it.

@@ -22,7 +22,7 @@ use std::hash::Hash;
 
 use crate::cookie::Baker;
 use crate::hashing::HashKey;
-use crate::ids::{ClientId, ContentId, FileKey, RequestNumber, RollCallId};
+use crate::ids::{ContentId, FileKey, RollCallId};
 use crate::limits::{
     BUSY_RETRY_AFTER_MS, CLIENTS_FORGOTTEN_PER_CALL_MAX, REPLIES_HELD_MAX, SWEEP_INTERVAL,
 };
@@ -268,8 +268,8 @@ impl<P: Clone + Hash> Server<P> {
         if let FileState::Ready(info) = state {
             self.supply.know_file(info.content);
         }
-        for Asker { to, client, number } in self.supply.described(file) {
-            self.reply(to, client, number, Answer::File(state));
+        for asker in self.supply.described(file) {
+            self.reply(asker, Answer::File(state));
         }
     }
 
@@ -341,9 +341,9 @@ impl<P: Clone + Hash> Server<P> {
             }
             return Some(Output::Transmit { to });
         }
-        let Given { asker: Asker { to, client, number }, index, bytes } =
+        let Given { asker: Asker { to, client, number }, index, source } =
             self.supply.next_given()?;
-        encode_pulled(client, number, index, bytes, space);
+        encode_pulled(client, number, index, source.block(index), space);
         self.stats.count(Counter::BlocksGiven);
         Some(Output::Transmit { to })
     }
@@ -419,7 +419,7 @@ impl<P: Clone + Hash> Server<P> {
                 (Answer::Busy { retry_after_ms: BUSY_RETRY_AFTER_MS }, Counter::ClientsFull)
             }
         };
-        self.reply(from, client, number, answer);
+        self.reply(Asker { to: from, client, number }, answer);
         counter
     }
 
@@ -448,7 +448,7 @@ impl<P: Clone + Hash> Server<P> {
         query: Query,
         request_bytes: usize,
     ) -> Counter {
-        let &Request { client, number, .. } = request;
+        let asker = Asker { to: from, client: request.client, number: request.number };
         match query {
             Query::Status { from: class } => {
                 let capacity = Answer::status_capacity(request_bytes);
@@ -456,26 +456,24 @@ impl<P: Clone + Hash> Server<P> {
                 let open: Vec<_> = rest.by_ref().take(capacity).collect();
                 let more = rest.next().is_some();
                 drop(rest);
-                self.reply(from, client, number, Answer::Status { open, more });
+                self.reply(asker, Answer::Status { open, more });
                 Counter::Status
             }
             Query::Sheet { class } => {
                 let info = self.register.last_sheet(class);
-                self.reply(from, client, number, Answer::Sheet(info));
+                self.reply(asker, Answer::Sheet(info));
                 Counter::SheetInfo
             }
             Query::Block { sheet, index } => {
-                let asker = Asker { to: from, client, number };
                 self.demand(Demand { asker, content: sheet, wanted: Wanted::Block { index } })
             }
-            Query::Files { from: first } => {
-                let asker = Asker { to: from, client, number };
-                self.handle_files(now, ListDemand { asker, from: first, request_bytes })
+            Query::Files { from } => {
+                self.handle_files(now, ListDemand { asker, from, request_bytes })
             }
             Query::File { file } => {
                 if !self.offers_files {
-                    self.reply(from, client, number, Answer::File(FileState::Absent));
-                } else if !self.supply.wait_for_file(file, Asker { to: from, client, number }) {
+                    self.reply(asker, Answer::File(FileState::Absent));
+                } else if !self.supply.wait_for_file(file, asker) {
                     return Counter::FilesFull;
                 }
                 Counter::File
@@ -485,8 +483,7 @@ impl<P: Clone + Hash> Server<P> {
 
     fn handle_files(&mut self, now: Now, demand: ListDemand<P>) -> Counter {
         if !self.offers_files {
-            let Asker { to, client, number } = demand.asker;
-            self.reply(to, client, number, Answer::Files(None));
+            self.reply(demand.asker, Answer::Files(None));
         } else if let Some(listing) = self.supply.listing(now.instant) {
             self.reply_files(demand, &listing);
         } else if !self.supply.wait_for_listing(now.instant, demand) {
@@ -496,24 +493,24 @@ impl<P: Clone + Hash> Server<P> {
     }
 
     fn reply_files(&mut self, demand: ListDemand<P>, listing: &[FileEntry]) {
-        let ListDemand { asker: Asker { to, client, number }, from, request_bytes } = demand;
+        let ListDemand { asker, from, request_bytes } = demand;
         let total = u32::try_from(listing.len()).unwrap_or(u32::MAX);
         let rest = listing.get(from as usize..).unwrap_or_default();
         let files = Answer::files_that_fit(rest, request_bytes).to_vec();
-        self.reply(to, client, number, Answer::Files(Some(FileList { total, files })));
+        self.reply(asker, Answer::Files(Some(FileList { total, files })));
     }
 
     /// Blocks for whoever has proved that the address is his; for anybody else the means to do so.
     fn handle_pull(&mut self, now: Now, to: P, request: &Request, pull: Pull) -> Counter {
-        let &Request { client, number, .. } = request;
+        let asker = Asker { to, client: request.client, number: request.number };
         let Pull { object, cookie, first, wanted } = pull;
-        if !self.baker.knows(cookie, &to, now.instant) {
-            let cookie = self.baker.bake(&to, now.instant);
-            self.reply(to, client, number, Answer::Cookie(cookie));
+        if !self.baker.knows(cookie, &asker.to, now.instant) {
+            let cookie = self.baker.bake(&asker.to, now.instant);
+            self.reply(asker, Answer::Cookie(cookie));
             return Counter::Unproved;
         }
         let wanted = Wanted::Pull { first, map: wanted };
-        self.demand(Demand { asker: Asker { to, client, number }, content: object, wanted })
+        self.demand(Demand { asker, content: object, wanted })
     }
 
     /// Satisfies a demand, or lets it wait for its bytes.
@@ -527,9 +524,8 @@ impl<P: Clone + Hash> Server<P> {
                 if is_block { Counter::BlockAwaited } else { Counter::Pulled }
             }
             _ if is_block => {
-                let Asker { to, client, number } = demand.asker;
                 let busy = Answer::Busy { retry_after_ms: BUSY_RETRY_AFTER_MS };
-                self.reply(to, client, number, busy);
+                self.reply(demand.asker, busy);
                 Counter::BlocksFull
             }
             // Silence: whoever pulls takes it for a full path, which it is, and asks for less.
@@ -551,7 +547,7 @@ impl<P: Clone + Hash> Server<P> {
             Wanted::Block { index } => {
                 let block = source.block(index).to_vec();
                 let exit = if block.is_empty() { Counter::BlockAbsent } else { Counter::Block };
-                self.reply(asker.to, asker.client, asker.number, Answer::Block(block));
+                self.reply(asker, Answer::Block(block));
                 exit
             }
             Wanted::Pull { first, map } => {
@@ -563,7 +559,8 @@ impl<P: Clone + Hash> Server<P> {
         }
     }
 
-    fn reply(&mut self, to: P, client: ClientId, number: RequestNumber, answer: Answer) {
+    fn reply(&mut self, asker: Asker<P>, answer: Answer) {
+        let Asker { to, client, number } = asker;
         self.hold(to, HeldReply::Reply(Reply { client, number, answer }));
     }
 
@@ -620,7 +617,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::ids::{ClassId, Cookie, FileName};
+    use crate::ids::{ClassId, ClientId, Cookie, FileName, RequestNumber};
     use crate::limits::{
         BLOCK_BYTES, BLOCKS_AWAITED_MAX, BLOCKS_PER_TURN_MAX, CLIENT_SILENCE_MIN, COOKIE_LIFE,
         DATAGRAM_MAX_BYTES, FILE_QUESTIONS_MAX, LISTING_LIFE, WINDOW,

@@ -15,7 +15,7 @@ use crate::limits::{
     BLOCK_BYTES, BLOCKS_AWAITED_MAX, BLOCKS_PER_TURN_MAX, FILE_QUESTIONS_MAX, FILES_MAX,
     LISTING_LIFE, PIECES_AHEAD_MAX, SHEETS_CACHED_MAX,
 };
-use crate::operation::FileEntry;
+use crate::operation::{FileEntry, span};
 use crate::time::Instant;
 
 /// A run of blocks of a file to be read.
@@ -63,9 +63,7 @@ impl Wanted {
     fn piece(self, content: ContentId) -> Piece {
         match self {
             Self::Block { index } => Piece { content, first: index, blocks: 1 },
-            Self::Pull { first, map } => {
-                Piece { content, first, blocks: u64::BITS - map.leading_zeros() }
-            }
+            Self::Pull { first, map } => Piece { content, first, blocks: span(map) },
         }
     }
 }
@@ -91,7 +89,7 @@ pub(crate) struct ListDemand<P> {
 struct Gift<P> {
     asker: Asker<P>,
     first: u32,
-    /// What is left to give of the 64 blocks from `first` on.
+    /// What is left to give of the 64 blocks from `first` on; never nothing.
     map: u64,
     source: Source,
 }
@@ -120,10 +118,10 @@ impl Source {
 }
 
 /// The next block to be given.
-pub(crate) struct Given<'a, P> {
+pub(crate) struct Given<P> {
     pub(crate) asker: Asker<P>,
     pub(crate) index: u32,
-    pub(crate) bytes: &'a [u8],
+    pub(crate) source: Source,
 }
 
 /// Sheets and files, and who waits for them. A clone is what it would be in another course of events.
@@ -239,9 +237,7 @@ impl<P: Clone> Supply<P> {
         content: ContentId,
         bytes: Vec<u8>,
     ) -> (Vec<Demand<P>>, Source) {
-        let all = std::mem::take(&mut self.awaited);
-        let (ready, waiting) = all.into_iter().partition(|demand| demand.content == content);
-        self.awaited = waiting;
+        let ready = self.awaited.extract_if(.., |demand| demand.content == content).collect();
         let bytes = Arc::new(bytes);
         if !bytes.is_empty() {
             if self.sheets.len() >= SHEETS_CACHED_MAX {
@@ -275,16 +271,16 @@ impl<P: Clone> Supply<P> {
     }
 
     /// The next block that may be given in this turn.
-    pub(crate) fn next_given(&mut self) -> Option<Given<'_, P>> {
-        if self.gifts.front()?.map == 0 {
-            self.gifts.pop_front();
-        }
+    pub(crate) fn next_given(&mut self) -> Option<Given<P>> {
         let gift = self.gifts.front_mut()?;
         self.left = self.left.checked_sub(1)?;
         let index = gift.first + gift.map.trailing_zeros();
         gift.map &= gift.map - 1;
-        let asker = gift.asker.clone();
-        Some(Given { asker, index, bytes: gift.source.block(index) })
+        let given = Given { asker: gift.asker.clone(), index, source: gift.source.clone() };
+        if gift.map == 0 {
+            self.gifts.pop_front();
+        }
+        Some(given)
     }
 
     /// The list of files, if it was read lately.
@@ -331,11 +327,8 @@ impl<P: Clone> Supply<P> {
 
     /// It is known how it stands with a file: who waited for that.
     pub(crate) fn described(&mut self, file: FileKey) -> Vec<Asker<P>> {
-        let all = std::mem::take(&mut self.describing);
-        let (ready, waiting): (Vec<_>, Vec<_>) =
-            all.into_iter().partition(|(other, _)| *other == file);
-        self.describing = waiting;
-        ready.into_iter().map(|(_, asker)| asker).collect()
+        let ready = self.describing.extract_if(.., |(other, _)| *other == file);
+        ready.map(|(_, asker)| asker).collect()
     }
 
     /// The content is that of a file.

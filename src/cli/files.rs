@@ -133,11 +133,8 @@ impl Files {
         };
         let Ok(index) = text.parse::<usize>() else { return Ok((name, 0)) };
         let (files, attempts) = self.offered()?;
-        if files.iter().any(|file| file.name == name) {
+        if let Some(name) = pick(&files, text) {
             return Ok((name, attempts));
-        }
-        if let Some(file) = index.checked_sub(1).and_then(|place| files.get(place)) {
-            return Ok((file.name.clone(), attempts));
         }
         let files = counted(files.len(), "file", "files");
         complain(format_args!("there is no file number {index}; the server offers {files}"));
@@ -159,14 +156,8 @@ impl Files {
         if files.is_empty() {
             return Ok(None);
         }
-        let pick = |text: &str| {
-            let by_name = files.iter().find(|file| file.name.as_str() == text);
-            let by_number =
-                || text.parse::<usize>().ok()?.checked_sub(1).and_then(|it| files.get(it));
-            let found = by_name.or_else(by_number).map(|file| file.name.clone());
-            found.ok_or_else(|| format!("type a number from 1 to {}, or a name", files.len()))
-        };
-        printed(prompt.ask("File: ", pick))
+        let otherwise = || format!("type a number from 1 to {}, or a name", files.len());
+        printed(prompt.ask("File: ", |text| pick(&files, text).ok_or_else(otherwise)))
     }
 
     /// Fetches a file; one that changes meanwhile is begun again.
@@ -223,6 +214,13 @@ impl Files {
         complain(format_args!("'{name}' changes all the time on the server; try again later"));
         Err(Exit::Failed)
     }
+}
+
+/// The file of that name; or else that of that number in the list.
+fn pick(files: &[FileEntry], text: &str) -> Option<FileName> {
+    let by_name = files.iter().find(|file| file.name.as_str() == text);
+    let by_number = || text.parse::<usize>().ok()?.checked_sub(1).and_then(|it| files.get(it));
+    by_name.or_else(by_number).map(|file| file.name.clone())
 }
 
 /// Where a file is saved: in the folder or under the name that was given, or here.

@@ -21,7 +21,7 @@ use crate::limits::{
     BLOCK_BYTES, BLOCKS_PER_PULL_MAX, BLOCKS_REORDERED_MAX, PULL_TIMER_MIN, RETRY_INITIAL,
     RETRY_JITTER, RETRY_MAX,
 };
-use crate::operation::{FileInfo, Pull};
+use crate::operation::{FileInfo, Pull, blocks};
 use crate::round_trip::{Measured, RoundTrip};
 use crate::time::Instant;
 use crate::wire::{Answer, Ask, Datagram, Reply, Request, decode_reply, encode_request};
@@ -491,9 +491,7 @@ impl Download {
 
     fn lose(&mut self, first: u32, missing: u64) {
         self.in_flight -= u64::from(missing.count_ones());
-        for bit in (0..u64::BITS).filter(|bit| missing & 1 << bit != 0) {
-            self.lost.insert(first + bit);
-        }
+        self.lost.extend(blocks(first, missing));
     }
 
     /// How many blocks one may ask for now: none, or enough for a request to pay.

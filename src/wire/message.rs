@@ -848,10 +848,7 @@ struct BlockDataBody<'a> {
 
 impl BlockDataBody<'_> {
     fn into_reply(self) -> Result<Reply, Rejected> {
-        if self.bytes.0.len() > BLOCK_BYTES {
-            return Err(Rejected::Body);
-        }
-        Ok(self.tail.reply(Answer::Block(self.bytes.0.to_vec())))
+        Ok(self.tail.reply(Answer::Block(self.bytes.into_block()?)))
     }
 }
 
@@ -923,10 +920,7 @@ struct PulledBody<'a> {
 
 impl PulledBody<'_> {
     fn into_reply(self) -> Result<Reply, Rejected> {
-        if self.bytes.0.len() > BLOCK_BYTES {
-            return Err(Rejected::Body);
-        }
-        Ok(self.tail.reply(Answer::Pulled { index: self.index, bytes: self.bytes.0.to_vec() }))
+        Ok(self.tail.reply(Answer::Pulled { index: self.index, bytes: self.bytes.into_block()? }))
     }
 }
 
@@ -950,6 +944,13 @@ struct BusyBody {
 
 /// Bytes that postcard writes as a length and then as they are.
 struct Bytes<'a>(&'a [u8]);
+
+impl Bytes<'_> {
+    /// As the bytes of a block.
+    fn into_block(self) -> Result<Vec<u8>, Rejected> {
+        if self.0.len() > BLOCK_BYTES { Err(Rejected::Body) } else { Ok(self.0.to_vec()) }
+    }
+}
 
 impl Serialize for Bytes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
