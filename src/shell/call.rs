@@ -16,7 +16,7 @@ use super::download::{FetchError, Fetcher};
 use super::socket::connect;
 use crate::client::{Client, Output, Unanswered};
 use crate::ids::FileKey;
-use crate::limits::{BLOCK_BYTES, SERVER_ADDRESSES_MAX, UDP_PAYLOAD_MAX_BYTES};
+use crate::limits::{BLOCK_BYTES, FILES_MAX, SERVER_ADDRESSES_MAX, UDP_PAYLOAD_MAX_BYTES};
 use crate::operation::{FileEntry, FileInfo, FileState, Operation, Query, SheetInfo};
 use crate::roll::Sheet;
 use crate::wire::{Answer, Datagram};
@@ -218,7 +218,7 @@ impl Caller {
                 // The folder changed meanwhile: from the beginning.
                 files.clear();
             }
-            if files.len() >= list.total as usize {
+            if files.len() >= (list.total as usize).min(FILES_MAX) {
                 return Ok((Some(files), attempts));
             }
         }

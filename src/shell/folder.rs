@@ -32,6 +32,9 @@ use crate::server::{FolderOrder, Piece};
 /// The files that are kept open because they are being fetched.
 const OPEN_MAX: usize = 64;
 
+/// The files that are kept open because their contents get their names.
+const HASHING_MAX: usize = 64;
+
 /// A file that was written so lately is not offered yet.
 const SETTLED_MS: u64 = 300;
 
@@ -126,7 +129,7 @@ pub struct Folder {
     by_content: HashMap<ContentId, FileName>,
     /// Files that were seen to change: what they became, and when that was first seen.
     changing: HashMap<FileName, (Stamp, u64)>,
-    /// The one used last at the end.
+    /// The one opened last at the end.
     open: VecDeque<(ContentId, std::fs::File)>,
     /// Files whose content gets its name.
     hashing: VecDeque<Hashing>,
@@ -240,11 +243,14 @@ impl Folder {
             && !self.hashing.iter().any(|it| it.name == name && it.stamp == stamp)
         {
             self.hashing.retain(|it| it.name != name);
-            let hashing =
-                Hashing { name: name.clone(), stamp, file, hasher: Sha256::new(), done: 0 };
-            self.hashing.push_front(hashing);
-            // A small file is known at once.
-            self.hash_some();
+            // Whoever asks again when there is room gets it read then.
+            if self.hashing.len() < HASHING_MAX {
+                let hashing =
+                    Hashing { name: name.clone(), stamp, file, hasher: Sha256::new(), done: 0 };
+                self.hashing.push_front(hashing);
+                // A small file is known at once.
+                self.hash_some();
+            }
         }
         match self.contents.get(&name) {
             Some(&(known, content)) if known == stamp => {
@@ -432,4 +438,47 @@ fn read_exact_at(file: &std::fs::File, mut bytes: &mut [u8], mut start: u64) -> 
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A folder with so many files, too large to be known at once, that were written long ago.
+    fn of_large_files(count: usize) -> (tempfile::TempDir, Folder, Vec<FileKey>) {
+        let place = tempfile::tempdir().expect("a folder");
+        let name = |number| format!("{number}.bin").parse::<FileName>().expect("a name");
+        for number in 0..count {
+            let file = File::create(place.path().join(name(number).as_str())).expect("a file");
+            file.set_len(2 * HASHED_AT_ONCE_BYTES as u64).expect("a sparse file");
+            file.set_modified(SystemTime::now() - Duration::from_secs(3_600)).expect("an old file");
+        }
+        let folder = Folder::open(place.path()).expect("a folder");
+        (place, folder, (0..count).map(|number| name(number).key()).collect())
+    }
+
+    /// Each file that is being read is an open one, and the journal needs some too.
+    #[test]
+    fn whoever_asks_for_many_files_has_few_of_them_open() {
+        let (_place, mut folder, keys) = of_large_files(HASHING_MAX + 30);
+        for &key in &keys {
+            assert!(matches!(folder.describe(key), FileState::Reading { .. }));
+            assert!(folder.hashing.len() <= HASHING_MAX);
+        }
+        assert_eq!(folder.hashing.len(), HASHING_MAX, "as many as it may");
+        while !folder.is_idle() {
+            folder.hash_some();
+        }
+        // The others are read when they are asked for again.
+        for &key in &keys {
+            folder.describe(key);
+            while !folder.is_idle() {
+                folder.hash_some();
+            }
+            assert!(matches!(folder.describe(key), FileState::Ready(_)));
+        }
+    }
 }
