@@ -447,6 +447,8 @@ mod tests {
 
     use super::*;
 
+    const A_DAY: Duration = Duration::from_secs(86_400);
+
     /// A folder with so many files, too large to be known at once, that were written long ago.
     fn of_large_files(count: usize) -> (tempfile::TempDir, Folder, Vec<FileKey>) {
         let place = tempfile::tempdir().expect("a folder");
@@ -454,7 +456,7 @@ mod tests {
         for number in 0..count {
             let file = File::create(place.path().join(name(number).as_str())).expect("a file");
             file.set_len(2 * HASHED_AT_ONCE_BYTES as u64).expect("a sparse file");
-            file.set_modified(SystemTime::now() - Duration::from_secs(3_600)).expect("an old file");
+            file.set_modified(SystemTime::UNIX_EPOCH + A_DAY).expect("an old file");
         }
         let folder = Folder::open(place.path()).expect("a folder");
         (place, folder, (0..count).map(|number| name(number).key()).collect())
