@@ -113,6 +113,8 @@ struct Yard {
     wanted: BTreeSet<u32>,
     under_way: BTreeSet<u32>,
     arrived: BTreeSet<u32>,
+    /// Those that came again, and may have been taken only then.
+    repeated: BTreeSet<u32>,
     cookies: Vec<Cookie>,
     said: Vec<Vec<u8>>,
     /// Whether any block came at all, right or not.
@@ -156,6 +158,7 @@ impl Yard {
             wanted: BTreeSet::new(),
             under_way: BTreeSet::new(),
             arrived: (0..begin).collect(),
+            repeated: BTreeSet::new(),
             cookies: vec![Cookie::NONE],
             said: Vec::new(),
             served: false,
@@ -208,6 +211,7 @@ impl Yard {
                         decode_reply(&datagram)
                     {
                         self.under_way.remove(&index);
+                        self.repeated.insert(index);
                     }
                     self.hear(&datagram);
                 }
@@ -274,7 +278,7 @@ impl Yard {
             if self.wanted.contains(&index) {
                 self.under_way.remove(&index);
                 // One that it did not ask for in this request it may leave.
-                if asks && self.arrived.insert(index) {
+                if asks && self.arrived.insert(index) && !self.repeated.contains(&index) {
                     self.taken_at = self.now;
                 }
             }
