@@ -35,6 +35,10 @@ const OPEN_MAX: usize = 64;
 /// The files that are kept open because their contents get their names.
 const HASHING_MAX: usize = 64;
 
+/// How much the files give way to all else, from 0 (nothing) to 19.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 10;
+
 /// A file that was written so lately is not offered yet.
 const SETTLED_MS: u64 = 300;
 
@@ -99,6 +103,7 @@ fn work(
     tell: &Sender<FolderDone>,
     waker: &Waker,
 ) {
+    give_way();
     loop {
         let order = if folder.is_idle() {
             to_do.recv().map_err(|_| TryRecvError::Disconnected)
@@ -116,6 +121,19 @@ fn work(
         }
     }
 }
+
+/// Lets this thread read and hash with what the loop and the journal leave of the processor: marks
+/// come before files.
+#[cfg(target_os = "linux")]
+fn give_way() {
+    // Here each thread has a priority of its own; elsewhere this would be that of the process.
+    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+        debug!("files are read with the priority of all else: {error}");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn give_way() {}
 
 /// The files of a folder.
 pub struct Folder {
