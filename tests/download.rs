@@ -88,8 +88,14 @@ impl Line {
     /// Wakes it when it wants to be woken.
     fn wake(&mut self) {
         self.now = self.now.max(self.download.poll_timeout());
+        self.act();
+    }
+
+    fn act(&mut self) {
         self.download.handle_timeout(self.now);
         self.drain();
+        let is_later = self.download.poll_timeout() > self.now;
+        assert!(self.end.is_some() || is_later, "it asks for a time that has come");
     }
 
     fn last(&self) -> Sent {
@@ -156,8 +162,7 @@ impl Line {
                 self.answer(sent, answer);
                 self.read();
             }
-            self.download.handle_timeout(self.now);
-            self.drain();
+            self.act();
         }
     }
 }

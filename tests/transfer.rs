@@ -212,6 +212,8 @@ impl World {
                 }
                 requests.push(space.as_bytes().to_vec());
             }
+            let wants = download.poll_timeout();
+            assert!(client.ended.is_some() || wants > instant, "it asks for a time that has come");
             let got = &mut client.got;
             let read = download.read(|bytes| {
                 got.extend_from_slice(bytes);
