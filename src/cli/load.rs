@@ -289,7 +289,7 @@ impl Summary {
         let Self { seconds, marks_per_second, .. } = self;
         writeln!(
             out,
-            "\nspeed      {marks_per_second:.0} marks per second, {seconds:.1} s in all"
+            "\nspeed      {marks_per_second:.0} marks per second, {seconds:.2} s in all"
         )?;
         let Self { p50_ms, p90_ms, p99_ms, max_ms, .. } = self;
         writeln!(
