@@ -756,10 +756,7 @@ fn a_full_disk_stops_the_server_and_loses_no_receipt() {
         Ok(disk) => disk,
         Err(why) => return skip(&why),
     };
-    let ballast = disk.path.join("ballast");
-    let ballast_argument = format!("of={}", ballast.display());
-    let arguments = ["if=/dev/zero", &ballast_argument, "bs=1024", "count=7168"].map(OsStr::new);
-    disk.run("dd", &arguments);
+    disk.fill(7_168);
     let setup = Setup::new().place(&disk.place).folder(&disk.path);
     let server = setup.start();
     server.teacher(["open", "1"]).expect(0);
@@ -775,7 +772,7 @@ fn a_full_disk_stops_the_server_and_loses_no_receipt() {
     let counted = counters(&ended.stderr);
     let acknowledged = counted.get("sent").copied().unwrap_or_default();
     assert!((2..400).contains(&acknowledged), "it was full in the middle\n{ended}");
-    disk.run("rm", &[ballast.as_os_str()]);
+    disk.free();
     // The student is still asking, and goes on with the next one after the answer.
     let server = setup.start();
     let receipts = student.finish().expect(0);

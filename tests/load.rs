@@ -3,7 +3,6 @@
 #![cfg(unix)]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
 use std::path::Path;
 use std::thread;
 
@@ -192,10 +191,7 @@ fn every_receipt_is_on_the_sheets_after_the_disk_was_full() {
         Ok(disk) => disk,
         Err(why) => return skip(&why),
     };
-    let ballast = disk.path.join("ballast");
-    let ballast_argument = format!("of={}", ballast.display());
-    let arguments = ["if=/dev/zero", &ballast_argument, "bs=1024", "count=7168"].map(OsStr::new);
-    disk.run("dd", &arguments);
+    disk.fill(7_168);
     let server = Setup::new().place(&disk.place).folder(&disk.path).start();
     let load = rehearsal(&Place::default(), &server)
         .args(["--students", "3000", "--classes", "3", "--first-class", "1", "--in-flight", "16"])
@@ -205,7 +201,7 @@ fn every_receipt_is_on_the_sheets_after_the_disk_was_full() {
     assert!(ended.stderr.contains("the disk is full: free some space"), "{ended}");
     let before = load.stderr().text().lines().count();
     assert!((1..3_000).contains(&before), "it was full in the middle, after {before}\n{load}");
-    disk.run("rm", &[ballast.as_os_str()]);
+    disk.free();
     let server = setup.start();
     let load = load.finish();
     assert!(matches!(load.code(), Some(0 | 4)), "{load}");

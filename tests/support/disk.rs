@@ -49,9 +49,27 @@ impl SmallDisk {
         Ok(Self { place: Place::behind(&entering), path, holder, _folder: folder })
     }
 
+    /// Takes up so many KiB of it.
+    #[track_caller]
+    pub(crate) fn fill(&self, kib: u32) {
+        let file = format!("of={}", self.ballast().display());
+        let count = format!("count={kib}");
+        self.run("dd", &["if=/dev/zero", &file, "bs=1024", &count].map(OsStr::new));
+    }
+
+    /// Makes room again.
+    #[track_caller]
+    pub(crate) fn free(&self) {
+        self.run("rm", &[self.ballast().as_os_str()]);
+    }
+
+    fn ballast(&self) -> PathBuf {
+        self.path.join("ballast")
+    }
+
     /// Runs a command that sees the disk.
     #[track_caller]
-    pub(crate) fn run(&self, program: &str, arguments: &[&OsStr]) {
+    fn run(&self, program: &str, arguments: &[&OsStr]) {
         let mut command = self.place.command(program);
         command.args(arguments);
         Process::spawn(command, None).finish().expect(0);
