@@ -113,8 +113,8 @@ struct Yard {
     wanted: BTreeSet<u32>,
     under_way: BTreeSet<u32>,
     arrived: BTreeSet<u32>,
-    /// Those that came again, and may have been taken only then.
-    repeated: BTreeSet<u32>,
+    /// Those that came under a request that had not asked for them: they may be here.
+    perhaps: BTreeSet<u32>,
     cookies: Vec<Cookie>,
     said: Vec<Vec<u8>>,
     /// Whether any block came at all, right or not.
@@ -158,7 +158,7 @@ impl Yard {
             wanted: BTreeSet::new(),
             under_way: BTreeSet::new(),
             arrived: (0..begin).collect(),
-            repeated: BTreeSet::new(),
+            perhaps: BTreeSet::new(),
             cookies: vec![Cookie::NONE],
             said: Vec::new(),
             served: false,
@@ -205,14 +205,6 @@ impl Yard {
             Step::Again(which) => {
                 let said = self.said.get(usize::from(which) % self.said.len().max(1));
                 if let Some(datagram) = said.cloned() {
-                    // It may be taken now, although it was left when it came first: what it is a
-                    // block of was given up or asked for since.
-                    if let Ok(Reply { answer: Answer::Pulled { index, .. }, .. }) =
-                        decode_reply(&datagram)
-                    {
-                        self.under_way.remove(&index);
-                        self.repeated.insert(index);
-                    }
                     self.hear(&datagram);
                 }
             }
@@ -269,20 +261,6 @@ impl Yard {
 
     /// A block comes, as the answer to this request.
     fn give(&mut self, request: &Request, index: u32, bytes: Vec<u8>) {
-        let asks = matches!(request.ask, Ask::Pull(pull) if pull.blocks().any(|it| it == index));
-        let right = self.block(index);
-        self.served = true;
-        self.gone |= bytes.is_empty();
-        if !bytes.is_empty() && bytes.len() == right.len() {
-            self.right &= bytes == right;
-            if self.wanted.contains(&index) {
-                self.under_way.remove(&index);
-                // One that it did not ask for in this request it may leave.
-                if asks && self.arrived.insert(index) && !self.repeated.contains(&index) {
-                    self.taken_at = self.now;
-                }
-            }
-        }
         self.say(request.client, request.number, Answer::Pulled { index, bytes });
     }
 
@@ -298,8 +276,37 @@ impl Yard {
 
     fn hear(&mut self, datagram: &[u8]) {
         self.heard_at = self.now;
+        if let Ok(Reply { client, number, answer: Answer::Pulled { index, bytes } }) =
+            decode_reply(datagram)
+            && client == self.download.client()
+        {
+            self.note(number, index, &bytes);
+        }
         self.download.handle_datagram(self.now, datagram);
         self.drain();
+    }
+
+    /// What must be so after this block has come.
+    fn note(&mut self, number: RequestNumber, index: u32, bytes: &[u8]) {
+        let Some(request) = self.asked.iter().find(|it| it.number == number) else { return };
+        let asks = matches!(request.ask, Ask::Pull(pull) if pull.blocks().any(|it| it == index));
+        self.served = true;
+        self.gone |= bytes.is_empty();
+        let right = self.block(index);
+        if bytes.is_empty() || bytes.len() != right.len() {
+            return;
+        }
+        self.right &= bytes == right;
+        if !self.wanted.contains(&index) {
+            return;
+        }
+        self.under_way.remove(&index);
+        if !asks {
+            // It may take it or leave it.
+            self.perhaps.insert(index);
+        } else if self.arrived.insert(index) && !self.perhaps.contains(&index) {
+            self.taken_at = self.now;
+        }
     }
 
     fn wait(&mut self, wait: Duration) {
