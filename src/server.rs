@@ -30,7 +30,7 @@ use crate::operation::{FileEntry, FileList, FileState, Operation, Outcome, Pull,
 use crate::record::{Batch, Record, SnapshotItem};
 use crate::roll::{ClientRecord, Contradiction, Register, Sessions, Sheet, Silent, Verdict};
 use crate::stats::{Counter, Stats};
-use crate::supply::{Asker, Demand, Given, ListDemand, Source, Supply, Wanted};
+use crate::supply::{Asker, Demand, ListDemand, Source, Supply, Wanted};
 pub use crate::supply::{FolderOrder, Piece};
 use crate::time::{Instant, Now, WallTime};
 use crate::wire::{
@@ -341,9 +341,9 @@ impl<P: Clone + Hash> Server<P> {
             }
             return Some(Output::Transmit { to });
         }
-        let Given { asker: Asker { to, client, number }, index, source } =
-            self.supply.next_given()?;
-        encode_pulled(client, number, index, source.block(index), space);
+        let to = self.supply.give_next(|asker, index, block| {
+            encode_pulled(asker.client, asker.number, index, block, space);
+        })?;
         self.stats.count(Counter::BlocksGiven);
         Some(Output::Transmit { to })
     }

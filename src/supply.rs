@@ -117,13 +117,6 @@ impl Source {
     }
 }
 
-/// The next block to be given.
-pub(crate) struct Given<P> {
-    pub(crate) asker: Asker<P>,
-    pub(crate) index: u32,
-    pub(crate) source: Source,
-}
-
 /// Sheets and files, and who waits for them. A clone is what it would be in another course of events.
 #[derive(Clone)]
 pub(crate) struct Supply<P> {
@@ -270,17 +263,19 @@ impl<P: Clone> Supply<P> {
         self.gifts.push_back(Gift { asker, first, map, source });
     }
 
-    /// The next block that may be given in this turn.
-    pub(crate) fn next_given(&mut self) -> Option<Given<P>> {
+    /// Gives the next block that may be given in this turn: to whom, which, and its bytes. Tells the
+    /// way there.
+    pub(crate) fn give_next(&mut self, give: impl FnOnce(&Asker<P>, u32, &[u8])) -> Option<P> {
         let gift = self.gifts.front_mut()?;
         self.left = self.left.checked_sub(1)?;
         let index = gift.first + gift.map.trailing_zeros();
         gift.map &= gift.map - 1;
-        let given = Given { asker: gift.asker.clone(), index, source: gift.source.clone() };
+        give(&gift.asker, index, gift.source.block(index));
+        let to = gift.asker.to.clone();
         if gift.map == 0 {
             self.gifts.pop_front();
         }
-        Some(given)
+        Some(to)
     }
 
     /// The list of files, if it was read lately.
