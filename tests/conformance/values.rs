@@ -1,0 +1,525 @@
+//! The values that are hashed, and how each type is written.
+//!
+//! A type that is added gets its line in [`FORMATS`]; a variant that is added does not compile until
+//! `check_variety` knows it, and fails until it is drawn.
+
+use std::collections::BTreeMap;
+
+use rollcall::ids::{
+    ClassId, ClientId, ContentId, Cookie, FileKey, FileName, RequestNumber, RollCallId,
+    StudentNumber,
+};
+use rollcall::journal::encoding::{decode_items, decode_records, encode_items, encode_records};
+use rollcall::limits::{BLOCK_BYTES, FILE_BYTES_MAX};
+use rollcall::operation::{
+    FileEntry, FileInfo, FileList, FileState, OpenRollCall, Operation, Outcome, Pull, Query,
+    Refusal, SheetInfo,
+};
+use rollcall::record::{Record, SnapshotItem};
+use rollcall::roll::{ClientRecord, Mark, RegisterItem, Sheet};
+use rollcall::time::WallTime;
+use rollcall::wire::{
+    Answer, Ask, Datagram, Reply, Request, Versions, decode_reply, decode_request, encode_reply,
+    encode_request,
+};
+use serde::Serialize;
+
+/// Draws a value of a type and writes it.
+pub(crate) type Write = fn(&mut Values) -> Vec<u8>;
+
+/// Every format, by the name under which its hash is kept.
+pub(crate) const FORMATS: &[(&str, Write)] = &[
+    // Requests, as whole datagrams.
+    ("OPEN", |it| {
+        let operation = Operation::Open { class: it.class() };
+        it.performed(operation)
+    }),
+    ("CLOSE", |it| {
+        let operation = Operation::Close { class: it.class() };
+        it.performed(operation)
+    }),
+    ("MARK", |it| {
+        let operation = Operation::Mark { class: it.class(), student: it.student() };
+        it.performed(operation)
+    }),
+    ("STATUS", |it| {
+        let query = Query::Status { from: it.class() };
+        it.asked(Ask::Read(query))
+    }),
+    ("SHEET", |it| {
+        let query = Query::Sheet { class: it.class() };
+        it.asked(Ask::Read(query))
+    }),
+    ("BLOCK", |it| {
+        let query = Query::Block { sheet: it.content(), index: it.u32() };
+        it.asked(Ask::Read(query))
+    }),
+    ("FILES", |it| {
+        let query = Query::Files { from: it.u32() };
+        it.asked(Ask::Read(query))
+    }),
+    ("FILE", |it| {
+        let query = Query::File { file: FileKey::from_bytes(it.bytes()) };
+        it.asked(Ask::Read(query))
+    }),
+    ("PULL", |it| {
+        let pull = it.pull();
+        it.asked(Ask::Pull(pull))
+    }),
+    // Answers, as whole datagrams.
+    ("OPENED", |it| {
+        let (class, opened_at, already_open) = (it.class(), it.time(), it.flag());
+        it.answered(Answer::Opened { class, opened_at, already_open })
+    }),
+    ("CLOSED", |it| {
+        let (sheet, already_closed) = (it.sheet_info(), it.flag());
+        it.answered(Answer::Closed { sheet, already_closed })
+    }),
+    ("MARKED", |it| {
+        let (class, at, already_present) = (it.class(), it.time(), it.flag());
+        let (refused, reason) = (it.flag(), it.refusal());
+        it.answered(match refused {
+            false => Answer::Marked { class, at, already_present },
+            true => Answer::MarkRefused { at, reason },
+        })
+    }),
+    ("REFUSED", |it| {
+        let (at, reason) = (it.time(), it.refusal());
+        it.answered(Answer::Refused { at, reason })
+    }),
+    ("STATUS_LIST", |it| {
+        let open = it.some(12, |it| OpenRollCall {
+            class: it.class(),
+            opened_at: it.time(),
+            present: it.u32(),
+        });
+        let more = it.flag();
+        it.answered(Answer::Status { open, more })
+    }),
+    ("SHEET_INFO", |it| {
+        let sheet = it.flag().then(|| it.sheet_info());
+        it.answered(Answer::Sheet(sheet))
+    }),
+    ("BLOCK_DATA", |it| {
+        let block = it.block();
+        it.answered(Answer::Block(block))
+    }),
+    ("FILE_LIST", |it| {
+        let list = it.flag().then(|| {
+            let files = it.some(8, |it| FileEntry { name: it.file_name(), bytes: it.number() });
+            FileList { total: it.u32(), files }
+        });
+        it.answered(Answer::Files(list))
+    }),
+    ("FILE_INFO", |it| {
+        let state = it.file_state();
+        it.answered(Answer::File(state))
+    }),
+    ("PULLED", |it| {
+        let (index, bytes) = (it.u32(), it.block());
+        it.answered(Answer::Pulled { index, bytes })
+    }),
+    ("COOKIE", |it| {
+        let cookie = it.cookie();
+        it.answered(Answer::Cookie(cookie))
+    }),
+    ("CONFLICT", |it| it.answered(Answer::Conflict)),
+    ("STALE", |it| it.answered(Answer::Stale)),
+    ("BEGIN_AGAIN", |it| it.answered(Answer::BeginAgain)),
+    ("CLOCK_SKEW", |it| {
+        let server_time = it.time();
+        it.answered(Answer::ClockSkew { server_time })
+    }),
+    ("BUSY", |it| {
+        let retry_after_ms = u16::try_from(it.number() & 0xffff).expect("16 bits");
+        it.answered(Answer::Busy { retry_after_ms })
+    }),
+    ("VERSIONS", |_| {
+        let mut datagram = Datagram::new();
+        Versions::ours().encode(&mut datagram);
+        datagram.as_bytes().to_vec()
+    }),
+    // What is computed from the bytes of the wire, and compared with what was computed before.
+    ("fingerprint", |it| {
+        let operation = it.operation();
+        let datagram = it.performed(operation);
+        let received = decode_request(&datagram).expect("it was written here");
+        received.fingerprint.to_le_bytes().to_vec()
+    }),
+    ("file-key", |it| it.file_name().key().as_bytes().to_vec()),
+    // What is on the disk.
+    ("Operation", |it| stored(&it.operation())),
+    ("Outcome", |it| stored(&it.outcome())),
+    ("SheetInfo", |it| stored(&it.sheet_info())),
+    ("ClientRecord", |it| stored(&it.client_record())),
+    ("RegisterItem", |it| stored(&it.register_item())),
+    ("Record", |it| stored(&it.record())),
+    ("SnapshotItem", |it| stored(&it.snapshot_item())),
+    ("Sheet", |it| it.sheet().to_bytes()),
+    ("batch-blob", |it| {
+        let records = it.some(6, Values::record);
+        encode_records(&records, Vec::new())
+    }),
+    ("snapshot-blob", |it| {
+        let items = it.some(6, Values::snapshot_item);
+        encode_items(items).concat()
+    }),
+    ("schema", |_| {
+        let statements = include_str!("../../src/journal/schema.sql");
+        let bare = statements.lines().map(|line| line.split("--").next().unwrap_or_default());
+        let words: Vec<_> = bare.flat_map(str::split_whitespace).collect();
+        words.join(" ").into_bytes()
+    }),
+];
+
+fn stored(value: &impl Serialize) -> Vec<u8> {
+    postcard::to_stdvec(value).expect("everything on the disk can be written")
+}
+
+/// Draws values: `SplitMix64` (Steele, Lea and Flood, 2014), from a seed that is the CRC-32 of the
+/// type's name.
+pub(crate) struct Values {
+    state: u64,
+}
+
+impl Values {
+    pub(crate) fn of(name: &str) -> Self {
+        Self { state: crc32fast::hash(name.as_bytes()).into() }
+    }
+
+    fn next(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.state;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+
+    fn flag(&mut self) -> bool {
+        self.below(2) == 1
+    }
+
+    /// Every length in bits is as likely as every other, so that each length of a varint comes.
+    fn number(&mut self) -> u64 {
+        let bits = self.below(65);
+        let number = self.next();
+        if bits == 0 { 0 } else { number >> (64 - bits) }
+    }
+
+    fn u32(&mut self) -> u32 {
+        let bits = self.below(33);
+        let number = self.next() & u64::from(u32::MAX);
+        u32::try_from(number >> (32 - bits)).expect("32 bits")
+    }
+
+    fn bytes<const LENGTH: usize>(&mut self) -> [u8; LENGTH] {
+        std::array::from_fn(|_| self.next().to_le_bytes()[7])
+    }
+
+    fn some<T>(&mut self, most: u64, mut draw: impl FnMut(&mut Self) -> T) -> Vec<T> {
+        let count = self.below(most + 1);
+        (0..count).map(|_| draw(self)).collect()
+    }
+
+    fn text(&mut self, alphabet: &[char], most: u64) -> String {
+        let length = 1 + self.below(most);
+        let mut letter = || alphabet[usize::try_from(self.below(alphabet.len() as u64)).unwrap()];
+        (0..length).map(|_| letter()).collect()
+    }
+
+    fn class(&mut self) -> ClassId {
+        ClassId::new(self.u32().max(1)).expect("not zero")
+    }
+
+    fn student(&mut self) -> StudentNumber {
+        let alphabet: Vec<_> = ('!'..='~').collect();
+        self.text(&alphabet, 32).parse().expect("graphic ASCII")
+    }
+
+    fn file_name(&mut self) -> FileName {
+        let alphabet = ['a', 'Z', '0', ' ', '-', 'é', 'ß', '漢', '🎓'];
+        FileName::try_from(self.text(&alphabet, 40)).expect("the name of a file")
+    }
+
+    fn time(&mut self) -> WallTime {
+        WallTime::from_millis(self.number().min(WallTime::MAX.as_millis()))
+    }
+
+    fn client(&mut self) -> ClientId {
+        ClientId::from_bytes(self.bytes())
+    }
+
+    fn request_number(&mut self) -> RequestNumber {
+        RequestNumber::new(self.number().max(1)).expect("not zero")
+    }
+
+    fn content(&mut self) -> ContentId {
+        ContentId::from_bytes(self.bytes())
+    }
+
+    fn cookie(&mut self) -> Cookie {
+        Cookie::from_bytes(self.bytes())
+    }
+
+    fn refusal(&mut self) -> Refusal {
+        // Not Refusal::ALL: a refusal that is added later changes no hash.
+        let all = [
+            Refusal::NotOpen,
+            Refusal::NeverOpened,
+            Refusal::RollCallFull,
+            Refusal::TooManyOpen,
+            Refusal::TooManyClasses,
+        ];
+        all[usize::try_from(self.below(all.len() as u64)).expect("small")]
+    }
+
+    fn block(&mut self) -> Vec<u8> {
+        let length = usize::try_from(self.below(BLOCK_BYTES as u64 + 1)).expect("small");
+        (0..length).map(|_| self.next().to_le_bytes()[7]).collect()
+    }
+
+    fn pull(&mut self) -> Pull {
+        let (object, cookie, first) = (self.content(), self.cookie(), self.u32());
+        let reachable = (u32::MAX - first).min(63);
+        let wanted = self.next() & (u64::MAX >> (63 - reachable)) | 1;
+        Pull { object, cookie, first, wanted }
+    }
+
+    fn file_state(&mut self) -> FileState {
+        let (a, b) = (self.number().min(FILE_BYTES_MAX), self.number().min(FILE_BYTES_MAX));
+        match self.below(3) {
+            0 => FileState::Absent,
+            1 => FileState::Reading { done: a.min(b), bytes: a.max(b) },
+            _ => FileState::Ready(FileInfo { bytes: a, content: self.content() }),
+        }
+    }
+
+    fn operation(&mut self) -> Operation {
+        let (class, student) = (self.class(), self.student());
+        match self.below(3) {
+            0 => Operation::Open { class },
+            1 => Operation::Close { class },
+            _ => Operation::Mark { class, student },
+        }
+    }
+
+    fn sheet_info(&mut self) -> SheetInfo {
+        SheetInfo {
+            class: self.class(),
+            opened_at: self.time(),
+            closed_at: self.time(),
+            students: self.u32(),
+            bytes: self.u32(),
+            content: self.content(),
+        }
+    }
+
+    fn outcome(&mut self) -> Outcome {
+        let (class, at, flag, reason) = (self.class(), self.time(), self.flag(), self.refusal());
+        let roll_call = self.roll_call();
+        match self.below(6) {
+            0 => Outcome::Opened { class, roll_call, opened_at: at, already_open: flag },
+            1 => Outcome::Closed { sheet: Box::new(self.sheet_info()), already_closed: flag },
+            2 => Outcome::Marked { class, at, already_present: flag },
+            3 => Outcome::MarkRefused { at, reason },
+            4 => Outcome::Refused { at, reason },
+            _ => Outcome::ClockSkew { server_time: at },
+        }
+    }
+
+    fn roll_call(&mut self) -> RollCallId {
+        RollCallId::new(self.number())
+    }
+
+    fn client_record(&mut self) -> ClientRecord {
+        ClientRecord {
+            client: self.client(),
+            started: self.time(),
+            number: self.request_number(),
+            fingerprint: self.u32(),
+            outcome: self.outcome(),
+        }
+    }
+
+    fn mark(&mut self) -> Mark {
+        Mark { student: self.student(), at: self.time() }
+    }
+
+    fn register_item(&mut self) -> RegisterItem {
+        match self.below(4) {
+            0 => RegisterItem::NextRollCall(self.roll_call()),
+            1 => RegisterItem::LastSheet(self.sheet_info()),
+            2 => RegisterItem::Open {
+                class: self.class(),
+                roll_call: self.roll_call(),
+                opened_at: self.time(),
+            },
+            _ => RegisterItem::Mark { class: self.class(), mark: self.mark() },
+        }
+    }
+
+    fn record(&mut self) -> Record {
+        let at = self.time();
+        match self.below(3) {
+            0 => {
+                let (operation, client) = (self.operation(), self.client_record());
+                Record::Answered { at, operation, client }
+            }
+            1 => Record::Forgot { at, client: self.client() },
+            _ => Record::Told { at },
+        }
+    }
+
+    fn snapshot_item(&mut self) -> SnapshotItem {
+        match self.below(3) {
+            0 => SnapshotItem::Latest(self.time()),
+            1 => SnapshotItem::Client(self.client_record()),
+            _ => SnapshotItem::Register(self.register_item()),
+        }
+    }
+
+    fn sheet(&mut self) -> Sheet {
+        Sheet {
+            class: self.class(),
+            opened_at: self.time(),
+            closed_at: self.time(),
+            marks: self.some(20, Self::mark),
+        }
+    }
+
+    fn performed(&mut self, operation: Operation) -> Vec<u8> {
+        let started = self.time();
+        self.asked(Ask::Perform { started, operation })
+    }
+
+    fn asked(&mut self, ask: Ask) -> Vec<u8> {
+        let attempt = self.next().to_le_bytes()[7];
+        let request =
+            Request { attempt, client: self.client(), number: self.request_number(), ask };
+        let mut datagram = Datagram::new();
+        encode_request(&request, &mut datagram);
+        datagram.as_bytes().to_vec()
+    }
+
+    fn answered(&mut self, answer: Answer) -> Vec<u8> {
+        let reply = Reply { client: self.client(), number: self.request_number(), answer };
+        let mut datagram = Datagram::new();
+        encode_reply(&reply, &mut datagram);
+        datagram.as_bytes().to_vec()
+    }
+}
+
+/// Each variant of what is kept or sent is among the values, and each datagram and blob is read back.
+///
+/// # Panics
+/// If one is not.
+pub(crate) fn check_variety(count: usize) {
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut values = Values::of("variety");
+    for _ in 0..count {
+        let all = [
+            record_name(&values.record()),
+            item_name(&values.snapshot_item()),
+            outcome_name(&values.outcome()),
+            operation_name(values.operation()),
+            state_name(&values.file_state()),
+        ];
+        for name in all {
+            *seen.entry(name).or_default() += 1;
+        }
+        let records = values.some(6, Values::record);
+        assert_eq!(decode_records(&encode_records(&records, Vec::new())), Ok(records));
+        let items = vec![values.snapshot_item()];
+        assert_eq!(decode_items(&encode_items(items.clone())[0]), Ok(items));
+    }
+    for name in VARIANTS {
+        assert!(seen.contains_key(name), "{name} is never drawn");
+    }
+    for (name, write) in FORMATS.iter().filter(|row| row.0.chars().all(|it| !it.is_lowercase())) {
+        let mut values = Values::of(name);
+        for _ in 0..count {
+            let bytes = write(&mut values);
+            let read = match bytes[3] {
+                0xff => Versions::decode(&bytes).map(drop),
+                kind if kind < 0x80 => decode_request(&bytes).map(drop),
+                _ => decode_reply(&bytes).map(drop),
+            };
+            assert_eq!(read, Ok(()), "{name} is read back");
+        }
+    }
+}
+
+/// What the functions below can say.
+const VARIANTS: &[&str] = &[
+    "Answered",
+    "Forgot",
+    "Told",
+    "Latest",
+    "Client",
+    "NextRollCall",
+    "LastSheet",
+    "Open",
+    "Mark",
+    "Opened",
+    "Closed",
+    "Marked",
+    "MarkRefused",
+    "Refused",
+    "ClockSkew",
+    "OpenRollCall",
+    "CloseRollCall",
+    "MarkStudent",
+    "Absent",
+    "Reading",
+    "Ready",
+];
+
+fn record_name(record: &Record) -> &'static str {
+    match record {
+        Record::Answered { .. } => "Answered",
+        Record::Forgot { .. } => "Forgot",
+        Record::Told { .. } => "Told",
+    }
+}
+
+fn item_name(item: &SnapshotItem) -> &'static str {
+    match item {
+        SnapshotItem::Latest(_) => "Latest",
+        SnapshotItem::Client(_) => "Client",
+        SnapshotItem::Register(RegisterItem::NextRollCall(_)) => "NextRollCall",
+        SnapshotItem::Register(RegisterItem::LastSheet(_)) => "LastSheet",
+        SnapshotItem::Register(RegisterItem::Open { .. }) => "Open",
+        SnapshotItem::Register(RegisterItem::Mark { .. }) => "Mark",
+    }
+}
+
+fn outcome_name(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Opened { .. } => "Opened",
+        Outcome::Closed { .. } => "Closed",
+        Outcome::Marked { .. } => "Marked",
+        Outcome::MarkRefused { .. } => "MarkRefused",
+        Outcome::Refused { .. } => "Refused",
+        Outcome::ClockSkew { .. } => "ClockSkew",
+    }
+}
+
+fn operation_name(operation: Operation) -> &'static str {
+    match operation {
+        Operation::Open { .. } => "OpenRollCall",
+        Operation::Close { .. } => "CloseRollCall",
+        Operation::Mark { .. } => "MarkStudent",
+    }
+}
+
+fn state_name(state: &FileState) -> &'static str {
+    match state {
+        FileState::Absent => "Absent",
+        FileState::Reading { .. } => "Reading",
+        FileState::Ready(_) => "Ready",
+    }
+}
