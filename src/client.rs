@@ -181,9 +181,11 @@ impl Client {
     /// # Panics
     /// If something is under way.
     pub fn perform(&mut self, now: Now, operation: Operation, deadline: Duration) {
+        // R-CLIENT-2
         assert!(self.is_idle(), "one exchange at a time");
         let deadline = now.instant.after(deadline);
         if let Some(mut earlier) = self.unsettled.take() {
+            // R-SETTLE-1, R-SETTLE-2
             if earlier.age(now) <= WINDOW {
                 earlier.resume(now.instant, deadline, operation, self.round_trip.first_wait());
                 self.exchange = Some(earlier);
@@ -203,6 +205,7 @@ impl Client {
     /// If something is under way.
     pub fn ask(&mut self, now: Now, query: Query, deadline: Duration) {
         assert!(self.is_idle(), "one exchange at a time");
+        // R-REQUEST-2
         let number = self.queries;
         self.queries = number.next().expect("fewer than 2^64 queries");
         let deadline = now.instant.after(deadline);
@@ -213,12 +216,14 @@ impl Client {
     /// A datagram arrived from the server's address. Whatever does not answer what is under way is
     /// ignored.
     pub fn handle_datagram(&mut self, now: Now, datagram: &[u8]) {
+        // R-READ-1, R-READ-4
         match decode_reply(datagram) {
             Ok(reply) => self.handle_reply(now, reply),
             Err(_) => {
                 if let (Some(exchange), Ok(versions)) =
                     (&mut self.exchange, Versions::decode(datagram))
                 {
+                    // R-VERSION-3
                     exchange.versions = Some(versions);
                 }
             }
@@ -229,6 +234,7 @@ impl Client {
     /// find out whose it is ([`Client::awaits`]).
     pub fn handle_reply(&mut self, now: Now, reply: Reply) {
         let Some(exchange) = &mut self.exchange else { return };
+        // R-CLIENT-6, R-CLIENT-7
         let ours = reply.client == exchange.client && reply.number == exchange.number;
         if !ours || exchange.sendings == 0 {
             return;
@@ -237,15 +243,18 @@ impl Client {
             Answer::Busy { retry_after_ms } => {
                 let wait = Duration::from_millis(retry_after_ms.into());
                 exchange.not_before = now.instant.after(wait);
+                // R-RETRY-7
                 let wait = jittered(&mut self.rng, wait);
                 exchange.next_send = exchange.next_send.max(now.instant.after(wait));
             }
             Answer::Conflict | Answer::BeginAgain => self.begin_again(now),
             // To a query it is no answer, and nothing is learnt from what is none (R-CLIENT-7).
             Answer::ClockSkew { server_time } if exchange.operation().is_some() => {
+                // R-CLIENT-3
                 self.clock_offset_ms = server_time.millis_after(now.wall);
                 self.begin_again(now);
             }
+            // R-AGAIN-3
             Answer::Stale => self.lose(now),
             answer if exchange.goal.fits(&answer) => self.finish(now, answer),
             _ => {}
@@ -256,6 +265,7 @@ impl Client {
     /// may have said it, and the server may be starting again.
     pub fn handle_refused(&mut self) {
         if let Some(exchange) = &mut self.exchange {
+            // R-RETRY-8
             exchange.refused = true;
         }
     }
@@ -263,10 +273,12 @@ impl Client {
     /// Time has passed: sends again, or gives up waiting.
     pub fn handle_timeout(&mut self, now: Now) {
         let Some(exchange) = &mut self.exchange else { return };
+        // R-RETRY-5
         if now.instant >= exchange.deadline {
             self.give_up();
         } else if now.instant >= exchange.next_send {
             exchange.next_send = now.instant.after(jittered(&mut self.rng, exchange.wait));
+            // R-RETRY-2
             exchange.wait = (exchange.wait * 2).min(RETRY_MAX);
             exchange.attempts = exchange.attempts.saturating_add(1);
             exchange.sendings = exchange.sendings.saturating_add(1);
@@ -339,11 +351,13 @@ impl Client {
 
     /// The present identity, or a new one if there is none that the server still knows for sure.
     fn identity(&mut self, now: Now) -> &mut Identity {
+        // R-CLIENT-5
         if self.identity.as_ref().is_some_and(|identity| elapsed(identity.heard, now) > WINDOW) {
             self.identity = None;
         }
         let Self { identity, rng, clock_offset_ms, .. } = self;
         identity.get_or_insert_with(|| Identity {
+            // R-CLIENT-1, R-CLIENT-3, R-CLIENT-4
             client: ClientId::from_bytes(rng.random()),
             started: now.wall.shifted(*clock_offset_ms),
             next: RequestNumber::FIRST,
@@ -354,6 +368,7 @@ impl Client {
     /// The server did not execute the operation and will not execute it under this client id: the
     /// same operation goes on under a new one, unless an execution may have been forgotten.
     fn begin_again(&mut self, now: Now) {
+        // R-AGAIN-1
         let Some(mut exchange) = self.exchange.take() else { return };
         let Goal::Operation { operation, .. } = exchange.goal else {
             // No server says this to a query.
@@ -361,6 +376,7 @@ impl Client {
             return;
         };
         self.identity = None;
+        // R-AGAIN-2
         if exchange.age(now) > WINDOW {
             self.exchange = Some(exchange);
             self.lose(now);
@@ -374,6 +390,7 @@ impl Client {
         exchange.beginnings += 1;
         // The first time it goes on at once. A server that says so again and again is not asked
         // more often than one that says nothing.
+        // R-AGAIN-5
         if exchange.beginnings == 1 {
             exchange.next_send = now.instant;
         }
@@ -384,6 +401,7 @@ impl Client {
         let exchange = self.exchange.take().expect("an exchange is answered");
         self.drop_stale_transmits();
         // Karn's rule: the answer to a request that was sent twice does not tell a round trip.
+        // R-RETRY-4
         if exchange.sendings == 1 {
             self.round_trip.sample(now.instant.since(exchange.last_sent));
         }
@@ -394,17 +412,20 @@ impl Client {
         };
         if let Some(identity) = &mut self.identity {
             identity.heard = now;
+            // R-REQUEST-1, R-CLIENT-4
             match exchange.number.next() {
                 Some(next) => identity.next = next,
                 None => self.identity = None,
             }
         }
+        // R-RETRY-9
         match exchange.then {
             None => {
                 let attempts = exchange.attempts;
                 self.outputs.push_back(Output::Answered { answer, attempts });
             }
             Some(next) => {
+                // R-SETTLE-3
                 self.outputs.push_back(Output::Settled { operation, answer });
                 self.begin_operation(now, next, exchange.deadline);
             }
@@ -414,6 +435,7 @@ impl Client {
     /// The server can no longer say what became of the operation.
     fn lose(&mut self, now: Now) {
         let Some(exchange) = self.exchange.take() else { return };
+        // R-AGAIN-4
         let Some(operation) = exchange.operation() else {
             // No server says this to a query.
             self.exchange = Some(exchange);
@@ -438,6 +460,7 @@ impl Client {
         let mut exchange = self.exchange.take().expect("an exchange is given up");
         self.drop_stale_transmits();
         let follower = exchange.then.take();
+        // R-RETRY-6
         let attempts = if follower.is_some() { 0 } else { exchange.attempts };
         self.outputs.push_back(Output::Unanswered(exchange.unanswered(attempts, false)));
         if exchange.operation().is_some() && exchange.attempts > 0 {
@@ -460,6 +483,7 @@ impl Exchange {
     }
 
     fn request(&self) -> Request {
+        // R-REQUEST-3, R-REQUEST-4
         let attempt = u8::try_from(self.attempts).unwrap_or(u8::MAX);
         let ask = match self.goal {
             Goal::Operation { operation, started } => Ask::Perform { started, operation },
@@ -470,6 +494,7 @@ impl Exchange {
 
     /// How long ago it was first sent.
     fn age(&self, now: Now) -> Duration {
+        // R-AGAIN-6
         self.first_sent.map_or(Duration::ZERO, |first| elapsed(first, now))
     }
 
@@ -508,6 +533,7 @@ impl Goal {
 }
 
 fn operation_fits(operation: &Operation, answer: &Answer) -> bool {
+    // R-CLIENT-8
     match (operation, answer) {
         (Operation::Open { class: asked }, Answer::Opened { class, .. })
         | (Operation::Mark { class: asked, .. }, Answer::Marked { class, .. }) => asked == class,
@@ -526,6 +552,7 @@ fn elapsed(from: Now, to: Now) -> Duration {
 
 /// A wait with its jitter, so that clients that began together do not go on together.
 fn jittered(rng: &mut StdRng, wait: Duration) -> Duration {
+    // R-RETRY-3
     wait.mul_f64(rng.random_range(RETRY_JITTER))
 }
 
@@ -533,6 +560,7 @@ impl RoundTrip {
     /// How long to wait for the first answer.
     fn first_wait(self) -> Duration {
         match self.measured() {
+            // R-RETRY-1
             None => RETRY_INITIAL,
             Some(Measured { smoothed, variation }) => {
                 (smoothed + variation * 4).clamp(RETRY_MIN, RETRY_MAX)

@@ -33,6 +33,7 @@ impl Baker {
     /// Whether this is a cookie of this address, from this minute or the last.
     pub(crate) fn knows(&self, cookie: Cookie, address: &impl Hash, now: Instant) -> bool {
         let minute = minute(now);
+        // R-COOKIE-2
         [Some(minute), minute.checked_sub(1)]
             .into_iter()
             .flatten()
@@ -40,6 +41,7 @@ impl Baker {
     }
 
     fn bake_in(&self, address: &impl Hash, minute: u64) -> Cookie {
+        // R-COOKIE-3
         let mut hasher = SipHasher24::new_with_key(&self.secret);
         hasher.write_u64(minute);
         address.hash(&mut hasher);

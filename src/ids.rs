@@ -138,6 +138,7 @@ impl FromStr for StudentNumber {
         if text.is_empty() {
             return Err(NotAStudent::Empty);
         }
+        // R-VALUE-4
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(NotAStudent::Character);
         }

@@ -89,6 +89,7 @@ impl Pull {
     /// Whether it names at least `first`, and no block past the last that there can be.
     #[must_use]
     pub fn is_valid(&self) -> bool {
+        // R-PULL-1
         self.wanted & 1 == 1 && self.first.checked_add(span(self.wanted) - 1).is_some()
     }
 

@@ -178,6 +178,7 @@ impl<P> Server<P> {
             Record::Answered { at, operation, client } => {
                 self.learn_time(at);
                 self.register.apply(&operation, &client.outcome)?;
+                // R-FORGET-4
                 self.sessions.record(client, Instant::ZERO, 0);
             }
             Record::Forgot { at, client } => {
@@ -214,6 +215,7 @@ impl<P> Server<P> {
     /// The journal holds this time.
     fn learn_time(&mut self, at: WallTime) {
         self.latest = self.latest.max(at);
+        // R-TIME-2
         self.noted = self.noted.max(at);
     }
 }
@@ -297,6 +299,7 @@ impl<P: Clone + Hash> Server<P> {
                 }
                 Some(Silent { client, forgettable: true }) => {
                     self.sessions.forget(client);
+                    // R-FORGET-3
                     self.record(at, Record::Forgot { at, client });
                     self.stats.count(Counter::Forgotten);
                 }
@@ -341,6 +344,7 @@ impl<P: Clone + Hash> Server<P> {
             }
             return Some(Output::Transmit { to });
         }
+        // R-PULL-7
         let to = self.supply.give_next(|asker, index, block| {
             encode_pulled(asker.client, asker.number, index, block, space);
         })?;
@@ -349,6 +353,7 @@ impl<P: Clone + Hash> Server<P> {
     }
 
     fn handle_rejected(&mut self, from: P, rejected: Rejected, request_bytes: usize) -> Counter {
+        // R-READ-2, R-READ-3, R-VERSION-1
         if let Rejected::Version(_) = rejected
             && request_bytes >= Versions::ENCODED_BYTES
         {
@@ -411,6 +416,7 @@ impl<P: Clone + Hash> Server<P> {
                 (Answer::ClockSkew { server_time: at }, Counter::ClockBehind)
             }
             Verdict::ClockSkew { ahead: true } => {
+                // R-JUDGE-9
                 let outcome = Outcome::ClockSkew { server_time: at };
                 self.execute(now.instant, at, operation, record(outcome));
                 (Answer::ClockSkew { server_time: at }, Counter::ClockAhead)
@@ -437,6 +443,7 @@ impl<P: Clone + Hash> Server<P> {
             .expect("what was just decided can be done");
         self.sheets.extend(sheet);
         self.sessions.record(client.clone(), heard, self.next_batch);
+        // R-DURABLE-2, R-JUDGE-13
         self.record(at, Record::Answered { at, operation, client });
     }
 
@@ -454,6 +461,7 @@ impl<P: Clone + Hash> Server<P> {
                 let capacity = Answer::status_capacity(request_bytes);
                 let mut rest = self.register.open_from(class);
                 let open: Vec<_> = rest.by_ref().take(capacity).collect();
+                // R-STATUS-2
                 let more = rest.next().is_some();
                 drop(rest);
                 self.reply(asker, Answer::Status { open, more });
@@ -472,6 +480,7 @@ impl<P: Clone + Hash> Server<P> {
             }
             Query::File { file } => {
                 if !self.offers_files {
+                    // R-FILES-3
                     self.reply(asker, Answer::File(FileState::Absent));
                 } else if !self.supply.wait_for_file(file, asker) {
                     return Counter::FilesFull;
@@ -483,6 +492,7 @@ impl<P: Clone + Hash> Server<P> {
 
     fn handle_files(&mut self, now: Now, demand: ListDemand<P>) -> Counter {
         if !self.offers_files {
+            // R-FILES-3
             self.reply(demand.asker, Answer::Files(None));
         } else if let Some(listing) = self.supply.listing(now.instant) {
             self.reply_files(demand, &listing);
@@ -496,6 +506,7 @@ impl<P: Clone + Hash> Server<P> {
         let ListDemand { asker, from, request_bytes } = demand;
         let total = u32::try_from(listing.len()).unwrap_or(u32::MAX);
         let rest = listing.get(from as usize..).unwrap_or_default();
+        // R-FILES-1
         let files = Answer::files_that_fit(rest, request_bytes).to_vec();
         self.reply(asker, Answer::Files(Some(FileList { total, files })));
     }
@@ -504,6 +515,7 @@ impl<P: Clone + Hash> Server<P> {
     fn handle_pull(&mut self, now: Now, to: P, request: &Request, pull: Pull) -> Counter {
         let asker = Asker { to, client: request.client, number: request.number };
         let Pull { object, cookie, first, wanted } = pull;
+        // R-COOKIE-1, R-SIZE-5
         if !self.baker.knows(cookie, &asker.to, now.instant) {
             let cookie = self.baker.bake(&asker.to, now.instant);
             self.reply(asker, Answer::Cookie(cookie));
@@ -529,6 +541,7 @@ impl<P: Clone + Hash> Server<P> {
                 Counter::BlocksFull
             }
             // Silence: whoever pulls takes it for a full path, which it is, and asks for less.
+            // R-PULL-6
             _ => Counter::PullsFull,
         }
     }
@@ -545,6 +558,7 @@ impl<P: Clone + Hash> Server<P> {
         let Demand { asker, wanted, .. } = demand;
         match wanted {
             Wanted::Block { index } => {
+                // R-SHEET-4
                 let block = source.block(index).to_vec();
                 let exit = if block.is_empty() { Counter::BlockAbsent } else { Counter::Block };
                 self.reply(asker, Answer::Block(block));
@@ -552,6 +566,7 @@ impl<P: Clone + Hash> Server<P> {
             }
             Wanted::Pull { first, map } => {
                 // Of an object that is not here one answer says it all.
+                // R-PULL-3
                 let map = if source.is_empty() { 1 } else { map };
                 self.supply.give(asker, first, map, source.clone());
                 Counter::Pulled
@@ -561,12 +576,14 @@ impl<P: Clone + Hash> Server<P> {
 
     fn reply(&mut self, asker: Asker<P>, answer: Answer) {
         let Asker { to, client, number } = asker;
+        // R-KIND-2, R-KIND-4, R-REQUEST-6
         self.hold(to, HeldReply::Reply(Reply { client, number, answer }));
     }
 
     /// Queues a reply to leave when all that has happened so far is durable: what is told is on
     /// disk, even if it is only told by a refusal or a count.
     fn hold(&mut self, to: P, reply: HeldReply) {
+        // R-DURABLE-1
         let after = if self.records.is_empty() { self.last_batch() } else { self.next_batch };
         self.held.push_back(Held { to, after, reply });
     }
@@ -585,6 +602,7 @@ impl<P: Clone + Hash> Server<P> {
 
     /// Sees to it that the journal holds this time or a later one.
     fn note_time(&mut self, at: WallTime) {
+        // R-TIME-3
         if self.noted < at {
             self.record(at, Record::Told { at });
         }
@@ -592,6 +610,7 @@ impl<P: Clone + Hash> Server<P> {
 
     /// The server's own time at this moment: the wall clock, but never going back.
     fn advance(&mut self, wall: WallTime) -> WallTime {
+        // R-TIME-1
         self.latest = self.latest.max(wall);
         self.latest
     }

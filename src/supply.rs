@@ -111,6 +111,7 @@ impl Source {
     pub(crate) fn block(&self, index: u32) -> &[u8] {
         let bytes = &self.bytes;
         let Some(place) = index.checked_sub(self.first) else { return &[] };
+        // R-SHEET-3, R-PULL-4
         let start = (place as usize).saturating_mul(BLOCK_BYTES).min(bytes.len());
         let end = start.saturating_add(BLOCK_BYTES).min(bytes.len());
         &bytes[start..end]
@@ -269,6 +270,7 @@ impl<P: Clone> Supply<P> {
         let gift = self.gifts.front_mut()?;
         self.left = self.left.checked_sub(1)?;
         let index = gift.first + gift.map.trailing_zeros();
+        // R-PULL-2, R-PULL-5
         gift.map &= gift.map - 1;
         give(&gift.asker, index, gift.source.block(index));
         let to = gift.asker.to.clone();

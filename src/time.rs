@@ -116,6 +116,7 @@ impl TryFrom<u64> for WallTime {
     type Error = NotADate;
 
     fn try_from(millis: u64) -> Result<Self, NotADate> {
+        // R-VALUE-4
         if millis > Self::MAX.millis { Err(NotADate(millis)) } else { Ok(Self { millis }) }
     }
 }

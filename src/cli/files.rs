@@ -198,6 +198,7 @@ impl Files {
                 continue;
             };
             attempts += done.requests;
+            // R-TRANSFER-9
             if part.sha256() != info.content {
                 // What was here from before, or what arrived, was not it.
                 part.remove();

@@ -134,6 +134,7 @@ impl SqliteJournal {
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<(), Fault>,
     ) -> Result<(), JournalError> {
+        // R-DURABLE-3
         if std::mem::replace(&mut self.stopped, true) {
             return Err(JournalError::Stopped);
         }
@@ -190,6 +191,7 @@ impl Journal for SqliteJournal {
         if self.stopped {
             return Err(JournalError::Stopped);
         }
+        // R-SHEET-5
         read_sheet(&self.connection, content).map_err(|fault| fault.at(&self.path))
     }
 

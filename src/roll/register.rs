@@ -135,6 +135,7 @@ impl Register {
 
     /// The open roll calls from this class on, in order of class.
     pub fn open_from(&self, from: ClassId) -> impl Iterator<Item = OpenRollCall> + '_ {
+        // R-STATUS-1
         self.open.range(from..).map(|(&class, roll_call)| OpenRollCall {
             class,
             opened_at: roll_call.opened_at,
@@ -145,6 +146,7 @@ impl Register {
     /// The last closed sheet of the class.
     #[must_use]
     pub fn last_sheet(&self, class: ClassId) -> Option<SheetInfo> {
+        // R-SHEET-6
         self.last_sheets.get(&class).copied()
     }
 
@@ -187,41 +189,52 @@ impl Register {
     fn decide_open(&self, class: ClassId, at: WallTime) -> Outcome {
         if let Some(open) = self.open.get(&class) {
             let RollCall { id: roll_call, opened_at, .. } = *open;
+            // R-ROLL-2
             return Outcome::Opened { class, roll_call, opened_at, already_open: true };
         }
         if self.open.len() >= self.limits.open_roll_calls {
+            // R-ROLL-11
             return Outcome::Refused { at, reason: Refusal::TooManyOpen };
         }
         let known = self.last_sheets.contains_key(&class);
         // Open classes without a sheet count too, so that closing never finds the table full.
         if !known && self.last_sheets.len() + self.open.len() >= self.limits.classes {
+            // R-ROLL-12
             return Outcome::Refused { at, reason: Refusal::TooManyClasses };
         }
         let roll_call = self.next_roll_call;
+        // R-ROLL-1
         Outcome::Opened { class, roll_call, opened_at: at, already_open: false }
     }
 
     fn decide_close(&self, class: ClassId, at: WallTime) -> Outcome {
         if let Some(open) = self.open.get(&class) {
             let sheet = Box::new(open.sheet(class, at).info());
+            // R-ROLL-6
             return Outcome::Closed { sheet, already_closed: false };
         }
         match self.last_sheets.get(&class) {
+            // R-ROLL-7
             Some(&info) => Outcome::Closed { sheet: Box::new(info), already_closed: true },
+            // R-ROLL-8
             None => Outcome::Refused { at, reason: Refusal::NeverOpened },
         }
     }
 
     fn decide_mark(&self, class: ClassId, student: StudentNumber, at: WallTime) -> Outcome {
         let Some(open) = self.open.get(&class) else {
+            // R-ROLL-5
             return Outcome::MarkRefused { at, reason: Refusal::NotOpen };
         };
         if let Some(first) = open.find(self.hash_key, student) {
+            // R-ROLL-4
             return Outcome::Marked { class, at: first.at, already_present: true };
         }
         if open.marks.len() >= self.limits.marks_per_roll_call {
+            // R-ROLL-10
             return Outcome::MarkRefused { at, reason: Refusal::RollCallFull };
         }
+        // R-ROLL-3
         Outcome::Marked { class, at, already_present: false }
     }
 
@@ -256,6 +269,7 @@ impl Register {
         if open.present() != info.students {
             return Err(Contradiction("a sheet has other students than were marked"));
         }
+        // R-ROLL-6, R-ROLL-9
         let open = self.open.remove(&class).expect("found above");
         self.last_sheets.insert(class, *info);
         Ok((open.id, open.sheet(class, info.closed_at)))
@@ -336,6 +350,7 @@ impl RollCall {
     }
 
     fn sheet(&self, class: ClassId, closed_at: WallTime) -> Sheet {
+        // R-SHEET-2
         let marks = self.marks.iter().map(|&mark| mark.into()).collect();
         Sheet { class, opened_at: self.opened_at, closed_at, marks }
     }

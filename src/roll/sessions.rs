@@ -140,30 +140,40 @@ impl Sessions {
         durable: u64,
     ) -> Verdict {
         let Some(slot) = self.find(client) else {
+            // R-JUDGE-14
             return self.judge_unknown(number, started, now);
         };
         let Entry { record, batch, .. } = self.entry(slot);
         if number == record.number {
             return match (fingerprint == record.fingerprint, *batch <= durable) {
+                // R-JUDGE-2
                 (true, true) => Verdict::Repeat(record.outcome.clone()),
+                // R-JUDGE-3
                 (true, false) => Verdict::InProgress,
+                // R-JUDGE-4
                 (false, _) => Verdict::Conflict,
             };
         }
+        // R-JUDGE-1, R-JUDGE-5
         if record.number.next() == Some(number) { Verdict::Next } else { Verdict::Stale }
     }
 
     fn judge_unknown(&self, number: RequestNumber, started: WallTime, now: WallTime) -> Verdict {
         if number != RequestNumber::FIRST {
+            // R-JUDGE-7
             return Verdict::BeginAgain;
         }
+        // R-JUDGE-11
         if started.distance(now) > WINDOW {
             let ahead = started > now;
             if ahead && self.is_full() {
+                // R-JUDGE-10
                 return Verdict::TableFull;
             }
+            // R-JUDGE-8, R-JUDGE-9
             return Verdict::ClockSkew { ahead };
         }
+        // R-JUDGE-6, R-JUDGE-10
         if self.is_full() { Verdict::TableFull } else { Verdict::NewClient }
     }
 
@@ -202,7 +212,9 @@ impl Sessions {
     #[must_use]
     pub fn longest_silent(&self, now: Now) -> Option<Silent> {
         let Entry { record, heard, .. } = self.entry(self.oldest?);
+        // R-FORGET-1
         let silent = now.instant.since(*heard) > CLIENT_SILENCE_MIN;
+        // R-FORGET-2
         let forgettable = record.started.distance(now.wall) > WINDOW;
         silent.then_some(Silent { client: record.client, forgettable })
     }

@@ -59,6 +59,7 @@ impl Sheet {
             closed_at: self.closed_at,
             students: u32::try_from(self.marks.len()).expect("bounded by MARKS_PER_ROLL_CALL_MAX"),
             bytes: u32::try_from(bytes.len()).expect("bounded by MARKS_PER_ROLL_CALL_MAX"),
+            // R-SHEET-1
             content: ContentId::of(&bytes),
         }
     }
@@ -68,6 +69,7 @@ impl Sheet {
     /// # Errors
     /// If its bytes have another name or do not say what `info` says.
     pub fn from_bytes(bytes: &[u8], info: &SheetInfo) -> Result<Self, SheetDamaged> {
+        // R-SHEET-7
         if ContentId::of(bytes) != info.content {
             return Err(SheetDamaged);
         }

@@ -114,6 +114,7 @@ impl Caller {
             links,
             current: 0,
             confirmed: false,
+            // R-READ-6
             buffer: vec![0; UDP_PAYLOAD_MAX_BYTES + 1],
         })
     }

@@ -44,5 +44,6 @@ pub(super) fn wall() -> WallTime {
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is where dice are thrown")]
 pub fn entropy() -> [u8; 32] {
+    // R-CLIENT-1
     rand::rng().random()
 }

@@ -112,6 +112,7 @@ impl Fetcher {
             Ok(())
         };
         let done = self.fetch((*info).into(), 0, patience, &mut take, &mut |_| {})?;
+        // R-TRANSFER-9
         Ok((Sheet::from_bytes(&bytes, info)?, done.requests))
     }
 

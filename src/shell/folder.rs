@@ -233,6 +233,7 @@ impl Folder {
                 files.push(FileEntry { name, bytes });
             }
         }
+        // R-FILES-1
         files.sort_by(|a, b| a.name.cmp(&b.name));
         if files.len() > FILES_MAX {
             warn!("only the first {FILES_MAX} of {} files are offered", files.len());
@@ -252,6 +253,7 @@ impl Folder {
         if !self.names.contains_key(&key) && !self.has_all_names() {
             let _ = self.list();
         }
+        // R-FILES-4
         let Some(name) = self.names.get(&key).cloned() else { return FileState::Absent };
         let Ok((file, stamp)) = self.open_file(&name) else { return FileState::Absent };
         if !self.is_settled(&name, stamp) {
@@ -322,6 +324,7 @@ impl Folder {
         let file = &self.open[place].1;
         let whole = read_exact_at(file, &mut bytes, start).is_ok();
         // Looked at after reading: what was read is of the file that had this content.
+        // R-FILES-5
         let same = stamp_of(file).is_ok_and(|now| now == stamp);
         if whole && same {
             return Some(bytes);

@@ -274,6 +274,7 @@ impl<J: Journal + Send + 'static> Service<J> {
                     }
                 }
             }
+            // R-DURABLE-3
             if let Some(done) = self.keeper.poll_done()? {
                 self.handle_done(done);
             } else if let Some(done) = self.folder.as_ref().and_then(FolderKeeper::poll_done) {

@@ -43,6 +43,7 @@ pub(super) fn connect(server: SocketAddr, poll: &Poll, token: Token) -> io::Resu
     let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES);
     socket.set_nonblocking(true)?;
     socket.bind(&any.into())?;
+    // R-CLIENT-6
     socket.connect(&server.into())?;
     let mut socket = UdpSocket::from_std(socket.into());
     poll.registry().register(&mut socket, token, Interest::READABLE)?;
@@ -120,6 +121,7 @@ impl ReceiveBuffer {
     const SLOT_BYTES: usize = 2_048;
 
     pub(super) fn new() -> Self {
+        // R-READ-6
         const { assert!(Self::SLOT_BYTES > DATAGRAM_MAX_BYTES) };
         Self {
             bytes: vec![0; Self::SLOT_BYTES * BATCH_SIZE],
@@ -148,6 +150,7 @@ impl ReceiveBuffer {
         let has_many = listener.address.ip().is_unspecified();
         for (meta, slot) in metas.iter().zip(bytes.chunks_exact(Self::SLOT_BYTES)).take(batch) {
             let asked = meta.dst_ip.filter(|_| has_many);
+            // R-KIND-3
             let path = Path { socket: index, client: meta.addr, asked };
             // The stride of what was not joined is its length.
             handle(path, &slot[..meta.len]);

@@ -136,6 +136,7 @@ impl Path {
         Self {
             client: ClientId::from_bytes(StdRng::from_seed(seed).random()),
             number: RequestNumber::FIRST,
+            // R-COOKIE-4
             cookie: Cookie::NONE,
             cookie_since: RequestNumber::FIRST,
             proved: false,
@@ -157,6 +158,7 @@ impl Path {
                 smoothed + (variation * 4).max(PULL_TIMER_MIN)
             }
         };
+        // R-TRANSFER-5
         (first * (1 << self.timeouts.min(8))).min(RETRY_MAX.max(first))
     }
 }
@@ -246,11 +248,13 @@ impl Download {
         if self.end.is_some() {
             return;
         }
+        // R-TRANSFER-7
         if self.now.since(self.heard) >= self.patience {
             self.end = Some(Event::Unanswered);
             return;
         }
         self.find_overtaken();
+        // R-TRANSFER-5
         if self.timer_at().is_some_and(|at| at <= self.now) {
             self.path.timeouts += 1;
             if self.path.timeouts >= PERSISTENT_TIMEOUTS {
@@ -294,6 +298,7 @@ impl Download {
         let limited = self.lost.is_empty() && self.next >= self.window_end();
         let asked = self.path.congestion.ask(self.now, self.in_flight, limited);
         let number = self.path.number;
+        // R-TRANSFER-2
         self.path.number = number.next().expect("fewer than 2^64 requests");
         self.flights.push_back(Flight { number, first, wanted, missing: wanted, asked, passed: 0 });
         self.in_flight += u64::from(count);
@@ -358,9 +363,11 @@ impl Download {
         self.path.proved = true;
         self.newest_answered = self.newest_answered.max(Some(number));
         if bytes.is_empty() {
+            // R-TRANSFER-8
             self.end = Some(Event::Gone);
             return;
         }
+        // R-TRANSFER-3
         if bytes.len() as u64 != self.offset(index + 1) - self.offset(index) {
             return;
         }
@@ -383,6 +390,7 @@ impl Download {
     fn keep_late(&mut self, number: RequestNumber, index: u32, bytes: &[u8]) {
         let whole = index < self.blocks
             && bytes.len() as u64 == self.offset(index + 1) - self.offset(index);
+        // R-TRANSFER-3
         if number >= self.path.number || !whole || bytes.is_empty() {
             return;
         }
@@ -424,6 +432,7 @@ impl Download {
         if number < self.path.cookie_since {
             return;
         }
+        // R-COOKIE-6
         if cookie == self.path.cookie && !self.path.proved {
             // It does not take what it gave: no faster than with no answer at all.
             self.path.timeouts += 1;
@@ -431,6 +440,7 @@ impl Download {
             return;
         }
         self.path.sample(self.now.since(flight.asked.at));
+        // R-COOKIE-4
         self.path.cookie = cookie;
         self.path.cookie_since = self.path.number;
         self.path.proved = false;
@@ -453,6 +463,7 @@ impl Download {
         }
         self.flights.retain(|flight| flight.missing != 0);
         while let Some(flight) = self.flights.front() {
+            // R-TRANSFER-4
             let is_overtaken = Some(flight.number) < self.newest_answered;
             if !is_overtaken || flight.asked.at.after(due) > self.now {
                 break;
@@ -471,6 +482,7 @@ impl Download {
     /// How long after it was asked for what was overtaken counts as lost.
     fn overtaken_after(&self) -> Option<Duration> {
         let Measured { smoothed, .. } = self.path.round_trip.measured()?;
+        // R-TRANSFER-4
         Some(smoothed + smoothed / 4)
     }
 
@@ -499,10 +511,12 @@ impl Download {
         if self.end.is_some() {
             return 0;
         }
+        // R-COOKIE-5
         if !self.path.proved && !self.flights.is_empty() {
             // Who is not proved yet gets no block, whatever it asks for.
             return 0;
         }
+        // R-TRANSFER-1
         let window = self.path.congestion.window().min(self.buffered_max);
         let room = u32::try_from(window.saturating_sub(self.in_flight)).unwrap_or(u32::MAX);
         let left = (self.window_end() - self.next)
@@ -519,11 +533,13 @@ impl Download {
     /// Where the window ends.
     fn window_end(&self) -> u32 {
         let places = u32::try_from(self.arrived.len()).expect("BLOCKS_REORDERED_MAX");
+        // R-TRANSFER-10
         self.begin.saturating_add(places).min(self.blocks)
     }
 
     /// At most so many blocks, as one request names them: what was lost, before what is new.
     fn take_wanted(&mut self, most: u32) -> Option<(u32, u64)> {
+        // R-TRANSFER-6
         if let Some(&first) = self.lost.first() {
             let mut wanted = 0_u64;
             let near: Vec<u32> = self

@@ -48,6 +48,7 @@ impl Datagram {
 
     /// Begins a frame and hands out the space for its body.
     pub(super) fn begin(&mut self, version: u8, kind: u8) -> &mut [u8] {
+        // R-FRAME-1, R-FRAME-2, R-FRAME-3
         self.bytes[..2].copy_from_slice(&MAGIC);
         self.bytes[2] = version;
         self.bytes[3] = kind;
@@ -58,6 +59,7 @@ impl Datagram {
     /// Ends the frame after a body of that many bytes.
     pub(super) fn end(&mut self, body_bytes: usize) {
         let end = HEADER_BYTES + body_bytes;
+        // R-FRAME-4
         let checksum = crc32fast::hash(&self.bytes[..end]);
         self.bytes[end..end + CHECKSUM_BYTES].copy_from_slice(&checksum.to_le_bytes());
         self.length = end + CHECKSUM_BYTES;
@@ -87,9 +89,11 @@ pub(super) struct Frame<'a> {
 
 /// Checks length, magic, version and checksum, in this order of trust.
 pub(super) fn parse(datagram: &[u8]) -> Result<Frame<'_>, Rejected> {
+    // R-READ-1
     let version = version_of(datagram)?;
     match version {
         VERSION => {}
+        // R-VERSION-2
         VERSION_NEGOTIATION => return Err(Rejected::Negotiation),
         other => return Err(Rejected::Version(other)),
     }
@@ -108,12 +112,14 @@ pub(super) fn parse_negotiation(datagram: &[u8], kind: u8) -> Result<&[u8], Reje
 }
 
 fn version_of(datagram: &[u8]) -> Result<u8, Rejected> {
+    // R-FRAME-5
     if datagram.len() < DATAGRAM_MIN_BYTES {
         return Err(Rejected::TooShort);
     }
     if datagram.len() > DATAGRAM_MAX_BYTES {
         return Err(Rejected::TooLong);
     }
+    // R-FRAME-1
     if datagram[..2] != MAGIC {
         return Err(Rejected::Magic);
     }

@@ -384,6 +384,7 @@ pub struct Received {
 /// The first check that failed. Only [`Rejected::Version`] may be answered, with [`Versions`].
 pub fn decode_request(datagram: &[u8]) -> Result<Received, Rejected> {
     let frame = frame::parse(datagram)?;
+    // R-FRAME-3, R-READ-1
     let kind = Kind::from_byte(frame.kind).ok_or(Rejected::Kind(frame.kind))?;
     let request = match kind {
         Kind::Open => {
@@ -420,12 +421,16 @@ pub fn decode_request(datagram: &[u8]) -> Result<Received, Rejected> {
             it.head.read(Query::File { file: it.file })
         }
         Kind::Pull => canonical::<PullBody>(frame.body)?.into_request()?,
+        // R-READ-5
         Kind::Sealed => return Err(Rejected::Sealed),
+        // R-KIND-1
         _ => return Err(Rejected::Kind(frame.kind)),
     };
+    // R-SIZE-1
     if datagram.len() < kind.request_min_bytes() {
         return Err(Rejected::Cramped);
     }
+    // R-JUDGE-12, R-REQUEST-5
     let mut fingerprint = crc32fast::Hasher::new();
     fingerprint.update(&[frame.kind]);
     fingerprint.update(&frame.body[ATTEMPT_BYTES..]);
@@ -498,6 +503,7 @@ pub fn decode_reply(datagram: &[u8]) -> Result<Reply, Rejected> {
             let it: BusyBody = canonical(body)?;
             it.tail.reply(Answer::Busy { retry_after_ms: it.retry_after_ms })
         }
+        // R-READ-5
         Kind::SealedReply => return Err(Rejected::Sealed),
         _ => return Err(Rejected::Kind(frame.kind)),
     };
@@ -525,6 +531,7 @@ pub fn encode_reply(reply: &Reply, datagram: &mut Datagram) {
             write.body(Kind::Marked, &MarkedBody { tail, class: class.get(), at, standing });
         }
         Answer::MarkRefused { at, reason } => {
+            // R-MARKED-1
             let standing = Standing::Refused(reason);
             write.body(Kind::Marked, &MarkedBody { tail, class: 0, at, standing });
         }
@@ -585,6 +592,7 @@ impl Answer {
     pub fn files_that_fit(files: &[FileEntry], request_bytes: usize) -> &[FileEntry] {
         const REST_MAX_BYTES: usize = DATAGRAM_MIN_BYTES + 16 + 10 + 1 + 5 + 2;
         const ENTRY_MAX_BYTES: usize = 2 + 10;
+        // R-FILES-2, R-SIZE-3
         let mut room = request_bytes.min(DATAGRAM_MAX_BYTES).saturating_sub(REST_MAX_BYTES);
         let fit = files.iter().take_while(|file| {
             let needed = ENTRY_MAX_BYTES + file.name.as_str().len();
@@ -601,6 +609,7 @@ impl Answer {
     pub fn status_capacity(request_bytes: usize) -> usize {
         const ROLL_CALL_MAX_BYTES: usize = 5 + 7 + 5;
         const REST_MAX_BYTES: usize = DATAGRAM_MIN_BYTES + 16 + 10 + 2 + 1;
+        // R-STATUS-3, R-SIZE-3
         request_bytes.min(DATAGRAM_MAX_BYTES).saturating_sub(REST_MAX_BYTES) / ROLL_CALL_MAX_BYTES
     }
 }
@@ -691,6 +700,7 @@ impl PullBody {
     fn into_request(self) -> Result<Request, Rejected> {
         let Self { head, object, cookie, first, wanted } = self;
         let pull = Pull { object, cookie, first, wanted };
+        // R-PULL-1
         if pull.is_valid() { Ok(head.request(Ask::Pull(pull))) } else { Err(Rejected::Body) }
     }
 }
@@ -747,6 +757,7 @@ struct MarkedBody {
 impl MarkedBody {
     fn into_reply(self) -> Result<Reply, Rejected> {
         let Self { tail, class, at, standing } = self;
+        // R-MARKED-1
         let answer = match (ClassId::new(class), standing) {
             (Some(class), Standing::Present) => {
                 Answer::Marked { class, at, already_present: false }
@@ -948,6 +959,7 @@ struct Bytes<'a>(&'a [u8]);
 impl Bytes<'_> {
     /// As the bytes of a block.
     fn into_block(self) -> Result<Vec<u8>, Rejected> {
+        // R-VALUE-4
         if self.0.len() > BLOCK_BYTES { Err(Rejected::Body) } else { Ok(self.0.to_vec()) }
     }
 }
@@ -980,6 +992,7 @@ impl Serialize for Padding {
 
 impl<'de> Deserialize<'de> for Padding {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // R-SIZE-2, R-SIZE-4
         let Bytes(bytes) = Bytes::deserialize(deserializer)?;
         if bytes.len() > DATAGRAM_MAX_BYTES || bytes.iter().any(|&byte| byte != 0) {
             return Err(serde::de::Error::custom("padding is zeros"));
@@ -1007,6 +1020,7 @@ padded_bodies!(ClassBody, MarkBody, QueryBody, BlockBody, FilesBody, FileBody);
 /// Writes a request's body, padded to the length of its kind, and returns its length.
 fn padded(mut body: impl Padded, kind: Kind, space: &mut [u8]) -> usize {
     let bare = DATAGRAM_MIN_BYTES + to_body(&body, space);
+    // R-SIZE-1, R-SIZE-3
     let missing = kind.request_padded_bytes().saturating_sub(bare);
     // The padding's own length takes a second byte from 128 on.
     let length = if missing > 128 { missing - 1 } else { missing };
@@ -1032,7 +1046,9 @@ fn to_body(value: &(impl Serialize + ?Sized), space: &mut [u8]) -> usize {
 
 /// Reads a body that has nothing left over.
 fn from_body<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Rejected> {
+    // R-VALUE-2, R-VALUE-4
     let (value, rest) = postcard::take_from_bytes(body).map_err(|_| Rejected::Body)?;
+    // R-VALUE-3
     if rest.is_empty() { Ok(value) } else { Err(Rejected::LeftOver) }
 }
 
@@ -1042,6 +1058,7 @@ fn from_body<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Rejected> {
 /// body that is as long as it would be if it were written again is the same body.
 fn canonical<'a, T: Deserialize<'a> + Serialize>(body: &'a [u8]) -> Result<T, Rejected> {
     let value: T = from_body(body)?;
+    // R-VALUE-1
     match postcard::serialize_with_flavor(&value, Size::default()) {
         Ok(length) if length == body.len() => Ok(value),
         _ => Err(Rejected::NotCanonical),
