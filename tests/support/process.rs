@@ -58,9 +58,13 @@ impl Stream {
 
     /// Waits until nothing more comes; tells whether that was so.
     fn wait_for_end(&self) -> bool {
+        self.wait_for_end_within(PATIENCE)
+    }
+
+    fn wait_for_end_within(&self, limit: Duration) -> bool {
         let waiting = |written: &mut Written| !written.ended;
         let (written, _) =
-            self.0.1.wait_timeout_while(self.lock(), PATIENCE, waiting).expect("no reader panics");
+            self.0.1.wait_timeout_while(self.lock(), limit, waiting).expect("no reader panics");
         written.ended
     }
 
@@ -138,6 +142,13 @@ impl Process {
         drop(self.stdin.take());
         assert!(self.stdout.wait_for_end(), "it does not end\n{self}");
         self.ended()
+    }
+
+    /// Ends its input and waits until it ends by itself; one that has not ended within the limit is
+    /// killed, which its exit code tells.
+    pub(crate) fn finish_or_kill(mut self, limit: Duration) -> Finished {
+        drop(self.stdin.take());
+        if self.stdout.wait_for_end_within(limit) { self.ended() } else { self.kill() }
     }
 
     /// Ends it as a crash does, by SIGKILL.

@@ -1,0 +1,412 @@
+//! The hostile servers: what each of them answers, which commands meet it, and how those must end.
+
+use rollcall::ids::{ClassId, ClientId, ContentId, Cookie, RequestNumber};
+use rollcall::operation::{FileInfo, FileList, FileState, OpenRollCall, Query, SheetInfo};
+use rollcall::time::WallTime;
+use rollcall::wire::{Answer, Ask, Datagram, Request, Versions};
+
+use crate::Command::{self, Close, Files, Get, Mark, Open, Sheet, Status};
+use crate::peer::{Behave, World, at, entry, reply, written};
+
+/// One hostile server.
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) behave: Behave,
+    /// Who meets it.
+    pub(crate) commands: &'static [Command],
+    /// With which exit codes these commands may end.
+    pub(crate) exits: &'static [i32],
+    /// How many requests each of them may send.
+    pub(crate) requests_max: usize,
+}
+
+/// What two seconds without an answer take is five requests, and no command asks more than a handful
+/// of questions, the transfer of a small object among them.
+const FEW: usize = 60;
+
+/// What the longest honest list takes: 262,144 open roll calls with 67 on a page, and 65,536 files with
+/// four of the longest names on a page.
+const STATUS_PAGES: usize = 4_000;
+const FILES_PAGES: usize = 17_000;
+
+/// Done, failed, refused, unknown: whatever the help names, but wrong usage.
+const ANY: &[i32] = &[0, 1, 3, 4];
+const DONE: &[i32] = &[0];
+const UNKNOWN: &[i32] = &[4];
+const FAILED: &[i32] = &[1, 4];
+
+const ALL: &[Command] = Command::ALL;
+const OPERATIONS: &[Command] = &[Open, Close, Mark];
+const TRANSFERS: &[Command] = &[Close, Sheet, Get];
+const SHEETS: &[Command] = &[Close, Sheet];
+
+/// The server that the others deviate from.
+pub(crate) const HONEST: Case = case("honest", ALL, DONE, FEW, honest);
+
+const fn case(
+    name: &'static str,
+    commands: &'static [Command],
+    exits: &'static [i32],
+    requests_max: usize,
+    behave: Behave,
+) -> Case {
+    Case { name, behave, commands, exits, requests_max }
+}
+
+pub(crate) const CASES: &[Case] = &[
+    // No answer, or none that counts.
+    case("silence", ALL, UNKNOWN, FEW, |_, _| Vec::new()),
+    case("the number of the next question", ALL, UNKNOWN, FEW, |world, request| {
+        let number = request.number.next().expect("far from the end");
+        honest(world, &Request { number, ..*request })
+    }),
+    case("the number of the question before", ALL, UNKNOWN, FEW, |world, request| {
+        let number = RequestNumber::new(request.number.get().saturating_sub(1));
+        let number = number.unwrap_or(RequestNumber::new(u64::MAX).expect("above zero"));
+        honest(world, &Request { number, ..*request })
+    }),
+    case("the client id of another", ALL, UNKNOWN, FEW, |world, request| {
+        let client = ClientId::from_bytes([9; 16]);
+        honest(world, &Request { client, ..*request })
+    }),
+    case("an answer of another kind", ALL, UNKNOWN, FEW, of_another_kind),
+    case("another class", &[Open, Close, Mark, Sheet], UNKNOWN, FEW, |world, request| {
+        let other = ClassId::new(4040).expect("above zero");
+        let sheet = SheetInfo { class: other, ..world.sheet_info() };
+        let answer = match world.honest(request).remove(0) {
+            Answer::Opened { opened_at, already_open, .. } => {
+                Answer::Opened { class: other, opened_at, already_open }
+            }
+            Answer::Marked { at, already_present, .. } => {
+                Answer::Marked { class: other, at, already_present }
+            }
+            Answer::Closed { already_closed, .. } => Answer::Closed { sheet, already_closed },
+            Answer::Sheet(_) => Answer::Sheet(Some(sheet)),
+            answer => answer,
+        };
+        vec![reply(request, answer)]
+    }),
+    case("cut after half", ALL, UNKNOWN, FEW, |world, request| {
+        changed(honest(world, request), |datagram| datagram.truncate(datagram.len() / 2))
+    }),
+    case("empty datagrams", ALL, UNKNOWN, FEW, |_, _| vec![Vec::new()]),
+    case("one byte", ALL, UNKNOWN, FEW, |_, _| vec![vec![b'R']]),
+    case("60,000 bytes more", ALL, UNKNOWN, FEW, |world, request| {
+        changed(honest(world, request), |datagram| datagram.resize(60_000, 0))
+    }),
+    case("one bit is wrong", ALL, UNKNOWN, FEW, |world, request| {
+        changed(honest(world, request), |datagram| datagram[6] ^= 1)
+    }),
+    case("the request itself", ALL, UNKNOWN, FEW, |_, request| {
+        let mut datagram = Datagram::new();
+        rollcall::wire::encode_request(request, &mut datagram);
+        vec![datagram.as_bytes().to_vec()]
+    }),
+    case("VERSIONS for ever", ALL, UNKNOWN, FEW, |_, _| {
+        let mut datagram = Datagram::new();
+        Versions::ours().encode(&mut datagram);
+        vec![datagram.as_bytes().to_vec()]
+    }),
+    // The right answer, but not once.
+    case("everything twice", ALL, DONE, FEW, |world, request| {
+        let once = honest(world, request);
+        [once.clone(), once].concat()
+    }),
+    case("everything twenty times, and junk", ALL, DONE, FEW, |world, request| {
+        let once = honest(world, request);
+        let junk = (0..20_u8).map(|byte| vec![byte; 50]);
+        junk.chain(std::iter::repeat_n(once, 20).flatten()).collect()
+    }),
+    case("each answer with the request after it", ALL, ANY, FEW, |world, request| {
+        let now = honest(world, request);
+        std::mem::replace(&mut world.held, now)
+    }),
+    case("only every fourth request is answered", ALL, ANY, 2 * FEW, |world, request| {
+        if world.asked.is_multiple_of(4) { honest(world, request) } else { Vec::new() }
+    }),
+    case("all that was ever answered, each time", ALL, DONE, FEW, |world, request| {
+        let now = honest(world, request);
+        world.held.extend(now);
+        world.held.clone()
+    }),
+    // Verdicts on the asking, for ever.
+    case("BUSY, ask again at once", ALL, UNKNOWN, FEW, |_, request| {
+        vec![reply(request, Answer::Busy { retry_after_ms: 0 })]
+    }),
+    case("BUSY, ask again in a minute", ALL, UNKNOWN, FEW, |_, request| {
+        vec![reply(request, Answer::Busy { retry_after_ms: u16::MAX })]
+    }),
+    case("STALE for ever", ALL, UNKNOWN, FEW, |_, request| vec![reply(request, Answer::Stale)]),
+    case("CONFLICT for ever", ALL, UNKNOWN, FEW, |_, request| {
+        vec![reply(request, Answer::Conflict)]
+    }),
+    case("BEGIN_AGAIN for ever", ALL, UNKNOWN, FEW, |_, request| {
+        vec![reply(request, Answer::BeginAgain)]
+    }),
+    case("CLOCK_SKEW for ever, another time each", ALL, UNKNOWN, FEW, |world, request| {
+        let server_time = WallTime::from_millis(world.asked as u64 * 3_600_000);
+        vec![reply(request, Answer::ClockSkew { server_time })]
+    }),
+    case("CLOCK_SKEW for ever, the end of time", ALL, UNKNOWN, FEW, |_, request| {
+        vec![reply(request, Answer::ClockSkew { server_time: WallTime::MAX })]
+    }),
+    case("BEGIN_AGAIN and BUSY in turn", OPERATIONS, UNKNOWN, FEW, |world, request| {
+        let busy = Answer::Busy { retry_after_ms: 0 };
+        let answer = if world.asked.is_multiple_of(2) { busy } else { Answer::BeginAgain };
+        vec![reply(request, answer)]
+    }),
+    // Lists without an end.
+    case("STATUS: the same page and more, for ever", &[Status], ANY, FEW, |_, request| {
+        let open = vec![open_roll_call(World::CLASS)];
+        vec![reply(request, Answer::Status { open, more: true })]
+    }),
+    case("STATUS: one more class for ever", &[Status], ANY, STATUS_PAGES, |_, request| {
+        let Ask::Read(Query::Status { from }) = request.ask else { return Vec::new() };
+        let open = vec![open_roll_call(from.get())];
+        vec![reply(request, Answer::Status { open, more: true })]
+    }),
+    case("STATUS: nothing, but more", &[Status], ANY, FEW, |_, request| {
+        vec![reply(request, Answer::Status { open: Vec::new(), more: true })]
+    }),
+    case("STATUS: the last class of all, and more", &[Status], ANY, FEW, |_, request| {
+        let open = vec![open_roll_call(u32::MAX)];
+        vec![reply(request, Answer::Status { open, more: true })]
+    }),
+    case("FILES: five, none listed", &[Files], ANY, FEW, |_, request| {
+        vec![reply(request, Answer::Files(Some(FileList { total: 5, files: Vec::new() })))]
+    }),
+    case("FILES: the same page for ever", &[Files], ANY, FEW, |_, request| {
+        let files = vec![entry("a", 1), entry("b", 2)];
+        vec![reply(request, Answer::Files(Some(FileList { total: 5, files })))]
+    }),
+    case("FILES: one more for ever", &[Files], ANY, FILES_PAGES, |world, request| {
+        let files = vec![entry(&format!("{:09}", world.asked), 1)];
+        vec![reply(request, Answer::Files(Some(FileList { total: u32::MAX, files })))]
+    }),
+    case("FILES: a total that grows, from 1", &[Files], ANY, FEW, |world, request| {
+        let files = if world.asked == 1 { vec![entry("a", 1)] } else { Vec::new() };
+        let total = u32::try_from(world.asked).expect("few") + 1;
+        vec![reply(request, Answer::Files(Some(FileList { total, files })))]
+    }),
+    // A file that is never ready, or never the same.
+    case("FILE: reading, the same for ever", &[Get], ANY, FEW, |world, request| {
+        reading(world, request, |_| (10, 1_000))
+    }),
+    case("FILE: reading, nothing of nothing", &[Get], ANY, FEW, |world, request| {
+        reading(world, request, |_| (0, 0))
+    }),
+    case("FILE: reading, one byte further each time", &[Get], ANY, 200, |world, request| {
+        reading(world, request, |asked| (asked, 1 << 40))
+    }),
+    case("FILE: reading, and growing as fast", &[Get], ANY, 200, |world, request| {
+        reading(world, request, |asked| (asked * 1_000, asked * 1_000 + 1))
+    }),
+    case("FILE: reading, growing and never begun", &[Get], ANY, FEW, |world, request| {
+        reading(world, request, |asked| (0, asked * 1_000))
+    }),
+    case("FILE: reading, forwards and backwards", &[Get], ANY, FEW, |world, request| {
+        reading(world, request, |asked| (asked % 2 * 500, 1_000))
+    }),
+    case(
+        "FILE: another content each time",
+        &[Get],
+        FAILED,
+        2 * FEW,
+        |world, request| match request.ask {
+            Ask::Read(Query::File { .. }) => {
+                let content = ContentId::of(&world.asked.to_le_bytes());
+                let info = FileInfo { content, ..world.file_info() };
+                vec![reply(request, Answer::File(FileState::Ready(info)))]
+            }
+            _ => honest(world, request),
+        },
+    ),
+    // Cookies.
+    case("a new COOKIE for each PULL", TRANSFERS, UNKNOWN, FEW, |world, request| {
+        let cookie = Cookie::from_bytes([u8::try_from(world.asked % 256).expect("a byte"); 16]);
+        unless_pulled(world, request, |_| vec![Answer::Cookie(cookie)])
+    }),
+    case("the same COOKIE for each PULL", TRANSFERS, UNKNOWN, FEW, |world, request| {
+        unless_pulled(world, request, |_| vec![Answer::Cookie(World::COOKIE)])
+    }),
+    case("the COOKIE of zeros for each PULL", TRANSFERS, UNKNOWN, FEW, |world, request| {
+        unless_pulled(world, request, |_| vec![Answer::Cookie(Cookie::NONE)])
+    }),
+    case("ten new COOKIEs for each PULL", TRANSFERS, UNKNOWN, FEW, |world, request| {
+        let first = u8::try_from(world.asked % 25).expect("a byte") * 10;
+        let cookies = (first..first + 10).map(|it| Answer::Cookie(Cookie::from_bytes([it; 16])));
+        unless_pulled(world, request, |_| cookies.collect())
+    }),
+    // Blocks.
+    case("blocks of 1,023 bytes for ever", TRANSFERS, FAILED, FEW, |world, request| {
+        with_blocks(world, request, |_, index| (index, vec![1; 1_023]))
+    }),
+    case("blocks of one byte for ever", TRANSFERS, FAILED, FEW, |world, request| {
+        with_blocks(world, request, |_, index| (index, vec![1]))
+    }),
+    case("PULLED without data for ever", TRANSFERS, FAILED, FEW, |world, request| {
+        with_blocks(world, request, |_, index| (index, Vec::new()))
+    }),
+    case("blocks that were not asked for", TRANSFERS, FAILED, FEW, |world, request| {
+        with_blocks(world, request, |_, index| (index ^ 0x4000, vec![1; 1_024]))
+    }),
+    case("always block 0", TRANSFERS, FAILED, FEW, |world, request| {
+        with_blocks(world, request, |_, _| (0, vec![1; 1_024]))
+    }),
+    case("block by block, all but the last", TRANSFERS, FAILED, FEW, |world, request| {
+        let last =
+            |answer: &Answer| matches!(answer, Answer::Pulled { bytes, .. } if bytes.len() < 1_024);
+        let mut answers = world.honest(request);
+        answers.retain(|answer| !last(answer));
+        written(request, answers)
+    }),
+    case("bytes that never fit the name", TRANSFERS, FAILED, 3 * FEW, |world, request| {
+        let mut answers = world.honest(request);
+        for answer in &mut answers {
+            match answer {
+                Answer::Pulled { bytes, .. } | Answer::Block(bytes) => bytes.fill(7),
+                _ => {}
+            }
+        }
+        written(request, answers)
+    }),
+    // Sheets that cannot be.
+    case("a sheet of 4 GB for 3 students", SHEETS, FAILED, FEW, |world, request| {
+        let sheet = SheetInfo { bytes: u32::MAX, students: 3, ..world.sheet_info() };
+        announced(world, request, sheet, |_, index| vec![index.to_le_bytes()[0]; 1_024])
+    }),
+    case("a sheet of 4 GB for 4 billion students", SHEETS, FAILED, FEW, |world, request| {
+        let sheet = SheetInfo { bytes: u32::MAX, students: u32::MAX, ..world.sheet_info() };
+        announced(world, request, sheet, |_, index| vec![index.to_le_bytes()[0]; 1_024])
+    }),
+    case("a sheet of no bytes for 200 students", SHEETS, FAILED, FEW, |world, request| {
+        let sheet = SheetInfo { bytes: 0, ..world.sheet_info() };
+        announced(world, request, sheet, |_, _| Vec::new())
+    }),
+    case(
+        "a sheet whose hash fits and whose form does not",
+        SHEETS,
+        FAILED,
+        FEW,
+        |world, request| {
+            let bytes = [0xff; 600];
+            let content = ContentId::of(&bytes);
+            let sheet = SheetInfo { bytes: 600, students: 20, content, ..world.sheet_info() };
+            announced(world, request, sheet, |_, _| vec![0xff; 600])
+        },
+    ),
+    case("a sheet of another class under its right hash", SHEETS, FAILED, FEW, |world, request| {
+        let other = rollcall::roll::Sheet {
+            class: ClassId::new(4040).expect("above zero"),
+            opened_at: at(1_000),
+            closed_at: at(9_000),
+            marks: Vec::new(),
+        };
+        let bytes = other.to_bytes();
+        let length = u32::try_from(bytes.len()).expect("short");
+        let sheet = SheetInfo {
+            bytes: length,
+            students: 0,
+            content: ContentId::of(&bytes),
+            ..world.sheet_info()
+        };
+        announced(world, request, sheet, |_, _| {
+            rollcall::roll::Sheet {
+                class: ClassId::new(4040).expect("above zero"),
+                opened_at: at(1_000),
+                closed_at: at(9_000),
+                marks: Vec::new(),
+            }
+            .to_bytes()
+        })
+    }),
+    case("a new sheet each time", SHEETS, FAILED, FEW, |world, request| {
+        let content = ContentId::of(&world.asked.to_le_bytes());
+        let sheet = SheetInfo { content, ..world.sheet_info() };
+        announced(world, request, sheet, |_, _| vec![3; 1_024])
+    }),
+];
+
+fn honest(world: &mut World, request: &Request) -> Vec<Vec<u8>> {
+    written(request, world.honest(request))
+}
+
+fn changed(mut datagrams: Vec<Vec<u8>>, change: impl Fn(&mut Vec<u8>)) -> Vec<Vec<u8>> {
+    datagrams.iter_mut().for_each(change);
+    datagrams
+}
+
+/// To each question the answer to another one.
+fn of_another_kind(world: &mut World, request: &Request) -> Vec<Vec<u8>> {
+    let opened = Answer::Opened { class: World::class(), opened_at: at(0), already_open: true };
+    let answer = match &world.honest(request)[0] {
+        Answer::Opened { .. } => Answer::Sheet(None),
+        Answer::Closed { .. } => Answer::Cookie(World::COOKIE),
+        Answer::Sheet(_) => Answer::Status { open: Vec::new(), more: false },
+        _ => opened,
+    };
+    vec![reply(request, answer)]
+}
+
+fn open_roll_call(class: u32) -> OpenRollCall {
+    let class = ClassId::new(class).expect("above zero");
+    OpenRollCall { class, opened_at: at(1_000), present: 7 }
+}
+
+/// Honest, but the file is still being read: done and bytes by how many requests have come.
+fn reading(
+    world: &mut World,
+    request: &Request,
+    state: impl Fn(u64) -> (u64, u64),
+) -> Vec<Vec<u8>> {
+    let Ask::Read(Query::File { .. }) = request.ask else { return honest(world, request) };
+    let (done, bytes) = state(world.asked as u64);
+    vec![reply(request, Answer::File(FileState::Reading { done, bytes }))]
+}
+
+/// Honest, but for a `PULL`.
+fn unless_pulled(
+    world: &mut World,
+    request: &Request,
+    answers: impl FnOnce(&World) -> Vec<Answer>,
+) -> Vec<Vec<u8>> {
+    let answers = match request.ask {
+        Ask::Pull(_) => answers(world),
+        _ => world.honest(request),
+    };
+    written(request, answers)
+}
+
+/// Honest, but for what is in each block that was pulled.
+fn with_blocks(
+    world: &mut World,
+    request: &Request,
+    change: impl Fn(&World, u32) -> (u32, Vec<u8>),
+) -> Vec<Vec<u8>> {
+    let mut answers = world.honest(request);
+    for answer in &mut answers {
+        if let Answer::Pulled { index, bytes } = answer {
+            (*index, *bytes) = change(world, *index);
+        }
+    }
+    written(request, answers)
+}
+
+/// Honest, but for the sheet and what is in it.
+fn announced(
+    world: &mut World,
+    request: &Request,
+    sheet: SheetInfo,
+    block: impl Fn(&World, u32) -> Vec<u8>,
+) -> Vec<Vec<u8>> {
+    let mut answers = world.honest(request);
+    for answer in &mut answers {
+        match answer {
+            Answer::Closed { sheet: honest, .. } | Answer::Sheet(Some(honest)) => *honest = sheet,
+            Answer::Pulled { index, bytes } => *bytes = block(world, *index),
+            Answer::Block(bytes) => *bytes = block(world, 0),
+            _ => {}
+        }
+    }
+    written(request, answers)
+}
