@@ -686,7 +686,7 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
-    // spec: R-REQUEST-4
+    // spec: R-REQUEST-4, R-RETRY-9
     #[test]
     fn a_request_is_sent_again_with_the_same_words_until_it_is_answered() {
         let mut bench = Bench::new();
@@ -841,7 +841,7 @@ mod tests {
         assert_eq!(*bench.ending(), answered(opened(), 2));
     }
 
-    // spec: R-AGAIN-5
+    // spec: R-CLIENT-7
     #[test]
     fn clock_skew_to_a_query_teaches_nothing() {
         let mut bench = Bench::new();
@@ -854,6 +854,7 @@ mod tests {
         assert_eq!(started, bench.now.wall, "it answers no request that is under way");
     }
 
+    // spec: R-AGAIN-5
     #[test]
     fn a_server_that_always_sends_back_is_not_asked_faster_than_a_silent_one() {
         let mut bench = Bench::new();
@@ -1000,7 +1001,7 @@ mod tests {
         assert_eq!(bench.last().ask, bench.sent[0].ask);
     }
 
-    // spec: R-CLIENT-6, R-CLIENT-7, R-CLIENT-8
+    // spec: R-CLIENT-6, R-CLIENT-7, R-CLIENT-8, R-READ-1
     #[test]
     fn answers_to_others_to_other_requests_and_of_other_kinds_are_ignored() {
         let mut bench = Bench::new();

@@ -179,6 +179,7 @@ fn two_files_with_one_content_are_two_files() {
     assert!(folders.fetched("a") == same && folders.fetched("b") == same);
 }
 
+// spec: R-FILES-1
 #[test]
 fn a_folder_with_many_files_is_listed_whole() {
     let folders = Folders::new();
@@ -213,6 +214,7 @@ fn an_empty_folder_and_no_folder_are_told_apart() {
 
 // Safety.
 
+// spec: R-FILES-4
 #[test]
 fn only_regular_files_directly_in_the_folder_are_offered() {
     let folders = Folders::new();

@@ -451,6 +451,17 @@ proptest! {
 }
 
 // spec: R-READ-6
+// spec: R-READ-5
+#[test]
+fn a_sealed_datagram_is_read_by_nobody() {
+    for body in [&[][..], &[1; 40], &[0xff; 1_000]] {
+        let request = laws::frame(1, Kind::Sealed.byte(), body);
+        assert_eq!(decode_request(&request), Err(Rejected::Sealed));
+        let reply = laws::frame(1, Kind::SealedReply.byte(), body);
+        assert_eq!(decode_reply(&reply), Err(Rejected::Sealed));
+    }
+}
+
 #[test]
 fn whatever_udp_can_deliver_beyond_the_longest_datagram_is_too_long() {
     let mut payload = request_bytes(&smallest(Operation::Open { class: first_class() }.into_ask()));

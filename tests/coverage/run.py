@@ -92,7 +92,8 @@ def citing():
 
 def build():
     """Builds all with coverage: the executables by source file, and the programs."""
-    flags = os.environ.get("RUSTFLAGS", "") + " -C instrument-coverage"
+    # The counters are a mapped file (%c below), so that those of a process that is killed are kept.
+    flags = os.environ.get("RUSTFLAGS", "") + " -C instrument-coverage -C llvm-args=-runtime-counter-relocation"
     environment = os.environ | {"RUSTFLAGS": flags, "CARGO_TARGET_DIR": str(TARGET),
                                 "LLVM_PROFILE_FILE": "/dev/null"}
     command = ["cargo", "test", "--locked", "--no-run", "--message-format=json", "--lib", "--bins", "--tests"]
@@ -132,7 +133,7 @@ def run(tests, programs, found_tools, test):
     profdata, cov = found_tools
     binary, name = locate(tests, *test)
     with tempfile.TemporaryDirectory(dir=TARGET) as folder:
-        environment = os.environ | {"LLVM_PROFILE_FILE": f"{folder}/%p-%m.profraw"}
+        environment = os.environ | {"LLVM_PROFILE_FILE": f"{folder}/%p-%m%c.profraw"}
         try:
             ran = subprocess.run([binary, "--exact", name, "--nocapture"], cwd=ROOT, env=environment,
                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -144,7 +145,7 @@ def run(tests, programs, found_tools, test):
             return None, skipped[0]
         if ran.returncode != 0 or "1 passed" not in output:
             return None, "did not pass alone"
-        # A process that was killed leaves an empty file.
+        # A process that was killed while it began leaves an empty file.
         raw = [it for it in Path(folder).glob("*.profraw") if it.stat().st_size > 0]
         merged = f"{folder}/merged"
         subprocess.run([profdata, "merge", "--failure-mode=all", "-sparse", "-o", merged, *raw],

@@ -138,6 +138,29 @@ fn every_command_ends_after_few_requests_whatever_a_server_answers() {
     assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
 }
 
+// spec: R-SHEET-7, R-TRANSFER-9
+#[test]
+fn what_does_not_fit_its_name_is_neither_shown_nor_kept() {
+    let case = CASES.iter().find(|case| case.name == "bytes that never fit the name");
+    let behave = case.expect("it is there").behave;
+    for command in [Command::Close, Command::Sheet, Command::Get] {
+        let here = tempfile::tempdir().expect("a folder");
+        let peer = Peer::start(behave);
+        let target = here.path().join("file");
+        let mut call = Call::new(&Place::default(), command.program(), None)
+            .args(["--server", &peer.address().to_string(), "--timeout", "2s"])
+            .args(command.arguments());
+        if command == Command::Get {
+            call = call.arg("--output").arg(&target);
+        }
+        let finished = call.start().finish_or_kill(WATCHDOG);
+        assert!(matches!(finished.code(), Some(1 | 4)), "{finished}");
+        assert_eq!(finished.stdout, "", "{finished}");
+        assert!(!target.exists(), "{finished}");
+        peer.end();
+    }
+}
+
 #[test]
 fn there_are_at_least_22_hostile_servers_each_with_a_name_of_its_own() {
     let mut names: Vec<_> = CASES.iter().map(|case| case.name).collect();
