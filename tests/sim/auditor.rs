@@ -16,6 +16,8 @@ use rollcall::operation::{OpenRollCall, Operation, Outcome, SheetInfo};
 use rollcall::time::WallTime;
 use rollcall::wire::Answer;
 
+use crate::seen;
+
 /// What a person asked for, once, under however many names it went out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Ticket(pub(crate) usize);
@@ -84,6 +86,10 @@ pub(crate) struct Auditor {
     forgotten_skews: Vec<Asked>,
     receipts: Vec<Receipt>,
     violations: Vec<Violation>,
+    /// How often the server has started again.
+    starts: u64,
+    /// What has arrived since the last start and is not durable.
+    arrived: Vec<Asked>,
 }
 
 struct Story {
@@ -106,12 +112,16 @@ struct Effect {
     outcome: Outcome,
     /// Which roll call of its class it was about, counted by the auditor.
     roll_call: usize,
+    /// How often the server had started again by then.
+    starts: u64,
 }
 
 #[derive(Default)]
 struct Room {
     open: Option<PlainSheet>,
     closed: Vec<(u64, SheetInfo)>,
+    /// For each of these, how often the server had started again by then.
+    closed_starts: Vec<u64>,
     /// How many roll calls were opened so far.
     opened: usize,
 }
@@ -122,6 +132,7 @@ struct Receipt {
     student: StudentNumber,
     at: WallTime,
     roll_call: usize,
+    starts: u64,
 }
 
 impl Auditor {
@@ -154,6 +165,53 @@ impl Auditor {
     pub(crate) fn open_classes(&self) -> Vec<ClassId> {
         let open = |(&class, room): (&ClassId, &Room)| room.open.is_some().then_some(class);
         self.rooms.iter().filter_map(open).collect()
+    }
+
+    /// The latest time that is durable.
+    #[must_use]
+    pub(crate) fn latest(&self) -> WallTime {
+        self.latest
+    }
+
+    /// The server started again.
+    pub(crate) fn started_again(&mut self) {
+        self.starts += 1;
+        self.arrived.clear();
+    }
+
+    /// An operation's datagram came to the server: what it meets there.
+    pub(crate) fn arrived(&mut self, asked: Asked) {
+        let (client, number) = asked.name;
+        let known = self.known.get(&client).map(|known| known.number.get());
+        let forgotten = known.is_none() && self.ever_known.contains(&client);
+        seen::MET_FORGOTTEN.held_if(forgotten);
+        seen::DISOWNED_AGAIN.held_if(self.disowned.contains(&asked));
+        seen::UNKNOWN_LATER.held_if(known.is_none() && number != RequestNumber::FIRST);
+        seen::GAP.held_if(known.is_some_and(|last| number.get() > last + 1));
+        seen::OLD.held_if(known.is_some_and(|last| number.get() < last));
+        match self.effects.get(&asked.name).filter(|_| known.is_some()) {
+            Some(effect) if effect.asked == asked => self.copy_arrived(effect),
+            Some(_) => seen::OTHER_BODY.held_if(known == Some(number.get())),
+            None if self.arrived.contains(&asked) => seen::COPY_IN_PROGRESS.held(),
+            None => self.arrived.push(asked),
+        }
+    }
+
+    fn copy_arrived(&self, effect: &Effect) {
+        seen::COPY.held();
+        seen::COPY_AFTER_START.held_if(effect.starts < self.starts);
+        let operation = effect.asked.operation;
+        let Some(room) = self.rooms.get(&operation.class()) else { return };
+        let (is_open, is_next) = (room.open.is_some(), room.opened > effect.roll_call);
+        let is_closed = !is_open || is_next;
+        match operation {
+            Operation::Open { .. } => seen::OPEN_AFTER_CLOSE.held_if(is_closed),
+            Operation::Close { .. } => seen::CLOSE_IN_NEXT.held_if(is_open && is_next),
+            Operation::Mark { .. } => {
+                seen::MARK_AFTER_CLOSE.held_if(is_closed);
+                seen::MARK_IN_NEXT.held_if(is_open && is_next);
+            }
+        }
     }
 
     // What clients do.
@@ -197,6 +255,9 @@ impl Auditor {
             self.accuse("settle first", story);
         }
         self.under_way.insert(process, ticket);
+        seen::SECOND_NAME.held_if(!self.tickets[ticket.0].names.is_empty());
+        let others = self.names.get(&asked.name).into_iter().flatten();
+        seen::CLONED.held_if(others.clone().any(|it| self.tickets[it.0].process != process));
         self.tickets[ticket.0].names.push(asked);
         self.names.entry(asked.name).or_default().push(ticket);
         if self
@@ -221,17 +282,18 @@ impl Auditor {
         let told = |asked: &Asked| {
             let effect = self.effects.get(&asked.name)?;
             let right = effect.asked == *asked && says(&effect.outcome, answer);
-            right.then_some(effect.roll_call)
+            right.then_some((effect.roll_call, effect.starts))
         };
-        let Some(roll_call) = names.iter().find_map(told) else {
+        let Some((roll_call, starts)) = names.iter().find_map(told) else {
             let tale = format!("{ticket:?} of names {names:?} heard {answer:?}");
             self.accuse("a client tells only what is durable under its own name", tale);
             return;
         };
+        seen::HEARD_AFTER_START.held_if(starts < self.starts);
         if let (Operation::Mark { class, student }, &Answer::Marked { at, .. }) =
             (self.tickets[ticket.0].operation, answer)
         {
-            self.receipts.push(Receipt { ticket, class, student, at, roll_call });
+            self.receipts.push(Receipt { ticket, class, student, at, roll_call, starts });
         }
     }
 
@@ -239,6 +301,7 @@ impl Auditor {
     pub(crate) fn unknown(&mut self, ticket: Ticket, lost: bool) {
         let story = &mut self.tickets[ticket.0];
         story.unknown = true;
+        seen::LOST.held_if(lost);
         if lost {
             self.under_way.remove(&story.process);
         }
@@ -256,6 +319,8 @@ impl Auditor {
         self.log += 1;
         self.time(at);
         let Asked { name, operation, .. } = asked;
+        seen::LATER.held_if(name.1 != RequestNumber::FIRST);
+        self.arrived.retain(|it| it.name != name);
         self.follow(name);
         let forgiven = self.forgotten_skews.contains(&asked);
         match self.effects.get(&name) {
@@ -276,9 +341,11 @@ impl Auditor {
             let tale = format!("{asked:?} was disowned and is executed: {outcome:?}");
             self.accuse("what was disowned is never executed", tale);
         }
+        self.notice(operation.class(), outcome);
         self.judge(at, operation, outcome);
+        let starts = self.starts;
         let roll_call = self.rooms.get(&operation.class()).map_or(0, |room| room.opened);
-        self.effects.insert(name, Effect { asked, outcome: outcome.clone(), roll_call });
+        self.effects.insert(name, Effect { asked, outcome: outcome.clone(), roll_call, starts });
         if executes(outcome) {
             let same = |ticket: &&Ticket| self.tickets[ticket.0].names.contains(&asked);
             let tickets: Vec<Ticket> =
@@ -293,6 +360,7 @@ impl Auditor {
     pub(crate) fn durable_forgot(&mut self, at: WallTime, client: ClientId) {
         self.log += 1;
         self.time(at);
+        seen::FORGOT.held();
         let skewed = self
             .effects
             .values()
@@ -320,11 +388,13 @@ impl Auditor {
         match answer {
             Answer::Busy { .. } => {}
             Answer::Stale => {
+                seen::STALE.held();
                 if !self.ever_known.contains(&name.0) {
                     self.accuse("stale is said to the known", format!("{asked:?}"));
                 }
             }
             Answer::BeginAgain => {
+                seen::BEGIN_AGAIN.held();
                 let known = self.known.get(&name.0).is_some_and(|known| known.since <= log);
                 if known || name.1 == RequestNumber::FIRST {
                     let tale = format!("{asked:?}, known: {known}");
@@ -333,6 +403,7 @@ impl Auditor {
                 self.disown(asked);
             }
             Answer::Conflict => {
+                seen::CONFLICT.held();
                 let other = |effect: &Effect| effect.asked != asked;
                 if !self.effects.get(&name).is_some_and(other) {
                     self.accuse("conflict is said to another body", format!("{asked:?}"));
@@ -340,6 +411,7 @@ impl Auditor {
                 self.disown(asked);
             }
             Answer::ClockSkew { .. } => {
+                seen::SKEW_BEHIND.held_if(!self.known.contains_key(&name.0));
                 self.skewed(asked, log, reply, answer);
                 self.disown(asked);
             }
@@ -357,7 +429,11 @@ impl Auditor {
 
     /// The server named the last sheet of a class.
     pub(crate) fn named_sheet(&mut self, class: ClassId, log: u64, told: Option<SheetInfo>) {
-        let closed = self.rooms.get(&class).map_or(&[][..], |room| &room.closed);
+        let room = self.rooms.get(&class);
+        seen::SHEET_NAMED_AGAIN.held_if(room.is_some_and(|room| room.closed.len() > 1));
+        seen::SHEET_NAMED_OPEN
+            .held_if(room.is_some_and(|room| room.open.is_some() && !room.closed.is_empty()));
+        let closed = room.map_or(&[][..], |room| &room.closed);
         let before = closed.iter().rposition(|&(since, _)| since <= log);
         let right = match told {
             None => before.is_none(),
@@ -374,6 +450,7 @@ impl Auditor {
     /// The server listed an open roll call. What it says was so once, and is durable.
     pub(crate) fn listed(&mut self, told: OpenRollCall) {
         let OpenRollCall { class, opened_at, present } = told;
+        seen::LISTED.held_if(present > 0);
         let fits = |sheet: &PlainSheet| {
             (sheet.class, sheet.opened_at) == (class, opened_at)
                 && sheet.marks.len() >= present as usize
@@ -391,6 +468,8 @@ impl Auditor {
 
     /// A sheet was fetched whole under this name.
     pub(crate) fn fetched(&mut self, content: ContentId, sheet: &PlainSheet) {
+        let closed = self.rooms.get(&sheet.class).and_then(|room| room.closed.last());
+        seen::SHEET_OF_EARLIER.held_if(closed.is_some_and(|(_, last)| last.content != content));
         match self.sheets.get(&content) {
             Some(kept) if kept == sheet => {}
             kept => {
@@ -404,8 +483,10 @@ impl Auditor {
     pub(crate) fn end(&mut self) {
         let mut tales = Vec::new();
         for receipt in &self.receipts {
-            let &Receipt { ticket, class, student, at, roll_call } = receipt;
+            let &Receipt { ticket, class, student, at, roll_call, starts } = receipt;
             let room = self.rooms.get(&class);
+            let closed = room.and_then(|room| room.closed_starts.get(roll_call.wrapping_sub(1)));
+            seen::RECEIPT_OVER_START.held_if(closed.is_some_and(|&closed| starts < closed));
             let info = room.and_then(|room| room.closed.get(roll_call.wrapping_sub(1)));
             let sheet = info.and_then(|(_, info)| self.sheets.get(&info.content));
             let marks = sheet.map_or(&[][..], |sheet| &sheet.marks);
@@ -422,11 +503,30 @@ impl Auditor {
         }
     }
 
+    /// What of the register an outcome speaks of, before it is judged.
+    fn notice(&self, class: ClassId, outcome: &Outcome) {
+        let closed = self.rooms.get(&class).is_some_and(|room| !room.closed.is_empty());
+        match outcome {
+            Outcome::Opened { already_open: true, .. } => seen::ALREADY_OPEN.held(),
+            Outcome::Opened { already_open: false, .. } => seen::OPENED_AGAIN.held_if(closed),
+            Outcome::Marked { already_present, .. } => {
+                seen::ALREADY_PRESENT.held_if(*already_present);
+            }
+            Outcome::MarkRefused { .. } => seen::MARK_REFUSED.held_if(closed),
+            Outcome::Closed { already_closed, .. } => seen::ALREADY_CLOSED.held_if(*already_closed),
+            Outcome::Refused { .. } => seen::NEVER_OPENED.held(),
+            Outcome::ClockSkew { .. } => seen::SKEW_AHEAD.held(),
+        }
+    }
+
     fn accuse(&mut self, law: &'static str, story: String) {
         self.violations.push(Violation { law, story });
     }
 
     fn disown(&mut self, asked: Asked) {
+        seen::DISOWNED.held();
+        let executed = |effect: &Effect| effect.asked == asked && executes(&effect.outcome);
+        seen::EXECUTED_FORGOTTEN.held_if(self.effects.get(&asked.name).is_some_and(executed));
         if let Some(effect) = self.effects.get(&asked.name)
             && effect.asked == asked
             && executes(&effect.outcome)
@@ -441,6 +541,7 @@ impl Auditor {
     }
 
     fn size(&mut self, request: usize, reply: usize) {
+        seen::ALL_WERE_SENT.held();
         if reply > request {
             let tale = format!("{reply} bytes for {request}");
             self.accuse("never more bytes out than in", tale);
@@ -471,7 +572,10 @@ impl Auditor {
         let executed = &mut self.tickets[ticket.0].executed;
         if !executed.contains(&asked) {
             executed.push(asked);
+            let names = &self.tickets[ticket.0].names;
+            seen::BEGUN_AGAIN.held_if(names.first().is_some_and(|first| *first != asked));
         }
+        let executed = &self.tickets[ticket.0].executed;
         if executed.len() > 1 {
             let tale = format!("{ticket:?} was executed as {executed:?}");
             self.accuse("one operation, one effect", tale);
@@ -514,6 +618,7 @@ impl Auditor {
             let tale = format!("{asked:?} is told {answer:?}, durable is {kept:?}");
             self.accuse("nothing is told before it is durable", tale);
         }
+        seen::TOLD_AGAIN.held_if(self.said.contains_key(&asked.name));
         let first = self.said.entry(asked.name).or_insert_with(|| reply.to_vec());
         if first != reply {
             let tale = format!("{asked:?}: {first:?} and then {reply:?}");
@@ -546,6 +651,7 @@ impl Auditor {
             }
             (Operation::Close { .. }, &Outcome::Closed { ref sheet, already_closed: false }) => {
                 let log = self.log;
+                room.closed_starts.push(self.starts);
                 let kept = room.judge_close(at, sheet, log);
                 kept.is_some_and(|kept| {
                     let named = self.sheets.entry(sheet.content).or_insert_with(|| kept.clone());

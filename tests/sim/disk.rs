@@ -27,6 +27,16 @@ impl Disk {
         self.pending.push_back(batch);
     }
 
+    /// How many batches were appended and are not durable.
+    pub(crate) fn pending(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// Whether there is a snapshot, and something after it.
+    pub(crate) fn has_both(&self) -> bool {
+        self.snapshot_after > 0 && !self.batches.is_empty()
+    }
+
     pub(crate) fn is_quiet(&self) -> bool {
         self.pending.is_empty()
     }

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use params::Params;
+use rollcall::shell::clock::Clock;
 use world::Figures;
 
 mod auditor;
@@ -17,7 +18,10 @@ mod disk;
 mod linear;
 mod network;
 mod params;
+#[path = "../../fuzz/premises.rs"]
+mod premises;
 mod scenarios;
+mod seen;
 mod world;
 
 const RUNS_DEFAULT: u64 = 2_000;
@@ -33,15 +37,45 @@ fn nothing_wrong_is_ever_said_and_everything_converges() {
     }
     let base = number("SIM_BASE").unwrap_or(0);
     let runs = number("SIM_RUNS").unwrap_or(RUNS_DEFAULT);
+    let clock = Clock::start();
     let total = run_all(base, runs);
-    println!("{runs} runs from seed {base}: {}", in_words(&total));
+    let core_seconds = clock.now().instant.as_micros() / 1_000_000 * workers() as u64;
+    println!("{runs} runs from seed {base}: {}", in_words(&total, core_seconds));
+    println!("{}", premises::table(seen::ALL));
+    let rare = premises::too_rare(seen::ALL, least(runs));
+    assert!(rare.is_empty(), "laws that were hardly put to the test:\n{}", rare.join("\n"));
+}
+
+/// How often each premise has to come about in so many runs: a law that nothing ever put to the test
+/// says nothing.
+fn least(runs: u64) -> u64 {
+    match runs {
+        100_000.. => runs / 100,
+        RUNS_DEFAULT.. => 1,
+        _ => 0,
+    }
+}
+
+#[test]
+fn every_law_has_a_premise_that_is_counted() {
+    let auditor = include_str!("auditor.rs");
+    let laws: Vec<_> = auditor
+        .match_indices("accuse(\"")
+        .filter_map(|(at, begin)| auditor[at + begin.len()..].split('"').next())
+        .collect();
+    assert!(laws.len() > 20, "{laws:?}");
+    // Two laws are about the simulation itself, which breaks them at any time if at all.
+    let always = ["what is sent is what was asked", "an answer of another kind"];
+    let table = premises::table(seen::ALL);
+    let unseen = |law: &&&str| !always.contains(*law) && !table.contains(&format!("| {law} |"));
+    let unseen: Vec<_> = laws.iter().filter(unseen).collect();
+    assert!(unseen.is_empty(), "nothing counts what these speak of: {unseen:?}");
 }
 
 /// Runs the seeds on every processor; the failure with the lowest seed is told.
 fn run_all(base: u64, runs: u64) -> Figures {
     let next = AtomicU64::new(base);
     let failed = AtomicU64::new(u64::MAX);
-    let workers = thread::available_parallelism().map_or(2, usize::from);
     let work = || {
         let mut total = Figures::default();
         loop {
@@ -59,7 +93,7 @@ fn run_all(base: u64, runs: u64) -> Figures {
     };
     let mut total = Figures::default();
     thread::scope(|scope| {
-        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        let workers: Vec<_> = (0..workers()).map(|_| scope.spawn(work)).collect();
         for worker in workers {
             add(&mut total, &worker.join().expect("a worker does not panic"));
         }
@@ -70,6 +104,10 @@ fn run_all(base: u64, runs: u64) -> Figures {
         panic!("after {} runs: {}", seed - base + 1, failure(seed, &story));
     }
     total
+}
+
+fn workers() -> usize {
+    thread::available_parallelism().map_or(2, usize::from)
 }
 
 /// One run. A panic of the product is a failure like any other: it needs its seed too.
@@ -95,7 +133,6 @@ fn number(name: &str) -> Option<u64> {
 }
 
 fn add(total: &mut Figures, more: &Figures) {
-    total.simulated_micros += more.simulated_micros;
     total.operations += more.operations;
     total.queries += more.queries;
     total.datagrams += more.datagrams;
@@ -110,12 +147,18 @@ fn add(total: &mut Figures, more: &Figures) {
     total.slowest_after_healing_micros = slowest;
 }
 
-fn in_words(total: &Figures) -> String {
+/// What was done, and how much of it in an hour of one core: the hours that were simulated say nothing,
+/// because most of them are people who do nothing.
+fn in_words(total: &Figures, core_seconds: u64) -> String {
+    let crashes = total.server_crashes + total.client_crashes;
+    let hourly = |count: u64| count * 3_600 / core_seconds.max(1);
     format!(
-        "{} simulated hours, {} operations ({} times unknown), {} queries, {} datagrams at the \
-         server, {} crashes of servers and {} of clients, {} clients forgotten, {} sheets fetched, \
-         {} histories linearizable ({} undecided), at most {} ms until an answer after the healing",
-        total.simulated_micros / 3_600_000_000,
+        "{} operations and {} crashes in a core-hour; {} operations ({} times unknown), {} queries, \
+         {} datagrams at the server, {} crashes of servers and {} of clients, {} clients forgotten, \
+         {} sheets fetched, {} histories linearizable ({} undecided), at most {} ms until an answer \
+         after the healing",
+        hourly(total.operations),
+        hourly(crashes),
         total.operations,
         total.unknown,
         total.queries,

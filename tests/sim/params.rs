@@ -58,6 +58,9 @@ pub(crate) struct Params {
     pub(crate) meddler: bool,
     /// Answers are sent back to the server as if they were requests.
     pub(crate) reflections: bool,
+    /// The faults heal then, in seconds, and not only when nobody waits any more: whoever waits at that
+    /// moment must be answered.
+    pub(crate) heals_after_s: Option<u64>,
 }
 
 const CALM: Link = Link {
@@ -95,6 +98,7 @@ impl Params {
             clones: false,
             meddler: false,
             reflections: false,
+            heals_after_s: None,
         }
     }
 
@@ -149,13 +153,17 @@ impl Params {
     /// each fault is there or not, because faults hide each other.
     pub(crate) fn draw(seed: u64) -> Self {
         let rng = &mut StdRng::seed_from_u64(seed ^ 0x0070_6172_616d_7300);
-        match rng.random_range(0..20) {
+        let drawn = match rng.random_range(0..20) {
             0 => Self::quiet_lan(),
             1 => Self::classroom_wifi(),
             2 => Self::lossy_hall(),
             3 | 4 => Self::storm(),
             _ => Self::swarm(rng),
-        }
+        };
+        // In a third of the runs, mostly early: that is when most people wait.
+        let longest = *pick(rng, &[30, 300, 3_600]);
+        let heals_after_s = rng.random_bool(0.33).then(|| rng.random_range(2..longest));
+        Self { heals_after_s, ..drawn }
     }
 
     fn swarm(rng: &mut StdRng) -> Self {
@@ -182,6 +190,7 @@ impl Params {
             clones: rng.random_bool(0.15),
             meddler: rng.random_bool(0.25),
             reflections: rng.random_bool(0.2),
+            heals_after_s: None,
         }
     }
 }

@@ -28,6 +28,7 @@ use crate::disk::Disk;
 use crate::linear::{Event, Finding, Heard, Question, judge};
 use crate::network::Wire;
 use crate::params::{Params, chance, pick};
+use crate::seen;
 
 const SECOND: u64 = 1_000_000;
 const MINUTE: u64 = 60 * SECOND;
@@ -44,7 +45,6 @@ const EPOCH_MS: u64 = 1_790_000_000_000;
 /// What a run came to.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Figures {
-    pub(crate) simulated_micros: u64,
     pub(crate) operations: u64,
     pub(crate) queries: u64,
     pub(crate) datagrams: u64,
@@ -303,7 +303,8 @@ impl World {
             let idle = self.people.iter().all(|person| {
                 person.acts_left == 0 && person.current.is_none() && person.asleep_since.is_none()
             });
-            if idle || self.now > PHASE_ONE_MAX || !self.step()? {
+            let healing = self.params.heals_after_s.is_some_and(|at| self.now > at * SECOND);
+            if idle || healing || self.now > PHASE_ONE_MAX || !self.step()? {
                 self.heal();
             }
         }
@@ -316,7 +317,6 @@ impl World {
         self.auditor.end();
         self.check()?;
         self.judge_histories()?;
-        self.figures.simulated_micros = self.now;
         Ok(self.figures)
     }
 
@@ -383,6 +383,7 @@ impl World {
             }
             return;
         }
+        self.notice_arrival(&bytes);
         self.inbox.push(self.arrivals.len());
         let log = self.auditor.log();
         self.arrivals.push(Arrival { person, life, bytes, log, answered: false });
@@ -393,9 +394,26 @@ impl World {
         }
     }
 
+    fn notice_arrival(&mut self, bytes: &[u8]) {
+        match decode_request(bytes) {
+            Ok(received) => {
+                let Request { client, number, ask, .. } = received.request;
+                if let Ask::Perform { started, operation } = ask {
+                    self.auditor.arrived(Asked { name: (client, number), started, operation });
+                }
+            }
+            Err(_) if decode_reply(bytes).is_ok() => seen::REFLECTED.held(),
+            Err(_) => seen::DAMAGED.held(),
+        }
+    }
+
     fn turn(&mut self) {
         self.turn_planned = false;
         let now = self.server_clock.now(self.now);
+        if !self.inbox.is_empty() {
+            seen::CLOCK_BACK.held_if(now.wall < self.auditor.latest());
+            seen::WHILE_COMMITTING.held_if(!self.disk.is_quiet());
+        }
         let Some(server) = &mut self.server else { return };
         for arrival in self.inbox.drain(..) {
             let bytes = &self.arrivals[arrival].bytes;
@@ -533,7 +551,10 @@ impl World {
         self.server_life += 1;
         self.turn_planned = false;
         self.inbox.clear();
+        let pending = self.disk.pending();
         let kept = self.disk.tear(&mut self.rng);
+        seen::TORN.held_if(kept.len() < pending);
+        seen::KEPT.held_if(!kept.is_empty());
         trace!(self, "the server crashes; {} batches more are on disk", kept.len());
         for batch in &kept {
             self.tell_durable(batch);
@@ -555,6 +576,10 @@ impl World {
             Err(contradiction) => self.failure = Some(format!("recovery: {contradiction}")),
         }
         self.server_clock.zero = self.now;
+        self.auditor.started_again();
+        seen::FROM_SNAPSHOT.held_if(self.disk.has_both());
+        seen::CLOCK_BACK_AT_START
+            .held_if(self.server_clock.now(self.now).wall < self.auditor.latest());
         trace!(self, "the server starts; its clock shows {}", self.server_clock.now(self.now).wall);
     }
 
@@ -663,6 +688,10 @@ impl World {
         }
         let Some(since) = self.people[person].asleep_since.take() else { return };
         let slept = self.now - since;
+        let open = [&self.people[person].current, &self.people[person].earlier];
+        let is_open =
+            open.into_iter().flatten().any(|it| matches!(it.what, What::Operation { .. }));
+        seen::SLEPT_OPEN.held_if(is_open && slept > 15 * MINUTE);
         trace!(self, "person {person} wakes");
         self.people[person].clock.zero += slept;
         if hidden {
@@ -760,6 +789,7 @@ impl World {
         history.push(Event { begin: self.now, end: u64::MAX, question, heard: None });
         let what = What::Operation { ticket, operation, event, names: Vec::new() };
         self.people[person].current = Some(Waiting { since: self.now, what });
+        seen::TWO_OPEN.held_if(self.people[person].earlier.is_some());
         let (now, patience) = (self.now_of(person), self.patience());
         self.people[person].client.perform(now, operation, patience);
         self.drain_client(person);
@@ -782,6 +812,9 @@ impl World {
         let it = &mut self.people[person];
         if it.life != life || it.asleep_since.is_some() {
             return;
+        }
+        if let Some(waiting) = &it.current {
+            notice_answer(waiting, datagram);
         }
         it.client.handle_datagram(now, datagram);
         self.drain_client(person);
@@ -821,10 +854,12 @@ impl World {
                 Told::Transmit => self.client_sends(person, space.as_bytes()),
                 Told::Retrying { .. } => {}
                 Told::Settled { answer, .. } => {
+                    seen::SETTLED.held();
                     let earlier = self.people[person].earlier.take();
                     self.hear(person, earlier, answer);
                 }
                 Told::Forsaken { .. } => {
+                    seen::FORSAKEN.held();
                     if let Some(earlier) = self.people[person].earlier.take() {
                         self.unknown(&earlier, true);
                     }
@@ -908,6 +943,7 @@ impl World {
     fn check_wait(&mut self, person: usize, waiting: &Waiting) {
         let Some(healed) = self.healed_at else { return };
         let waited = self.now - waiting.since.max(healed);
+        seen::WAITED.held_if(waiting.since < healed);
         let slowest = &mut self.figures.slowest_after_healing_micros;
         *slowest = waited.max(*slowest);
         if waited > ANSWERED_WITHIN_MICROS {
@@ -1052,6 +1088,11 @@ impl World {
             }
             let history = self.merged(class, history);
             self.figures.histories += 1;
+            let overlap = |(at, one): (usize, &Event)| {
+                history[at + 1..].iter().any(|it| it.begin < one.end && one.begin < it.end)
+            };
+            seen::CONCURRENT.held_if(history.iter().enumerate().any(overlap));
+            seen::UNKNOWN_IN_HISTORY.held_if(history.iter().any(|it| it.heard.is_none()));
             match judge(history.clone()) {
                 Finding::Linearizable => {}
                 Finding::Undecided => self.figures.undecided += 1,
@@ -1117,6 +1158,14 @@ impl World {
         }
         let wait = self.rng.random_range(0..20 * SECOND);
         self.plan(wait, Happening::Meddling);
+    }
+}
+
+/// What comes to a client that waits, and is not what it waits for.
+fn notice_answer(waiting: &Waiting, datagram: &[u8]) {
+    let Ok(reply) = decode_reply(datagram) else { return seen::ANSWERED_DAMAGED.held() };
+    if let What::Operation { names, .. } = &waiting.what {
+        seen::OTHER_ANSWER.held_if(!names.contains(&(reply.client, reply.number)));
     }
 }
 
