@@ -13,6 +13,51 @@ use sha2::{Digest as _, Sha256};
 
 use crate::laws::{byte_string, crc32, frame, varint};
 
+/// What the laws of the server speak of.
+pub(crate) mod seen {
+    crate::premises::premises! {
+        UNREADABLE: "a datagram came that no server can read" => "R-READ-3";
+        OTHER_VERSION: "a datagram of another version came" => "R-VERSION-1";
+        COPY: "a copy of the last request came, durable" => "R-JUDGE-2";
+        COPY_AFTER_CRASH: "a copy came of a request from before a crash" => "R-DURABLE-2";
+        IN_PROGRESS: "a copy of the last request came, not durable" => "R-JUDGE-3";
+        CONFLICT: "another request came under the last number" => "R-JUDGE-4";
+        STALE: "an old number came, or one after a gap" => "R-JUDGE-5";
+        NEW_CLIENT: "an unknown client's first request came in time" => "R-JUDGE-6";
+        BEGIN_AGAIN: "an unknown client's later request came" => "R-JUDGE-7";
+        SKEW_BEHIND: "an unknown client's clock was behind" => "R-JUDGE-8";
+        SKEW_AHEAD: "an unknown client's clock was ahead" => "R-JUDGE-9";
+        AT_THE_EDGE: "an unknown client's clock was exactly a window away" => "R-JUDGE-11";
+        TOLD_TIME: "a time was told that the journal did not hold" => "R-TIME-3";
+        CLOCK_BACK: "a request came while the clock was behind the server's time" => "R-TIME-1";
+        FORGOTTEN: "a client was forgotten" => "R-FORGET-1, R-FORGET-2";
+        MET_FORGOTTEN: "a request met a client that was forgotten" => "R-FORGET-3";
+        WAITED: "an answer had to wait for a commit" => "R-DURABLE-1";
+        LOST: "a crash lost what was not durable" => "R-DURABLE-1";
+        OWED: "a crash came while answers were owed" => "R-KIND-2";
+        ALREADY_OPEN: "an open class was opened" => "R-ROLL-2";
+        ALREADY_PRESENT: "a student who is present was marked" => "R-ROLL-4";
+        MARK_REFUSED: "a mark met a class closed before" => "R-ROLL-5";
+        CLOSED: "a class with marks was closed" => "R-ROLL-6";
+        ALREADY_CLOSED: "a closed class was closed" => "R-ROLL-7";
+        NEVER_OPENED: "a class that was never open was closed" => "R-ROLL-8";
+        OPENED_AGAIN: "a class was opened again" => "R-SHEET-6";
+        MANY_OPEN: "a list of several open roll calls was asked for" => "R-STATUS-1, R-STATUS-2";
+        UNPROVED: "a PULL came without a cookie" => "R-COOKIE-1";
+        STOLEN: "a PULL came with the cookie of another address" => "R-COOKIE-2";
+        OLD_COOKIE: "a PULL came with a cookie of the minute before the last" => "R-COOKIE-2";
+        LAST_MINUTE: "a PULL came with a cookie of the last minute" => "R-COOKIE-2";
+        PROVED: "a PULL came with a cookie that is good" => "R-PULL-2";
+        OF_A_SHEET: "a block of a sheet was pulled" => "R-PULL-2";
+        OF_A_FILE: "a block of a file was pulled" => "R-PULL-2";
+        PAST_THE_END: "a block past the end was pulled" => "R-PULL-4";
+        NOT_HERE: "blocks of what is not there were pulled" => "R-PULL-3";
+        CHANGED: "the folder changed while an answer about it was owed" => "R-FILES-5";
+        LIST_PAST: "a list was asked for from past its end" => "R-FILES-1";
+        NO_FILE: "a file that is not there was asked for" => "R-FILES-4";
+    }
+}
+
 /// Milliseconds that a first request may be away from the server's time (R-JUDGE-11).
 const WINDOW_MILLIS: u64 = 900_000;
 /// Microseconds of silence after which a client may be forgotten (R-FORGET-1).
@@ -45,6 +90,10 @@ pub(crate) struct Auditor {
     cookies: BTreeMap<[u8; 16], (Address, u64)>,
     /// What each address sent and got, without what it pulled.
     balance: BTreeMap<Address, (u64, u64)>,
+    /// Who was forgotten and is not known again.
+    forgotten: BTreeSet<ClientName>,
+    /// The batches before the last crash.
+    before_crash: usize,
 }
 
 /// The folder that is offered: now, and as it was before.
@@ -166,8 +215,12 @@ impl Auditor {
         let request_bytes = datagram.len();
         self.balance.entry(from).or_default().0 += request_bytes as u64;
         let (said, due) = match Asked::read(datagram) {
-            Reading::Nothing => return place,
+            Reading::Nothing => {
+                seen::UNREADABLE.held();
+                return place;
+            }
             Reading::OtherVersion => {
+                seen::OTHER_VERSION.held();
                 (Said::NOBODY, Some(Due::Answers(vec![frame(0, 0xff, &[1, 1])])))
             }
             Reading::Asked(asked) => (asked.said, self.asked(from, micros, wall, &asked)),
@@ -178,6 +231,7 @@ impl Auditor {
                 Due::Blocks { .. } => 0,
                 _ => self.saved.len() - usize::from(!self.unsaved),
             };
+            seen::WAITED.held_if(after > self.durable);
             self.owed.insert(place, Owed { from, request_bytes, after, said, due });
         }
         place
@@ -226,10 +280,15 @@ impl Auditor {
             }
             Due::List { from, since } => {
                 // A list may be told for a second after it was read.
+                seen::CHANGED.held_if(self.folder.since(since).count() > 1);
+                seen::LIST_PAST.held_if(from >= self.folder.now.len());
                 let folders = self.folder.since(since.saturating_sub(1_000_000));
                 folders.map(|files| said.answer(0x94, &page(files, from, request_bytes))).collect()
             }
             Due::File { key, since } => {
+                seen::CHANGED.held_if(self.folder.since(since).count() > 1);
+                let is_key = |name: &Vec<u8>| Sha256::digest(name)[..16] == key;
+                seen::NO_FILE.held_if(!self.folder.now.keys().any(is_key));
                 let infos = self.folder.since(since).flat_map(|files| file_infos(files, &key));
                 infos.map(|info| said.answer(0x95, &info)).collect()
             }
@@ -262,8 +321,12 @@ impl Auditor {
         let bytes = content.map_or(&[][..], |content| block_of(content, index));
         // Of a file it may have none of them, and one answer says it all (R-PULL-3).
         if first && !sure && answer == pulled(&[]) {
+            seen::NOT_HERE.held();
             return None;
         }
+        seen::OF_A_SHEET.held_if(sure && !bytes.is_empty());
+        seen::OF_A_FILE.held_if(!sure && !bytes.is_empty());
+        seen::PAST_THE_END.held_if(bytes.is_empty());
         assert_eq!(answer, pulled(bytes), "block {index}, in order (R-PULL-2)");
         (!blocks.is_empty()).then_some(Due::Blocks { object, blocks, first: false })
     }
@@ -317,6 +380,8 @@ impl Auditor {
         let forgotten: Vec<_> =
             clients.keys().filter(|client| !known.contains(client)).copied().collect();
         for client in forgotten {
+            seen::FORGOTTEN.held();
+            self.forgotten.insert(client);
             let Client { started, heard_micros, .. } = clients.remove(&client).expect("listed");
             assert!(micros.saturating_sub(heard_micros) > SILENCE_MICROS, "R-FORGET-1");
             assert!(started.abs_diff(time) > WINDOW_MILLIS, "R-FORGET-2");
@@ -335,6 +400,9 @@ impl Auditor {
 
     /// The process dies, and another one starts from what is durable. Its clock starts at zero.
     pub(crate) fn crash(&mut self) {
+        seen::LOST.held_if(self.unsaved || self.saved.len() > self.durable + 1);
+        seen::OWED.held_if(!self.owed.is_empty());
+        self.before_crash = self.durable + 1;
         self.saved.truncate(self.durable + 1);
         self.present = self.saved[self.durable].clone();
         self.present.time = self.present.written;
@@ -352,6 +420,11 @@ impl Auditor {
     pub(crate) fn rest(&self) {
         assert!(!self.unsaved, "something happened that was never appended");
         assert!(self.owed.is_empty(), "no answer to {:?}", self.owed.keys());
+    }
+
+    /// The number of the last operation of this client, if it is known.
+    pub(crate) fn last_number(&self, client: ClientName) -> Option<u64> {
+        self.present.clients.get(&client).map(|known| known.number)
     }
 
     /// The names of the sheets that were closed, to be asked for.
@@ -377,9 +450,15 @@ impl Auditor {
             What::File { ref key } => return Some(Due::File { key: key.clone(), since: micros }),
             What::Pull { object, cookie, ref blocks } => {
                 let minute = micros / COOKIE_MICROS;
-                let proved = self.cookies.get(&cookie).is_some_and(|&(owner, made)| {
+                let given = self.cookies.get(&cookie).copied();
+                let proved = given.is_some_and(|(owner, made)| {
                     owner == from && (made..=made + 1).contains(&minute)
                 });
+                seen::STOLEN.held_if(given.is_some_and(|(owner, _)| owner != from));
+                seen::OLD_COOKIE.held_if(given == Some((from, minute.wrapping_sub(2))));
+                seen::LAST_MINUTE.held_if(given == Some((from, minute.wrapping_sub(1))));
+                seen::UNPROVED.held_if(given.is_none());
+                seen::PROVED.held_if(proved);
                 if !proved {
                     return Some(Due::Cookie { micros });
                 }
@@ -404,6 +483,8 @@ impl Auditor {
     ) -> Option<Vec<u8>> {
         let Said { client, number } = asked.said;
         let state = &mut self.present;
+        seen::CLOCK_BACK.held_if(wall < state.time);
+        seen::MET_FORGOTTEN.held_if(self.forgotten.contains(&client));
         state.time = state.time.max(wall);
         let time = state.time;
         let first_started = match state.clients.get_mut(&client) {
@@ -411,21 +492,33 @@ impl Auditor {
                 known.heard_micros = micros;
                 if known.number == number {
                     if known.body != asked.body {
+                        seen::CONFLICT.held();
                         return Some(asked.said.answer(0xa1, &[]));
                     }
-                    return (known.batch <= self.durable).then(|| known.answer.clone());
+                    let durable = known.batch <= self.durable;
+                    seen::COPY.held_if(durable);
+                    seen::IN_PROGRESS.held_if(!durable);
+                    seen::COPY_AFTER_CRASH.held_if(known.batch < self.before_crash);
+                    return durable.then(|| known.answer.clone());
                 }
                 if known.number.checked_add(1) != Some(number) {
+                    seen::STALE.held();
                     return Some(asked.said.answer(0xa2, &[]));
                 }
                 known.started
             }
-            None if number != 1 => return Some(asked.said.answer(0xa3, &[])),
+            None if number != 1 => {
+                seen::BEGIN_AGAIN.held();
+                return Some(asked.said.answer(0xa3, &[]));
+            }
             None => started,
         };
         let new = !state.clients.contains_key(&client);
         let answer = if new && started.abs_diff(time) > WINDOW_MILLIS {
             let answer = asked.said.answer(0xa4, &varint(time));
+            seen::SKEW_BEHIND.held_if(started < time);
+            seen::SKEW_AHEAD.held_if(started > time);
+            seen::TOLD_TIME.held_if(started < time && state.written < time);
             if started < time {
                 // Told, so the journal must hold it first (R-TIME-3).
                 self.unsaved |= state.written < time;
@@ -434,8 +527,11 @@ impl Auditor {
             }
             answer
         } else {
+            seen::NEW_CLIENT.held_if(new);
+            seen::AT_THE_EDGE.held_if(new && started.abs_diff(time) == WINDOW_MILLIS);
             state.execute(asked.said, operation)
         };
+        self.forgotten.remove(&client);
         state.written = time;
         self.unsaved = true;
         let batch = self.saved.len();
@@ -455,6 +551,7 @@ impl Auditor {
     /// Every list that would do: all of them from `from` on, or the first few and "more".
     fn lists(&self, said: Said, from: u32) -> Vec<Vec<u8>> {
         let open: Vec<_> = self.present.open.range(from..).collect();
+        seen::MANY_OPEN.held_if(open.len() > 1);
         let list = |count: usize| {
             let mut body = varint(count as u64);
             for &(class, roll_call) in &open[..count] {
@@ -525,6 +622,8 @@ impl State {
         match operation {
             Operation::Open(class) => {
                 let already = self.open.contains_key(class);
+                seen::ALREADY_OPEN.held_if(already);
+                seen::OPENED_AGAIN.held_if(!already && self.last_sheets.contains_key(class));
                 let new = || RollCall { opened_at: at, marks: Vec::new() };
                 let open = self.open.entry(*class).or_insert_with(new);
                 let body = [varint((*class).into()), varint(open.opened_at), vec![already.into()]];
@@ -532,9 +631,11 @@ impl State {
             }
             Operation::Mark(class, student) => {
                 let Some(open) = self.open.get_mut(class) else {
+                    seen::MARK_REFUSED.held_if(self.last_sheets.contains_key(class));
                     return said.answer(0x83, &[vec![0], varint(at), vec![17]].concat());
                 };
                 let first = open.marks.iter().find(|mark| mark.0 == *student).map(|mark| mark.1);
+                seen::ALREADY_PRESENT.held_if(first.is_some());
                 if first.is_none() {
                     open.marks.push((student.clone(), at));
                 }
@@ -545,7 +646,10 @@ impl State {
             Operation::Close(class) => {
                 let open = self.open.remove(class);
                 let already = open.is_none();
+                seen::ALREADY_CLOSED.held_if(already && self.last_sheets.contains_key(class));
+                seen::NEVER_OPENED.held_if(already && !self.last_sheets.contains_key(class));
                 if let Some(open) = open {
+                    seen::CLOSED.held_if(!open.marks.is_empty());
                     let sheet = open.sheet(*class, at);
                     self.last_sheets.insert(*class, open.info(*class, at, &sheet));
                     self.sheets.push(sheet);

@@ -25,8 +25,41 @@ use rollcall::wire::{
 
 use crate::laws;
 
+/// What these laws speak of.
+pub(crate) mod seen {
+    crate::premises::premises! {
+        ANSWERED: "an operation was answered" => "only an answer that fits is reported, at once";
+        TOLD: "a question was answered" => "only an answer that fits is reported, at once";
+        SETTLED: "an earlier operation was settled" => "settle first";
+        FORSAKEN: "an earlier operation was given up for good" => "settle first";
+        UNKNOWN: "a deadline passed without an answer" => "what was begun ends once";
+        NEVER_SENT: "a deadline passed before the operation was sent" => "settle first";
+        LOST: "an operation was lost" => "what is lost is said to be and not asked again";
+        SENT_AGAIN: "a request was sent again" => "one name and number, one request";
+        ATTEMPT_255: "a request was sent for the 255th time" => "one name and number, one request";
+        NEXT: "a second operation was sent under one client id" => "number by number";
+        AFTER_SILENCE: "an operation was sent after a silence longer than the window" => "R-CLIENT-5";
+        AGAIN: "an operation was sent under a second client id" => "R-AGAIN-1";
+        AGAIN_LATE: "it was told to begin again after the window" => "R-AGAIN-2";
+        STALE: "STALE was said to an operation" => "R-AGAIN-3";
+        BUSY: "BUSY was said" => "R-RETRY-7";
+        SKEW: "CLOCK_SKEW was said to an operation" => "R-CLIENT-3";
+        VERDICT_ON_QUESTION: "a verdict other than BUSY was said to a question" => "R-CLIENT-7";
+        OTHER_NUMBER: "an answer came under another number" => "R-CLIENT-6";
+        STRANGER: "an answer came under another client id" => "R-CLIENT-6";
+        OTHER_KIND: "an answer of another kind or class came under the right number" => "R-CLIENT-8";
+        AFTER_THE_END: "an answer came to the last request after it had ended" => "R-CLIENT-7";
+        REFUSED: "the network said that nobody listens" => "R-RETRY-8";
+        VERSIONS: "VERSIONS came while something was under way" => "R-VERSION-3";
+        NONSENSE: "bytes came that are no reply" => "R-READ-4";
+        JUMP: "the wall clock jumped while something was under way" => "R-SETTLE-2";
+    }
+}
+
 const START_MILLIS: u64 = 1_795_353_480_000;
 const STEPS_MAX: usize = 200;
+/// More than what is sent in the patience of a person who waits for half a minute.
+const SENDINGS_MAX: usize = 200;
 const WINDOW: Duration = Duration::from_secs(900);
 const SHORTEST_WAIT_MICROS: u64 = 100_000;
 
@@ -45,6 +78,14 @@ enum Step {
     Timeout(i8),
     Wait(Wait),
     Jump(i8),
+    /// The answer that fits, to what was sent last. Chance alone hardly ever gives it.
+    Fits(bool),
+    /// Woken again and again until what is under way has ended.
+    UntilTheEnd,
+    /// An operation, sent and answered.
+    Done(What),
+    /// A word on the asking, of what was sent last.
+    Verdict(u8),
 }
 
 #[derive(Arbitrary, Debug)]
@@ -221,11 +262,13 @@ impl Desk {
             Step::Bytes(bytes) => self.hear(bytes),
             Step::Framed(kind, body) => self.hear(&laws::frame(1, *kind, body)),
             Step::Versions => {
+                seen::VERSIONS.held_if(self.under_way.is_some());
                 let mut datagram = Datagram::new();
                 Versions::ours().encode(&mut datagram);
                 self.hear(datagram.as_bytes());
             }
             Step::Refused => {
+                seen::REFUSED.held_if(self.under_way.is_some());
                 self.client.handle_refused();
                 self.drain(None);
             }
@@ -234,7 +277,31 @@ impl Desk {
             Step::Wait(Wait::Minutes(minutes)) => {
                 self.wait(Duration::from_secs(60 * u64::from(*minutes)));
             }
+            Step::Fits(already) => self.step(&Step::Reply(Whose::Last, Said::Fitting(*already))),
+            Step::UntilTheEnd => {
+                for _ in 0..SENDINGS_MAX {
+                    if self.under_way.is_some() {
+                        self.timeout(0);
+                    }
+                }
+            }
+            Step::Done(what) => {
+                self.perform(what, &Patience::Usual);
+                self.timeout(0);
+                self.step(&Step::Fits(false));
+            }
+            Step::Verdict(which) => {
+                let said = match which % 5 {
+                    0 => Said::Conflict,
+                    1 => Said::Stale,
+                    2 => Said::BeginAgain,
+                    3 => Said::ClockSkew(which.cast_signed()),
+                    _ => Said::Busy(u16::from(*which) * 100),
+                };
+                self.step(&Step::Reply(Whose::Last, said));
+            }
             Step::Jump(minutes) => {
+                seen::JUMP.held_if(self.under_way.is_some() && *minutes != 0);
                 self.now.wall = self.now.wall.shifted(i64::from(*minutes) * 60_000);
             }
         }
@@ -361,12 +428,31 @@ impl Desk {
     /// A datagram comes: what it means is known before the client is asked.
     fn hear(&mut self, datagram: &[u8]) {
         let reply = decode_reply(datagram).ok();
+        self.notice(reply.as_ref());
         let fits = reply.filter(|reply| self.is_awaited(reply)).map(|reply| reply.answer);
         if let Some(answer) = &fits {
             self.learn(answer);
         }
         self.client.handle_datagram(self.now, datagram);
         self.drain(fits.filter(|answer| !is_verdict(answer)));
+    }
+
+    /// What comes, and what of it is no answer.
+    fn notice(&self, reply: Option<&Reply>) {
+        let Some(reply) = reply else { return seen::NONSENSE.held() };
+        let Some(last) = &self.last else { return };
+        let (same_client, same_number) = (reply.client == last.client, reply.number == last.number);
+        let Some(under_way) = &self.under_way else {
+            return seen::AFTER_THE_END.held_if(same_client && same_number);
+        };
+        let verdict = is_verdict(&reply.answer);
+        seen::STRANGER.held_if(!same_client && same_number);
+        seen::OTHER_NUMBER.held_if(same_client && !same_number);
+        let ours = same_client && same_number;
+        seen::OTHER_KIND.held_if(ours && !verdict && !self.is_awaited(reply));
+        let busy = matches!(reply.answer, Answer::Busy { .. });
+        seen::BUSY.held_if(ours && busy);
+        seen::VERDICT_ON_QUESTION.held_if(ours && verdict && !busy && under_way.asks.is_some());
     }
 
     /// Whether it answers the request that is under way and was sent.
@@ -395,15 +481,21 @@ impl Desk {
             return;
         }
         if let Answer::ClockSkew { server_time } = answer {
+            seen::SKEW.held();
             self.offset = server_time.millis_after(now.wall);
         }
         self.starts.push((now, now.wall.shifted(self.offset)));
         let Some(open) = &mut self.open else { return };
         open.fate = match answer {
             Answer::Busy { .. } => return,
-            Answer::Stale => Fate::Lost,
+            Answer::Stale => {
+                seen::STALE.held();
+                Fate::Lost
+            }
             Answer::Conflict | Answer::BeginAgain | Answer::ClockSkew { .. } => {
-                if age(open.first_sent, now) <= WINDOW { Fate::NotExecuted } else { Fate::Lost }
+                let late = age(open.first_sent, now) > WINDOW;
+                seen::AGAIN_LATE.held_if(late);
+                if late { Fate::Lost } else { Fate::NotExecuted }
             }
             _ => Fate::Answered,
         };
@@ -441,12 +533,14 @@ impl Desk {
                     assert!(self.under_way.is_some(), "nothing is under way");
                 }
                 Output::Settled { operation, answer } => {
+                    seen::SETTLED.held();
                     let open = self.open.expect("something was sent");
                     assert_eq!((open.operation, open.fate), (operation, Fate::Answered));
                     assert_eq!(Some(answer), fits.take(), "settled by an answer that fits");
                     self.go_on();
                 }
                 Output::Forsaken { operation } => {
+                    seen::FORSAKEN.held();
                     let open = self.open.as_mut().expect("something was sent");
                     assert_eq!(open.operation, operation);
                     let old = age(open.first_sent, self.now) > WINDOW;
@@ -457,6 +551,8 @@ impl Desk {
                 Output::Answered { answer, attempts } => {
                     assert_eq!(Some(answer), fits.take(), "answered by an answer that fits");
                     let ended = self.under_way.take().expect("it ends what was under way, once");
+                    seen::ANSWERED.held_if(ended.operation.is_some());
+                    seen::TOLD.held_if(ended.asks.is_some());
                     assert_eq!(attempts, ended.attempts, "as many datagrams as were sent");
                 }
                 Output::Unanswered(unanswered) => {
@@ -465,6 +561,9 @@ impl Desk {
                     let lost = open.filter(|open| {
                         open.fate == Fate::Lost && Some(open.operation) == ended.operation
                     });
+                    seen::LOST.held_if(unanswered.lost);
+                    seen::UNKNOWN.held_if(!unanswered.lost);
+                    seen::NEVER_SENT.held_if(unanswered.attempts == 0 && ended.operation.is_some());
                     let late = self.now.instant >= ended.deadline;
                     assert!(late || unanswered.lost, "given up before the deadline");
                     assert!(!unanswered.lost || lost.is_some(), "lost, although it may be known");
@@ -493,6 +592,8 @@ impl Desk {
         let same = [&datagram[3..4], &datagram[5..datagram.len() - 4]].concat();
         let before = self.words.insert((client, reads, number), (same.clone(), attempt));
         if let Some((words, earlier)) = before {
+            seen::SENT_AGAIN.held();
+            seen::ATTEMPT_255.held_if(attempt == u8::MAX);
             assert_eq!(words, same, "other words under the same number");
             assert!(attempt > earlier || attempt == u8::MAX, "the attempt grows");
         }
@@ -538,6 +639,7 @@ impl Desk {
             match earlier.fate {
                 Fate::Unknown => panic!("settle first: {:?} is open", earlier.operation),
                 Fate::NotExecuted => {
+                    seen::AGAIN.held();
                     assert_eq!(operation, earlier.operation, "settle first");
                     first_sent = earlier.first_sent;
                     assert_ne!(client, earlier.client, "as a new client");
@@ -548,6 +650,8 @@ impl Desk {
                     let next = earlier.number.next();
                     assert!(client != earlier.client || Some(number) == next, "number by number");
                     let silence = self.under_way.as_ref().map_or(Duration::ZERO, |it| it.silence);
+                    seen::AFTER_SILENCE.held_if(silence > WINDOW);
+                    seen::NEXT.held_if(client == earlier.client);
                     assert!(client != earlier.client || silence <= WINDOW, "R-CLIENT-5");
                 }
             }

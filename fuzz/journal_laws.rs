@@ -22,6 +22,35 @@ use rollcall::time::{Instant, Now, WallTime};
 use rollcall::wire::{Ask, Datagram, Request};
 
 use crate::laws;
+use crate::premises::Premise;
+
+/// What these laws speak of.
+pub(crate) mod seen {
+    crate::premises::premises! {
+        WHOLE: "a whole server was read" => "a whole server goes on";
+        EMPTY: "an empty journal was read" => "a whole server goes on";
+        WITH_MARKS: "a whole server with marks in an open class was read" => "a whole server goes on";
+        WITH_CLIENTS: "a whole server that knows clients was read" => "a whole server goes on";
+        FROM_SNAPSHOT: "a whole server was read from a snapshot" => "the snapshot of a snapshot";
+        FROM_BOTH: "a whole server was read from a snapshot and batches after it"
+            => "the file says the same";
+        FORGOT: "a record that a client was forgotten was replayed" => "the file says the same";
+        TOLD: "a record that a time was told was replayed" => "the file says the same";
+        NO_END: "a journal without the end of its snapshot was refused" => "an error or a whole server";
+        PART_MISSING: "a snapshot with a missing part was refused" => "an error or a whole server";
+        COUNT: "a snapshot with another number of parts was refused" => "an error or a whole server";
+        PART_DAMAGED: "a damaged part was refused" => "an error or a whole server";
+        PART_CONTRADICTS: "a contradiction in a snapshot was refused" => "an error or a whole server";
+        NEGATIVE: "a negative number of the last batch was refused" => "an error or a whole server";
+        BATCH_MISSING: "a gap between batches was refused" => "an error or a whole server";
+        BATCH_DAMAGED: "a damaged batch was refused" => "an error or a whole server";
+        BATCH_CONTRADICTS: "a contradiction in a batch was refused" => "an error or a whole server";
+        APPENDED: "batches were appended to a file that was read" => "what was committed is there again";
+        NO_MORE: "a batch was refused because its number is taken or too large"
+            => "what was committed is there again";
+        SHEETS: "a sheet that was closed was read again" => "what was committed is there again";
+    }
+}
 
 const ROWS_MAX: usize = 40;
 const HOUR_MILLIS: i64 = 3_600_000;
@@ -30,8 +59,31 @@ const HOUR_MILLIS: i64 = 3_600_000;
 enum Row {
     Batch(Place, Blob),
     Part(Place, Blob),
-    End { batch: Place, parts: Place },
+    End {
+        batch: Place,
+        parts: Place,
+    },
     NoEnd,
+    /// What a server would append that has read all so far. Chance alone hardly ever makes a journal
+    /// that is whole and holds anything.
+    Lived(Vec<Deed>),
+    /// Records, or items of a snapshot, in their place behind a right checksum.
+    More(Vec<Happened>),
+    Items(Vec<Kept>),
+    /// What there is becomes a snapshot, as the server that has read it would make it.
+    Compacted,
+}
+
+#[derive(Arbitrary, Clone, Debug)]
+enum Deed {
+    Open(u8),
+    Close(u8),
+    /// In a class that is opened for it, unless it is open.
+    Mark(u8, u8),
+    /// An operation of a client whose clock is behind: it is told the time.
+    Late,
+    /// Two hours pass, and clients are forgotten.
+    Silence,
 }
 
 #[derive(Arbitrary, Debug)]
@@ -40,6 +92,8 @@ enum Place {
     Next,
     At(u8),
     Far(i64),
+    /// Just below the last number that there is.
+    Last(u8),
 }
 
 #[derive(Arbitrary, Debug)]
@@ -134,6 +188,7 @@ pub(crate) fn check(input: &[u8]) {
     }
     let folded = content.fold();
     if let Some((server, _)) = &folded {
+        content.notice(server);
         check_whole(server);
     }
     check_file(&content, folded);
@@ -175,38 +230,95 @@ impl Content {
                 self.end = Some((batch.or(end), count.or(parts)));
             }
             Row::NoEnd => self.end = None,
+            Row::More(records) => self.put(Row::Batch(Place::Next, Blob::Records(records))),
+            Row::Items(items) => self.put(Row::Part(Place::Next, Blob::Items(items))),
+            Row::Lived(deeds) => {
+                let Some((mut server, last)) = self.folded() else { return };
+                for (number, batch) in (last + 1..).zip(lived(&mut server, &deeds)) {
+                    let Ok(number) = i64::try_from(number) else { return };
+                    self.batches.insert(number, encode_records(&batch.records, Vec::new()));
+                }
+            }
+            Row::Compacted => {
+                let Some((server, last)) = self.folded() else { return };
+                let Ok(last) = i64::try_from(last) else { return };
+                let parts = encode_items(server.snapshot());
+                self.end = Some((last, i64::try_from(parts.len()).expect("few")));
+                self.parts = (0..).zip(parts).collect();
+                self.batches.clear();
+            }
         }
     }
 
-    /// The server and its last batch, if everything is in its place and fits.
+    /// What was read here, and came to a whole server.
+    fn notice(&self, server: &Server<u8>) {
+        let (parts, batches) = (!self.parts.is_empty(), !self.batches.is_empty());
+        seen::WHOLE.held();
+        seen::EMPTY.held_if(!parts && !batches);
+        seen::FROM_SNAPSHOT.held_if(parts);
+        seen::FROM_BOTH.held_if(parts && batches);
+        let is_mark =
+            |item: &SnapshotItem| matches!(item, SnapshotItem::Register(RegisterItem::Mark { .. }));
+        seen::WITH_MARKS.held_if(server.snapshot().any(|item| is_mark(&item)));
+        seen::WITH_CLIENTS.held_if(server.clients() > 0);
+    }
+
+    /// The server and its last batch, if everything is in its place and fits; why not is counted.
     fn fold(&self) -> Option<(Server<u8>, u64)> {
-        let (end, parts) = self.end?;
+        self.read(|why| why.held())
+    }
+
+    /// The same without counting, while the content is made.
+    fn folded(&self) -> Option<(Server<u8>, u64)> {
+        self.read(|_| {})
+    }
+
+    fn read(&self, note: impl Fn(&Premise)) -> Option<(Server<u8>, u64)> {
+        let refused = |why: &Premise| {
+            note(why);
+            None
+        };
+        let Some((end, parts)) = self.end else { return refused(&seen::NO_END) };
         let mut server = Server::new(1);
         let mut next = 0;
         for (&part, blob) in &self.parts {
             if part != next {
-                return None;
+                return refused(&seen::PART_MISSING);
             }
             next += 1;
-            let items = decode_items(blob).ok()?;
+            let Ok(items) = decode_items(blob) else { return refused(&seen::PART_DAMAGED) };
             check_blob(blob, &written(&items));
             for item in items {
-                server.restore(item).ok()?;
+                if server.restore(item).is_err() {
+                    return refused(&seen::PART_CONTRADICTS);
+                }
             }
         }
         if next != parts {
-            return None;
+            return refused(&seen::COUNT);
         }
-        let mut last = u64::try_from(end).ok()?;
+        let Ok(mut last) = u64::try_from(end) else { return refused(&seen::NEGATIVE) };
         for (&number, blob) in &self.batches {
             last += 1;
             if u64::try_from(number) != Ok(last) {
-                return None;
+                return refused(&seen::BATCH_MISSING);
             }
-            let records = decode_records(blob).ok()?;
+            let Ok(records) = decode_records(blob) else { return refused(&seen::BATCH_DAMAGED) };
             check_blob(blob, &encode_records(&records, Vec::new()));
             for record in records {
-                server.replay(record).ok()?;
+                let (forgot, told) = (
+                    matches!(record, Record::Forgot { .. }),
+                    matches!(record, Record::Told { .. }),
+                );
+                if server.replay(record).is_err() {
+                    return refused(&seen::BATCH_CONTRADICTS);
+                }
+                if forgot {
+                    note(&seen::FORGOT);
+                }
+                if told {
+                    note(&seen::TOLD);
+                }
             }
         }
         server.resume_after(last);
@@ -237,8 +349,54 @@ impl Place {
             Self::Next => next,
             Self::At(place) => place.into(),
             Self::Far(place) => place,
+            Self::Last(before) => i64::MAX - i64::from(before),
         }
     }
+}
+
+/// What a server appends while these things happen to it, a minute apart.
+fn lived(server: &mut Server<u8>, deeds: &[Deed]) -> Vec<Batch> {
+    let mut batches = Vec::new();
+    let [client, behind] = strangers(server);
+    let mut wall = server.latest().max(time(1));
+    let mut instant = Instant::ZERO;
+    let started = wall;
+    let mut number = RequestNumber::FIRST;
+    let opened = |deed: &Deed| match *deed {
+        Deed::Mark(which, _) => vec![Deed::Open(which), deed.clone()],
+        _ => vec![deed.clone()],
+    };
+    for deed in deeds.iter().flat_map(opened).take(20) {
+        wall = wall.shifted(60_000);
+        instant = instant.after(std::time::Duration::from_secs(60));
+        let (who, started, operation) = match deed {
+            Deed::Open(which) => (client, started, Operation::Open { class: class(which) }),
+            Deed::Close(which) => (client, started, Operation::Close { class: class(which) }),
+            Deed::Mark(which, number) => {
+                let operation = Operation::Mark { class: class(which), student: student(number) };
+                (client, started, operation)
+            }
+            Deed::Late => {
+                (behind, wall.shifted(-HOUR_MILLIS), Operation::Close { class: class(0) })
+            }
+            Deed::Silence => {
+                wall = wall.shifted(2 * HOUR_MILLIS);
+                instant = instant.after(std::time::Duration::from_secs(7_200));
+                server.handle_timeout(Now { instant, wall });
+                drain(server, &mut batches);
+                continue;
+            }
+        };
+        let its = if who == client { number } else { RequestNumber::FIRST };
+        let ask = Ask::Perform { started, operation };
+        let request = Request { attempt: 1, client: who, number: its, ask };
+        server.handle_datagram(Now { instant, wall }, 1, &laws::request(&request, 90));
+        if who == client {
+            number = number.next().expect("a few");
+        }
+        drain(server, &mut batches);
+    }
+    batches
 }
 
 /// A blob that was read has a right checksum, and nothing stands after what was read.
@@ -377,14 +535,17 @@ fn check_file(content: &Content, folded: Option<(Server<u8>, u64)>) {
     for batch in &batches {
         // Numbers that are taken already, or past all counting, are an error and not a mark lost.
         if journal.commit(batch).is_err() {
+            seen::NO_MORE.held();
             return;
         }
     }
+    seen::APPENDED.held();
     drop(journal);
     let (mut journal, again) = recover().expect("what was committed is read again");
     assert_eq!(again.last_batch(), server.last_batch());
     assert_eq!(state(&again), state(&server), "the same after it was opened again");
     for (_, sheet) in batches.iter().flat_map(|batch| &batch.sheets) {
+        seen::SHEETS.held();
         let bytes = sheet.to_bytes();
         let kept = journal.sheet(ContentId::of(&bytes)).expect("a whole sheet");
         assert_eq!(kept, Some(bytes), "a sheet that was closed");

@@ -30,15 +30,18 @@ impl Premise {
             self.held();
         }
     }
-
-    fn count(&self) -> u64 {
-        self.count.load(Ordering::Relaxed)
-    }
 }
 
-/// The table of all of them, as Markdown, the rarest first.
-pub(crate) fn table(premises: &[&Premise]) -> String {
-    let mut rows: Vec<_> = premises.iter().map(|it| (it.count(), it.name, it.law)).collect();
+/// How often each has come about so far.
+pub(crate) fn counts(premises: &[&Premise]) -> Vec<u64> {
+    premises.iter().map(|it| it.count.load(Ordering::Relaxed)).collect()
+}
+
+/// How often each has come about since these were counted, as a table in Markdown, the rarest first.
+pub(crate) fn table(premises: &[&Premise], since: &[u64]) -> String {
+    let counts = counts(premises).into_iter().zip(since).map(|(now, before)| now - before);
+    let mut rows: Vec<_> =
+        counts.zip(premises).map(|(count, it)| (count, it.name, it.law)).collect();
     rows.sort_unstable();
     let head = "| count | what came about | law |\n|---:|---|---|\n".to_owned();
     rows.into_iter().fold(head, |mut text, (count, name, law)| {
@@ -47,11 +50,14 @@ pub(crate) fn table(premises: &[&Premise]) -> String {
     })
 }
 
-/// Those that came about less often than that, in words.
-pub(crate) fn too_rare(premises: &[&Premise], least: u64) -> Vec<String> {
-    let rare = premises.iter().filter(|it| it.count() < least);
-    rare.map(|it| format!("'{}' came about {} times, of {least}: {}", it.name, it.count(), it.law))
-        .collect()
+/// Those that have come about less often than that since these were counted, in words.
+pub(crate) fn too_rare(premises: &[&Premise], since: &[u64], least: u64) -> Vec<String> {
+    let counts = counts(premises).into_iter().zip(since).map(|(now, before)| now - before);
+    let rare = counts.zip(premises).filter(|(count, _)| *count < least);
+    rare.map(|(count, it)| {
+        format!("'{}' came about {count} times, of {least}: {}", it.name, it.law)
+    })
+    .collect()
 }
 
 /// Declares premises, each `NAME: "what came about" => "the law that speaks of it";`, and lists them.

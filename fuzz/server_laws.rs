@@ -50,7 +50,7 @@ enum Step {
     /// The wall clock jumps.
     Jump(i8),
     Timeout,
-    Crash,
+    Crash(u8),
     Snapshot,
     Pull {
         who: u8,
@@ -61,6 +61,35 @@ enum Step {
     },
     /// A file comes, is another one now, or goes.
     Folder(u8, u8),
+    /// A datagram of another version, of any length.
+    Version(u8, u8),
+    /// What a client does that keeps to the protocol and hears its answer. Without these, chance alone
+    /// hardly ever opens a class, marks in it and closes it.
+    Honest {
+        who: u8,
+        deed: Deed,
+    },
+    /// A class is opened, several students are marked, and perhaps it is closed.
+    Lesson {
+        who: u8,
+        class: u8,
+        students: u8,
+        closes: bool,
+    },
+    /// Blocks are pulled from an address that has proved itself just before.
+    Fetch {
+        who: u8,
+        object: Object,
+        first: u8,
+        wanted: u64,
+    },
+}
+
+#[derive(Arbitrary, Debug)]
+enum Deed {
+    Open(u8),
+    Close(u8),
+    Mark(u8, u8),
 }
 
 #[derive(Arbitrary, Debug)]
@@ -244,8 +273,43 @@ impl Hall {
                 self.wall = self.wall.shifted(i64::from(minutes) * MINUTE_MILLIS);
             }
             Step::Timeout => self.timeout(),
-            Step::Crash => self.crash(),
+            // Not each time: what grows between two crashes is what they can destroy.
+            Step::Crash(dice) if dice < 64 => self.crash(),
+            Step::Crash(_) => {}
             Step::Snapshot => self.keep_snapshot(),
+            Step::Version(version, length) => {
+                let body = vec![0; usize::from(length)];
+                self.hand(0, &laws::frame(version, 0x01, &body));
+            }
+            Step::Honest { who, deed } => self.honest(who % 4, &deed),
+            Step::Lesson { who, class, students, closes } => {
+                self.honest(who % 4, &Deed::Open(class));
+                for student in 0..students % 40 {
+                    // Long names, so that a sheet has several blocks.
+                    self.honest(who % 4, &Deed::Mark(class, 200 + student));
+                }
+                if closes {
+                    self.honest(who % 4, &Deed::Close(class));
+                }
+            }
+            Step::Fetch { who, object, first, wanted } => {
+                if let Object::File(which) = object {
+                    // The first question makes it read, the second tells what is in it.
+                    for _ in 0..2 {
+                        let what = What::File(which);
+                        let datagram =
+                            self.request(who % 4, &Number::First, &Started::AsBefore, &what, 0);
+                        self.hand(who % 4, &datagram);
+                        self.settle();
+                    }
+                }
+                for proof in [Proof::None, Proof::Last] {
+                    let datagram = self.pull(who % 4, &object, &proof, first, wanted | 1);
+                    self.hand(who % 4, &datagram);
+                    self.sent.push((who % 4, datagram));
+                    self.settle();
+                }
+            }
         }
     }
 
@@ -326,6 +390,34 @@ impl Hall {
         let bare = laws::request(&request, 0).len();
         let zeros = laws::padding_of(&request, least.max(bare)) + usize::from(padding % 64);
         laws::request(&request, zeros.min(laws::padding_of(&request, 1_200)))
+    }
+
+    /// An operation under the number and the start that the server takes, and its answer.
+    fn honest(&mut self, who: u8, deed: &Deed) {
+        let what = match *deed {
+            Deed::Open(class) => What::Open(class),
+            Deed::Close(class) => What::Close(class),
+            Deed::Mark(class, student) => What::Mark(class, student),
+        };
+        let next = self.auditor.last_number([who; 16]).map_or(1, |last| last.saturating_add(1));
+        let caller = &mut self.clients[usize::from(who)];
+        caller.number = next.saturating_sub(1);
+        if next == 1 {
+            caller.started = self.wall.max(self.server.latest());
+        }
+        let datagram = self.request(who, &Number::Next, &Started::AsBefore, &what, 0);
+        self.hand(who, &datagram);
+        self.sent.push((who, datagram));
+        self.settle();
+    }
+
+    /// The disk keeps up, and what can be answered in this turn is.
+    fn settle(&mut self) {
+        self.turn();
+        while !self.pending.is_empty() {
+            self.commit(usize::MAX);
+            self.turn();
+        }
     }
 
     fn object(&self, object: &Object) -> ContentId {
@@ -524,11 +616,7 @@ impl Hall {
 
     /// The disk keeps up, and everybody gets an answer.
     fn rest(&mut self) {
-        self.turn();
-        while !self.pending.is_empty() {
-            self.commit(usize::MAX);
-            self.turn();
-        }
+        self.settle();
         while self.auditor.owes_blocks() {
             self.timeout();
             self.turn();

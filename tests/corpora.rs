@@ -15,6 +15,8 @@ mod download_laws;
 mod journal_laws;
 #[path = "../fuzz/laws.rs"]
 mod laws;
+#[path = "../fuzz/premises.rs"]
+mod premises;
 #[path = "../fuzz/sealed_laws.rs"]
 mod sealed_laws;
 #[path = "../fuzz/server_laws.rs"]
@@ -24,11 +26,19 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// The inputs of one target that are committed at most.
 const FILES_MAX: usize = 150;
 
 type Law = fn(&[u8]);
+
+/// What the laws of a target speak of: each must come about with some input of its corpus.
+const PREMISES: [(&str, &[&premises::Premise]); 3] = [
+    ("client_ops", client_laws::seen::ALL),
+    ("journal_replay", journal_laws::seen::ALL),
+    ("server_ops", auditor::seen::ALL),
+];
 
 /// Every target and what it does with an input.
 const TARGETS: [(&str, Law); 6] = [
@@ -39,6 +49,9 @@ const TARGETS: [(&str, Law); 6] = [
     ("journal_replay", journal_laws::check),
     ("server_ops", server_laws::check),
 ];
+
+/// What is counted is counted for one test at a time.
+static COUNTING: Mutex<()> = Mutex::new(());
 
 fn decode(input: &[u8]) {
     laws::check(input);
@@ -55,10 +68,18 @@ fn play(target: &str) {
     let files = files(other.as_deref().unwrap_or(&folder));
     assert!(!files.is_empty(), "{} is empty", folder.display());
     assert!(other.is_some() || files.len() <= FILES_MAX, "{} files", files.len());
+    let _counting = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
+    let seen = PREMISES.into_iter().find(|it| it.0 == target).map_or(&[][..], |it| it.1);
+    let since = premises::counts(seen);
     for file in files {
         let input = fs::read(&file).expect("readable");
         let command = format!("CORPUS={} cargo test --test corpora {target}", file.display());
         assert!(catch_unwind(|| law(&input)).is_ok(), "a law is broken; again with: {command}");
+    }
+    println!("{target}:\n{}", premises::table(seen, &since));
+    if other.is_none() {
+        let rare = premises::too_rare(seen, &since, 1);
+        assert!(rare.is_empty(), "laws that were never put to the test:\n{}", rare.join("\n"));
     }
 }
 
@@ -112,4 +133,66 @@ fn every_target_has_its_corpus_here() {
     let stem = |path: &PathBuf| path.file_stem().expect("named").to_string_lossy().into_owned();
     let targets: BTreeSet<_> = targets.iter().map(stem).collect();
     assert_eq!(targets, TARGETS.iter().map(|it| it.0.to_owned()).collect());
+}
+
+/// Random inputs of one target that put its laws to the test, in the gate.
+const RANDOM_INPUTS: u64 = 2_000;
+
+/// Random bytes make what the laws speak of come about: where they do not, the generator has a blind
+/// spot, and a fuzzer needs luck. `RANDOM_INPUTS=n` tries more, and asks for more. `UPDATE_CORPUS=1`
+/// writes the inputs that were the first to show something into the corpora.
+#[test]
+fn random_inputs_put_every_law_to_the_test() {
+    let inputs = std::env::var("RANDOM_INPUTS").map_or(RANDOM_INPUTS, |text| {
+        text.parse().unwrap_or_else(|_| panic!("RANDOM_INPUTS is a number, not {text:?}"))
+    });
+    let least = if inputs >= 100_000 { inputs / 100 } else { 1 };
+    let _counting = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut rare = Vec::new();
+    for (target, seen) in PREMISES {
+        let (_, law) = TARGETS.into_iter().find(|it| it.0 == target).expect("a target");
+        let since = premises::counts(seen);
+        let so_far =
+            || premises::counts(seen).iter().zip(&since).filter(|(now, at)| now > at).count();
+        let mut shown = 0;
+        for seed in 0..inputs {
+            let input = random(seed);
+            let told = catch_unwind(|| law(&input));
+            if told.is_err() {
+                let found = Path::new(env!("CARGO_TARGET_TMPDIR")).join(target);
+                fs::create_dir_all(&found).expect("the folder of this build");
+                let found = found.join(format!("random-{seed}"));
+                fs::write(&found, &input).expect("the folder of this build");
+                let command =
+                    format!("CORPUS={} cargo test --test corpora {target}", found.display());
+                panic!("a law is broken by random input {seed}; again with: {command}");
+            }
+            if so_far() > shown {
+                shown = so_far();
+                if std::env::var_os("UPDATE_CORPUS").is_some() {
+                    let name = format!("random-{seed}");
+                    let file = root("fuzz/corpus").join(target).join(name);
+                    fs::write(file, &input).expect("the corpus is here");
+                }
+            }
+        }
+        println!("{target}, {inputs} random inputs:\n{}", premises::table(seen, &since));
+        rare.extend(premises::too_rare(seen, &since, least));
+    }
+    assert!(rare.is_empty(), "laws that were hardly put to the test:\n{}", rare.join("\n"));
+}
+
+/// Bytes of `SplitMix64` from this seed; short inputs are as likely as long ones.
+fn random(seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x2545_f491_4f6c_dd1d);
+    let mut next = || {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = state;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    };
+    let bits = 4 + next() % 9;
+    let length = next() % (1 << bits);
+    (0..length).map(|_| next().to_le_bytes()[7]).collect()
 }

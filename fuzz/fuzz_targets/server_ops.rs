@@ -9,6 +9,9 @@ mod auditor;
 #[path = "../laws.rs"]
 #[expect(dead_code, reason = "the laws of the wire are applied by other targets")]
 mod laws;
+#[path = "../premises.rs"]
+#[expect(dead_code, reason = "the tests that play the corpora tell what came about")]
+mod premises;
 #[path = "../server_laws.rs"]
 mod server_laws;
 

@@ -37,12 +37,13 @@ fn nothing_wrong_is_ever_said_and_everything_converges() {
     }
     let base = number("SIM_BASE").unwrap_or(0);
     let runs = number("SIM_RUNS").unwrap_or(RUNS_DEFAULT);
+    let since = premises::counts(seen::ALL);
     let clock = Clock::start();
     let total = run_all(base, runs);
     let core_seconds = clock.now().instant.as_micros() / 1_000_000 * workers() as u64;
     println!("{runs} runs from seed {base}: {}", in_words(&total, core_seconds));
-    println!("{}", premises::table(seen::ALL));
-    let rare = premises::too_rare(seen::ALL, least(runs));
+    println!("{}", premises::table(seen::ALL, &since));
+    let rare = premises::too_rare(seen::ALL, &since, least(runs));
     assert!(rare.is_empty(), "laws that were hardly put to the test:\n{}", rare.join("\n"));
 }
 
@@ -66,7 +67,7 @@ fn every_law_has_a_premise_that_is_counted() {
     assert!(laws.len() > 20, "{laws:?}");
     // Two laws are about the simulation itself, which breaks them at any time if at all.
     let always = ["what is sent is what was asked", "an answer of another kind"];
-    let table = premises::table(seen::ALL);
+    let table = premises::table(seen::ALL, &vec![0; seen::ALL.len()]);
     let unseen = |law: &&&str| !always.contains(*law) && !table.contains(&format!("| {law} |"));
     let unseen: Vec<_> = laws.iter().filter(unseen).collect();
     assert!(unseen.is_empty(), "nothing counts what these speak of: {unseen:?}");
