@@ -144,7 +144,7 @@ impl Yard {
         let begin = u32::from(plan.begin).min(info.blocks());
         let patience = Duration::from_secs(u64::from(plan.patience_seconds % 60) + 1);
         let now = Instant::from_micros(1_000_000);
-        let path = Path::new([7; 32], now, None);
+        let path = Path::new(now, None);
         let buffered = plan.buffered.into();
         let download = Download::new(path, [8; 32], now, info, begin, buffered, patience);
         Self {
