@@ -1013,15 +1013,16 @@ fn a_story_of_files() -> Vec<u8> {
 
 /// Blocks come twice, late, under another request, and with a wrong length.
 fn a_story_of_blocks() -> Vec<u8> {
-    let step = |place, values: &[u8]| [&choice(place, 16), values].concat();
+    let step = |place, values: &[u8]| [&choice(place, 17), values].concat();
     // A hundred blocks and a bit, a buffer of forty, and a server that answers in the end.
     let mut story = vec![100, 7, 0, 0, 40, 20, 1];
-    story.extend([step(12, &[5, 0]), step(6, &[0, 9]), step(12, &[5, 0])].concat());
+    story.extend([step(13, &[5, 0]), step(6, &[0, 9]), step(13, &[5, 0])].concat());
     for turn in 0..20 {
         story.extend(step(3, &[0, turn, turn, 3]));
         story.extend([step(0, &[turn % 3, turn]), step(1, &[turn % 3])].concat());
         story.extend([step(4, &[0, turn, 0]), step(5, &[turn])].concat());
-        story.extend([step(12, &[3, 0]), step(13, &[0]), step(15, &[])].concat());
+        story.extend([step(13, &[3, 0]), step(14, &[0]), step(16, &[])].concat());
+        story.extend(step(9, &[turn % 4, turn, turn % 2]));
     }
     story
 }
