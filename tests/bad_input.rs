@@ -82,7 +82,7 @@ impl Attack {
         let (_, ended) = self.server.stop("TERM");
         let mut counted = counters(&ended.stderr);
         // What follows from the rest, and what a slow moment may add.
-        for other in ["sent", "committed", "resent", "query_block", "query_block_awaited"] {
+        for other in ["sent", "committed", "resent", "pull", "blocks_given"] {
             counted.remove(other);
         }
         counted.retain(|name, _| !name.starts_with("duplicate_"));

@@ -310,7 +310,9 @@ impl Example {
         let words = rolled(&bytes);
         let separator = if bytes.len() > 48 { '\n' } else { ' ' };
         block += "hex =";
-        words.iter().for_each(|word| write!(block, "{separator}{word}").expect("to a string"));
+        for word in words {
+            write!(block, "{separator}{word}").expect("to a string");
+        }
         block.push('\n');
         block
     }

@@ -369,15 +369,12 @@ impl Download {
     /// A block arrived (R-TRANSFER-3, R-TRANSFER-8).
     fn handle_block(&mut self, number: RequestNumber, index: u32, bytes: &[u8]) {
         let place = self.flights.binary_search_by_key(&number, |flight| flight.number).ok();
-        let asked = match place {
-            Some(place) => {
-                let &Flight { first, wanted, .. } = &self.flights[place];
-                wanted_bit(first, wanted, index)
-            }
-            None => {
-                let retired = self.retired.iter().find(|it| it.number == number);
-                retired.and_then(|it| wanted_bit(it.first, it.wanted, index))
-            }
+        let asked = if let Some(place) = place {
+            let &Flight { first, wanted, .. } = &self.flights[place];
+            wanted_bit(first, wanted, index)
+        } else {
+            let retired = self.retired.iter().find(|it| it.number == number);
+            retired.and_then(|it| wanted_bit(it.first, it.wanted, index))
         };
         let Some(bit) = asked else { return };
         let under_way = place.filter(|&place| self.flights[place].missing & 1 << bit != 0);
