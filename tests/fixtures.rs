@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber};
+use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber, RollCallNumber};
 use rollcall::journal::{Journal, SqliteJournal};
 use rollcall::operation::{Operation, Outcome, SheetInfo};
 use rollcall::record::SnapshotItem;
@@ -125,6 +125,11 @@ fn item_words(item: &SnapshotItem) -> Option<String> {
         SnapshotItem::Register(RegisterItem::Mark { class, mark }) => {
             format!("mark {class} {} {}", mark.student, mark.at.as_millis())
         }
+        SnapshotItem::Register(
+            RegisterItem::EarlierSheet(_)
+            | RegisterItem::LastNumber { .. }
+            | RegisterItem::Empty { .. },
+        ) => return None,
         SnapshotItem::Client(record) => format!(
             "client {:?} {} {} {:08x} {}",
             record.client,
@@ -198,8 +203,7 @@ impl Host {
         assert_eq!(found, BTreeSet::from_iter(expected.clone()));
         assert_eq!(found.len(), expected.len());
         // Marks in their order.
-        let marks: Vec<_> =
-            self.server.snapshot().filter_map(|it| item_words(&it)).collect();
+        let marks: Vec<_> = self.server.snapshot().filter_map(|it| item_words(&it)).collect();
         let marks: Vec<_> = marks.into_iter().filter(|it| it.starts_with("mark ")).collect();
         assert_eq!(marks, contents.lines(&["mark"]));
         for words in contents.all("sheet") {
@@ -226,6 +230,33 @@ fn a_journal_of_format_1_opens_with_everything_that_was_promised_in_it() {
         let bytes = host.journal.sheet(content).unwrap().unwrap();
         assert_eq!(ContentId::of(&bytes), content);
     }
+}
+
+#[test]
+fn the_roll_calls_in_a_journal_of_format_1_are_counted_by_class() {
+    let contents = Contents::read();
+    let folder = copy();
+    let latest = WallTime::from_millis(contents.number("latest"));
+    let mut host = Host::start(folder.path(), latest);
+    let counted = |host: &mut Host, class: u32, at_most: u32, limit: usize| -> Vec<(u32, String)> {
+        let (class, at_most) = (ClassId::new(class), RollCallNumber::new(at_most));
+        let found = host.journal.history(class.unwrap(), at_most.unwrap(), limit).unwrap();
+        found.into_iter().map(|it| (it.number.get(), format!("{:?}", it.content))).collect()
+    };
+    for class in [1, 3030, 4040, 5050, 6060, 7070, 8080, 9090, u32::MAX] {
+        let closed = contents.all("sheet").filter(|it| it[0] == class.to_string());
+        let mut expected: Vec<_> = (1..).zip(closed.map(|it| it[5].clone())).collect();
+        expected.reverse();
+        assert_eq!(counted(&mut host, class, u32::MAX, 100), expected, "class {class}");
+    }
+    assert_eq!(counted(&mut host, 5050, u32::MAX, 1)[0].0, 2);
+    assert_eq!(counted(&mut host, 5050, 1, 100).len(), 1);
+    // Class 7070 is open for the second time.
+    let class = ClassId::new(7070).unwrap();
+    host.perform(1, Operation::Close { class });
+    let numbers: Vec<_> =
+        counted(&mut host, 7070, u32::MAX, 9).into_iter().map(|(number, _)| number).collect();
+    assert_eq!(numbers, [2, 1]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{ClassId, ContentId, StudentNumber};
+use crate::ids::{ClassId, ContentId, RollCallId, RollCallNumber, StudentNumber};
 use crate::operation::SheetInfo;
 use crate::time::WallTime;
 
@@ -46,15 +46,17 @@ impl Sheet {
         postcard::to_stdvec(self).expect("a sheet can be written")
     }
 
-    /// The sheet in brief, with the name of its bytes.
+    /// The sheet in brief, with the name of its bytes. Which roll call of its class it is does not
+    /// stand in it: a sheet is known by what it says.
     ///
     /// # Panics
     /// Never: the students of a roll call are bounded so that its bytes are counted in 32 bits.
     #[must_use]
-    pub fn info(&self) -> SheetInfo {
+    pub fn info(&self, number: RollCallNumber) -> SheetInfo {
         let bytes = self.to_bytes();
         SheetInfo {
             class: self.class,
+            number,
             opened_at: self.opened_at,
             closed_at: self.closed_at,
             students: u32::try_from(self.marks.len()).expect("bounded by MARKS_PER_ROLL_CALL_MAX"),
@@ -72,13 +74,26 @@ impl Sheet {
             return Err(SheetDamaged);
         }
         let sheet: Self = postcard::from_bytes(bytes).map_err(|_| SheetDamaged)?;
-        if sheet.info() == *info { Ok(sheet) } else { Err(SheetDamaged) }
+        if sheet.info(info.number) == *info { Ok(sheet) } else { Err(SheetDamaged) }
     }
+}
+
+/// A sheet as its close made it, for the journal to keep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClosedSheet {
+    /// Its roll call.
+    pub roll_call: RollCallId,
+    /// The sheet in brief.
+    pub info: SheetInfo,
+    /// The sheet.
+    pub sheet: Sheet,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const FIRST: RollCallNumber = RollCallNumber::FIRST;
 
     fn sheet() -> Sheet {
         let mark = |student: &str, millis| Mark {
@@ -96,7 +111,7 @@ mod tests {
     #[test]
     fn a_sheet_is_read_back_from_its_bytes() {
         let sheet = sheet();
-        assert_eq!(Sheet::from_bytes(&sheet.to_bytes(), &sheet.info()), Ok(sheet));
+        assert_eq!(Sheet::from_bytes(&sheet.to_bytes(), &sheet.info(FIRST)), Ok(sheet));
     }
 
     // spec: R-SHEET-7
@@ -106,9 +121,9 @@ mod tests {
         let mut bytes = sheet.to_bytes();
         let mut other = sheet.clone();
         other.marks.pop();
-        assert_eq!(Sheet::from_bytes(&bytes, &other.info()), Err(SheetDamaged));
+        assert_eq!(Sheet::from_bytes(&bytes, &other.info(FIRST)), Err(SheetDamaged));
         *bytes.last_mut().unwrap() ^= 1;
-        assert_eq!(Sheet::from_bytes(&bytes, &sheet.info()), Err(SheetDamaged));
-        assert_eq!(Sheet::from_bytes(&[], &sheet.info()), Err(SheetDamaged));
+        assert_eq!(Sheet::from_bytes(&bytes, &sheet.info(FIRST)), Err(SheetDamaged));
+        assert_eq!(Sheet::from_bytes(&[], &sheet.info(FIRST)), Err(SheetDamaged));
     }
 }

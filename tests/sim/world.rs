@@ -16,7 +16,7 @@ use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber, StudentNumber};
 use rollcall::limits::BLOCK_BYTES;
 use rollcall::operation::{Operation, Query, SheetInfo};
 use rollcall::record::{Batch, Record};
-use rollcall::roll::Sheet;
+use rollcall::roll::{ClosedSheet, Sheet};
 use rollcall::server::{Output, Server};
 use rollcall::time::{Instant, Now, WallTime};
 use rollcall::wire::{
@@ -463,8 +463,7 @@ impl World {
                 Record::Told { at } => trace!(self, "  {at} was told"),
             }
         }
-        for (_, sheet) in &batch.sheets {
-            let info = sheet.info();
+        for &ClosedSheet { info, .. } in &batch.sheets {
             self.infos.insert(info.content, info);
         }
     }
