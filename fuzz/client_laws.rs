@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
 use rollcall::client::{Client, Output};
-use rollcall::ids::{ClassId, ClientId, ContentId, Cookie, FileKey, RequestNumber};
+use rollcall::ids::{ClassId, ClientId, ContentId, Cookie, FileKey, RequestNumber, RollCallNumber};
 use rollcall::operation::{
     FileEntry, FileInfo, FileList, FileState, OpenRollCall, Operation, Query, Refusal, SheetInfo,
 };
@@ -593,7 +593,8 @@ fn class(which: u8) -> ClassId {
 
 fn sheet(class: ClassId, at: WallTime) -> SheetInfo {
     let content = ContentId::from_bytes([1; 32]);
-    SheetInfo { class, opened_at: at, closed_at: at, students: 1, bytes: 3, content }
+    let number = RollCallNumber::FIRST;
+    SheetInfo { class, number, opened_at: at, closed_at: at, students: 1, bytes: 3, content }
 }
 
 fn fitting(request: &Request, at: WallTime, already: bool) -> Answer {

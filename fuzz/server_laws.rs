@@ -8,7 +8,7 @@ use arbitrary::{Arbitrary, Unstructured};
 use rollcall::ids::{ClassId, ClientId, ContentId, Cookie, FileKey, RequestNumber};
 use rollcall::operation::{FileEntry, FileInfo, FileState, Operation, Pull, Query};
 use rollcall::record::{Batch, SnapshotItem};
-use rollcall::roll::Sheet;
+use rollcall::roll::{ClosedSheet, Sheet};
 use rollcall::server::{FolderOrder, Output, Server};
 use rollcall::time::{Instant, Now, WallTime};
 use rollcall::wire::{Ask, Datagram, Request};
@@ -369,7 +369,8 @@ impl Hall {
         while let Some(output) = self.server.poll_output(&mut space) {
             match output {
                 Output::Append(batch) => {
-                    let sheets: Vec<_> = batch.sheets.iter().map(|it| bytes_of(&it.1)).collect();
+                    let sheets: Vec<_> =
+                        batch.sheets.iter().map(|it| bytes_of(&it.sheet)).collect();
                     self.auditor.appended(batch.number, &sheets);
                     self.pending.push(batch);
                 }
@@ -400,7 +401,7 @@ impl Hall {
         }
         for content in self.loads.drain(..) {
             let mut sheets = self.durable.iter().flat_map(|it| &it.sheets);
-            let found = sheets.find_map(|(_, sheet)| {
+            let found = sheets.find_map(|ClosedSheet { sheet, .. }| {
                 Some(bytes_of(sheet)).filter(|bytes| ContentId::of(bytes) == content)
             });
             self.server.handle_sheet(content, found);

@@ -260,6 +260,40 @@ impl RollCallId {
     }
 }
 
+/// Which roll call of its class it is: the class's first roll call is number 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RollCallNumber(NonZeroU32);
+
+impl RollCallNumber {
+    /// The number of a class's first roll call.
+    pub const FIRST: Self = Self(NonZeroU32::MIN);
+
+    /// This number; `None` for zero, which no roll call has.
+    #[must_use]
+    pub fn new(number: u32) -> Option<Self> {
+        NonZeroU32::new(number).map(Self)
+    }
+
+    /// The number itself, never zero.
+    #[must_use]
+    pub fn get(self) -> u32 {
+        self.0.get()
+    }
+
+    /// The number after it. As for [`RollCallId::next`], the end of the numbers is never reached by
+    /// counting, and a damaged journal that claims it must not end in a panic.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl fmt::Display for RollCallNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// The name of an object, a sheet or a file: the SHA-256 (FIPS 180-4) of its bytes.
 ///
 /// Two objects with one name are the same, so what was fetched under a name can be checked against

@@ -60,6 +60,10 @@ pub const OPEN_ROLL_CALLS_MAX: usize = 262_144;
 /// The different classes that a server knows: open now, or with a last sheet.
 pub const CLASSES_MAX: usize = 1_048_576;
 
+/// The closed roll calls without marks whose sheets are kept: anybody can make them, and nobody
+/// misses them. The replay of a journal counts with this number, so another one needs a new format.
+pub const EMPTY_SHEETS_KEPT_MAX: usize = 4_096;
+
 // Telling duplicates.
 
 /// How far a new client's `started` may be from the server's clock.

@@ -4,7 +4,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{ClassId, ContentId, Cookie, FileKey, FileName, RollCallId, StudentNumber};
+use crate::ids::{
+    ClassId, ContentId, Cookie, FileKey, FileName, RollCallId, RollCallNumber, StudentNumber,
+};
 use crate::limits::{
     BLOCK_BYTES, FILE_BYTES_MAX, MARKS_PER_ROLL_CALL_MAX, STUDENT_LENGTH_MAX_BYTES,
 };
@@ -170,6 +172,8 @@ pub enum Outcome {
         class: ClassId,
         /// Which roll call; not sent, but the journal's rows carry it.
         roll_call: RollCallId,
+        /// Which roll call of its class it is, counted from 1; not sent either.
+        number: RollCallNumber,
         /// When it was opened, by this request or by an earlier one.
         opened_at: WallTime,
         /// True if an earlier request had opened it.
@@ -227,16 +231,19 @@ pub enum Refusal {
     TooManyOpen,
     /// This server has seen as many different classes as it keeps.
     TooManyClasses,
+    /// The server's disk has too little room left to begin another roll call.
+    DiskLow,
 }
 
 impl Refusal {
     /// Every reason, in the order of its number.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::NotOpen,
         Self::NeverOpened,
         Self::RollCallFull,
         Self::TooManyOpen,
         Self::TooManyClasses,
+        Self::DiskLow,
     ];
 
     /// The word for it in `--json`, logs and the specification.
@@ -248,6 +255,7 @@ impl Refusal {
             Self::RollCallFull => "roll_call_full",
             Self::TooManyOpen => "too_many_open",
             Self::TooManyClasses => "too_many_classes",
+            Self::DiskLow => "disk_low",
         }
     }
 }
@@ -260,6 +268,7 @@ impl From<Refusal> for u8 {
             Refusal::RollCallFull => 3,
             Refusal::TooManyOpen => 4,
             Refusal::TooManyClasses => 5,
+            Refusal::DiskLow => 6,
         }
     }
 }
@@ -282,6 +291,8 @@ impl TryFrom<u8> for Refusal {
 pub struct SheetInfo {
     /// The class.
     pub class: ClassId,
+    /// Which roll call of the class it is of, counted from 1.
+    pub number: RollCallNumber,
     /// When its roll call was opened.
     pub opened_at: WallTime,
     /// When it was closed.
@@ -334,7 +345,7 @@ mod tests {
             assert_eq!(Refusal::try_from(u8::from(refusal)), Ok(refusal));
         }
         assert_eq!(Refusal::try_from(0), Err(UnknownRefusal(0)));
-        assert_eq!(Refusal::try_from(6), Err(UnknownRefusal(6)));
+        assert_eq!(Refusal::try_from(7), Err(UnknownRefusal(7)));
     }
 
     // spec: R-SHEET-4
@@ -342,6 +353,7 @@ mod tests {
     fn a_sheet_is_as_long_as_its_marks_can_be() {
         let info = |students, bytes| SheetInfo {
             class: ClassId::new(1).unwrap(),
+            number: RollCallNumber::FIRST,
             opened_at: WallTime::MAX,
             closed_at: WallTime::MAX,
             students,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{ClientId, RollCallId};
 use crate::operation::Operation;
-use crate::roll::{ClientRecord, RegisterItem, Sheet};
+use crate::roll::{ClientRecord, ClosedSheet, RegisterItem};
 use crate::time::WallTime;
 
 /// One thing that happened. Variants are only ever appended: their order is their number on disk.
@@ -47,7 +47,9 @@ pub struct Batch {
     /// In the order in which they happened; never empty.
     pub records: Vec<Record>,
     /// The sheets that the records made, to be kept as rows.
-    pub sheets: Vec<(RollCallId, Sheet)>,
+    pub sheets: Vec<ClosedSheet>,
+    /// The roll calls whose empty sheets are not kept any longer: their rows go.
+    pub forgotten: Vec<RollCallId>,
 }
 
 /// One piece of a snapshot. Variants are only ever appended.

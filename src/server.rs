@@ -22,14 +22,16 @@ use std::hash::Hash;
 
 use crate::cookie::Baker;
 use crate::hashing::HashKey;
-use crate::ids::{ContentId, FileKey, RollCallId};
+use crate::ids::{ClassId, ContentId, FileKey, RollCallId};
 use crate::limits::{
     BUSY_RETRY_AFTER_MS, CLIENTS_FORGOTTEN_PER_CALL_MAX, LONE_PULL_MIN_BYTES, REPLIES_HELD_MAX,
     SWEEP_INTERVAL,
 };
-use crate::operation::{FileEntry, FileList, FileState, Operation, Outcome, Pull, Query};
+use crate::operation::{
+    FileEntry, FileList, FileState, Operation, Outcome, Pull, Query, SheetInfo,
+};
 use crate::record::{Batch, Record, SnapshotItem};
-use crate::roll::{ClientRecord, Contradiction, Register, Sessions, Sheet, Silent, Verdict};
+use crate::roll::{ClientRecord, ClosedSheet, Contradiction, Register, Sessions, Silent, Verdict};
 use crate::stats::{Counter, Stats};
 use crate::supply::{Asker, Demand, ListDemand, Supply};
 pub use crate::supply::{FolderOrder, Piece};
@@ -72,7 +74,9 @@ pub struct Server<P> {
     records: Vec<Record>,
     /// The memory of an earlier batch's records.
     spare: Vec<Record>,
-    sheets: Vec<(RollCallId, Sheet)>,
+    sheets: Vec<ClosedSheet>,
+    /// The roll calls whose empty sheets need not be kept any longer.
+    forgotten: Vec<RollCallId>,
     /// The number that the next batch gets.
     next_batch: u64,
     /// The last batch that is on disk.
@@ -113,6 +117,7 @@ impl<P> Server<P> {
             records: Vec::new(),
             spare: Vec::new(),
             sheets: Vec::new(),
+            forgotten: Vec::new(),
             next_batch: 1,
             durable: 0,
             held: VecDeque::new(),
@@ -126,6 +131,11 @@ impl<P> Server<P> {
     /// There is a folder of files to offer.
     pub fn offer_files(&mut self) {
         self.offers_files = true;
+    }
+
+    /// Whether the disk has too little room left to begin another roll call.
+    pub fn set_disk_low(&mut self, low: bool) {
+        self.register.set_disk_low(low);
     }
 
     /// What was counted so far.
@@ -155,6 +165,17 @@ impl<P> Server<P> {
     #[must_use]
     pub fn clients(&self) -> usize {
         self.sessions.len()
+    }
+
+    /// The last closed sheet of the class.
+    #[must_use]
+    pub fn last_sheet(&self, class: ClassId) -> Option<SheetInfo> {
+        self.register.last_sheet(class)
+    }
+
+    /// Forgets the oldest closed roll calls without marks, as many as there are too many.
+    pub(crate) fn forget_empty_sheets(&mut self) {
+        self.register.forget_empty();
     }
 
     /// Takes back a piece of a snapshot, before the first event.
@@ -432,11 +453,12 @@ impl<P: Clone + Hash> Server<P> {
         operation: Operation,
         client: ClientRecord,
     ) {
-        let sheet = self
+        let applied = self
             .register
             .apply(&operation, &client.outcome)
             .expect("what was just decided can be done");
-        self.sheets.extend(sheet);
+        self.sheets.extend(applied.closed);
+        self.forgotten.extend(applied.forgotten);
         self.sessions.record(client.clone(), heard, self.next_batch);
         self.record(at, Record::Answered { at, operation, client });
     }
@@ -544,7 +566,8 @@ impl<P: Clone + Hash> Server<P> {
         let number = self.next_batch;
         self.next_batch += 1;
         let records = std::mem::replace(&mut self.records, std::mem::take(&mut self.spare));
-        Batch { number, records, sheets: std::mem::take(&mut self.sheets) }
+        let sheets = std::mem::take(&mut self.sheets);
+        Batch { number, records, sheets, forgotten: std::mem::take(&mut self.forgotten) }
     }
 
     fn record(&mut self, at: WallTime, record: Record) {
@@ -586,12 +609,13 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::ids::{ClassId, ClientId, Cookie, FileName, RequestNumber};
+    use crate::ids::{ClientId, Cookie, FileName, RequestNumber};
     use crate::limits::{
         BLOCK_BYTES, BLOCKS_AWAITED_MAX, BLOCKS_PER_TURN_MAX, CLIENT_SILENCE_MIN, COOKIE_LIFE,
         DATAGRAM_MAX_BYTES, FILE_QUESTIONS_MAX, LISTING_LIFE, WINDOW,
     };
     use crate::operation::{FileInfo, OpenRollCall, Refusal};
+    use crate::roll::Sheet;
     use crate::wire::{decode_reply, encode_request};
 
     /// A server, its clocks, a journal that is a list of batches, and a folder that is a map.
@@ -662,7 +686,7 @@ mod tests {
                     Output::Folder(order) => self.obey(order),
                     Output::Load(content) => {
                         let sheets = self.journal.iter().flat_map(|batch| &batch.sheets);
-                        let mut sheets = sheets.map(|(_, sheet)| sheet.to_bytes());
+                        let mut sheets = sheets.map(|it| it.sheet.to_bytes());
                         let bytes = sheets.find(|bytes| ContentId::of(bytes) == content);
                         self.server.handle_sheet(content, bytes);
                     }
@@ -1108,7 +1132,7 @@ mod tests {
         }
         assert_eq!(bench.server.poll_output(&mut space), None);
         for batch in &bench.journal {
-            for (_, sheet) in &batch.sheets {
+            for ClosedSheet { sheet, .. } in &batch.sheets {
                 let bytes = sheet.to_bytes();
                 bench.server.handle_sheet(ContentId::of(&bytes), Some(bytes));
             }

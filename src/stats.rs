@@ -77,6 +77,8 @@ counters! {
     TooManyOpen = "refused_too_many_open",
     /// Refused: too many classes are known.
     TooManyClasses = "refused_too_many_classes",
+    /// An opening was refused: the disk has too little room left.
+    DiskLow = "refused_disk_low",
     /// A retry, answered with the stored reply.
     Repeated = "duplicate_repeated",
     /// A retry before its answer was on disk: silence.
@@ -156,6 +158,7 @@ impl From<Refusal> for Counter {
             Refusal::RollCallFull => Self::RollCallFull,
             Refusal::TooManyOpen => Self::TooManyOpen,
             Refusal::TooManyClasses => Self::TooManyClasses,
+            Refusal::DiskLow => Self::DiskLow,
         }
     }
 }

@@ -20,7 +20,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use rollcall::ids::{
-    ClassId, ClientId, ContentId, Cookie, FileKey, FileName, RequestNumber, StudentNumber,
+    ClassId, ClientId, ContentId, Cookie, FileKey, FileName, RequestNumber, RollCallNumber,
+    StudentNumber,
 };
 use rollcall::journal::encoding::encode_records;
 use rollcall::limits;
@@ -145,6 +146,7 @@ impl Example {
     fn sheet_info(&self) -> SheetInfo {
         SheetInfo {
             class: self.class("class"),
+            number: RollCallNumber::FIRST,
             opened_at: self.time("opened_at"),
             closed_at: self.time("closed_at"),
             students: self.value("students"),
@@ -566,7 +568,7 @@ fn invalid(name: &str) -> Vec<u8> {
         "body-refusal-with-class" => marked(class, 17),
         "body-mark-without-class" => marked(&[0], 0),
         "body-standing" => marked(&[0], 16),
-        "body-reason" => request(Kind::Refused, &[tail, time, &[6]]),
+        "body-reason" => request(Kind::Refused, &[tail, time, &[7]]),
         "body-option" => request(Kind::SheetInfo, &[tail, &[2]]),
         "body-pull-without-its-first" => pull(&[0, 0b110, 0]),
         "body-pull-past-the-last" => {
@@ -612,7 +614,7 @@ fn the_worked_sheet_has_its_bytes_and_its_name() {
     let sheets = Example::of("sheet");
     let [example] = &sheets[..] else { panic!("one sheet") };
     let sheet = example.sheet();
-    let info = sheet.info();
+    let info = sheet.info(RollCallNumber::FIRST);
     assert_eq!(hex(&example.bytes), hex(&sheet.to_bytes()));
     assert_eq!(example.text("sha256"), format!("{:?}", info.content));
     assert_eq!(Sheet::from_bytes(&example.bytes, &info), Ok(sheet));
@@ -775,6 +777,7 @@ fn constants() -> BTreeMap<&'static str, Constant> {
         MARKS_PER_ROLL_CALL_MAX,
         OPEN_ROLL_CALLS_MAX,
         CLASSES_MAX,
+        EMPTY_SHEETS_KEPT_MAX,
         CLIENTS_MAX,
         BLOCKS_AWAITED_MAX,
         REPLIES_HELD_MAX,
@@ -850,6 +853,7 @@ fn the_longest_answers_are_as_long_as_chapter_9_says() {
     let at = WallTime::MAX;
     let sheet = SheetInfo {
         class,
+        number: RollCallNumber::FIRST,
         opened_at: at,
         closed_at: at,
         students: u32::MAX,
@@ -1138,7 +1142,7 @@ impl Desk {
                 Output::Append(batch) => {
                     self.appended = batch.number;
                     self.journal.extend(batch.records);
-                    self.sheets.extend(batch.sheets.into_iter().map(|(_, sheet)| sheet));
+                    self.sheets.extend(batch.sheets.into_iter().map(|it| it.sheet));
                     if self.disk_works {
                         self.server.handle_durable(batch.number);
                     }
@@ -1356,7 +1360,7 @@ fn a_register_is_kept_as_chapter_11_says() {
             .map(|(student, millis)| Mark { student: student.parse().unwrap(), at: at(millis) })
             .to_vec(),
     };
-    assert_eq!(sheet, expected.info());
+    assert_eq!(sheet, expected.info(RollCallNumber::FIRST));
     desk.wait(10);
     let not_open = Some(Answer::MarkRefused { at: at(30), reason: Refusal::NotOpen });
     assert_eq!(desk.perform(1, 9, mark(1, "20")), not_open);

@@ -10,7 +10,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use rollcall::ids::{
-    ClassId, ClientId, ContentId, Cookie, FileKey, FileName, RequestNumber, StudentNumber,
+    ClassId, ClientId, ContentId, Cookie, FileKey, FileName, RequestNumber, RollCallNumber,
+    StudentNumber,
 };
 use rollcall::limits::{
     BLOCK_BYTES, DATAGRAM_MAX_BYTES, DATAGRAM_MIN_BYTES, FILE_BYTES_MAX, FILE_NAME_MAX_BYTES,
@@ -131,6 +132,7 @@ fn sheet_info() -> impl Strategy<Value = SheetInfo> {
     (class(), time(), time(), edgy_u32(), edgy_u32(), content()).prop_map(
         |(class, opened_at, closed_at, students, bytes, content)| SheetInfo {
             class,
+            number: RollCallNumber::FIRST,
             opened_at,
             closed_at,
             students,
@@ -729,6 +731,7 @@ fn longest_answers(kind: Kind, request_bytes: usize) -> Vec<Answer> {
     let reason = Refusal::TooManyClasses;
     let sheet = SheetInfo {
         class,
+        number: RollCallNumber::FIRST,
         opened_at: at,
         closed_at: at,
         students: u32::MAX,

@@ -228,6 +228,10 @@ pub(super) fn reason(refusal: Refusal, class: ClassId) -> String {
         Refusal::NeverOpened => format!("class {class} never had a roll call"),
         Refusal::RollCallFull => format!("the roll call of class {class} is full"),
         Refusal::TooManyOpen => "too many roll calls are open; close some first".into(),
+        Refusal::DiskLow => {
+            "the server's disk is almost full, and only open roll calls go on; ask who runs it"
+                .into()
+        }
         Refusal::TooManyClasses => "this server keeps no more classes; ask who runs it".into(),
     }
 }

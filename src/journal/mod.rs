@@ -20,14 +20,17 @@ pub mod encoding;
 mod error;
 mod folder;
 mod memory;
+mod read;
 mod sqlite;
+mod v1;
 
 pub use error::{FolderProblem, JournalError, Place};
 pub use folder::{DATABASE_FILE, LOCK_FILE};
 pub use memory::MemoryJournal;
 pub use sqlite::{Recovered, SqliteJournal};
 
-use crate::ids::ContentId;
+use crate::ids::{ClassId, ContentId, RollCallNumber};
+use crate::operation::SheetInfo;
 use crate::record::{Batch, SnapshotItem};
 
 /// Where a server's promises are kept.
@@ -47,6 +50,17 @@ pub trait Journal {
     /// # Errors
     /// If the sheet cannot be read or is not what its name says. Nothing was changed.
     fn sheet(&mut self, content: ContentId) -> Result<Option<Vec<u8>>, JournalError>;
+
+    /// The closed roll calls of a class from this number down, the last one first, at most so many.
+    ///
+    /// # Errors
+    /// As for [`Journal::sheet`].
+    fn history(
+        &mut self,
+        class: ClassId,
+        at_most: RollCallNumber,
+        limit: usize,
+    ) -> Result<Vec<SheetInfo>, JournalError>;
 
     /// Whether a snapshot pays now: enough was appended since the last one, in bytes and in
     /// proportion to it.

@@ -9,11 +9,12 @@
 --
 --     sqlite3 rollcall.sqlite3 '.backup backup.sqlite3'
 
--- The closed roll calls, one row each, kept for ever. All times are milliseconds since 1970 UTC;
--- the view "sheet" below shows them as dates.
+-- The closed roll calls, one row each, kept for ever; of those that nobody answered only the last
+-- 4,096. All times are milliseconds since 1970 UTC; the view "sheet" below shows them as dates.
 CREATE TABLE roll_call (
     id        INTEGER PRIMARY KEY, -- counted from 1, never used again
     class     INTEGER NOT NULL,
+    number    INTEGER NOT NULL,    -- which roll call of its class, counted from 1
     opened_at INTEGER NOT NULL,
     closed_at INTEGER NOT NULL,
     students  INTEGER NOT NULL,    -- how many answered
@@ -23,7 +24,7 @@ CREATE TABLE roll_call (
 
 -- Not unique: a class that is opened and closed twice within one millisecond makes the same sheet.
 CREATE INDEX roll_call_by_content ON roll_call (content);
-CREATE INDEX roll_call_by_class ON roll_call (class);
+CREATE INDEX roll_call_by_number ON roll_call (class, number);
 
 -- Who answered in a closed roll call, in order of arrival.
 CREATE TABLE mark (

@@ -10,24 +10,21 @@
 //! log. Copying the log into the database is SQLite's own business; if that fails, the log keeps the
 //! pages and SQLite writes them all again.
 
-use std::cmp::Ordering;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{
-    Connection, ErrorCode, OpenFlags, OptionalExtension as _, Transaction, TransactionBehavior,
-};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
-use super::encoding::{decode_items, decode_records, encode_records};
+use super::encoding::{encode_items, encode_records};
 use super::error::{Fault, FolderProblem, JournalError, Place};
-use super::{Journal, Snapshot, folder};
-use crate::ids::{ClassId, ContentId, RollCallId, StudentNumber};
-use crate::limits::{
-    DEADLINE_DEFAULT, MARKS_PER_ROLL_CALL_MAX, SNAPSHOT_AFTER_MIN_BYTES, SNAPSHOT_AFTER_RATIO,
-};
+use super::read::{self, Bytes, count_bytes, last_batch, to_column};
+use super::{Journal, Snapshot, folder, v1};
+use crate::ids::{ClassId, ContentId, RollCallNumber};
+use crate::limits::{DEADLINE_DEFAULT, SNAPSHOT_AFTER_MIN_BYTES, SNAPSHOT_AFTER_RATIO};
+use crate::operation::SheetInfo;
 use crate::record::Batch;
-use crate::roll::{Mark, Sheet};
+use crate::roll::ClosedSheet;
 use crate::server::Server;
 use crate::time::WallTime;
 
@@ -35,7 +32,7 @@ const SCHEMA: &str = include_str!("schema.sql");
 /// "ROLL": how `file` and we ourselves tell our databases from others.
 const APPLICATION_ID: i64 = 0x524f_4c4c;
 /// The version of the schema and of what is in the blobs.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 /// How long a commit waits for another program that writes to the database. Its own thread waits and
 /// clients ask again, so the wait may be long; it ends before a client's usual patience does.
 const LOCKED_WAIT: Duration = Duration::from_secs(20);
@@ -45,15 +42,13 @@ const LOG_KEPT_BYTES: i64 = 16 << 20;
 
 const INSERT_BATCH: &str = "INSERT INTO batch (number, records) VALUES (?1, ?2)";
 const INSERT_ROLL_CALL: &str = "INSERT INTO roll_call \
-    (id, class, opened_at, closed_at, students, bytes, content) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    (id, class, number, opened_at, closed_at, students, bytes, content) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+/// Only what nobody answered is ever forgotten.
+const FORGET_ROLL_CALL: &str = "DELETE FROM roll_call WHERE id = ?1 AND students = 0";
 const INSERT_MARK: &str =
     "INSERT INTO mark (roll_call, position, student, at) VALUES (?1, ?2, ?3, ?4)";
 const INSERT_PART: &str = "INSERT INTO snapshot (part, items) VALUES (?1, ?2)";
-/// `length` of a blob reads no blob, so this costs a row a batch and not its bytes.
-const BYTES: &str = "SELECT \
-    (SELECT coalesce(sum(length(records)), 0) FROM batch), \
-    (SELECT coalesce(sum(length(items)), 0) FROM snapshot)";
 
 /// A journal in a folder.
 #[derive(Debug)]
@@ -69,13 +64,6 @@ pub struct SqliteJournal {
     stopped: bool,
     /// Dropped last: we are alone until the database is closed.
     _lock: File,
-}
-
-/// How much a restart would read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Bytes {
-    batches: u64,
-    snapshot: u64,
 }
 
 /// What a restart brought back, for the log.
@@ -110,7 +98,10 @@ impl SqliteJournal {
         if is_empty(&connection, &path)? {
             create(&mut connection).map_err(at)?;
         }
-        check_identity(&connection, &path)?;
+        let version = check_identity(&connection, &path)?;
+        if version == v1::VERSION {
+            migrate(&mut connection).map_err(at)?;
+        }
         use_log(&connection, &path)?;
         let last = last_batch(&connection).map_err(at)?;
         let bytes = count_bytes(&connection).map_err(at)?;
@@ -126,7 +117,7 @@ impl SqliteJournal {
     /// If the server is not new.
     pub fn recover<P>(&mut self, server: &mut Server<P>) -> Result<Recovered, JournalError> {
         assert_eq!(server.last_batch(), 0, "only a new server can be brought back");
-        replay(&self.connection, self.last, server).map_err(|fault| fault.at(&self.path))
+        read::replay(&self.connection, self.last, server).map_err(|fault| fault.at(&self.path))
     }
 
     /// Writes, unless writing has failed before.
@@ -148,8 +139,12 @@ impl SqliteJournal {
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let number = to_column(batch.number, Place::File)?;
         transaction.prepare_cached(INSERT_BATCH)?.execute((number, &self.space))?;
-        for (roll_call, sheet) in &batch.sheets {
-            insert_sheet(&transaction, *roll_call, sheet)?;
+        for sheet in &batch.sheets {
+            insert_sheet(&transaction, sheet)?;
+        }
+        for roll_call in &batch.forgotten {
+            let id = to_column(roll_call.get(), Place::File)?;
+            transaction.prepare_cached(FORGET_ROLL_CALL)?.execute([id])?;
         }
         transaction.commit()?;
         self.last = batch.number;
@@ -158,16 +153,9 @@ impl SqliteJournal {
     }
 
     fn replace(&mut self, snapshot: &Snapshot) -> Result<(), Fault> {
-        let number = to_column(snapshot.batch, Place::File)?;
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        transaction.execute("DELETE FROM snapshot", ())?;
-        let parts = insert_snapshot(&transaction, &snapshot.parts)?;
-        transaction.execute("DELETE FROM batch WHERE number <= ?1", [number])?;
-        let end = "UPDATE snapshot_end SET batch = ?1, parts = ?2";
-        if transaction.execute(end, (number, parts))? != 1 {
-            return Err(Fault::damaged(Place::File, "it does not say where its snapshot ends"));
-        }
+        replace_snapshot(&transaction, snapshot.batch, &snapshot.parts)?;
         transaction.commit()?;
         self.bytes = count_bytes(&self.connection)?;
         Ok(())
@@ -190,7 +178,19 @@ impl Journal for SqliteJournal {
         if self.stopped {
             return Err(JournalError::Stopped);
         }
-        read_sheet(&self.connection, content).map_err(|fault| fault.at(&self.path))
+        read::sheet(&self.connection, content).map_err(|fault| fault.at(&self.path))
+    }
+
+    fn history(
+        &mut self,
+        class: ClassId,
+        at_most: RollCallNumber,
+        limit: usize,
+    ) -> Result<Vec<SheetInfo>, JournalError> {
+        if self.stopped {
+            return Err(JournalError::Stopped);
+        }
+        read::history(&self.connection, class, at_most, limit).map_err(|fault| fault.at(&self.path))
     }
 
     fn snapshot_due(&self) -> bool {
@@ -244,13 +244,25 @@ fn create(connection: &mut Connection) -> Result<(), Fault> {
     Ok(transaction.commit()?)
 }
 
-fn check_identity(connection: &Connection, path: &Path) -> Result<(), JournalError> {
+/// Brings an older journal to the present form, as a whole or not at all. The sync of this
+/// transaction is full, whatever the form of the log is at this moment.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), Fault> {
+    connection.pragma_update(None, "synchronous", 2)?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let server = v1::migrate(&transaction)?;
+    replace_snapshot(&transaction, server.last_batch(), &encode_items(server.snapshot()))?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    Ok(transaction.commit()?)
+}
+
+/// Checks that this is a journal that we can read, and tells its version.
+fn check_identity(connection: &Connection, path: &Path) -> Result<i64, JournalError> {
     let read = |name| pragma(connection, name).map_err(|error| Fault::Sqlite(error).at(path));
     if read("application_id")? != APPLICATION_ID {
         return Err(not_ours(path, "it is a database of another program"));
     }
     match read("user_version")? {
-        VERSION => Ok(()),
+        found @ (VERSION | v1::VERSION) => Ok(found),
         found if found > VERSION => {
             let path = path.to_owned();
             Err(FolderProblem::NewerVersion { path, found, known: VERSION }.into())
@@ -298,44 +310,18 @@ fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, name, |row| row.get(0))
 }
 
-fn last_batch(connection: &Connection) -> Result<u64, Fault> {
-    let newest: Option<i64> =
-        connection.query_row("SELECT max(number) FROM batch", (), |row| row.get(0))?;
-    match newest {
-        Some(number) => from_column(number, Place::Batch(number)),
-        None => Ok(snapshot_end(connection)?.0),
-    }
-}
-
-/// The last batch of the snapshot, and its number of parts.
-fn snapshot_end(connection: &Connection) -> Result<(u64, i64), Fault> {
-    let row: Option<(i64, i64)> = connection
-        .query_row("SELECT batch, parts FROM snapshot_end", (), |row| row.try_into())
-        .optional()?;
-    let missing = || Fault::damaged(Place::File, "it does not say where its snapshot ends");
-    let (batch, parts) = row.ok_or_else(missing)?;
-    Ok((from_column(batch, Place::Batch(batch))?, parts))
-}
-
-fn count_bytes(connection: &Connection) -> Result<Bytes, Fault> {
-    let (batches, snapshot): (i64, i64) = connection.query_row(BYTES, (), |row| row.try_into())?;
-    let count = |bytes| from_column(bytes, Place::File);
-    Ok(Bytes { batches: count(batches)?, snapshot: count(snapshot)? })
-}
-
 // Writing.
 
 fn insert_sheet(
     transaction: &Transaction<'_>,
-    roll_call: RollCallId,
-    sheet: &Sheet,
+    ClosedSheet { roll_call, info, sheet }: &ClosedSheet,
 ) -> Result<(), Fault> {
     let id = to_column(roll_call.get(), Place::File)?;
-    let info = sheet.info();
     let mut insert = transaction.prepare_cached(INSERT_ROLL_CALL)?;
     insert.execute((
         id,
         info.class.get(),
+        info.number.get(),
         millis(info.opened_at),
         millis(info.closed_at),
         info.students,
@@ -345,6 +331,23 @@ fn insert_sheet(
     let mut insert = transaction.prepare_cached(INSERT_MARK)?;
     for (position, mark) in (1_i64..).zip(&sheet.marks) {
         insert.execute((id, position, mark.student.as_str(), millis(mark.at)))?;
+    }
+    Ok(())
+}
+
+/// Puts a snapshot in place of the last one and of all batches up to its own.
+fn replace_snapshot(
+    transaction: &Transaction<'_>,
+    batch: u64,
+    parts: &[Vec<u8>],
+) -> Result<(), Fault> {
+    let number = to_column(batch, Place::File)?;
+    transaction.execute("DELETE FROM snapshot", ())?;
+    let parts = insert_snapshot(transaction, parts)?;
+    transaction.execute("DELETE FROM batch WHERE number <= ?1", [number])?;
+    let end = "UPDATE snapshot_end SET batch = ?1, parts = ?2";
+    if transaction.execute(end, (number, parts))? != 1 {
+        return Err(Fault::damaged(Place::File, "it does not say where its snapshot ends"));
     }
     Ok(())
 }
@@ -364,153 +367,14 @@ fn millis(time: WallTime) -> i64 {
     i64::try_from(time.as_millis()).expect("below WallTime::MAX")
 }
 
-/// Numbers are counted from 1 and never reach the end of an `i64`, unless the file told us so.
-fn to_column(number: u64, place: Place) -> Result<i64, Fault> {
-    i64::try_from(number).map_err(|_| Fault::damaged(place, "its numbers are past all counting"))
-}
-
-fn from_column(number: i64, place: Place) -> Result<u64, Fault> {
-    u64::try_from(number).map_err(|_| Fault::damaged(place, "a number is below zero"))
-}
-
-// Reading.
-
-fn replay<P>(
-    connection: &Connection,
-    last: u64,
-    server: &mut Server<P>,
-) -> Result<Recovered, Fault> {
-    let (end, parts) = snapshot_end(connection)?;
-    let snapshot_items = restore_snapshot(connection, parts, server)?;
-    let (batches, records) = replay_batches(connection, end, server)?;
-    if end + batches != last {
-        return Err(Fault::damaged(Place::File, "another program has written to it"));
-    }
-    server.resume_after(last);
-    Ok(Recovered {
-        last_batch: last,
-        snapshot_items,
-        batches,
-        records,
-        clients: server.clients(),
-        open_roll_calls: server.open_roll_calls(),
-    })
-}
-
-/// Gives the snapshot to the server, a part at a time; tells how many items there were.
-fn restore_snapshot<P>(
-    connection: &Connection,
-    parts: i64,
-    server: &mut Server<P>,
-) -> Result<u64, Fault> {
-    let mut statement = connection.prepare("SELECT part, items FROM snapshot ORDER BY part")?;
-    let mut rows = statement.query(())?;
-    let (mut next, mut count) = (0, 0);
-    while let Some(row) = rows.next()? {
-        let place = expect_next(row.get(0)?, next, Place::Snapshot)?;
-        next += 1;
-        let items = row.get_ref(1)?.as_blob().map_err(|error| Fault::damaged(place, error))?;
-        for item in decode_items(items).map_err(|damaged| Fault::damaged(place, damaged))? {
-            server.restore(item).map_err(|error| Fault::damaged(place, error))?;
-            count += 1;
-        }
-    }
-    match next.cmp(&parts) {
-        Ordering::Equal => Ok(count),
-        Ordering::Less => Err(Fault::damaged(Place::Snapshot(next), MISSING)),
-        Ordering::Greater => Err(Fault::damaged(Place::Snapshot(parts), LEFT_OVER)),
-    }
-}
-
-/// Gives the batches after the snapshot to the server, one at a time; tells how many batches and
-/// records there were.
-fn replay_batches<P>(
-    connection: &Connection,
-    end: u64,
-    server: &mut Server<P>,
-) -> Result<(u64, u64), Fault> {
-    let mut statement = connection.prepare("SELECT number, records FROM batch ORDER BY number")?;
-    let mut rows = statement.query(())?;
-    let (mut batches, mut count) = (0, 0);
-    while let Some(row) = rows.next()? {
-        batches += 1;
-        let next = to_column(end.saturating_add(batches), Place::File)?;
-        let place = expect_next(row.get(0)?, next, Place::Batch)?;
-        let records = row.get_ref(1)?.as_blob().map_err(|error| Fault::damaged(place, error))?;
-        for record in decode_records(records).map_err(|damaged| Fault::damaged(place, damaged))? {
-            server.replay(record).map_err(|error| Fault::damaged(place, error))?;
-            count += 1;
-        }
-    }
-    Ok((batches, count))
-}
-
-const MISSING: &str = "it is missing";
-const LEFT_OVER: &str = "it should not be there any more";
-
-/// Rows are counted without gaps; a number that is left out is a row that was lost.
-fn expect_next(found: i64, next: i64, place: fn(i64) -> Place) -> Result<Place, Fault> {
-    match found.cmp(&next) {
-        Ordering::Equal => Ok(place(found)),
-        Ordering::Greater => Err(Fault::damaged(place(next), MISSING)),
-        Ordering::Less => Err(Fault::damaged(place(found), LEFT_OVER)),
-    }
-}
-
-fn read_sheet(connection: &Connection, content: ContentId) -> Result<Option<Vec<u8>>, Fault> {
-    // Two roll calls may have made the same sheet; either will do.
-    let found: Option<RollCallRow> = connection
-        .prepare_cached(
-            "SELECT id, class, opened_at, closed_at, students FROM roll_call WHERE content = ?1 \
-             ORDER BY id LIMIT 1",
-        )?
-        .query_row([content.as_bytes()], |row| row.try_into())
-        .optional()?;
-    let Some((id, class, opened_at, closed_at, students)) = found else { return Ok(None) };
-    let place = Place::RollCall(id);
-    let class = ClassId::new(class).ok_or_else(|| Fault::damaged(place, "its class is zero"))?;
-    let sheet = Sheet {
-        class,
-        opened_at: to_time(opened_at, place)?,
-        closed_at: to_time(closed_at, place)?,
-        marks: read_marks(connection, id, students)?,
-    };
-    let bytes = sheet.to_bytes();
-    if ContentId::of(&bytes) != content {
-        return Err(Fault::damaged(place, "it is not the sheet that was closed"));
-    }
-    Ok(Some(bytes))
-}
-
-/// Id, class, when it was opened and closed, students.
-type RollCallRow = (i64, u32, i64, i64, u32);
-
-fn read_marks(connection: &Connection, id: i64, students: u32) -> Result<Vec<Mark>, Fault> {
-    let place = Place::RollCall(id);
-    let mut statement = connection
-        .prepare_cached("SELECT student, at FROM mark WHERE roll_call = ?1 ORDER BY position")?;
-    let mut rows = statement.query([id])?;
-    let mut marks = Vec::with_capacity(students.min(MARKS_PER_ROLL_CALL_MAX) as usize);
-    while let Some(row) = rows.next()? {
-        let text = row.get_ref(0)?.as_str().map_err(|error| Fault::damaged(place, error))?;
-        let student: StudentNumber = text.parse().map_err(|error| Fault::damaged(place, error))?;
-        marks.push(Mark { student, at: to_time(row.get(1)?, place)? });
-    }
-    Ok(marks)
-}
-
-fn to_time(millis: i64, place: Place) -> Result<WallTime, Fault> {
-    let millis = from_column(millis, place)?;
-    WallTime::try_from(millis).map_err(|error| Fault::damaged(place, error))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::{ClientId, RequestNumber};
+    use crate::ids::{ClientId, RequestNumber, RollCallId};
     use crate::operation::{Operation, Outcome, Refusal};
     use crate::record::{Record, SnapshotItem};
-    use crate::roll::ClientRecord;
+    use crate::roll::{ClientRecord, Mark, Sheet};
+    use crate::time::WallTime;
 
     fn record(number: u64) -> Record {
         let at = WallTime::from_millis(number);
@@ -528,7 +392,7 @@ mod tests {
     }
 
     fn batch(number: u64, records: usize) -> Batch {
-        Batch { number, records: vec![record(number); records], sheets: vec![] }
+        Batch { number, records: vec![record(number); records], sheets: vec![], forgotten: vec![] }
     }
 
     /// A sheet whose times do not depend on its roll call.
@@ -541,6 +405,13 @@ mod tests {
             closed_at: at,
             marks: (0..students).map(mark).collect(),
         }
+    }
+
+    /// The sheet of the class's first, second, … roll call.
+    fn closed(id: u32, students: u32) -> ClosedSheet {
+        let sheet = sheet(students);
+        let info = sheet.info(RollCallNumber::new(id).unwrap());
+        ClosedSheet { roll_call: RollCallId::new(id.into()), info, sheet }
     }
 
     fn journal() -> (tempfile::TempDir, SqliteJournal) {
@@ -559,7 +430,7 @@ mod tests {
         let read = |name| pragma(&journal.connection, name).unwrap();
         assert_eq!(read("synchronous"), 2);
         assert_eq!(read("application_id"), 0x524f_4c4c);
-        assert_eq!(read("user_version"), 1);
+        assert_eq!(read("user_version"), 2);
         assert_eq!(read("journal_size_limit"), LOG_KEPT_BYTES);
         let mode = journal.connection.pragma_query_value(None, "journal_mode", |row| row.get(0));
         assert_eq!(mode, Ok("wal".to_owned()));
@@ -674,11 +545,11 @@ mod tests {
     #[test]
     fn two_roll_calls_that_made_the_same_sheet_are_both_kept() {
         let (_folder, mut journal) = journal();
-        let twice = [1, 2].map(|id| (RollCallId::new(id), sheet(0)));
+        let twice = [1, 2].map(|id| closed(id, 0));
         journal.commit(&Batch { sheets: twice.into(), ..batch(1, 1) }).unwrap();
-        let found = journal.sheet(sheet(0).info().content).unwrap();
+        let found = journal.sheet(closed(1, 0).info.content).unwrap();
         assert_eq!(found, Some(sheet(0).to_bytes()));
-        assert_eq!(journal.sheet(sheet(1).info().content).unwrap(), None);
+        assert_eq!(journal.sheet(closed(1, 1).info.content).unwrap(), None);
     }
 
     #[test]
@@ -695,10 +566,10 @@ mod tests {
         ];
         for change in changes {
             let (_folder, mut journal) = journal();
-            let sheets = vec![(RollCallId::FIRST, sheet(3))];
+            let sheets = vec![closed(1, 3)];
             journal.commit(&Batch { sheets, ..batch(1, 1) }).unwrap();
             assert!(journal.connection.execute(change, ()).unwrap() > 0, "{change}");
-            let error = journal.sheet(sheet(3).info().content).unwrap_err();
+            let error = journal.sheet(closed(1, 3).info.content).unwrap_err();
             assert!(matches!(error, JournalError::Damaged { .. }), "{change}: {error:?}");
             // What it is asked for next has nothing to do with it.
             journal.commit(&batch(2, 1)).unwrap();

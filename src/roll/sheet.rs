@@ -4,7 +4,7 @@ use postcard::ser_flavors::Size;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::ids::{ClassId, ContentId, StudentNumber};
+use crate::ids::{ClassId, ContentId, RollCallId, RollCallNumber, StudentNumber};
 use crate::operation::SheetInfo;
 use crate::time::WallTime;
 
@@ -55,15 +55,17 @@ impl Sheet {
         postcard::to_stdvec(self).expect("a sheet can be written")
     }
 
-    /// The sheet in brief, with the name of its bytes.
+    /// The sheet in brief, with the name of its bytes. Which roll call of its class it is does not
+    /// stand in it: a sheet is known by what it says.
     ///
     /// # Panics
     /// Never: the students of a roll call are bounded so that its bytes are counted in 32 bits.
     #[must_use]
-    pub fn info(&self) -> SheetInfo {
+    pub fn info(&self, number: RollCallNumber) -> SheetInfo {
         let bytes = self.to_bytes();
         SheetInfo {
             class: self.class,
+            number,
             opened_at: self.opened_at,
             closed_at: self.closed_at,
             students: u32::try_from(self.marks.len()).expect("bounded by MARKS_PER_ROLL_CALL_MAX"),
@@ -207,9 +209,22 @@ impl SheetReader {
     }
 }
 
+/// A sheet as its close made it, for the journal to keep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClosedSheet {
+    /// Its roll call.
+    pub roll_call: RollCallId,
+    /// The sheet in brief.
+    pub info: SheetInfo,
+    /// The sheet.
+    pub sheet: Sheet,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const FIRST: RollCallNumber = RollCallNumber::FIRST;
 
     fn sheet() -> Sheet {
         let mark = |student: &str, millis| Mark {
@@ -227,7 +242,7 @@ mod tests {
     #[test]
     fn a_sheet_is_read_back_from_its_bytes() {
         let sheet = sheet();
-        assert_eq!(Sheet::from_bytes(&sheet.to_bytes(), &sheet.info()), Ok(sheet));
+        assert_eq!(Sheet::from_bytes(&sheet.to_bytes(), &sheet.info(FIRST)), Ok(sheet));
     }
 
     // spec: R-SHEET-7
@@ -237,17 +252,17 @@ mod tests {
         let mut bytes = sheet.to_bytes();
         let mut other = sheet.clone();
         other.marks.pop();
-        assert_eq!(Sheet::from_bytes(&bytes, &other.info()), Err(SheetError::Damaged));
+        assert_eq!(Sheet::from_bytes(&bytes, &other.info(FIRST)), Err(SheetError::Damaged));
         *bytes.last_mut().unwrap() ^= 1;
-        assert_eq!(Sheet::from_bytes(&bytes, &sheet.info()), Err(SheetError::Damaged));
-        assert_eq!(Sheet::from_bytes(&[], &sheet.info()), Err(SheetError::Damaged));
+        assert_eq!(Sheet::from_bytes(&bytes, &sheet.info(FIRST)), Err(SheetError::Damaged));
+        assert_eq!(Sheet::from_bytes(&[], &sheet.info(FIRST)), Err(SheetError::Damaged));
     }
 
     // spec: R-SHEET-7
     #[test]
     fn a_sheet_is_read_in_pieces_of_any_length() {
         let sheet = sheet();
-        let (bytes, info) = (sheet.to_bytes(), sheet.info());
+        let (bytes, info) = (sheet.to_bytes(), sheet.info(FIRST));
         for length in 1..=bytes.len() {
             let mut reader = SheetReader::new(info);
             bytes.chunks(length).for_each(|piece| reader.push(piece));
@@ -258,7 +273,7 @@ mod tests {
     // spec: R-SHEET-7
     #[test]
     fn bytes_of_the_right_name_that_are_not_the_announced_sheet_are_told_apart() {
-        let (sheet, info) = (sheet(), sheet().info());
+        let (sheet, info) = (sheet(), sheet().info(FIRST));
         let named = |bytes: &[u8], students| SheetInfo {
             students,
             bytes: u32::try_from(bytes.len()).unwrap(),
@@ -290,7 +305,7 @@ mod tests {
     fn a_sheet_with_more_marks_than_were_announced_keeps_no_more() {
         let mut sheet = sheet();
         sheet.marks = vec![sheet.marks[0]; 10_000];
-        let mut reader = SheetReader::new(SheetInfo { students: 7, ..sheet.info() });
+        let mut reader = SheetReader::new(SheetInfo { students: 7, ..sheet.info(FIRST) });
         reader.push(&sheet.to_bytes());
         assert_eq!((reader.marks.len(), reader.carry.len()), (7, 0), "the rest is only hashed");
     }

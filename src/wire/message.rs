@@ -35,7 +35,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Rejected;
 use super::frame::{self, Datagram, VERSION, VERSION_NEGOTIATION};
-use crate::ids::{ClassId, ClientId, ContentId, Cookie, FileKey, RequestNumber, StudentNumber};
+use crate::ids::{
+    ClassId, ClientId, ContentId, Cookie, FileKey, RequestNumber, RollCallNumber, StudentNumber,
+};
 use crate::limits::{
     BLOCK_BYTES, DATAGRAM_MAX_BYTES, DATAGRAM_MIN_BYTES, FILE_BYTES_MAX, FILE_REQUEST_MIN_BYTES,
     FILES_REQUEST_MIN_BYTES, LONE_PULL_MIN_BYTES, PULL_REQUEST_MIN_BYTES, REQUEST_MIN_BYTES,
@@ -497,6 +499,7 @@ pub fn encode_reply(reply: &Reply, datagram: &mut Datagram) {
             write.body(Kind::Opened, &OpenedBody { tail, class, opened_at, already_open });
         }
         Answer::Closed { sheet, already_closed } => {
+            let sheet = sheet.into();
             write.body(Kind::Closed, &ClosedBody { tail, sheet, already_closed });
         }
         Answer::Marked { class, at, already_present } => {
@@ -514,7 +517,9 @@ pub fn encode_reply(reply: &Reply, datagram: &mut Datagram) {
         Answer::Status { ref open, more } => {
             write.body(Kind::StatusList, &StatusBody { tail, open: Cow::Borrowed(open), more });
         }
-        Answer::Sheet(sheet) => write.body(Kind::SheetInfo, &SheetInfoBody { tail, sheet }),
+        Answer::Sheet(sheet) => {
+            write.body(Kind::SheetInfo, &SheetInfoBody { tail, sheet: sheet.map(SheetBody::from) });
+        }
         Answer::Files(ref list) => {
             let list = list
                 .as_ref()
@@ -697,14 +702,14 @@ impl OpenedBody {
 #[derive(Serialize, Deserialize)]
 struct ClosedBody {
     tail: Tail,
-    sheet: SheetInfo,
+    sheet: SheetBody,
     already_closed: bool,
 }
 
 impl ClosedBody {
     fn into_reply(self) -> Reply {
         let Self { tail, sheet, already_closed } = self;
-        tail.reply(Answer::Closed { sheet, already_closed })
+        tail.reply(Answer::Closed { sheet: sheet.into(), already_closed })
     }
 }
 
@@ -805,12 +810,38 @@ impl StatusBody<'_> {
 #[derive(Serialize, Deserialize)]
 struct SheetInfoBody {
     tail: Tail,
-    sheet: Option<SheetInfo>,
+    sheet: Option<SheetBody>,
+}
+
+/// A sheet in brief without the number of its roll call, which this version does not tell.
+#[derive(Serialize, Deserialize)]
+struct SheetBody {
+    class: ClassId,
+    opened_at: WallTime,
+    closed_at: WallTime,
+    students: u32,
+    bytes: u32,
+    content: ContentId,
+}
+
+impl From<SheetInfo> for SheetBody {
+    fn from(sheet: SheetInfo) -> Self {
+        let SheetInfo { class, opened_at, closed_at, students, bytes, content, .. } = sheet;
+        Self { class, opened_at, closed_at, students, bytes, content }
+    }
+}
+
+impl From<SheetBody> for SheetInfo {
+    fn from(sheet: SheetBody) -> Self {
+        let SheetBody { class, opened_at, closed_at, students, bytes, content } = sheet;
+        let number = RollCallNumber::FIRST;
+        Self { class, number, opened_at, closed_at, students, bytes, content }
+    }
 }
 
 impl SheetInfoBody {
     fn into_reply(self) -> Reply {
-        self.tail.reply(Answer::Sheet(self.sheet))
+        self.tail.reply(Answer::Sheet(self.sheet.map(SheetInfo::from)))
     }
 }
 

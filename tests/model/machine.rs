@@ -107,7 +107,7 @@ impl Machine {
             self.disk.server.replay(record).expect("what was appended can be replayed");
         }
         self.disk.server.resume_after(batch.number);
-        self.disk.sheets.extend(batch.sheets.into_iter().map(|(_, sheet)| sheet));
+        self.disk.sheets.extend(batch.sheets.into_iter().map(|it| it.sheet));
         self.server.handle_durable(batch.number);
     }
 
@@ -137,7 +137,9 @@ impl Machine {
                 self.disk.server.snapshot().any(is_it)
                     || sheets.iter().any(|it| it.opened_at == opened_at)
             }
-            Answer::Closed { sheet, .. } => sheets.iter().any(|kept| kept.info() == sheet),
+            Answer::Closed { sheet, .. } => {
+                sheets.iter().any(|kept| kept.info(sheet.number) == sheet)
+            }
             _ => true,
         }
     }

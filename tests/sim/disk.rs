@@ -34,7 +34,7 @@ impl Disk {
     /// The oldest batch that was appended is durable now.
     pub(crate) fn commit(&mut self) -> Option<&Batch> {
         let batch = self.pending.pop_front()?;
-        for (_, sheet) in &batch.sheets {
+        for rollcall::roll::ClosedSheet { sheet, .. } in &batch.sheets {
             let bytes = sheet.to_bytes();
             self.sheets.insert(ContentId::of(&bytes), bytes);
         }

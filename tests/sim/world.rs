@@ -15,7 +15,7 @@ use rollcall::client::{Client, Output as Told, Unanswered};
 use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber, StudentNumber};
 use rollcall::operation::{Operation, Query, SheetInfo};
 use rollcall::record::{Batch, Record};
-use rollcall::roll::Sheet;
+use rollcall::roll::{ClosedSheet, Sheet};
 use rollcall::server::{Output, Server};
 use rollcall::time::{Instant, Now, WallTime};
 use rollcall::transfer::{Download, Event as Fetched, Path};
@@ -470,8 +470,7 @@ impl World {
                 Record::Told { at } => trace!(self, "  {at} was told"),
             }
         }
-        for (_, sheet) in &batch.sheets {
-            let info = sheet.info();
+        for &ClosedSheet { info, .. } in &batch.sheets {
             self.infos.insert(info.content, info);
         }
     }
