@@ -216,27 +216,24 @@ impl Client {
     }
 
     /// A datagram arrived from the server's address. Whatever does not answer what is under way is
-    /// ignored.
-    pub fn handle_datagram(&mut self, now: Now, datagram: &[u8]) {
-        match decode_reply(datagram) {
-            Ok(reply) => self.handle_reply(now, reply),
-            Err(_) => {
-                if let (Some(exchange), Ok(versions)) =
-                    (&mut self.exchange, Versions::decode(datagram))
-                {
-                    exchange.versions = Some(versions);
-                }
-            }
+    /// ignored; tells whether this did, which shows that the server has that address.
+    pub fn handle_datagram(&mut self, now: Now, datagram: &[u8]) -> bool {
+        if let Ok(reply) = decode_reply(datagram) {
+            return self.handle_reply(now, reply);
         }
+        if let (Some(exchange), Ok(versions)) = (&mut self.exchange, Versions::decode(datagram)) {
+            exchange.versions = Some(versions);
+        }
+        false
     }
 
     /// A datagram arrived that was decoded already, by somebody who serves many clients and had to
-    /// find out whose it is ([`Client::awaits`]).
-    pub fn handle_reply(&mut self, now: Now, reply: Reply) {
-        let Some(exchange) = &mut self.exchange else { return };
+    /// find out whose it is ([`Client::awaits`]). Tells whether it was taken as an answer.
+    pub fn handle_reply(&mut self, now: Now, reply: Reply) -> bool {
+        let Some(exchange) = &mut self.exchange else { return false };
         let ours = reply.client == exchange.client && reply.number == exchange.number;
         if !ours || exchange.sendings == 0 {
-            return;
+            return false;
         }
         match reply.answer {
             Answer::Busy { retry_after_ms } => {
@@ -255,8 +252,9 @@ impl Client {
             }
             Answer::Stale => self.lose(now),
             answer if exchange.goal.fits(&answer) => self.finish(now, answer),
-            _ => {}
+            _ => return false,
         }
+        true
     }
 
     /// The network says that nobody listens at the server's address. A hint, not an end: anybody

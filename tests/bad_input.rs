@@ -456,8 +456,9 @@ fn a_student_number_that_is_none_is_wrong_usage() {
 
 #[test]
 fn a_command_that_does_not_exist_or_lacks_something_is_wrong_usage() {
-    let cases: [(&str, &[&str], &str); 9] = [
-        (TEACHER, &["opne", "1"], "opne"),
+    let cases: [(&str, &[&str], &str); 10] = [
+        (TEACHER, &["opne", "1"], "unrecognized subcommand 'opne'; did you mean 'open'?"),
+        (STUDENT, &["mark", "1", "10", "--jsno"], "did you mean '--json'?"),
         (TEACHER, &["open"], "<CLASS>"),
         (TEACHER, &["open", "1", "2"], "2"),
         (TEACHER, &["--jsno"], "--jsno"),
@@ -501,18 +502,48 @@ fn student_of(server: &str, timeout: &str) -> Finished {
 
 #[test]
 fn a_server_that_cannot_be_found_is_a_failure_of_one_line() {
-    for (server, says) in [
-        ("no-such-host.invalid:5050", "cannot find the server 'no-such-host.invalid:5050': "),
-        ("127.0.0.1", "the port is missing; write it as 127.0.0.1:5050"),
-        ("127.0.0.1:", "write it as HOST:PORT"),
-        ("127.0.0.1:99999", "write it as HOST:PORT"),
-        (":5050:", "cannot find the server"),
-        ("\u{1b}[31m:1", "cannot find the server"),
-        ("", "the port is missing"),
-    ] {
+    let says = "cannot find the server 'no-such-host.invalid:5050': ";
+    for server in ["no-such-host.invalid:5050", "no-such-host.invalid"] {
         let lost = student_of(server, "2s").expect_error(1, says);
         assert_eq!(lost.stdout, "", "{lost}");
     }
+}
+
+#[test]
+fn a_server_that_is_no_address_is_wrong_usage() {
+    for server in
+        ["127.0.0.1:", "127.0.0.1:99999", ":5050", ":5050:", "\u{1b}[31m:1", "", "a b", "[::1"]
+    {
+        for arguments in [&["mark", "1", "10"][..], &[]] {
+            let mut all = vec!["--server", server];
+            all.extend(arguments);
+            misused(STUDENT, &all.iter().map(OsStr::new).collect::<Vec<_>>(), "write HOST:PORT");
+        }
+        let named = Call::new(&Place::default(), TEACHER, None).env("ROLLCALL_SERVER", server);
+        named.arg("status").run().expect_error(2, "write HOST:PORT");
+    }
+}
+
+#[test]
+fn a_server_without_a_port_is_asked_at_the_usual_one() {
+    for server in ["127.93.0.77", "::1"] {
+        let Ok(usual) = UdpSocket::bind((server, 5050)) else {
+            skip(&format!(
+                "another program has port 5050 of {server}, or there is no such address"
+            ));
+            continue;
+        };
+        let silent = student_of(server, "100ms").expect(4);
+        assert!(silent.stderr.contains(":5050 within 100ms"), "{silent}");
+        usual.set_nonblocking(true).expect("an open socket");
+        assert!(usual.recv_from(&mut [0; 2_048]).is_ok(), "it was asked\n{silent}");
+    }
+}
+
+#[test]
+fn standard_input_stands_alone_in_place_of_students() {
+    let beside = ["mark", "1", "10", "-"];
+    run(STUDENT, beside).expect_error(2, "write no other student beside it");
 }
 
 // spec: R-RETRY-6, R-RETRY-9
@@ -522,7 +553,18 @@ fn no_server_is_an_unknown_outcome_after_the_deadline() {
     let address = closed.local_addr().expect("bound").to_string();
     let silent = student_of(&address, "300ms").expect(4);
     let lines: Vec<_> = silent.stderr.lines().collect();
-    assert_eq!(silent.stdout, "", "{silent}");
+    let objects = silent.objects();
+    assert_eq!(objects.len(), 2, "one for each student\n{silent}");
+    for field in ["class", "student", "outcome"] {
+        let (first, second) = (&objects[0][field], &objects[1][field]);
+        let expected = match field {
+            "class" => (json!(1), json!(1)),
+            "student" => (json!("10"), json!("20")),
+            _ => (json!("unknown"), json!("not_sent")),
+        };
+        assert_eq!((first, second), (&expected.0, &expected.1), "{silent}");
+    }
+    assert!(objects[0]["attempts"].as_u64() >= Some(1) && objects[1]["attempts"] == 0, "{silent}");
     assert_eq!(lines.len(), 2, "{silent}");
     let unknown = format!(
         "error: no answer from {address} within 300ms; whether 10 was marked in class 1 is unknown \
@@ -533,8 +575,9 @@ fn no_server_is_an_unknown_outcome_after_the_deadline() {
     let refused = Call::new(&Place::default(), TEACHER, None)
         .args(["--server", &address, "--timeout", "300ms", "--json", "open", "1"])
         .run()
-        .expect_error(4, "nothing listens there: is the server running?");
-    assert_eq!(refused.stdout, "", "{refused}");
+        .expect_error(4, &format!("nothing listens at {address}: is the server running?"));
+    let object = refused.object();
+    assert_eq!((&object["class"], &object["outcome"]), (&json!(1), &json!("unknown")), "{refused}");
     assert!(refused.stderr.contains("whether class 1 was opened is unknown"), "{refused}");
 }
 

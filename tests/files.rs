@@ -364,7 +364,7 @@ fn five_gigabytes_are_listed_and_their_first_and_last_blocks_are_given() {
     let server = folders.server();
     let listed = server.student(["files"]).expect(0).object();
     assert_eq!((&listed["name"], &listed["bytes"]), (&json!("image"), &json!(BYTES)));
-    let mut caller = Caller::new(&server.address().to_string()).expect("a server");
+    let mut caller = Caller::new(&server.address().to_string().parse().unwrap()).expect("a server");
     let key = "image".parse::<FileName>().expect("a name").key();
     let mut heard = 0;
     let (info, _) = caller

@@ -290,7 +290,9 @@ fn a_retry_of_a_request_in_a_journal_of_format_1_gets_the_answer_of_that_time() 
             Answer::Closed { sheet, already_closed } => {
                 format!("closed {} {already_closed}", sheet_words(&sheet))
             }
-            Answer::BeginAgain { server_time: Some(at) } => format!("clock_ahead {}", at.as_millis()),
+            Answer::BeginAgain { server_time: Some(at) } => {
+                format!("clock_ahead {}", at.as_millis())
+            }
             // What has not changed on the wire is the same to the byte.
             _ => {
                 assert_eq!(told, unhex(reply), "{words:?}");

@@ -144,7 +144,7 @@ impl Files {
     /// Shows the list and asks until one of it is named; nothing at the end of the input.
     fn choose(&mut self) -> Result<Option<FileName>, Exit> {
         let (files, attempts) = self.offered()?;
-        let mut prompt = Prompt::new(io::stdin().lock(), self.asker.json());
+        let mut prompt = Prompt::at_standard_input(self.asker.json());
         if self.asker.json() {
             // Standard output is for what is fetched.
             for (place, file) in files.iter().enumerate() {

@@ -4,8 +4,10 @@
 //! them answers. A socket that fails is opened again with the next sending, because the laptop may
 //! have left one network and joined another.
 
+use std::fmt;
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
+use std::str::FromStr;
 use std::time::Duration;
 
 use mio::net::UdpSocket;
@@ -13,6 +15,7 @@ use mio::{Events, Poll, Token};
 
 use super::clock::{Clock, entropy};
 use super::download::{FetchError, Fetcher};
+use super::interrupt::Interrupts;
 use super::socket::connect;
 use crate::client::{Client, Output, Unanswered};
 use crate::ids::{ClassId, FileKey};
@@ -25,6 +28,85 @@ use crate::roll::Sheet;
 use crate::time::Instant;
 use crate::wire::{Answer, Datagram};
 
+/// The port of a server whose address names none.
+const DEFAULT_PORT: u16 = 5050;
+
+/// The token of Ctrl-C; those below it are the places of the server's addresses.
+const INTERRUPTED: Token = Token(SERVER_ADDRESSES_MAX);
+
+/// Where a server is: a host name or an IP address, and a port. Without a port: 5050.
+///
+/// `localhost`, `192.0.2.7:5050`, `::1`, `[::1]` and `[::1]:5050` are all understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerName {
+    host: String,
+    port: u16,
+}
+
+/// A text that is no address of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("write HOST:PORT, for example 192.0.2.7:5050")]
+pub struct NotAServer;
+
+impl FromStr for ServerName {
+    type Err = NotAServer;
+
+    fn from_str(text: &str) -> Result<Self, NotAServer> {
+        let (host, port) = match text.strip_prefix('[') {
+            Some(rest) => {
+                let (host, port) = rest.split_once(']').ok_or(NotAServer)?;
+                if !is_ipv6(host) {
+                    return Err(NotAServer);
+                }
+                match port {
+                    "" => (host, None),
+                    port => (host, Some(port.strip_prefix(':').ok_or(NotAServer)?)),
+                }
+            }
+            None if is_ipv6(text) => (text, None),
+            None => match text.split_once(':') {
+                Some((host, port)) => (host, Some(port)),
+                None => (text, None),
+            },
+        };
+        let port = match port {
+            None => DEFAULT_PORT,
+            Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
+                port.parse().ok().filter(|&port| port != 0).ok_or(NotAServer)?
+            }
+            Some(_) => return Err(NotAServer),
+        };
+        if !(is_ipv6(host) || is_host_name(host)) {
+            return Err(NotAServer);
+        }
+        Ok(Self { host: host.to_owned(), port })
+    }
+}
+
+/// An IPv6 address, with a zone perhaps: `fe80::1%eth0`.
+fn is_ipv6(text: &str) -> bool {
+    let (address, zone) = text.split_once('%').unwrap_or((text, "0"));
+    address.parse::<Ipv6Addr>().is_ok()
+        && !zone.is_empty()
+        && zone.bytes().all(|byte| byte.is_ascii_graphic() && !b"[]%/:".contains(&byte))
+}
+
+/// An IPv4 address, or something that the resolver may know. What looks like a number and is no
+/// address is refused: resolvers take `5050` for the address 0.0.19.186.
+fn is_host_name(text: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '-' | '.' | '_');
+    let is_number = text.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let is_name = !text.is_empty() && text.chars().all(is_part) && !text.starts_with(['.', '-']);
+    is_name && (!is_number || text.parse::<Ipv4Addr>().is_ok())
+}
+
+impl fmt::Display for ServerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, port } = self;
+        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
+    }
+}
+
 /// Why a client could not ask, or got no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
@@ -32,7 +114,7 @@ pub enum CallError {
     #[error("cannot find the server '{server}': {reason}")]
     Resolve {
         /// What was asked for.
-        server: String,
+        server: ServerName,
         /// Why not, and what to do.
         reason: String,
     },
@@ -45,6 +127,13 @@ pub enum CallError {
     /// The server answers, and what was asked for comes no further.
     #[error("the server answers, but {0} does not come to an end; try again later")]
     Stalled(&'static str),
+    /// Ctrl-C was pressed while an answer was awaited. An operation that was sent may still be
+    /// executed, and stays under way: nothing more can be asked.
+    #[error("interrupted")]
+    Interrupted {
+        /// How many datagrams were sent for it; zero if an earlier operation was being settled.
+        attempts: u32,
+    },
     /// A sheet or a file could not be fetched.
     #[error(transparent)]
     Fetch(#[from] FetchError),
@@ -64,10 +153,15 @@ pub struct Answered {
 pub enum Progress {
     /// The request was sent again.
     Retrying {
-        /// The how-manieth sending.
+        /// The sendings so far, with this one.
         attempt: u32,
         /// What is left until the deadline.
         left: Duration,
+    },
+    /// The network says that nobody listens there: the server is not running, or not yet.
+    Refused {
+        /// The address that was asked.
+        address: SocketAddr,
     },
     /// An operation that had been left open is answered now.
     Settled {
@@ -89,10 +183,13 @@ pub struct Caller {
     clock: Clock,
     poll: Poll,
     events: Events,
+    interrupts: Interrupts,
     links: Vec<Link>,
     /// The address to send to next, and whether it has ever answered.
     current: usize,
     confirmed: bool,
+    /// The address at which nobody listened when the network last said so.
+    refused_at: Option<SocketAddr>,
     buffer: Vec<u8>,
 }
 
@@ -107,17 +204,26 @@ impl Caller {
     ///
     /// # Errors
     /// If its name cannot be found.
-    pub fn new(server: &str) -> Result<Self, CallError> {
-        let links =
-            resolve(server)?.into_iter().map(|address| Link { address, socket: None }).collect();
+    pub fn new(server: &ServerName) -> Result<Self, CallError> {
+        Self::at(resolve(server)?)
+    }
+
+    /// A server at one of these addresses.
+    fn at(addresses: Vec<SocketAddr>) -> Result<Self, CallError> {
+        assert!(!addresses.is_empty() && addresses.len() <= SERVER_ADDRESSES_MAX);
+        let links = addresses.into_iter().map(|address| Link { address, socket: None }).collect();
+        let poll = Poll::new()?;
+        let interrupts = Interrupts::register(poll.registry(), INTERRUPTED)?;
         Ok(Self {
             client: Client::new(entropy()),
             clock: Clock::start(),
-            poll: Poll::new()?,
+            poll,
             events: Events::with_capacity(16),
+            interrupts,
             links,
             current: 0,
             confirmed: false,
+            refused_at: None,
             buffer: vec![0; UDP_PAYLOAD_MAX_BYTES + 1],
         })
     }
@@ -141,6 +247,12 @@ impl Caller {
         self.links[self.current].address
     }
 
+    /// The address at which nobody listened, if the network said so since the last answer.
+    #[must_use]
+    pub fn refused_at(&self) -> Option<SocketAddr> {
+        self.refused_at
+    }
+
     /// Performs an operation and waits for its answer.
     ///
     /// # Errors
@@ -151,8 +263,9 @@ impl Caller {
         deadline: Duration,
         watch: &mut dyn FnMut(Progress),
     ) -> Result<Answered, CallError> {
+        let settling = self.client.unsettled().is_some();
         self.client.perform(self.clock.now(), operation, deadline);
-        self.finish(watch)
+        self.finish(settling, watch)
     }
 
     /// Asks a question and waits for its answer.
@@ -166,7 +279,7 @@ impl Caller {
         watch: &mut dyn FnMut(Progress),
     ) -> Result<Answered, CallError> {
         self.client.ask(self.clock.now(), query, deadline);
-        self.finish(watch)
+        self.finish(false, watch)
     }
 
     /// Fetches a whole sheet and checks it against its name. Also tells how many datagrams it took.
@@ -295,26 +408,41 @@ impl Caller {
             }
             self.poll(Some(left))?;
             // Nothing is awaited: what comes is late or a copy.
-            self.receive();
+            self.receive(&mut |_| {});
         }
     }
 
-    fn finish(&mut self, watch: &mut dyn FnMut(Progress)) -> Result<Answered, CallError> {
+    /// Waits for the end of the exchange; `settling` says that an earlier operation comes first.
+    fn finish(
+        &mut self,
+        mut settling: bool,
+        watch: &mut dyn FnMut(Progress),
+    ) -> Result<Answered, CallError> {
         let mut space = Datagram::new();
+        let mut attempts = 0;
+        let _waiting = self.interrupts.wait_begins();
         loop {
             self.client.handle_timeout(self.clock.now());
             while let Some(output) = self.client.poll_output(&mut space) {
                 match output {
-                    Output::Transmit => self.send(space.as_bytes()),
+                    Output::Transmit => {
+                        attempts += u32::from(!settling);
+                        self.send(space.as_bytes(), watch);
+                    }
                     Output::Retrying { attempt, left } => {
                         self.try_next_address();
                         watch(Progress::Retrying { attempt, left });
                     }
                     Output::Settled { operation, answer } => {
+                        settling = false;
                         watch(Progress::Settled { operation, answer });
                     }
-                    Output::Forsaken { operation } => watch(Progress::Forsaken { operation }),
+                    Output::Forsaken { operation } => {
+                        settling = false;
+                        watch(Progress::Forsaken { operation });
+                    }
                     Output::Answered { answer, attempts } => {
+                        self.refused_at = None;
                         return Ok(Answered { answer, attempts });
                     }
                     Output::Unanswered(unanswered) => {
@@ -323,7 +451,14 @@ impl Caller {
                 }
             }
             self.wait()?;
-            self.receive();
+            self.receive(watch);
+            // What has arrived by now is told; only then is nothing known of the operation.
+            if self.client.is_idle() {
+                continue;
+            }
+            if self.interrupts.arrived() {
+                return Err(CallError::Interrupted { attempts });
+            }
         }
     }
 
@@ -340,7 +475,7 @@ impl Caller {
         }
     }
 
-    fn send(&mut self, datagram: &[u8]) {
+    fn send(&mut self, datagram: &[u8], watch: &mut dyn FnMut(Progress)) {
         let token = Token(self.current);
         let link = &mut self.links[self.current];
         if link.socket.is_none() {
@@ -353,14 +488,21 @@ impl Caller {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             // The answer to the datagram before: nobody listened there then.
             Err(error) if is_refusal(&error) => {
-                self.client.handle_refused();
                 let _ = socket.send(datagram);
+                self.refused(self.current, watch);
             }
             Err(_) => link.socket = None,
         }
     }
 
-    fn receive(&mut self) {
+    fn refused(&mut self, index: usize, watch: &mut dyn FnMut(Progress)) {
+        let address = self.links[index].address;
+        self.client.handle_refused();
+        self.refused_at = Some(address);
+        watch(Progress::Refused { address });
+    }
+
+    fn receive(&mut self, watch: &mut dyn FnMut(Progress)) {
         for index in 0..self.links.len() {
             while let Some(result) =
                 self.links[index].socket.as_ref().map(|socket| socket.recv(&mut self.buffer))
@@ -368,12 +510,14 @@ impl Caller {
                 match result {
                     Ok(length) => {
                         let now = self.clock.now();
-                        self.client.handle_datagram(now, &self.buffer[..length]);
-                        self.current = index;
-                        self.confirmed = true;
+                        // Anybody may send anything: only an answer confirms an address.
+                        if self.client.handle_datagram(now, &self.buffer[..length]) {
+                            self.current = index;
+                            self.confirmed = true;
+                        }
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                    Err(error) if is_refusal(&error) => self.client.handle_refused(),
+                    Err(error) if is_refusal(&error) => self.refused(index, watch),
                     Err(_) => self.links[index].socket = None,
                 }
             }
@@ -418,13 +562,11 @@ pub(super) fn is_refusal(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset)
 }
 
-fn resolve(server: &str) -> Result<Vec<SocketAddr>, CallError> {
-    let error = |reason: String| CallError::Resolve { server: server.to_owned(), reason };
-    if !server.contains(':') {
-        return Err(error(format!("the port is missing; write it as {server}:5050")));
-    }
+fn resolve(server: &ServerName) -> Result<Vec<SocketAddr>, CallError> {
+    let error = |reason: String| CallError::Resolve { server: server.clone(), reason };
+    let found = (server.host.as_str(), server.port).to_socket_addrs();
     let mut addresses = Vec::new();
-    for address in server.to_socket_addrs().map_err(|cause| error(explain(&cause)))? {
+    for address in found.map_err(|cause| error(explain(&cause)))? {
         if !addresses.contains(&address) && addresses.len() < SERVER_ADDRESSES_MAX {
             addresses.push(address);
         }
@@ -436,9 +578,6 @@ fn resolve(server: &str) -> Result<Vec<SocketAddr>, CallError> {
 }
 
 fn explain(cause: &io::Error) -> String {
-    if cause.kind() == io::ErrorKind::InvalidInput {
-        return "write it as HOST:PORT, for example 192.0.2.7:5050".into();
-    }
     // The resolver's own words come after a prefix that says the same in longer ones.
     let words = cause.to_string();
     let words = words.rsplit(": ").next().unwrap_or_default();
@@ -447,7 +586,14 @@ fn explain(cause: &io::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::net::UdpSocket;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
+
     use super::*;
+    use crate::ids::ClassId;
+    use crate::wire::{Reply, decode_request, encode_reply};
 
     // spec: R-FILES-6, R-FILES-7
     #[test]
@@ -471,5 +617,120 @@ mod tests {
         assert!((timeout..timeout + millis(500)).contains(&waited), "{waited:?}");
         idle.progressed(now);
         assert_eq!(ask_until_the_end(&mut idle, &mut now), waits, "the same after progress");
+    }
+
+    type Answering = fn(&[u8]) -> Vec<u8>;
+
+    /// A socket in a thread of its own that says this to every request, until it is dropped.
+    struct Peer {
+        address: SocketAddr,
+        end: Arc<AtomicBool>,
+    }
+
+    impl Peer {
+        fn new(answer: Answering) -> Self {
+            let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+            socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+            let address = socket.local_addr().unwrap();
+            let end = Arc::new(AtomicBool::new(false));
+            let ended = Arc::clone(&end);
+            thread::spawn(move || {
+                let mut space = [0; 2_048];
+                while !ended.load(Ordering::Relaxed) {
+                    if let Ok((length, from)) = socket.recv_from(&mut space) {
+                        let _ = socket.send_to(&answer(&space[..length]), from);
+                    }
+                }
+            });
+            Self { address, end }
+        }
+    }
+
+    impl Drop for Peer {
+        fn drop(&mut self) {
+            self.end.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn nothing_open(datagram: &[u8]) -> Vec<u8> {
+        let asked = decode_request(datagram).unwrap().request;
+        let answer = Answer::Status { open: Vec::new(), more: false };
+        let mut space = Datagram::new();
+        encode_reply(&Reply { client: asked.client, number: asked.number, answer }, &mut space);
+        space.as_bytes().to_vec()
+    }
+
+    // spec: R-CLIENT-7
+    #[test]
+    fn an_address_that_answers_with_junk_is_not_taken_for_the_server() {
+        let to_a_stranger = |datagram: &[u8]| {
+            let mut reply = crate::wire::decode_reply(&nothing_open(datagram)).unwrap();
+            reply.client = crate::ids::ClientId::from_bytes([7; 16]);
+            let mut space = Datagram::new();
+            encode_reply(&reply, &mut space);
+            space.as_bytes().to_vec()
+        };
+        let junk: [Answering; 3] = [|_| vec![0], |datagram| datagram.to_vec(), to_a_stranger];
+        for junk in junk {
+            let (wrong, right) = (Peer::new(junk), Peer::new(nothing_open));
+            let mut caller = Caller::at(vec![wrong.address, right.address]).unwrap();
+            let query = Query::Status { from: ClassId::new(1).unwrap() };
+            let answered = caller.ask(query, Duration::from_secs(30), &mut |_| {}).unwrap();
+            assert!(answered.attempts >= 2, "the first went to the wrong address");
+            assert_eq!(caller.address(), right.address);
+            let again = caller.ask(query, Duration::from_secs(30), &mut |_| {}).unwrap();
+            assert_eq!(again.attempts, 1, "and then no other address is tried");
+        }
+    }
+
+    #[test]
+    fn an_address_may_leave_out_the_port() {
+        for (text, whole) in [
+            ("localhost", "localhost:5050"),
+            ("localhost:6000", "localhost:6000"),
+            ("192.0.2.7", "192.0.2.7:5050"),
+            ("192.0.2.7:1", "192.0.2.7:1"),
+            ("rollcall.example.edu:65535", "rollcall.example.edu:65535"),
+            ("::1", "[::1]:5050"),
+            ("[::1]", "[::1]:5050"),
+            ("[::1]:6000", "[::1]:6000"),
+            ("fe80::1%eth0", "[fe80::1%eth0]:5050"),
+            ("[fe80::1%2]:6000", "[fe80::1%2]:6000"),
+            ("escola_1.exemplo", "escola_1.exemplo:5050"),
+        ] {
+            let server: ServerName = text.parse().unwrap();
+            assert_eq!(server.to_string(), whole, "{text}");
+            assert_eq!(whole.parse(), Ok(server), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_not_looked_up() {
+        for text in [
+            "",
+            ":",
+            ":5050",
+            "localhost:",
+            "localhost:0",
+            "localhost:99999",
+            "localhost:+5",
+            "localhost:port",
+            "localhost:5050:",
+            "5050",
+            "127.0.0.256",
+            "127.1",
+            "[::1",
+            "[::1]5050",
+            "[localhost]:5050",
+            "[]:5050",
+            "1:2:3",
+            "http://localhost:5050",
+            "no host here",
+            "\u{1b}[31m:1",
+            "-host:5050",
+            "fe80::1%:5050",
+        ] {
+            assert_eq!(text.parse::<ServerName>(), Err(NotAServer), "{text:?}");
+        }
     }
 }

@@ -8,6 +8,7 @@ pub mod clock;
 mod crowd;
 pub mod download;
 mod folder;
+pub(crate) mod interrupt;
 mod keeper;
 pub mod load;
 mod outbox;
