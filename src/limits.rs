@@ -77,6 +77,12 @@ pub const CLIENTS_MAX: usize = 2_097_152;
 /// The clients that one call of the expiry forgets, so that no turn of the loop stalls.
 pub const CLIENTS_FORGOTTEN_PER_CALL_MAX: usize = 256;
 
+/// A start is refused whose journal holds a time that is further ahead of this computer's clock.
+pub const CLOCK_BEHIND_MAX: Duration = Duration::from_secs(60 * 60);
+/// A start is refused whose clock is further ahead of the last time in its journal: no school is
+/// closed for so long. A running server does not follow its clock over a longer leap.
+pub const CLOCK_LEAP_MAX: Duration = Duration::from_secs(400 * 24 * 60 * 60);
+
 // The client.
 
 /// The first wait for an answer while no round trip has been measured.
@@ -164,6 +170,15 @@ pub const SNAPSHOT_AFTER_MIN_BYTES: u64 = 4 << 20;
 /// A snapshot is due when the batches are this many times as large as the last snapshot, so that
 /// the work of making snapshots stays a fraction of the work of appending.
 pub const SNAPSHOT_AFTER_RATIO: u64 = 2;
+/// A disk with less room than this gets no new roll call, so that those that are open can go on.
+pub const DISK_RESERVE_BYTES: u64 = 64 << 20;
+/// On a small disk the reserve is this part of it.
+pub const DISK_RESERVE_PART: u64 = 16;
+/// A write-ahead log that is longer than this is reported: another program keeps the journal from
+/// being copied into its database.
+pub const LOG_LONG_BYTES: u64 = 64 << 20;
+/// Above this no new roll call is opened, as on a disk that is almost full.
+pub const LOG_MAX_BYTES: u64 = 1 << 30;
 /// The size at which one row of a snapshot ends and the next begins.
 pub const SNAPSHOT_PART_BYTES: usize = 1 << 20;
 

@@ -186,6 +186,11 @@ impl<P> Server<P> {
             SnapshotItem::Latest(latest) => self.learn_time(latest),
             SnapshotItem::Client(record) => self.sessions.record(record, Instant::ZERO, 0),
             SnapshotItem::Register(item) => self.register.restore(&item)?,
+            SnapshotItem::KeptUntilPast(client) => {
+                if !self.sessions.keep_until_past(client) {
+                    return Err(Contradiction("a client is kept that is not known"));
+                }
+            }
         }
         Ok(())
     }
@@ -208,6 +213,7 @@ impl<P> Server<P> {
                 }
             }
             Record::Told { at } => self.learn_time(at),
+            Record::ClockSet { at } => self.set_clock(at),
         }
         Ok(())
     }
@@ -223,13 +229,28 @@ impl<P> Server<P> {
     pub fn snapshot(&self) -> impl Iterator<Item = SnapshotItem> + '_ {
         let clients = self.sessions.records().cloned().map(SnapshotItem::Client);
         let register = self.register.items().map(SnapshotItem::Register);
-        std::iter::once(SnapshotItem::Latest(self.latest)).chain(register).chain(clients)
+        let kept = self.sessions.kept_until_past().map(SnapshotItem::KeptUntilPast);
+        let latest = std::iter::once(SnapshotItem::Latest(self.latest));
+        latest.chain(register).chain(clients).chain(kept)
     }
 
     /// The last batch that was given out.
     #[must_use]
     pub fn last_batch(&self) -> u64 {
         self.next_batch - 1
+    }
+
+    /// An operator has said that the clock is right: the server's time goes on from here. Recorded
+    /// like everything that happens.
+    pub fn accept_clock(&mut self, at: WallTime) {
+        self.set_clock(at);
+        self.records.push(Record::ClockSet { at });
+    }
+
+    fn set_clock(&mut self, at: WallTime) {
+        self.latest = at;
+        self.noted = at;
+        self.sessions.set_clock(at);
     }
 
     /// The journal holds this time.

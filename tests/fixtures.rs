@@ -129,7 +129,8 @@ fn item_words(item: &SnapshotItem) -> Option<String> {
             RegisterItem::EarlierSheet(_)
             | RegisterItem::LastNumber { .. }
             | RegisterItem::Empty { .. },
-        ) => return None,
+        )
+        | SnapshotItem::KeptUntilPast(_) => return None,
         SnapshotItem::Client(record) => format!(
             "client {:?} {} {} {:08x} {}",
             record.client,

@@ -10,6 +10,7 @@ pub mod download;
 mod folder;
 mod keeper;
 pub mod load;
+mod log;
 mod outbox;
 pub mod serve;
 mod signals;

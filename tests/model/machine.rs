@@ -223,7 +223,9 @@ fn see_state(server: &Server<usize>, date: WallTime, hasher: &mut impl Hasher) {
         match item {
             SnapshotItem::Latest(latest) => latest.max(date).hash(hasher),
             SnapshotItem::Client(_) => clients.push(written(&item)),
-            SnapshotItem::Register(_) => written(&item).hash(hasher),
+            SnapshotItem::Register(_) | SnapshotItem::KeptUntilPast(_) => {
+                written(&item).hash(hasher);
+            }
         }
     }
     clients.sort();

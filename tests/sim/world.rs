@@ -461,6 +461,7 @@ impl World {
                     self.auditor.durable_forgot(*at, *client);
                 }
                 Record::Told { at } => trace!(self, "  {at} was told"),
+                Record::ClockSet { at } => panic!("nobody sets the clock here: {at}"),
             }
         }
         for &ClosedSheet { info, .. } in &batch.sheets {
