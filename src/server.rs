@@ -1330,6 +1330,55 @@ mod tests {
         assert_eq!(bench.server.stats().get(Counter::Unproved), 4);
     }
 
+    // spec: R-TIME-2, R-TIME-5
+    #[test]
+    fn a_clock_that_was_set_back_executes_nothing_twice_when_it_comes_there_again() {
+        let mut bench = Bench::new();
+        let right = bench.now.wall;
+        // For a while the clock is three hours ahead, and so are the clients, as they were told.
+        bench.now.wall = right.shifted(3 * 3_600_000);
+        let began = bench.now.wall;
+        let ahead = |who, operation| Request {
+            attempt: 1,
+            client: ClientId::from_bytes([who; 16]),
+            number: RequestNumber::FIRST,
+            ask: Ask::Perform { started: began, operation },
+        };
+        let class = ClassId::new(1).unwrap();
+        let opening = ahead(1, Operation::Open { class });
+        let closing = ahead(2, Operation::Close { class });
+        let first = bench.ask(&opening);
+        bench.ask(&closing);
+        bench.server.accept_clock(right);
+        bench.drain();
+        bench.now.wall = right;
+        // Over a snapshot and a start the same is known.
+        let items: Vec<_> = bench.server.snapshot().collect();
+        let mut copy = Server::<u8>::new(9);
+        items.iter().cloned().for_each(|item| copy.restore(item).unwrap());
+        assert_eq!(copy.snapshot().collect::<Vec<_>>(), items);
+        bench.restart();
+        assert_eq!(bench.server.latest(), right, "times go on from the clock");
+        // Nobody says a word until the clock is where it was.
+        for _ in 0..12 {
+            bench.wait(CLIENT_SILENCE_MIN / 2);
+            bench.server.handle_timeout(bench.now);
+            bench.drain();
+            assert_eq!(bench.server.clients(), 2, "{}", bench.now.wall);
+            assert_eq!(bench.ask(&opening), first, "the first answer, and nothing is opened");
+            assert_eq!(bench.server.open_roll_calls(), 0);
+        }
+        assert!(began.distance(bench.now.wall) <= WINDOW, "a first request would be punctual");
+        // Then they are forgotten like everybody else.
+        for _ in 0..3 {
+            bench.wait(CLIENT_SILENCE_MIN + Duration::from_secs(1));
+            bench.server.handle_timeout(bench.now);
+            bench.drain();
+        }
+        assert_eq!(bench.server.clients(), 0);
+        assert!(matches!(bench.ask(&opening), Answer::ClockSkew { .. }));
+    }
+
     // spec: R-PULL-2, R-PULL-5, R-KIND-2, R-SHEET-3
     #[test]
     fn who_has_a_cookie_gets_the_blocks_that_are_wanted_and_only_those() {

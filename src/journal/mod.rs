@@ -147,3 +147,28 @@ impl Snapshot {
         Self { batch, parts: encoding::encode_items(items) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_is_low_below_its_reserve_or_when_the_log_has_eaten_it() {
+        let disk_bytes = 100 << 30;
+        let large =
+            |free_bytes| Condition { free_bytes: Some(free_bytes), disk_bytes, log_bytes: 0 };
+        assert!(large(DISK_RESERVE_BYTES - 1).is_low());
+        assert!(!large(DISK_RESERVE_BYTES).is_low());
+        let small = |free_bytes| Condition {
+            free_bytes: Some(free_bytes),
+            disk_bytes: 16 << 20,
+            log_bytes: 0,
+        };
+        assert!(small((1 << 20) - 1).is_low());
+        assert!(!small(1 << 20).is_low());
+        assert!(!Condition::default().is_low(), "nothing is known");
+        let log = |log_bytes| Condition { log_bytes, ..large(DISK_RESERVE_BYTES) };
+        assert!(!log(LOG_LONG_BYTES).log_is_long() && log(LOG_LONG_BYTES + 1).log_is_long());
+        assert!(!log(LOG_MAX_BYTES).is_low() && log(LOG_MAX_BYTES + 1).is_low());
+    }
+}

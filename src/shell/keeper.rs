@@ -312,3 +312,133 @@ fn carry_out<J: Journal>(journal: &mut J, order: Order) -> Told {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Mutex, mpsc};
+
+    use mio::{Poll, Token};
+
+    use super::*;
+    use crate::ids::{ClassId, RollCallNumber};
+    use crate::operation::SheetInfo;
+
+    /// A journal whose reads and commits take until they are allowed.
+    struct Gated {
+        reads: Mutex<Option<mpsc::Receiver<()>>>,
+        commits: mpsc::Receiver<()>,
+    }
+
+    struct GatedReader(mpsc::Receiver<()>);
+
+    impl SheetReader for GatedReader {
+        fn sheet(&mut self, _: ContentId) -> Result<Option<Vec<u8>>, JournalError> {
+            self.0.recv().map_err(|_| JournalError::Stopped)?;
+            Ok(None)
+        }
+
+        fn history(
+            &mut self,
+            _: ClassId,
+            _: RollCallNumber,
+            _: usize,
+        ) -> Result<Vec<SheetInfo>, JournalError> {
+            Ok(Vec::new())
+        }
+    }
+
+    impl Journal for Gated {
+        fn commit(&mut self, _: &Batch) -> Result<(), JournalError> {
+            self.commits.recv().map_err(|_| JournalError::Stopped)
+        }
+
+        fn sheet(&mut self, _: ContentId) -> Result<Option<Vec<u8>>, JournalError> {
+            unreachable!("sheets are read beside the journal")
+        }
+
+        fn history(
+            &mut self,
+            _: ClassId,
+            _: RollCallNumber,
+            _: usize,
+        ) -> Result<Vec<SheetInfo>, JournalError> {
+            Ok(Vec::new())
+        }
+
+        fn reader(&self) -> Result<Option<Box<dyn SheetReader>>, JournalError> {
+            let gate = self.reads.lock().unwrap().take().expect("one reader");
+            Ok(Some(Box::new(GatedReader(gate))))
+        }
+
+        fn condition(&mut self) -> Result<Condition, JournalError> {
+            Ok(Condition::default())
+        }
+
+        fn snapshot_due(&self) -> bool {
+            false
+        }
+
+        fn compact(&mut self, _: &Snapshot) -> Result<(), JournalError> {
+            Ok(())
+        }
+    }
+
+    /// The keeper, and what lets a read and a commit go on. The poll is kept for its waker.
+    fn keeper() -> (Keeper<Gated>, mpsc::Sender<()>, mpsc::Sender<()>, Poll) {
+        let poll = Poll::new().unwrap();
+        let waker = Arc::new(Waker::new(poll.registry(), Token(0)).unwrap());
+        let (read, reads) = mpsc::channel();
+        let (commit, commits) = mpsc::channel();
+        let journal = Gated { reads: Mutex::new(Some(reads)), commits };
+        let mut keeper = Keeper::begin(journal, waker).unwrap();
+        let first = keeper.poll_done().unwrap();
+        assert!(matches!(first, Some(Done::Condition(_))), "told before anything else");
+        (keeper, read, commit, poll)
+    }
+
+    fn batch(number: u64) -> Batch {
+        Batch { number, records: vec![], sheets: vec![], forgotten: vec![] }
+    }
+
+    fn content(byte: u8) -> ContentId {
+        ContentId::from_bytes([byte; 32])
+    }
+
+    #[test]
+    fn a_commit_does_not_wait_for_sheets_that_are_read() {
+        let (mut keeper, read, commit, _poll) = keeper();
+        for byte in 0..100 {
+            keeper.order(Order::Read(content(byte)));
+        }
+        keeper.order(Order::Commit(batch(1)));
+        commit.send(()).unwrap();
+        // No read has ended, and none can.
+        let done = keeper.wait_done().unwrap();
+        assert!(matches!(done, Some(Done::Committed { batch: Batch { number: 1, .. }, .. })));
+        for byte in 0..100 {
+            read.send(()).unwrap();
+            let done = keeper.wait_done().unwrap();
+            assert!(matches!(done, Some(Done::Read(it, None)) if it == content(byte)));
+        }
+        assert!(keeper.wait_done().unwrap().is_none());
+        drop((read, commit));
+        keeper.end();
+    }
+
+    #[test]
+    fn a_sheet_that_is_asked_for_during_a_commit_is_read_after_it() {
+        let (mut keeper, read, commit, _poll) = keeper();
+        keeper.order(Order::Commit(batch(1)));
+        keeper.order(Order::Read(content(7)));
+        // It could be read at once, but its close may be in that commit.
+        read.send(()).unwrap();
+        assert!(keeper.poll_done().unwrap().is_none());
+        commit.send(()).unwrap();
+        assert!(matches!(keeper.wait_done().unwrap(), Some(Done::Committed { .. })));
+        assert!(
+            matches!(keeper.wait_done().unwrap(), Some(Done::Read(it, None)) if it == content(7))
+        );
+        drop((read, commit));
+        keeper.end();
+    }
+}

@@ -36,7 +36,8 @@ JITTER_MAX = 1.5
 DEADLINE_DEFAULT_S = 30.0
 DEADLINE_MAX_S = 600.0
 
-REASONS = {1: "not_open", 2: "never_opened", 3: "roll_call_full", 4: "too_many_open", 5: "too_many_classes"}
+REASONS = {1: "not_open", 2: "never_opened", 3: "roll_call_full", 4: "too_many_open", 5: "too_many_classes",
+           6: "disk_low"}
 STANDING_REFUSED = 16
 
 
