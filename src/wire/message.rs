@@ -538,7 +538,7 @@ pub fn encode_reply(reply: &Reply, datagram: &mut Datagram) {
             write.body(Kind::StatusList, &StatusBody { tail, open: Cow::Borrowed(open), more });
         }
         Answer::Sheet(sheet) => {
-            write.body(Kind::SheetInfo, &SheetInfoBody { tail, sheet: sheet.map(SheetBody::from) })
+            write.body(Kind::SheetInfo, &SheetInfoBody { tail, sheet: sheet.map(SheetBody::from) });
         }
         Answer::Block(ref bytes) => {
             write.body(Kind::BlockData, &BlockDataBody { tail, bytes: Bytes(bytes) });
