@@ -236,7 +236,7 @@ fn beside(database: &Path, suffix: &str) -> PathBuf {
 
 /// The files that are written to, as they are known by name: whoever deletes or replaces one of
 /// them leaves us writing into a file that nobody finds again.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Watch {
     files: Vec<(PathBuf, Identity)>,
 }

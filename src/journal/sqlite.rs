@@ -64,8 +64,9 @@ pub struct SqliteJournal {
     path: PathBuf,
     /// The last batch that is kept.
     last: u64,
-    /// Which run of a server this is, as the database and the lock file say it.
-    run: i64,
+    /// Which run of a server this is, as the database and the lock file say it from the moment on
+    /// from which something may be written.
+    run: Option<i64>,
     bytes: Bytes,
     /// The memory of the last blob, to be used again.
     space: Vec<u8>,
@@ -111,31 +112,37 @@ impl SqliteJournal {
             create(&mut connection).map_err(at)?;
         }
         let version = check_identity(&connection, &path)?;
-        if version == v1::VERSION {
+        let left_mark = if version == v1::VERSION {
             migrate(&mut connection).map_err(at)?;
+            None
         } else {
-            check_complete(&connection, &path, log_bytes, note)?;
-        }
+            let checked = check_complete(&connection, &path, log_bytes, note);
+            if checked.is_err() && log_bytes.is_some_and(|bytes| bytes > 0) {
+                // What log there is stays as it is.
+                let keep_log = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+                connection.set_db_config(keep_log, true).map_err(|error| at(error.into()))?;
+            }
+            checked?
+        };
         use_log(&connection, &path)?;
         let last = last_batch(&connection).map_err(at)?;
         let bytes = count_bytes(&connection).map_err(at)?;
-        // The note is durable before the mark is: a mark without it is that of a copy.
-        let run = new_run(&connection).map_err(at)?;
-        lock.begin(Note { run, batch: last }).map_err(|error| of_io(&error, folder))?;
-        begin_run(&connection, run).map_err(at)?;
+        if let Some(run) = left_mark {
+            // Its log is copied now and may be gone after this: the note says that nothing lacks.
+            lock.begin(Note { run, batch: last }).map_err(|error| of_io(&error, folder))?;
+        }
         copy_log(&connection, &path)?;
         folder::sync_folder(folder).map_err(|error| of_io(&error, folder))?;
-        let watch = Watch::new(&path);
         Ok(Self {
             connection,
             folder: folder.to_owned(),
             path,
             last,
-            run,
+            run: None,
             bytes,
             space: Vec::new(),
             stopped: false,
-            watch,
+            watch: Watch::default(),
             lock,
         })
     }
@@ -149,7 +156,32 @@ impl SqliteJournal {
     /// If the server is not new.
     pub fn recover<P>(&mut self, server: &mut Server<P>) -> Result<Recovered, JournalError> {
         assert_eq!(server.last_batch(), 0, "only a new server can be brought back");
-        read::replay(&self.connection, self.last, server).map_err(|fault| fault.at(&self.path))
+        let recovered = read::replay(&self.connection, self.last, server)
+            .map_err(|fault| fault.at(&self.path))?;
+        self.begin_run()?;
+        Ok(recovered)
+    }
+
+    /// Marks the database as that of a running server, as soon as it is known to be whole.
+    fn begin_run(&mut self) -> Result<(), JournalError> {
+        if self.run.is_some() {
+            return Ok(());
+        }
+        let at = |error: rusqlite::Error| Fault::Sqlite(error).at(&self.path);
+        let connection = &self.connection;
+        let run: i64 = connection.query_row("SELECT random()", (), |row| row.get(0)).map_err(at)?;
+        // The note is durable before the mark is: a mark without it is that of a copy.
+        let note = Note { run, batch: self.last };
+        self.lock.begin(note).map_err(|error| of_io(&error, &self.folder))?;
+        // From here on the log goes only at an orderly end, which says so.
+        let keep_log = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+        connection.set_db_config(keep_log, true).map_err(at)?;
+        let mark = "INSERT OR REPLACE INTO running (id, run) VALUES (1, ?1)";
+        connection.execute(mark, [run]).map_err(at)?;
+        copy_log(connection, &self.path)?;
+        self.watch = Watch::new(&self.path);
+        self.run = Some(run);
+        Ok(())
     }
 
     /// Writes, unless writing has failed before.
@@ -160,6 +192,7 @@ impl SqliteJournal {
         if std::mem::replace(&mut self.stopped, true) {
             return Err(JournalError::Stopped);
         }
+        self.begin_run()?;
         work(self).map_err(|fault| fault.at(&self.path))?;
         self.stopped = false;
         Ok(())
@@ -219,7 +252,9 @@ impl Journal for SqliteJournal {
             journal.append(batch)
         })?;
         self.check_place()?;
-        self.lock.note(Note { run: self.run, batch: batch.number });
+        if let Some(run) = self.run {
+            self.lock.note(Note { run, batch: batch.number });
+        }
         Ok(())
     }
 
@@ -272,7 +307,7 @@ impl Journal for SqliteJournal {
 /// removes it. After a failure everything is left as it is, for the next start to look at.
 impl Drop for SqliteJournal {
     fn drop(&mut self) {
-        if self.stopped {
+        if self.stopped || self.run.is_none() {
             return;
         }
         let end = || {
@@ -331,8 +366,9 @@ pub(super) fn connect(path: &Path, access: Access) -> Result<Connection, Journal
     let connect = || {
         let connection = Connection::open_with_flags(path, flags | create)?;
         connection.busy_timeout(LOCKED_WAIT)?;
-        // The log goes only at an orderly end, which says so.
-        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        if access == Access::Read {
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        }
         Ok(connection)
     };
     connect().map_err(|error| Fault::Sqlite(error).at(path))
@@ -371,41 +407,30 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), Fault> {
 }
 
 /// Checks that nothing is missing that was acknowledged: a server that was not ended has left its
-/// mark, and what it wrote last may be in its log only.
+/// mark, which is told, and what it wrote last may be in its log only.
 pub(super) fn check_complete(
     connection: &Connection,
     path: &Path,
     log_bytes: Option<u64>,
     note: Option<Note>,
-) -> Result<(), JournalError> {
+) -> Result<Option<i64>, JournalError> {
     let at = |fault: Fault| fault.at(path);
     let mark: Option<i64> = connection
         .query_row("SELECT run FROM running", (), |row| row.get(0))
         .optional()
         .map_err(|error| at(error.into()))?;
-    let Some(run) = mark else { return Ok(()) };
+    let Some(run) = mark else { return Ok(None) };
     let last = last_batch(connection).map_err(at)?;
     let what = match note.filter(|note| note.run == run) {
-        Some(Note { batch, .. }) if batch <= last => return Ok(()),
+        Some(Note { batch, .. }) if batch <= last => return Ok(mark),
         Some(Note { batch, .. }) => format!("it ends with batch {last} of {batch}"),
         None => match log_bytes {
             None => "it has no log".to_owned(),
             Some(0) => "its log is empty".to_owned(),
-            Some(_) => return Ok(()),
+            Some(_) => return Ok(mark),
         },
     };
     Err(JournalError::Incomplete { path: path.to_owned(), what })
-}
-
-/// A name for this run of a server.
-fn new_run(connection: &Connection) -> Result<i64, Fault> {
-    Ok(connection.query_row("SELECT random()", (), |row| row.get(0))?)
-}
-
-/// Marks the database as that of a running server.
-fn begin_run(connection: &Connection, run: i64) -> Result<(), Fault> {
-    connection.execute("INSERT OR REPLACE INTO running (id, run) VALUES (1, ?1)", [run])?;
-    Ok(())
 }
 
 /// Checks that this is a journal that we can read, and tells its version.
