@@ -74,7 +74,8 @@ struct State {
     written: u64,
     clients: BTreeMap<ClientName, Client>,
     open: BTreeMap<u32, RollCall>,
-    last_sheets: BTreeMap<u32, SheetInfo>,
+    /// The sheets of each class in brief, in the order of their closes.
+    histories: BTreeMap<u32, Vec<SheetInfo>>,
     /// The canonical bytes of every sheet, in the order of their closes.
     sheets: Vec<Vec<u8>>,
 }
@@ -99,6 +100,7 @@ struct RollCall {
 
 #[derive(Clone)]
 struct SheetInfo {
+    number: u64,
     bytes: Vec<u8>,
 }
 
@@ -114,6 +116,12 @@ struct Owed {
 enum Due {
     /// Any of these.
     Answers(Vec<Vec<u8>>),
+    /// The sheets of a class, as they were in that batch or are in a later one.
+    Sheets {
+        class: u32,
+        at_most: u64,
+        batch: usize,
+    },
     /// The folder, as it was then or is later.
     List {
         from: usize,
@@ -209,6 +217,10 @@ impl Auditor {
                 vec![said.answer(0x96, &cookie)]
             }
             Due::Answers(answers) => answers,
+            Due::Sheets { class, at_most, batch } => {
+                let states = &self.saved[batch..=self.durable];
+                states.iter().map(|it| it.sheets(said, class, at_most, request_bytes)).collect()
+            }
             Due::List { from, since } => {
                 // A list may be told for a second after it was read.
                 let folders = self.folder.since(since.saturating_sub(1_000_000));
@@ -353,10 +365,8 @@ impl Auditor {
         let said = asked.said;
         let answers = match asked.what {
             What::Status { from } => self.lists(said, from),
-            What::Sheet { class } => {
-                let info = self.present.last_sheets.get(&class);
-                let body = info.map_or(vec![0], |info| [&[1][..], &info.bytes].concat());
-                vec![said.answer(0x92, &body)]
+            What::Sheets { class, at_most } => {
+                return Some(Due::Sheets { class, at_most, batch: self.durable });
             }
             What::Files { from } => return Some(Due::List { from, since: micros }),
             What::File { ref key } => return Some(Due::File { key: key.clone(), since: micros }),
@@ -498,6 +508,20 @@ fn file_infos(files: &Files, key: &[u8]) -> Vec<Vec<u8>> {
 }
 
 impl State {
+    /// A `SHEET_LIST` (R-SHEET-6, R-SHEET-8).
+    fn sheets(&self, said: Said, class: u32, at_most: u64, request_bytes: usize) -> Vec<u8> {
+        let history = self.histories.get(&class).map_or(&[][..], |history| history);
+        let asked: Vec<_> = history.iter().rev().filter(|it| it.number <= at_most).collect();
+        let room = (request_bytes - 36) / 66;
+        let listed = &asked[..asked.len().min(room)];
+        let mut body = varint(listed.len() as u64);
+        for info in listed {
+            body.extend_from_slice(&info.bytes);
+        }
+        body.push((listed.len() < asked.len()).into());
+        said.answer(0x92, &body)
+    }
+
     /// Chapter 11.
     fn execute(&mut self, said: Said, operation: &Operation) -> Vec<u8> {
         let at = self.time;
@@ -526,10 +550,12 @@ impl State {
                 let already = open.is_none();
                 if let Some(open) = open {
                     let sheet = open.sheet(*class, at);
-                    self.last_sheets.insert(*class, open.info(*class, at, &sheet));
+                    let history = self.histories.entry(*class).or_default();
+                    let number = history.len() as u64 + 1;
+                    history.push(open.info(*class, number, at, &sheet));
                     self.sheets.push(sheet);
                 }
-                match self.last_sheets.get(class) {
+                match self.histories.get(class).and_then(|history| history.last()) {
                     Some(info) => said.answer(0x82, &[&info.bytes[..], &[already.into()]].concat()),
                     None => said.answer(0x84, &[varint(at), vec![2]].concat()),
                 }
@@ -550,9 +576,10 @@ impl RollCall {
         bytes
     }
 
-    fn info(&self, class: u32, closed_at: u64, sheet: &[u8]) -> SheetInfo {
+    fn info(&self, class: u32, number: u64, closed_at: u64, sheet: &[u8]) -> SheetInfo {
         let numbers = [
             u64::from(class),
+            number,
             self.opened_at,
             closed_at,
             self.marks.len() as u64,
@@ -560,7 +587,7 @@ impl RollCall {
         ];
         let mut bytes: Vec<u8> = numbers.into_iter().flat_map(varint).collect();
         bytes.extend_from_slice(&Sha256::digest(sheet));
-        SheetInfo { bytes }
+        SheetInfo { number, bytes }
     }
 }
 
@@ -589,8 +616,9 @@ enum What {
     Status {
         from: u32,
     },
-    Sheet {
+    Sheets {
         class: u32,
+        at_most: u64,
     },
     Files {
         from: usize,
@@ -650,13 +678,17 @@ impl Asked {
                 let class = rest.class()?;
                 let (operation, least) = match kind {
                     0x01 => (Operation::Open(class), 48),
-                    0x02 => (Operation::Close(class), 96),
+                    0x02 => (Operation::Close(class), 102),
                     _ => (Operation::Mark(class, rest.student()?), 48),
                 };
                 (What::Perform { started, operation }, least)
             }
             0x11 => (What::Status { from: rest.class()? }, 64),
-            0x12 => (What::Sheet { class: rest.class()? }, 96),
+            0x12 => {
+                let class = rest.class()?;
+                let at_most = rest.number(u32::MAX.into()).filter(|&number| number > 0)?;
+                (What::Sheets { class, at_most }, 102)
+            }
             0x13 => {
                 let from = rest.number(u32::MAX.into())?;
                 (What::Files { from: usize::try_from(from).expect("32 bits") }, 1_200)

@@ -266,7 +266,9 @@ impl Desk {
         }
         let query = match *question {
             Question::Status(from) => Query::Status { from: class(from) },
-            Question::Sheet(which) => Query::Sheet { class: class(which) },
+            Question::Sheet(which) => {
+                Query::Sheets { class: class(which), at_most: RollCallNumber::MAX }
+            }
             Question::Files(from) => Query::Files { from: from.into() },
             Question::File(byte) => Query::File { file: FileKey::from_bytes([byte; 16]) },
         };
@@ -339,7 +341,10 @@ impl Desk {
                 };
                 Answer::Status { open: classes.iter().take(8).map(open).collect(), more }
             }
-            Said::Sheet(which) => Answer::Sheet(which.map(|which| sheet(class(which), at))),
+            Said::Sheet(which) => {
+                let sheets = which.map(|which| sheet(class(which), at)).into_iter().collect();
+                Answer::Sheets { sheets, more: false }
+            }
             Said::Stale => Answer::Stale,
             Said::BeginAgain => Answer::BeginAgain { server_time: None },
             Said::BeginAgainAt(minutes) => {
@@ -612,7 +617,10 @@ fn fitting(request: &Request, at: WallTime, already: bool) -> Answer {
             let open = OpenRollCall { class: from, opened_at: at, present: 0 };
             Answer::Status { open: vec![open], more: false }
         }
-        Ask::Read(Query::Sheet { class }) => Answer::Sheet(already.then(|| sheet(class, at))),
+        Ask::Read(Query::Sheets { class, .. }) => Answer::Sheets {
+            sheets: already.then(|| sheet(class, at)).into_iter().collect(),
+            more: false,
+        },
         Ask::Read(Query::Files { .. }) => files(already),
         Ask::Read(Query::File { .. }) => file(already),
         Ask::Pull(pull) => panic!("{pull:?} is no matter of this client"),
@@ -669,8 +677,16 @@ fn fits_query(query: Query, answer: &Answer) -> bool {
             // A page of 1,200 bytes that is not the last one is full (R-STATUS-4).
             rises && (open.len() >= (1_200 - 37) / 17 || !more)
         }
-        (Query::Sheet { class }, Answer::Sheet(sheet)) => {
-            sheet.is_none_or(|sheet| sheet.class == class)
+        (Query::Sheets { class, at_most }, Answer::Sheets { sheets, more }) => {
+            let mut most = u64::from(at_most.get());
+            let falls = sheets.iter().all(|it| {
+                let number = u64::from(it.number.get());
+                let fits = it.class == class && number <= most;
+                most = number - 1;
+                fits
+            });
+            // A page of 1,200 bytes that is not the last one is full (R-SHEET-9).
+            falls && (sheets.len() >= (1_200 - 36) / 66 || !more)
         }
         (Query::Files { .. }, Answer::Files(_)) | (Query::File { .. }, Answer::File(_)) => true,
         _ => false,

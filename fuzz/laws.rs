@@ -103,8 +103,10 @@ fn bare_body(request: &Request) -> Vec<u8> {
                 body.extend(byte_string(student.as_bytes()));
             }
         }
-        Ask::Read(Query::Status { from: class } | Query::Sheet { class }) => {
+        Ask::Read(Query::Status { from: class }) => body.extend(varint(class.get().into())),
+        Ask::Read(Query::Sheets { class, at_most }) => {
             body.extend(varint(class.get().into()));
+            body.extend(varint(at_most.get().into()));
         }
         Ask::Read(Query::Files { from }) => body.extend(varint(from.into())),
         Ask::Read(Query::File { file }) => body.extend_from_slice(file.as_bytes()),
@@ -121,7 +123,7 @@ fn bare_body(request: &Request) -> Vec<u8> {
 fn least_bytes(kind: Kind) -> usize {
     match kind {
         Kind::Open | Kind::Mark => REQUEST_MIN_BYTES,
-        Kind::Close | Kind::Sheet => SHEET_REQUEST_MIN_BYTES,
+        Kind::Close | Kind::Sheets => SHEET_REQUEST_MIN_BYTES,
         Kind::Status => STATUS_REQUEST_MIN_BYTES,
         Kind::Files => FILES_REQUEST_MIN_BYTES,
         Kind::File => FILE_REQUEST_MIN_BYTES,

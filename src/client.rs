@@ -20,7 +20,7 @@ use crate::ids::{ClientId, RequestNumber};
 use crate::limits::{
     DATAGRAM_MAX_BYTES, RETRY_INITIAL, RETRY_JITTER, RETRY_MAX, RETRY_MIN, WINDOW,
 };
-use crate::operation::{Operation, Query};
+use crate::operation::{Operation, Query, SheetInfo};
 use crate::round_trip::{Measured, RoundTrip};
 use crate::time::{Instant, Now, WallTime};
 use crate::wire::{Answer, Ask, Datagram, Reply, Request, Versions, decode_reply, encode_request};
@@ -501,8 +501,12 @@ impl Goal {
                 let is_full = open.len() >= Answer::status_capacity(DATAGRAM_MAX_BYTES);
                 in_order && not_before && (is_full || !more)
             }
-            (Self::Query(Query::Sheet { class }), Answer::Sheet(sheet)) => {
-                sheet.is_none_or(|sheet| sheet.class == class)
+            (Self::Query(Query::Sheets { class, at_most }), Answer::Sheets { sheets, more }) => {
+                let falls = sheets.windows(2).all(|pair| pair[0].number > pair[1].number);
+                let fits = |it: &SheetInfo| it.class == class && it.number <= at_most;
+                // A page that is not the last one is full (R-SHEET-8): a list ends.
+                let is_full = sheets.len() >= Answer::sheets_capacity(DATAGRAM_MAX_BYTES);
+                falls && sheets.iter().all(fits) && (is_full || !more)
             }
             (Self::Query(Query::Files { .. }), Answer::Files(_))
             | (Self::Query(Query::File { .. }), Answer::File(_)) => true,
@@ -548,7 +552,7 @@ impl RoundTrip {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::ClassId;
+    use crate::ids::{ClassId, ContentId, RollCallNumber};
     use crate::operation::{OpenRollCall, Refusal};
     use crate::wire::{decode_request, encode_reply};
 
@@ -847,11 +851,13 @@ mod tests {
     #[test]
     fn clock_skew_to_a_query_teaches_nothing() {
         let mut bench = Bench::new();
-        bench.client.ask(bench.now, Query::Sheet { class: class(1) }, DEADLINE);
+        let at_most = RollCallNumber::MAX;
+        bench.client.ask(bench.now, Query::Sheets { class: class(1), at_most }, DEADLINE);
         bench.settle();
         let server_time = bench.now.wall.shifted(-86_400_000);
         bench.answer(Answer::BeginAgain { server_time: Some(server_time) });
-        bench.answer(Answer::Sheet(None)).perform(open());
+        let none = Answer::Sheets { sheets: Vec::new(), more: false };
+        bench.answer(none).perform(open());
         let Ask::Perform { started, .. } = bench.last().ask else { panic!("an operation") };
         assert_eq!(started, bench.now.wall, "it answers no request that is under way");
     }
@@ -1017,7 +1023,7 @@ mod tests {
             Reply { client, number: number.next().unwrap(), answer: marked() },
             Reply { client, number, answer: opened() },
             Reply { client, number, answer: other_class },
-            Reply { client, number, answer: Answer::Sheet(None) },
+            Reply { client, number, answer: Answer::Status { open: Vec::new(), more: false } },
             Reply {
                 client,
                 number,
@@ -1063,6 +1069,42 @@ mod tests {
             assert_eq!(bench.heard.len(), heard, "{answer:?}");
         }
         let right = list(&(5..5 + 68).collect::<Vec<_>>(), true);
+        assert_eq!(*bench.answer(right.clone()).ending(), answered(right, 1));
+    }
+
+    // spec: R-SHEET-9
+    #[test]
+    fn sheets_of_another_class_out_of_order_or_too_few_with_more_are_ignored() {
+        let listed = |numbers: &[u32], of: u32, more| {
+            let info = |&number: &u32| SheetInfo {
+                class: class(of),
+                number: RollCallNumber::new(number).unwrap(),
+                opened_at: at(),
+                closed_at: at(),
+                students: 0,
+                bytes: 16,
+                content: ContentId::of(b"a sheet"),
+            };
+            Answer::Sheets { sheets: numbers.iter().map(info).collect(), more }
+        };
+        let mut bench = Bench::new();
+        let at_most = RollCallNumber::new(50).unwrap();
+        bench.client.ask(bench.now, Query::Sheets { class: class(1), at_most }, DEADLINE);
+        bench.settle();
+        let heard = bench.heard.len();
+        let wrong = [
+            listed(&[3, 2], 2, false),
+            listed(&[51, 50], 1, false),
+            listed(&[2, 3], 1, false),
+            listed(&[3, 3], 1, false),
+            listed(&[], 1, true),
+            listed(&(1..=16).rev().collect::<Vec<_>>(), 1, true),
+        ];
+        for answer in wrong {
+            bench.answer(answer.clone());
+            assert_eq!(bench.heard.len(), heard, "{answer:?}");
+        }
+        let right = listed(&(34..=50).rev().collect::<Vec<_>>(), 1, true);
         assert_eq!(*bench.answer(right.clone()).ending(), answered(right, 1));
     }
 

@@ -267,6 +267,8 @@ pub struct RollCallNumber(NonZeroU32);
 impl RollCallNumber {
     /// The number of a class's first roll call.
     pub const FIRST: Self = Self(NonZeroU32::MIN);
+    /// The highest number: to ask for the sheets of a class from the last one on.
+    pub const MAX: Self = Self(NonZeroU32::MAX);
 
     /// This number; `None` for zero, which no roll call has.
     #[must_use]
@@ -285,6 +287,19 @@ impl RollCallNumber {
     #[must_use]
     pub fn next(self) -> Self {
         Self(self.0.saturating_add(1))
+    }
+}
+
+/// Why a text is no number of a roll call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("roll calls of a class are numbered from 1; see them with: rollcall-teacher history CLASS")]
+pub struct NotARollCallNumber;
+
+impl FromStr for RollCallNumber {
+    type Err = NotARollCallNumber;
+
+    fn from_str(text: &str) -> Result<Self, NotARollCallNumber> {
+        text.parse().ok().and_then(Self::new).ok_or(NotARollCallNumber)
     }
 }
 

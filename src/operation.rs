@@ -52,10 +52,12 @@ pub enum Query {
         /// The first class to tell about.
         from: ClassId,
     },
-    /// The last closed sheet of a class: its name and size.
-    Sheet {
+    /// The closed sheets of a class in brief, the last one first.
+    Sheets {
         /// The class.
         class: ClassId,
+        /// The highest number of a roll call to tell about.
+        at_most: RollCallNumber,
     },
     /// Which files are offered, in order of name, from the `from`-th on, counted from 0.
     Files {

@@ -37,6 +37,12 @@ pub enum Record {
         /// The server's time.
         at: WallTime,
     },
+    /// An operator has said that the clock is right although it is far from the last time in the
+    /// journal. The server's time goes on from here, also if that is a step back.
+    ClockSet {
+        /// The time from now on.
+        at: WallTime,
+    },
 }
 
 /// What one turn of the loop changed: committed as a whole or not at all.
@@ -61,4 +67,6 @@ pub enum SnapshotItem {
     Client(ClientRecord),
     /// A piece of the register.
     Register(RegisterItem),
+    /// A client that is kept until its start lies in the past, because the clock was set back.
+    KeptUntilPast(ClientId),
 }

@@ -34,7 +34,7 @@ use crate::record::{Batch, Record, SnapshotItem};
 use crate::roll::{ClientRecord, ClosedSheet, Contradiction, Register, Sessions, Silent, Verdict};
 use crate::stats::{Counter, Stats};
 use crate::supply::{Asker, Demand, ListDemand, Supply};
-pub use crate::supply::{FolderOrder, Piece};
+pub use crate::supply::{FolderOrder, Piece, SheetsQuestion};
 use crate::time::{Instant, Now, WallTime};
 use crate::wire::{
     Answer, Ask, Datagram, Received, Rejected, Reply, Request, Versions, decode_request,
@@ -55,6 +55,9 @@ pub enum Output<P> {
     Append(Batch),
     /// Read this sheet's canonical bytes and call [`Server::handle_sheet`].
     Load(ContentId),
+    /// Read these sheets of a class in brief, and one more if there is one, and call
+    /// [`Server::handle_sheets`].
+    ListSheets(SheetsQuestion),
     /// Do this in the folder of offered files. Asked for only after [`Server::offer_files`].
     Folder(FolderOrder),
 }
@@ -187,6 +190,11 @@ impl<P> Server<P> {
             SnapshotItem::Latest(latest) => self.learn_time(latest),
             SnapshotItem::Client(record) => self.sessions.record(record, Instant::ZERO, 0),
             SnapshotItem::Register(item) => self.register.restore(&item)?,
+            SnapshotItem::KeptUntilPast(client) => {
+                if !self.sessions.keep_until_past(client) {
+                    return Err(Contradiction("a client is kept that is not known"));
+                }
+            }
         }
         Ok(())
     }
@@ -209,6 +217,7 @@ impl<P> Server<P> {
                 }
             }
             Record::Told { at } => self.learn_time(at),
+            Record::ClockSet { at } => self.set_clock(at),
         }
         Ok(())
     }
@@ -224,13 +233,28 @@ impl<P> Server<P> {
     pub fn snapshot(&self) -> impl Iterator<Item = SnapshotItem> + '_ {
         let clients = self.sessions.records().cloned().map(SnapshotItem::Client);
         let register = self.register.items().map(SnapshotItem::Register);
-        std::iter::once(SnapshotItem::Latest(self.latest)).chain(register).chain(clients)
+        let kept = self.sessions.kept_until_past().map(SnapshotItem::KeptUntilPast);
+        let latest = std::iter::once(SnapshotItem::Latest(self.latest));
+        latest.chain(register).chain(clients).chain(kept)
     }
 
     /// The last batch that was given out.
     #[must_use]
     pub fn last_batch(&self) -> u64 {
         self.next_batch - 1
+    }
+
+    /// An operator has said that the clock is right: the server's time goes on from here. Recorded
+    /// like everything that happens.
+    pub fn accept_clock(&mut self, at: WallTime) {
+        self.set_clock(at);
+        self.records.push(Record::ClockSet { at });
+    }
+
+    fn set_clock(&mut self, at: WallTime) {
+        self.latest = at;
+        self.noted = at;
+        self.sessions.set_clock(at);
     }
 
     /// The journal holds this time.
@@ -274,6 +298,16 @@ impl<P: Clone + Hash> Server<P> {
         let (demands, source) = self.supply.loaded(content, bytes.unwrap_or_default());
         for demand in demands {
             self.supply.give(demand, source.clone());
+        }
+    }
+
+    /// The sheets of a class were read, the highest number first: as many as the question asks for,
+    /// and one more if there are more.
+    pub fn handle_sheets(&mut self, question: SheetsQuestion, mut sheets: Vec<SheetInfo>) {
+        let more = sheets.len() > question.limit;
+        sheets.truncate(question.limit);
+        for asker in self.supply.sheets_listed(question) {
+            self.reply(asker, Answer::Sheets { sheets: sheets.clone(), more });
         }
     }
 
@@ -351,6 +385,11 @@ impl<P: Clone + Hash> Server<P> {
             && let Some(content) = self.supply.next_load()
         {
             return Some(Output::Load(content));
+        }
+        if self.records.is_empty()
+            && let Some(question) = self.supply.next_sheets_question()
+        {
+            return Some(Output::ListSheets(question));
         }
         if let Some(order) = self.supply.next_order() {
             return Some(Output::Folder(order));
@@ -482,10 +521,14 @@ impl<P: Clone + Hash> Server<P> {
                 self.reply(asker, Answer::Status { open, more });
                 Counter::Status
             }
-            Query::Sheet { class } => {
-                let info = self.register.last_sheet(class);
-                self.reply(asker, Answer::Sheet(info));
-                Counter::SheetInfo
+            Query::Sheets { class, at_most } => {
+                let limit = Answer::sheets_capacity(request_bytes);
+                let question = SheetsQuestion { class, at_most, limit };
+                if self.supply.wait_for_sheets(question, asker) {
+                    Counter::Sheets
+                } else {
+                    Counter::SheetsFull
+                }
             }
             Query::Files { from } => {
                 self.handle_files(now, ListDemand { asker, from, request_bytes })
@@ -684,6 +727,12 @@ mod tests {
                         self.server.handle_durable(number);
                     }
                     Output::Folder(order) => self.obey(order),
+                    Output::ListSheets(question) => {
+                        let sheets = self.journal.iter().rev().flat_map(|batch| &batch.sheets);
+                        let of_class = |it: &SheetInfo| it.class == question.class;
+                        let infos = sheets.map(|it| it.info).filter(of_class).collect();
+                        self.server.handle_sheets(question, infos);
+                    }
                     Output::Load(content) => {
                         let sheets = self.journal.iter().flat_map(|batch| &batch.sheets);
                         let mut sheets = sheets.map(|it| it.sheet.to_bytes());
@@ -919,7 +968,7 @@ mod tests {
                         answers.push(space.as_bytes().to_vec());
                     }
                     Output::Append(batch) => bench.server.handle_durable(batch.number),
-                    Output::Load(_) | Output::Folder(_) => panic!("no block was asked for"),
+                    other => panic!("nothing was to be read: {other:?}"),
                 }
             }
         }
@@ -1283,6 +1332,55 @@ mod tests {
         }
         assert!(bench.orders.is_empty(), "no disk works for a stranger");
         assert_eq!(bench.server.stats().get(Counter::Unproved), 4);
+    }
+
+    // spec: R-TIME-2, R-TIME-5
+    #[test]
+    fn a_clock_that_was_set_back_executes_nothing_twice_when_it_comes_there_again() {
+        let mut bench = Bench::new();
+        let right = bench.now.wall;
+        // For a while the clock is three hours ahead, and so are the clients, as they were told.
+        bench.now.wall = right.shifted(3 * 3_600_000);
+        let began = bench.now.wall;
+        let ahead = |who, operation| Request {
+            attempt: 1,
+            client: ClientId::from_bytes([who; 16]),
+            number: RequestNumber::FIRST,
+            ask: Ask::Perform { started: began, operation },
+        };
+        let class = ClassId::new(1).unwrap();
+        let opening = ahead(1, Operation::Open { class });
+        let closing = ahead(2, Operation::Close { class });
+        let first = bench.ask(&opening);
+        bench.ask(&closing);
+        bench.server.accept_clock(right);
+        bench.drain();
+        bench.now.wall = right;
+        // Over a snapshot and a start the same is known.
+        let items: Vec<_> = bench.server.snapshot().collect();
+        let mut copy = Server::<u8>::new(9);
+        items.iter().cloned().for_each(|item| copy.restore(item).unwrap());
+        assert_eq!(copy.snapshot().collect::<Vec<_>>(), items);
+        bench.restart();
+        assert_eq!(bench.server.latest(), right, "times go on from the clock");
+        // Nobody says a word until the clock is where it was.
+        for _ in 0..12 {
+            bench.wait(CLIENT_SILENCE_MIN / 2);
+            bench.server.handle_timeout(bench.now);
+            bench.drain();
+            assert_eq!(bench.server.clients(), 2, "{}", bench.now.wall);
+            assert_eq!(bench.ask(&opening), first, "the first answer, and nothing is opened");
+            assert_eq!(bench.server.open_roll_calls(), 0);
+        }
+        assert!(began.distance(bench.now.wall) <= WINDOW, "a first request would be punctual");
+        // Then they are forgotten like everybody else.
+        for _ in 0..3 {
+            bench.wait(CLIENT_SILENCE_MIN + Duration::from_secs(1));
+            bench.server.handle_timeout(bench.now);
+            bench.drain();
+        }
+        assert_eq!(bench.server.clients(), 0);
+        assert!(matches!(bench.ask(&opening), Answer::BeginAgain { server_time: Some(_) }));
     }
 
     // spec: R-PULL-2, R-PULL-5, R-KIND-2, R-SHEET-3

@@ -97,8 +97,10 @@ counters! {
     ClientsFull = "clients_full",
     /// A question for the open roll calls.
     Status = "query_status",
-    /// A question for the last sheet.
-    SheetInfo = "query_sheet",
+    /// A question for the sheets of a class.
+    Sheets = "query_sheets",
+    /// A question for sheets while too many wait for the disk.
+    SheetsFull = "sheets_full",
     /// Blocks were asked for, and are given or read.
     Pulled = "pull",
     /// Blocks were asked for by an address that has not proved itself: it was given a cookie.

@@ -10,10 +10,10 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use crate::ids::{ClientId, ContentId, FileKey, RequestNumber};
+use crate::ids::{ClassId, ClientId, ContentId, FileKey, RequestNumber, RollCallNumber};
 use crate::limits::{
     BLOCK_BYTES, BLOCKS_AWAITED_MAX, BLOCKS_PER_TURN_MAX, FILE_QUESTIONS_MAX, FILES_MAX,
-    LISTING_LIFE, PIECES_AHEAD_MAX, SHEETS_CACHED_MAX,
+    LISTING_LIFE, PIECES_AHEAD_MAX, SHEET_QUESTIONS_MAX, SHEETS_CACHED_MAX,
 };
 use crate::operation::{FileEntry, span};
 use crate::time::Instant;
@@ -66,6 +66,17 @@ impl<P> Demand<P> {
     }
 }
 
+/// A question for the closed sheets of a class, the last one first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SheetsQuestion {
+    /// The class.
+    pub class: ClassId,
+    /// The highest number of a roll call to tell about.
+    pub at_most: RollCallNumber,
+    /// How many at most.
+    pub limit: usize,
+}
+
 /// A question for the list of files.
 #[derive(Clone, Debug)]
 pub(crate) struct ListDemand<P> {
@@ -115,6 +126,9 @@ pub(crate) struct Supply<P> {
     /// Demands for sheets that are being read.
     awaited: Vec<Demand<P>>,
     to_load: VecDeque<ContentId>,
+    /// Questions for the sheets of classes that are being answered, and those to ask the journal.
+    sheet_questions: Vec<(SheetsQuestion, Asker<P>)>,
+    to_list: VecDeque<SheetsQuestion>,
     /// The contents of files, as far as somebody asked what is in them.
     files: BTreeSet<ContentId>,
     /// Demands for pieces that nobody reads yet: no more is read ahead than is given soon, so that
@@ -139,6 +153,8 @@ impl<P> Supply<P> {
             sheets: VecDeque::new(),
             awaited: Vec::new(),
             to_load: VecDeque::new(),
+            sheet_questions: Vec::new(),
+            to_list: VecDeque::new(),
             files: BTreeSet::new(),
             unread: VecDeque::new(),
             reading: VecDeque::new(),
@@ -193,6 +209,29 @@ impl<P: Clone> Supply<P> {
             self.to_load.push_back(content);
         }
         self.awaited.push(demand);
+    }
+
+    /// Lets a question for the sheets of a class wait until it is answered; false if there is no room.
+    pub(crate) fn wait_for_sheets(&mut self, question: SheetsQuestion, asker: Asker<P>) -> bool {
+        if self.sheet_questions.len() >= SHEET_QUESTIONS_MAX {
+            return false;
+        }
+        if !self.sheet_questions.iter().any(|(other, _)| *other == question) {
+            self.to_list.push_back(question);
+        }
+        self.sheet_questions.push((question, asker));
+        true
+    }
+
+    /// The next question for the journal.
+    pub(crate) fn next_sheets_question(&mut self) -> Option<SheetsQuestion> {
+        self.to_list.pop_front()
+    }
+
+    /// A question for the sheets of a class is answered: who waited for that.
+    pub(crate) fn sheets_listed(&mut self, question: SheetsQuestion) -> Vec<Asker<P>> {
+        let ready = self.sheet_questions.extract_if(.., |(other, _)| *other == question);
+        ready.map(|(_, asker)| asker).collect()
     }
 
     /// The next sheet to load.

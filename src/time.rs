@@ -6,7 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use chrono::{DateTime, Local, SecondsFormat, Utc};
+use chrono::{DateTime, Local, NaiveDate, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
 /// A point on a clock that never jumps, in microseconds since an arbitrary zero.
@@ -87,6 +87,12 @@ impl WallTime {
     #[must_use]
     pub fn shifted(self, millis: i64) -> Self {
         Self::from_millis(self.millis.saturating_add_signed(millis))
+    }
+
+    /// The day in the reader's own time zone: `2026-11-22`.
+    #[must_use]
+    pub fn to_local_day(self) -> NaiveDate {
+        self.utc().with_timezone(&Local).date_naive()
     }
 
     /// As RFC 3339 in UTC with milliseconds, for programs.

@@ -9,7 +9,7 @@ use std::net::UdpSocket;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
-use rollcall::ids::Cookie;
+use rollcall::ids::{Cookie, RollCallNumber};
 use rollcall::operation::{Pull, Query};
 use rollcall::wire::{Answer, Ask, Kind, VERSION, Versions, decode_reply};
 use serde_json::{Value, json};
@@ -328,15 +328,17 @@ fn no_answer_is_longer_than_its_request() {
     }
     asked.extend([last, 2, last].map(|class| first_request(close(class))));
     let query = |ask| request(new_client(), u64::MAX, 255, Ask::Read(ask));
-    let sheet = |number| query(Query::Sheet { class: class(number) });
+    let at_most = RollCallNumber::MAX;
+    let sheet = |number| query(Query::Sheets { class: class(number), at_most });
     asked.extend([sheet(last), sheet(2)]);
     for datagram in &asked {
         let answer = raw.ask(datagram);
         assert!(answer.len() <= datagram.len(), "{answer:02x?} to {datagram:02x?}");
     }
-    let Answer::Sheet(Some(info)) = raw.reply(&sheet(last)).answer else {
-        panic!("it was closed\n{}", raw.report())
+    let Answer::Sheets { sheets, more: false } = raw.reply(&sheet(last)).answer else {
+        panic!("no list\n{}", raw.report())
     };
+    let [info] = sheets[..] else { panic!("it was closed once: {sheets:?}") };
     for (index, bytes) in [(0, 1_024), (1, info.bytes as usize - 1_024), (2, 0)] {
         let pull = Pull { object: info.content, cookie: Cookie::NONE, first: index, wanted: 1 };
         let datagram = request(new_client(), u64::MAX, 255, Ask::Pull(pull));
@@ -732,11 +734,11 @@ fn used_folder() -> tempfile::TempDir {
 #[test]
 fn a_journal_of_a_newer_server_is_a_failure() {
     let folder = used_folder();
-    database(folder.path()).pragma_update(None, "user_version", 2).expect("our database");
+    database(folder.path()).pragma_update(None, "user_version", 3).expect("our database");
     let before = contents(folder.path());
     server_refuses(folder.path(), "update the server");
     assert_eq!(contents(folder.path()), before);
-    database(folder.path()).pragma_update(None, "user_version", 1).expect("our database");
+    database(folder.path()).pragma_update(None, "user_version", 2).expect("our database");
     let server = Server::on(folder.path());
     assert_eq!(server.teacher(["close", "1"]).expect(0).object()["students"], json!(["10"]));
 }

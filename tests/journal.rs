@@ -14,7 +14,7 @@ use rollcall::limits::{CLIENT_SILENCE_MIN, EMPTY_SHEETS_KEPT_MAX, SNAPSHOT_AFTER
 use rollcall::operation::Operation;
 use rollcall::record::SnapshotItem;
 use rollcall::roll::{RegisterItem, Sheet};
-use rollcall::server::{Output, Server};
+use rollcall::server::{Output, Server, SheetsQuestion};
 use rollcall::time::{Instant, Now, WallTime};
 use rollcall::wire::{Answer, Ask, Datagram, Request, decode_reply, encode_request};
 use rusqlite::Connection;
@@ -113,6 +113,11 @@ impl<J: Journal> Host<J> {
                     self.server.handle_durable(batch.number);
                 }
                 Output::Folder(order) => unreachable!("no files are offered: {order:?}"),
+                Output::ListSheets(question) => {
+                    let SheetsQuestion { class, at_most, limit } = question;
+                    let sheets = self.journal.history(class, at_most, limit + 1).unwrap();
+                    self.server.handle_sheets(question, sheets);
+                }
                 Output::Load(content) => {
                     let bytes = self.journal.sheet(content).unwrap();
                     self.server.handle_sheet(content, bytes);
@@ -725,7 +730,7 @@ fn damage_is_told_with_its_place() {
         let (found, message) = damage(folder.path());
         assert_eq!(found, place, "{change}");
         assert!(message.contains(&place.to_string()), "{message}");
-        assert!(message.ends_with("restore it from a backup"), "{message}");
+        assert!(message.contains("into an empty folder"), "{message}");
     }
 }
 

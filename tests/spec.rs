@@ -146,7 +146,7 @@ impl Example {
     fn sheet_info(&self) -> SheetInfo {
         SheetInfo {
             class: self.class("class"),
-            number: RollCallNumber::FIRST,
+            number: RollCallNumber::new(self.value("roll_call")).expect("not zero"),
             opened_at: self.time("opened_at"),
             closed_at: self.time("closed_at"),
             students: self.value("students"),
@@ -162,7 +162,7 @@ impl Example {
     fn message(&self) -> Message {
         match self.text("kind") {
             "VERSIONS" => Message::Versions(self.text("spoken")),
-            "OPEN" | "CLOSE" | "MARK" | "STATUS" | "SHEET" | "FILES" | "FILE" | "PULL" => {
+            "OPEN" | "CLOSE" | "MARK" | "STATUS" | "SHEETS" | "FILES" | "FILE" | "PULL" => {
                 Message::Request(self.request())
             }
             _ => Message::Reply(self.reply()),
@@ -179,7 +179,10 @@ impl Example {
                 perform(Operation::Mark { class: self.class("class"), student })
             }
             "STATUS" => Ask::Read(Query::Status { from: self.class("from") }),
-            "SHEET" => Ask::Read(Query::Sheet { class: self.class("class") }),
+            "SHEETS" => {
+                let at_most = RollCallNumber::new(self.value("at_most")).expect("not zero");
+                Ask::Read(Query::Sheets { class: self.class("class"), at_most })
+            }
             "FILES" => Ask::Read(Query::Files { from: self.value("from") }),
             "FILE" => {
                 let key = unhex(self.text("key")).try_into().expect("16 bytes");
@@ -206,7 +209,10 @@ impl Example {
             "MARKED" => self.marked(),
             "REFUSED" => Answer::Refused { at: self.time("at"), reason: self.reason() },
             "STATUS_LIST" => self.status_list(),
-            "SHEET_INFO" => Answer::Sheet(self.has("class").then(|| self.sheet_info())),
+            "SHEET_LIST" => Answer::Sheets {
+                sheets: self.has("class").then(|| self.sheet_info()).into_iter().collect(),
+                more: self.value("more"),
+            },
             "FILE_LIST" => Answer::Files(self.has("total").then(|| self.file_list())),
             "FILE_INFO" => Answer::File(self.file_state()),
             "PULLED" => {
@@ -569,7 +575,7 @@ fn invalid(name: &str) -> Vec<u8> {
         "body-mark-without-class" => marked(&[0], 0),
         "body-standing" => marked(&[0], 16),
         "body-reason" => request(Kind::Refused, &[tail, time, &[7]]),
-        "body-option" => request(Kind::SheetInfo, &[tail, &[2]]),
+        "body-option" => request(Kind::FileList, &[tail, &[2]]),
         "body-pull-without-its-first" => pull(&[0, 0b110, 0]),
         "body-pull-past-the-last" => {
             pull(&[&laws::varint(u32::MAX.into())[..], &[0b11, 0]].concat())
@@ -623,8 +629,8 @@ fn the_worked_sheet_has_its_bytes_and_its_name() {
             ("closed", Message::Reply(Reply { answer: Answer::Closed { sheet, .. }, .. })) => {
                 assert_eq!(sheet, info);
             }
-            ("sheet-info", Message::Reply(Reply { answer, .. })) => {
-                assert_eq!(answer, Answer::Sheet(Some(info)));
+            ("sheet-list", Message::Reply(Reply { answer, .. })) => {
+                assert_eq!(answer, Answer::Sheets { sheets: vec![info], more: true });
             }
             ("pull", Message::Request(Request { ask, .. })) => {
                 let object = info.content;
@@ -713,7 +719,7 @@ const LEAST_BYTES: [(&str, usize); 8] = [
     ("CLOSE", limits::SHEET_REQUEST_MIN_BYTES),
     ("MARK", limits::REQUEST_MIN_BYTES),
     ("STATUS", limits::STATUS_REQUEST_MIN_BYTES),
-    ("SHEET", limits::SHEET_REQUEST_MIN_BYTES),
+    ("SHEETS", limits::SHEET_REQUEST_MIN_BYTES),
     ("FILES", limits::FILES_REQUEST_MIN_BYTES),
     ("FILE", limits::FILE_REQUEST_MIN_BYTES),
     ("PULL", limits::PULL_REQUEST_MIN_BYTES),
@@ -778,6 +784,8 @@ fn constants() -> BTreeMap<&'static str, Constant> {
         OPEN_ROLL_CALLS_MAX,
         CLASSES_MAX,
         EMPTY_SHEETS_KEPT_MAX,
+        SHEET_QUESTIONS_MAX,
+        SHEETS_LISTED_MAX,
         CLIENTS_MAX,
         BLOCKS_AWAITED_MAX,
         REPLIES_HELD_MAX,
@@ -853,7 +861,7 @@ fn the_longest_answers_are_as_long_as_chapter_9_says() {
     let at = WallTime::MAX;
     let sheet = SheetInfo {
         class,
-        number: RollCallNumber::FIRST,
+        number: RollCallNumber::MAX,
         opened_at: at,
         closed_at: at,
         students: u32::MAX,
@@ -865,7 +873,6 @@ fn the_longest_answers_are_as_long_as_chapter_9_says() {
             "OPEN" => Answer::Opened { class, opened_at: at, already_open: true },
             "MARK" => Answer::Marked { class, at, already_present: true },
             "CLOSE" => Answer::Closed { sheet, already_closed: true },
-            "SHEET" => Answer::Sheet(Some(sheet)),
             "FILE" => {
                 let bytes = limits::FILE_BYTES_MAX;
                 Answer::File(FileState::Ready(FileInfo { bytes, content: sheet.content }))
@@ -1053,7 +1060,7 @@ fn said(answer: &Answer) -> Vec<u8> {
         Answer::MarkRefused { .. } => (4, vec![]),
         Answer::Refused { .. } => (5, vec![]),
         Answer::Status { more, .. } => (6, vec![1, 0, 0, (*more).into()]),
-        Answer::Sheet(sheet) => (7, vec![sheet.is_some().into(), 0]),
+        Answer::Sheets { sheets, .. } => (7, vec![(!sheets.is_empty()).into(), 0]),
         Answer::Stale => (8, vec![]),
         Answer::BeginAgain { server_time: None } => (9, vec![]),
         Answer::BeginAgain { server_time: Some(_) } => (10, vec![60]),
@@ -1096,6 +1103,7 @@ struct Desk {
     appended: u64,
     journal: Vec<Record>,
     sheets: Vec<Sheet>,
+    infos: Vec<SheetInfo>,
 }
 
 impl Desk {
@@ -1107,6 +1115,7 @@ impl Desk {
             appended: 0,
             journal: Vec::new(),
             sheets: Vec::new(),
+            infos: Vec::new(),
         }
     }
 
@@ -1142,12 +1151,20 @@ impl Desk {
                 Output::Append(batch) => {
                     self.appended = batch.number;
                     self.journal.extend(batch.records);
+                    self.infos.extend(batch.sheets.iter().map(|it| it.info));
                     self.sheets.extend(batch.sheets.into_iter().map(|it| it.sheet));
                     if self.disk_works {
                         self.server.handle_durable(batch.number);
                     }
                 }
                 Output::Folder(order) => unreachable!("no files are offered: {order:?}"),
+                Output::ListSheets(question) => {
+                    let mut infos: Vec<_> = self.infos.clone();
+                    infos.retain(|it| it.class == question.class && it.number <= question.at_most);
+                    infos.reverse();
+                    infos.truncate(question.limit + 1);
+                    self.server.handle_sheets(question, infos);
+                }
                 Output::Load(content) => {
                     let bytes = self.sheets.iter().map(Sheet::to_bytes);
                     let found = bytes.into_iter().find(|it| ContentId::of(it) == content);
@@ -1340,7 +1357,12 @@ fn a_register_is_kept_as_chapter_11_says() {
     let at = |millis| WallTime::from_millis(START + millis);
     let never = Some(Answer::Refused { at: at(0), reason: Refusal::NeverOpened });
     assert_eq!(desk.perform(1, 1, close(1)), never);
-    assert_eq!(desk.ask(&read(1, Query::Sheet { class: class(1) })), Some(Answer::Sheet(None)));
+    let sheets = |which, at_most| {
+        let at_most = RollCallNumber::new(at_most).expect("not zero");
+        read(which, Query::Sheets { class: class(1), at_most })
+    };
+    let none = Answer::Sheets { sheets: vec![], more: false };
+    assert_eq!(desk.ask(&sheets(1, u32::MAX)), Some(none.clone()));
     assert_eq!(desk.perform(1, 2, open(1)), Some(opened(1, 0, false)));
     assert_eq!(desk.perform(1, 3, open(2)), Some(opened(2, 0, false)));
     desk.wait(10);
@@ -1372,8 +1394,17 @@ fn a_register_is_kept_as_chapter_11_says() {
         "class 2 is untouched"
     );
     desk.perform(1, 12, open(1));
-    let last = desk.ask(&read(2, Query::Sheet { class: class(1) }));
-    assert_eq!(last, Some(Answer::Sheet(Some(sheet))), "though the class is open again");
+    let one = Some(Answer::Sheets { sheets: vec![sheet], more: false });
+    assert_eq!(desk.ask(&sheets(2, u32::MAX)), one, "though the class is open again");
+    // A second lesson does not hide the first.
+    desk.perform(1, 13, mark(1, "30"));
+    let Some(Answer::Closed { sheet: second, .. }) = desk.perform(1, 14, close(1)) else {
+        panic!("closed")
+    };
+    assert_eq!((sheet.number.get(), second.number.get()), (1, 2));
+    let both = Some(Answer::Sheets { sheets: vec![second, sheet], more: false });
+    assert_eq!(desk.ask(&sheets(3, u32::MAX)), both, "the last one first");
+    assert_eq!(desk.ask(&sheets(4, 1)), one, "from that number down");
 }
 
 // spec: R-SHEET-1, R-SHEET-3, R-SHEET-5, R-COOKIE-1, R-PULL-3, R-PULL-4

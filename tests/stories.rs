@@ -732,7 +732,7 @@ fn a_refusal_is_told_whatever_becomes_of_the_question_when_the_class_was_closed(
     let mut datagram = Datagram::new();
     encode_reply(&Reply { client: mark.client, number: mark.number, answer }, &mut datagram);
     server.send_to(datagram.as_bytes(), from).expect("a way back");
-    while !matches!(asked().0.ask, Ask::Read(Query::Sheet { .. })) {}
+    while !matches!(asked().0.ask, Ask::Read(Query::Sheets { .. })) {}
     student.signal("INT");
     let ended = student.finish().expect(130);
     let objects = ended.objects();
@@ -806,9 +806,72 @@ fn close_and_sheet_tell_programs_exactly_the_fields_of_the_contract() {
         assert_is_time(&object["opened_at"]);
         assert_is_time(&object["closed_at"]);
         assert_has_attempts(object);
-        let contract = ["attempts", "class", "closed_at", "opened_at", "students"];
+        let contract = ["attempts", "class", "closed_at", "number", "opened_at", "students"];
         assert_eq!(fields(object), contract, "{object}");
     }
+}
+
+/// A class that is opened again for one late student has two sheets that day, and neither hides the
+/// other.
+#[test]
+fn a_class_that_was_opened_again_shows_its_earlier_sheets_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::on(folder.path());
+    for students in [&["10", "20", "30"][..], &["late"], &[]] {
+        server.teacher(["open", "3030"]).expect(0);
+        for student in students {
+            server.student(["mark", "3030", student]).expect(0);
+        }
+        server.teacher(["close", "3030"]).expect(0);
+    }
+    server.teacher(["open", "3030"]).expect(0);
+    let number = |number: &str| server.teacher(["sheet", "3030", "--number", number]);
+    assert_eq!(number("1").expect(0).object()["students"], json!(["10", "20", "30"]));
+    assert_eq!(number("2").expect(0).object()["students"], json!(["late"]));
+    let refused = number("4").expect(3);
+    assert_eq!(refused.object()["reason"], "no_sheet", "open, and not closed\n{refused}");
+    assert!(refused.stderr.contains("rollcall-teacher history 3030"), "{refused}");
+    let last = server.teacher(["sheet", "3030"]).expect(0).object();
+    assert_eq!((&last["number"], &last["students"]), (&json!(3), &json!([])));
+    let history = server.teacher(["history", "3030"]).expect(0).objects();
+    let told: Vec<_> = history.iter().map(|it| (&it["number"], &it["present"])).collect();
+    let expected = [(json!(1), json!(3)), (json!(2), json!(1)), (json!(3), json!(0))];
+    assert_eq!(told, expected.each_ref().map(|(number, present)| (number, present)));
+    for line in &history {
+        let contract = ["attempts", "class", "closed_at", "number", "opened_at", "present"];
+        assert_eq!(fields(line), contract, "{line}");
+    }
+    // For people the others of that day are named.
+    let words = server.client(TEACHER).args(["sheet", "3030"]).run().expect(0);
+    assert!(words.stdout.contains("2 other sheets of class 3030 that day:"), "{words}");
+    assert!(words.stdout.contains("   1  ") && words.stdout.contains("  3 students"), "{words}");
+    assert!(words.stdout.contains("rollcall-teacher sheet 3030 --number 2"), "{words}");
+    let day = &history[0]["closed_at"].as_str().expect("a time")[..10];
+    let of_day = server.teacher(["sheet", "3030", "--date", day]).expect(0).objects();
+    assert_eq!(of_day.len(), 3, "all of that day");
+    server.teacher(["sheet", "3030", "--date", "1999-12-31"]).expect(3);
+    server.teacher(["sheet", "3030", "--date", "yesterday"]).expect(2);
+    server.teacher(["history", "7"]).expect(3);
+    // Kept, and numbered on, over a restart.
+    server.stop("TERM");
+    let server = Server::on(folder.path());
+    server.teacher(["close", "3030"]).expect(0);
+    let history = server.teacher(["history", "3030"]).expect(0).objects();
+    assert_eq!(history.last().expect("four")["number"], 4);
+}
+
+#[test]
+fn more_sheets_than_one_answer_holds_are_listed_page_by_page() {
+    let server = Server::in_memory();
+    for _ in 0..40 {
+        server.teacher(["open", "7"]).expect(0);
+        server.teacher(["close", "7"]).expect(0);
+    }
+    let history = server.teacher(["history", "7"]).expect(0).objects();
+    let numbers: Vec<_> =
+        history.iter().map(|it| it["number"].as_u64().expect("a number")).collect();
+    assert_eq!(numbers, (1..=40).collect::<Vec<_>>());
+    assert!(history[0]["attempts"].as_u64().expect("a count") >= 3, "{history:?}");
 }
 
 #[test]

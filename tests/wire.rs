@@ -15,8 +15,8 @@ use rollcall::ids::{
 };
 use rollcall::limits::{
     BLOCK_BYTES, DATAGRAM_MAX_BYTES, DATAGRAM_MIN_BYTES, FILE_BYTES_MAX, FILE_NAME_MAX_BYTES,
-    FILES_REQUEST_MIN_BYTES, LONE_PULL_MIN_BYTES, PULL_REQUEST_MIN_BYTES, STATUS_REQUEST_MIN_BYTES,
-    STUDENT_LENGTH_MAX_BYTES, UDP_PAYLOAD_MAX_BYTES,
+    FILES_REQUEST_MIN_BYTES, LONE_PULL_MIN_BYTES, PULL_REQUEST_MIN_BYTES, SHEET_REQUEST_MIN_BYTES,
+    STATUS_REQUEST_MIN_BYTES, STUDENT_LENGTH_MAX_BYTES, UDP_PAYLOAD_MAX_BYTES,
 };
 use rollcall::operation::{
     FileEntry, FileInfo, FileList, FileState, OpenRollCall, Operation, Pull, Query, Refusal,
@@ -92,7 +92,9 @@ fn operation() -> impl Strategy<Value = Operation> {
 fn query() -> impl Strategy<Value = Query> {
     prop_oneof![
         class().prop_map(|from| Query::Status { from }),
-        class().prop_map(|class| Query::Sheet { class }),
+        (class(), 1..=u32::MAX).prop_map(|(class, at_most)| {
+            Query::Sheets { class, at_most: RollCallNumber::new(at_most).expect("not zero") }
+        }),
         edgy_u32().prop_map(|from| Query::Files { from }),
         any::<[u8; 16]>().prop_map(|key| Query::File { file: FileKey::from_bytes(key) }),
     ]
@@ -129,10 +131,10 @@ fn request() -> impl Strategy<Value = Request> {
 }
 
 fn sheet_info() -> impl Strategy<Value = SheetInfo> {
-    (class(), time(), time(), edgy_u32(), edgy_u32(), content()).prop_map(
-        |(class, opened_at, closed_at, students, bytes, content)| SheetInfo {
+    (class(), 1..=u32::MAX, time(), time(), edgy_u32(), edgy_u32(), content()).prop_map(
+        |(class, number, opened_at, closed_at, students, bytes, content)| SheetInfo {
             class,
-            number: RollCallNumber::FIRST,
+            number: RollCallNumber::new(number).expect("not zero"),
             opened_at,
             closed_at,
             students,
@@ -191,7 +193,8 @@ fn answer() -> impl Strategy<Value = Answer> {
         (time(), select(&Refusal::ALL)).prop_map(|(at, reason)| Answer::Refused { at, reason }),
         (vec(open_roll_call(), 0..=capacity), any::<bool>())
             .prop_map(|(open, more)| Answer::Status { open, more }),
-        proptest::option::of(sheet_info()).prop_map(Answer::Sheet),
+        (vec(sheet_info(), 0..=17), any::<bool>())
+            .prop_map(|(sheets, more)| Answer::Sheets { sheets, more }),
         proptest::option::of(file_list()).prop_map(Answer::Files),
         file_state().prop_map(Answer::File),
         (edgy_u32(), vec(any::<u8>(), 0..=BLOCK_BYTES))
@@ -382,11 +385,15 @@ fn variations(request: &Request) -> Vec<Request> {
             asks.push(Ask::Perform { started, operation });
             asks
         }
-        Ask::Read(Query::Status { from: class } | Query::Sheet { class }) => vec![
-            Ask::Read(Query::Status { from: class }),
-            Ask::Read(Query::Sheet { class }),
-            Ask::Read(Query::Status { from: other(class) }),
-        ],
+        Ask::Read(Query::Status { from }) => vec![Ask::Read(Query::Status { from: other(from) })],
+        Ask::Read(Query::Sheets { class, at_most }) => {
+            let another = RollCallNumber::new(at_most.get() ^ 2).unwrap_or(RollCallNumber::FIRST);
+            vec![
+                Ask::Read(Query::Status { from: class }),
+                Ask::Read(Query::Sheets { class: other(class), at_most }),
+                Ask::Read(Query::Sheets { class, at_most: another }),
+            ]
+        }
         Ask::Read(Query::Files { from }) => vec![Ask::Read(Query::Files { from: from ^ 1 })],
         Ask::Read(Query::File { file }) => {
             let mut key = *file.as_bytes();
@@ -574,7 +581,7 @@ fn no_answer_is_longer_than_the_shortest_request_that_it_answers() {
         Operation::Close { class }.into_ask(),
         Operation::Mark { class, student }.into_ask(),
         Ask::Read(Query::Status { from: class }),
-        Ask::Read(Query::Sheet { class }),
+        Ask::Read(Query::Sheets { class, at_most: RollCallNumber::FIRST }),
         Ask::Read(Query::Files { from: 0 }),
         Ask::Read(Query::File { file: FileKey::from_bytes([0; 16]) }),
         Ask::Pull(Pull { object: sheet, cookie: Cookie::NONE, first: 0, wanted: 1 }),
@@ -590,6 +597,20 @@ fn no_answer_is_longer_than_the_shortest_request_that_it_answers() {
             );
         }
     }
+}
+
+// spec: R-SIZE-3, R-SHEET-8
+#[test]
+fn a_longer_question_for_sheets_makes_room_for_more_and_never_for_too_much() {
+    let mut last = 0;
+    for length in SHEET_REQUEST_MIN_BYTES..=DATAGRAM_MAX_BYTES {
+        let capacity = Answer::sheets_capacity(length);
+        assert!(capacity >= last.max(1), "{length} bytes");
+        let [longest, _] = &longest_answers(Kind::Sheets, length)[..] else { panic!("two") };
+        assert!(longest_reply(longest.clone()) <= length, "{length} bytes");
+        last = capacity;
+    }
+    assert_eq!(last, 17, "what the longest request has room for");
 }
 
 // spec: R-SIZE-3, R-STATUS-3
@@ -731,7 +752,7 @@ fn longest_answers(kind: Kind, request_bytes: usize) -> Vec<Answer> {
     let reason = Refusal::TooManyClasses;
     let sheet = SheetInfo {
         class,
-        number: RollCallNumber::FIRST,
+        number: RollCallNumber::MAX,
         opened_at: at,
         closed_at: at,
         students: u32::MAX,
@@ -755,7 +776,10 @@ fn longest_answers(kind: Kind, request_bytes: usize) -> Vec<Answer> {
         Kind::Status => {
             return vec![longest_status(Answer::status_capacity(request_bytes)), busy];
         }
-        Kind::Sheet => return vec![Answer::Sheet(Some(sheet)), busy],
+        Kind::Sheets => {
+            let sheets = vec![sheet; Answer::sheets_capacity(request_bytes)];
+            return vec![Answer::Sheets { sheets, more: true }, busy];
+        }
         Kind::Files => {
             let name: FileName = "x".repeat(FILE_NAME_MAX_BYTES).parse().expect("a name");
             let files = vec![FileEntry { name, bytes: u64::MAX }; 80];

@@ -12,8 +12,8 @@ use serde::Serialize;
 use super::Exit;
 use super::words::{complain, parse_deadline, printed, remark};
 use crate::client::Unanswered;
-use crate::ids::{ClassId, FileKey};
-use crate::operation::{FileEntry, FileInfo, OpenRollCall, Operation, Query, Refusal};
+use crate::ids::{ClassId, FileKey, RollCallNumber};
+use crate::operation::{FileEntry, FileInfo, OpenRollCall, Operation, Query, Refusal, SheetInfo};
 use crate::shell::call::{Answered, CallError, Caller, Progress, ServerName};
 use crate::shell::clock::Clock;
 use crate::shell::download::{FetchError, Fetcher, Progressed};
@@ -118,7 +118,7 @@ impl Asker {
     /// Fetches a sheet. When it fails, the person has been told.
     pub(super) fn fetch_sheet(
         &mut self,
-        info: &crate::operation::SheetInfo,
+        info: &SheetInfo,
     ) -> Result<(crate::roll::Sheet, u32), Exit> {
         let result = self.caller.fetch_sheet(info, self.flags.timeout);
         self.told(result, None)
@@ -128,6 +128,20 @@ impl Asker {
     pub(super) fn list_open(&mut self) -> Result<(Vec<OpenRollCall>, u32), Exit> {
         let Self { caller, flags, line, .. } = self;
         let result = caller.list_open(flags.timeout, &mut |progress| line.show(progress));
+        self.told(result, None)
+    }
+
+    /// The sheets of a class in brief, the last one first, from this number down for as long as they
+    /// are wanted. When it fails, the person has been told.
+    pub(super) fn list_sheets(
+        &mut self,
+        class: ClassId,
+        at_most: RollCallNumber,
+        wanted: &mut dyn FnMut(&SheetInfo) -> bool,
+    ) -> Result<(Vec<SheetInfo>, u32), Exit> {
+        let Self { caller, flags, line, .. } = self;
+        let show = &mut |progress| line.show(progress);
+        let result = caller.list_sheets(class, at_most, flags.timeout, wanted, show);
         self.told(result, None)
     }
 

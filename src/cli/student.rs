@@ -13,7 +13,7 @@ use super::asking::{Asker, AskingFlags, UnknownLine, print_json, reason};
 use super::files::Files;
 use super::prompt::{Line, Prompt, fields};
 use super::words::{complain, parse, printed, remark, typed};
-use crate::ids::{ClassId, StudentNumber};
+use crate::ids::{ClassId, RollCallNumber, StudentNumber};
 use crate::operation::{Operation, Query, Refusal};
 use crate::time::WallTime;
 use crate::wire::Answer;
@@ -261,8 +261,9 @@ impl Student {
         if let Some((_, closed_at)) = self.closed.filter(|(asked, _)| *asked == class) {
             return Ok(closed_at);
         }
-        let closed_at = match self.asker.ask_for_detail(Query::Sheet { class })? {
-            Some(Answer::Sheet(sheet)) => sheet.map(|sheet| sheet.closed_at),
+        let at_most = RollCallNumber::MAX;
+        let closed_at = match self.asker.ask_for_detail(Query::Sheets { class, at_most })? {
+            Some(Answer::Sheets { sheets, .. }) => sheets.first().map(|last| last.closed_at),
             _ => None,
         };
         self.closed = Some((class, closed_at));

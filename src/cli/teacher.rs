@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, Write as _};
 
+use chrono::NaiveDate;
 use clap::{Parser, Subcommand};
 use serde::Serialize;
 
@@ -11,7 +12,7 @@ use super::Exit;
 use super::asking::{Asker, AskingFlags, RefusedLine, local_clock, print_json, reason};
 use super::prompt::{Line, Prompt};
 use super::words::{complain, counted, parse, printed, remark, typed};
-use crate::ids::ClassId;
+use crate::ids::{ClassId, RollCallNumber};
 use crate::operation::{OpenRollCall, Operation, Query, SheetInfo};
 use crate::roll::Sheet;
 use crate::time::WallTime;
@@ -42,6 +43,9 @@ Examples:
   rollcall-teacher status                what is open, and how many have answered
   rollcall-teacher close 3030            close it and show the sheet
   rollcall-teacher --json sheet 3030     the last closed sheet again, for a program
+  rollcall-teacher history 3030          all roll calls of the class, with their numbers
+  rollcall-teacher sheet 3030 --number 7
+  rollcall-teacher sheet 3030 --date 2026-11-22
   rollcall-teacher --server 192.0.2.7:5050 open 3030
 
 Exit codes: 0 done, 1 failure, 2 wrong usage, 3 refused, 4 no answer (outcome unknown),
@@ -67,8 +71,20 @@ enum Command {
         #[arg(allow_negative_numbers = true)]
         class: Option<ClassId>,
     },
-    /// Show the last closed sheet of a class again.
+    /// Show the last closed sheet of a class again, or an earlier one.
     Sheet {
+        /// The class.
+        #[arg(allow_negative_numbers = true)]
+        class: ClassId,
+        /// The roll call with this number, as 'history' shows it.
+        #[arg(long, value_name = "N", allow_negative_numbers = true)]
+        number: Option<RollCallNumber>,
+        /// All that were closed on this day: 2026-11-22.
+        #[arg(long, value_name = "D", conflicts_with = "number", value_parser = parse_day)]
+        date: Option<NaiveDate>,
+    },
+    /// List all closed roll calls of a class, with their numbers.
+    History {
         /// The class.
         #[arg(allow_negative_numbers = true)]
         class: ClassId,
@@ -103,7 +119,10 @@ impl Teacher {
             Command::Close { class } => self.close(class),
             Command::Status { class: Some(class) } => self.status_of(class),
             Command::Status { class: None } => self.status(),
-            Command::Sheet { class } => self.sheet(class),
+            Command::Sheet { class, number: Some(number), .. } => self.sheet_number(class, number),
+            Command::Sheet { class, date: Some(day), .. } => self.sheets_of_day(class, day),
+            Command::Sheet { class, .. } => self.last_sheet(class),
+            Command::History { class } => self.history(class),
         }
     }
 
@@ -148,7 +167,7 @@ impl Teacher {
             };
             // It was open when this was last told, and somebody closed it, perhaps from here without
             // an answer: the end of that roll call is told before another one begins.
-            let told = self.sheet(class);
+            let told = self.last_sheet(class);
             if told == Err(Exit::Unknown) {
                 known.insert(class, since);
             }
@@ -209,16 +228,81 @@ impl Teacher {
         self.show_sheet(&sheet, &heading, attempts)
     }
 
-    fn sheet(&mut self, class: ClassId) -> Result<(), Exit> {
-        let answered = self.asker.ask(Query::Sheet { class })?;
-        match answered.answer {
-            Answer::Sheet(Some(info)) => {
-                let at = info.closed_at.to_local_with_zone();
-                let heading = format!("Class {class} was closed at {at}");
-                self.show_sheet(&info, &heading, answered.attempts)
+    /// The sheet that was closed last. A class that was opened again the same day has more than one of
+    /// that day: the others are named, so that nobody takes a part for the whole.
+    fn last_sheet(&mut self, class: ClassId) -> Result<(), Exit> {
+        let mut day = None;
+        let (sheets, attempts) =
+            self.asker.list_sheets(class, RollCallNumber::MAX, &mut |info| {
+                let closed_on = info.closed_at.to_local_day();
+                *day.get_or_insert(closed_on) == closed_on
+            })?;
+        let Some((last, earlier)) = sheets.split_first() else {
+            return self.absent(class, "no_sheet", "has no closed sheet", attempts);
+        };
+        self.show_closed(last, attempts)?;
+        if !earlier.is_empty() && !self.asker.json() {
+            let others = counted(earlier.len(), "other sheet", "other sheets");
+            say(format_args!("{others} of class {class} that day:"))?;
+            for info in earlier.iter().rev() {
+                say(format_args!("{}", brief(info)))?;
             }
-            _ => self.absent(class, "no_sheet", "has no closed sheet", answered.attempts),
+            let number = earlier[0].number;
+            say(format_args!("See one with: rollcall-teacher sheet {class} --number {number}"))?;
         }
+        Ok(())
+    }
+
+    fn sheet_number(&mut self, class: ClassId, number: RollCallNumber) -> Result<(), Exit> {
+        let (sheets, attempts) =
+            self.asker.list_sheets(class, number, &mut |info| info.number == number)?;
+        if let Some(info) = sheets.first() {
+            return self.show_closed(info, attempts);
+        }
+        let words = format!(
+            "has no closed sheet with number {number}; see them with: rollcall-teacher history {class}"
+        );
+        self.absent(class, "no_sheet", &words, attempts)
+    }
+
+    fn sheets_of_day(&mut self, class: ClassId, day: NaiveDate) -> Result<(), Exit> {
+        let not_before = &mut |info: &SheetInfo| info.closed_at.to_local_day() >= day;
+        let (mut sheets, attempts) =
+            self.asker.list_sheets(class, RollCallNumber::MAX, not_before)?;
+        sheets.retain(|info| info.closed_at.to_local_day() == day);
+        if sheets.is_empty() {
+            let words = format!(
+                "has no sheet that was closed on {day}; see them with: rollcall-teacher history {class}"
+            );
+            return self.absent(class, "no_sheet", &words, attempts);
+        }
+        for info in sheets.iter().rev() {
+            self.show_closed(info, attempts)?;
+        }
+        Ok(())
+    }
+
+    fn history(&mut self, class: ClassId) -> Result<(), Exit> {
+        let (sheets, attempts) =
+            self.asker.list_sheets(class, RollCallNumber::MAX, &mut |_| true)?;
+        if sheets.is_empty() {
+            return self.absent(class, "no_sheet", "has no closed sheet", attempts);
+        }
+        for info in sheets.iter().rev() {
+            if self.asker.json() {
+                printed(print_json(&HistoryLine::new(info, attempts)))?;
+            } else {
+                say(format_args!("{}", brief(info)))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn show_closed(&mut self, info: &SheetInfo, attempts: u32) -> Result<(), Exit> {
+        let SheetInfo { class, number, closed_at, .. } = *info;
+        let at = closed_at.to_local_with_zone();
+        let heading = format!("Class {class}, roll call {number}, was closed at {at}");
+        self.show_sheet(info, &heading, attempts)
     }
 
     fn status(&mut self) -> Result<(), Exit> {
@@ -266,7 +350,7 @@ impl Teacher {
         let (sheet, more_attempts) = self.asker.fetch_sheet(info)?;
         if self.asker.json() {
             let attempts = attempts + more_attempts;
-            return printed(print_json(&SheetLine::new(&sheet, attempts)));
+            return printed(print_json(&SheetLine::new(&sheet, info.number, attempts)));
         }
         let students = counted(sheet.marks.len(), "student", "students");
         let end = if sheet.marks.is_empty() { "." } else { ":" };
@@ -327,9 +411,47 @@ struct OpenRollCallLine {
     attempts: u32,
 }
 
+/// A closed roll call in one line.
+fn brief(info: &SheetInfo) -> String {
+    let SheetInfo { number, opened_at, closed_at, students, .. } = *info;
+    let (from, to) = (opened_at.to_local(), closed_at.to_local_on(opened_at));
+    let students = counted(students as usize, "student", "students");
+    format!("{number:>4}  {from} to {to}  {students}")
+}
+
+/// Reads a day as it is written in `--date`.
+fn parse_day(text: &str) -> Result<NaiveDate, &'static str> {
+    NaiveDate::parse_from_str(text, "%Y-%m-%d").map_err(|_| "write it as 2026-11-22")
+}
+
+#[derive(Serialize)]
+struct HistoryLine {
+    class: u32,
+    number: u32,
+    opened_at: String,
+    closed_at: String,
+    present: u32,
+    attempts: u32,
+}
+
+impl HistoryLine {
+    fn new(info: &SheetInfo, attempts: u32) -> Self {
+        let SheetInfo { class, number, opened_at, closed_at, students, .. } = *info;
+        Self {
+            class: class.get(),
+            number: number.get(),
+            opened_at: opened_at.to_rfc3339(),
+            closed_at: closed_at.to_rfc3339(),
+            present: students,
+            attempts,
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct SheetLine<'a> {
     class: u32,
+    number: u32,
     opened_at: String,
     closed_at: String,
     students: Vec<&'a str>,
@@ -337,9 +459,10 @@ struct SheetLine<'a> {
 }
 
 impl<'a> SheetLine<'a> {
-    fn new(sheet: &'a Sheet, attempts: u32) -> Self {
+    fn new(sheet: &'a Sheet, number: RollCallNumber, attempts: u32) -> Self {
         Self {
             class: sheet.class.get(),
+            number: number.get(),
             opened_at: WallTime::to_rfc3339(sheet.opened_at),
             closed_at: WallTime::to_rfc3339(sheet.closed_at),
             students: sheet.marks.iter().map(|mark| mark.student.as_str()).collect(),

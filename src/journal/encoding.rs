@@ -226,6 +226,7 @@ mod tests {
                 .prop_map(|(at, operation, client)| Record::Answered { at, operation, client }),
             (wall(), client()).prop_map(|(at, client)| Record::Forgot { at, client }),
             wall().prop_map(|at| Record::Told { at }),
+            wall().prop_map(|at| Record::ClockSet { at }),
         ]
     }
 
@@ -260,6 +261,7 @@ mod tests {
             wall().prop_map(SnapshotItem::Latest),
             client_record().prop_map(SnapshotItem::Client),
             register_item().prop_map(SnapshotItem::Register),
+            client().prop_map(SnapshotItem::KeptUntilPast),
         ]
     }
 

@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Journal, JournalError, Snapshot};
+use super::{Condition, Journal, JournalError, SheetReader, Snapshot};
 use crate::ids::{ClassId, ContentId, RollCallNumber};
 use crate::limits::MARKS_PER_ROLL_CALL_MAX;
 use crate::operation::SheetInfo;
@@ -65,8 +65,6 @@ impl Default for MemoryJournal {
 }
 
 impl Journal for MemoryJournal {
-    const WAITS: bool = false;
-
     fn commit(&mut self, batch: &Batch) -> Result<(), JournalError> {
         batch.sheets.iter().for_each(|sheet| self.keep(sheet));
         Ok(())
@@ -86,6 +84,14 @@ impl Journal for MemoryJournal {
         let of_class = |info: &SheetInfo| info.class == class && info.number <= at_most;
         let newest_first = self.sheets.iter().rev().map(|(info, _)| *info);
         Ok(newest_first.filter(of_class).take(limit).collect())
+    }
+
+    fn reader(&self) -> Result<Option<Box<dyn SheetReader>>, JournalError> {
+        Ok(None)
+    }
+
+    fn condition(&mut self) -> Result<Condition, JournalError> {
+        Ok(Condition::default())
     }
 
     /// Never: there are no batches to take the place of.

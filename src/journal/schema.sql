@@ -5,9 +5,10 @@
 --     sqlite3 rollcall.sqlite3 'select * from sheet where class = 3030'
 --
 -- Please do not write to it: the server checks what it reads and refuses to start with a file that
--- was changed. To make a backup while the server runs:
+-- was changed. Do not stay inside of a transaction either: as long as one reads, the log only grows.
+-- To make a backup, also while the server runs:
 --
---     sqlite3 rollcall.sqlite3 '.backup backup.sqlite3'
+--     rollcall-server backup FILE --data FOLDER
 
 -- The closed roll calls, one row each, kept for ever; of those that nobody answered only the last
 -- 4,096. All times are milliseconds since 1970 UTC; the view "sheet" below shows them as dates.
@@ -72,3 +73,10 @@ CREATE TABLE snapshot_end (
 ) STRICT;
 
 INSERT INTO snapshot_end (id, batch, parts) VALUES (1, 0, 0);
+
+-- One row while a server runs, none after it has ended in order. A file with such a row is whole only
+-- together with its write-ahead log.
+CREATE TABLE running (
+    id    INTEGER PRIMARY KEY CHECK (id = 1),
+    run   INTEGER NOT NULL
+) STRICT;

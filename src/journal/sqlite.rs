@@ -10,16 +10,20 @@
 //! log. Copying the log into the database is SQLite's own business; if that fails, the log keeps the
 //! pages and SQLite writes them all again.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::config::DbConfig;
+use rusqlite::{
+    Connection, ErrorCode, OpenFlags, OptionalExtension as _, Transaction, TransactionBehavior,
+};
 
+use super::care::{self, Examined};
 use super::encoding::{encode_items, encode_records};
-use super::error::{Fault, FolderProblem, JournalError, Place};
+use super::error::{Fault, FolderProblem, JournalError, Place, of_io};
+use super::folder::{Lock, Note, Watch};
 use super::read::{self, Bytes, count_bytes, last_batch, to_column};
-use super::{Journal, Snapshot, folder, v1};
+use super::{Condition, Journal, SheetReader, Snapshot, folder, v1};
 use crate::ids::{ClassId, ContentId, RollCallNumber};
 use crate::limits::{DEADLINE_DEFAULT, SNAPSHOT_AFTER_MIN_BYTES, SNAPSHOT_AFTER_RATIO};
 use crate::operation::SheetInfo;
@@ -36,6 +40,8 @@ const VERSION: i64 = 2;
 /// How long a commit waits for another program that writes to the database. Its own thread waits and
 /// clients ask again, so the wait may be long; it ends before a client's usual patience does.
 const LOCKED_WAIT: Duration = Duration::from_secs(20);
+/// How long a start waits for another program that reads the database.
+const READER_WAIT: Duration = Duration::from_secs(1);
 const _: () = assert!(LOCKED_WAIT.as_secs() < DEADLINE_DEFAULT.as_secs());
 /// The write-ahead log is cut to this after a large snapshot went through it.
 const LOG_KEPT_BYTES: i64 = 16 << 20;
@@ -54,16 +60,21 @@ const INSERT_PART: &str = "INSERT INTO snapshot (part, items) VALUES (?1, ?2)";
 #[derive(Debug)]
 pub struct SqliteJournal {
     connection: Connection,
+    folder: PathBuf,
     path: PathBuf,
     /// The last batch that is kept.
     last: u64,
+    /// Which run of a server this is, as the database and the lock file say it from the moment on
+    /// from which something may be written.
+    run: Option<i64>,
     bytes: Bytes,
     /// The memory of the last blob, to be used again.
     space: Vec<u8>,
     /// Set while something is written, so that it stays set if that fails.
     stopped: bool,
+    watch: Watch,
     /// Dropped last: we are alone until the database is closed.
-    _lock: File,
+    lock: Lock,
 }
 
 /// What a restart brought back, for the log.
@@ -90,22 +101,50 @@ impl SqliteJournal {
     /// Nothing was changed then that anybody had been told.
     pub fn open(folder: &Path) -> Result<Self, JournalError> {
         folder::check(folder)?;
-        let lock = folder::lock(folder)?;
+        let lock = Lock::take(folder)?;
         let path = folder.join(folder::DATABASE_FILE);
-        folder::settle(&path)?;
-        let mut connection = connect(&path)?;
+        let log_bytes = folder::settle(&path)?;
+        folder::keep_private(folder)?;
+        let note = Note::read(folder);
+        let mut connection = connect(&path, Access::Write)?;
         let at = |fault: Fault| fault.at(&path);
         if is_empty(&connection, &path)? {
             create(&mut connection).map_err(at)?;
         }
         let version = check_identity(&connection, &path)?;
-        if version == v1::VERSION {
+        let left_mark = if version == v1::VERSION {
             migrate(&mut connection).map_err(at)?;
-        }
+            None
+        } else {
+            let checked = check_complete(&connection, &path, log_bytes, note);
+            if checked.is_err() && log_bytes.is_some_and(|bytes| bytes > 0) {
+                // What log there is stays as it is.
+                let keep_log = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+                connection.set_db_config(keep_log, true).map_err(|error| at(error.into()))?;
+            }
+            checked?
+        };
         use_log(&connection, &path)?;
         let last = last_batch(&connection).map_err(at)?;
         let bytes = count_bytes(&connection).map_err(at)?;
-        Ok(Self { connection, path, last, bytes, space: Vec::new(), stopped: false, _lock: lock })
+        if let Some(run) = left_mark {
+            // Its log is copied now and may be gone after this: the note says that nothing lacks.
+            lock.begin(Note { run, batch: last }).map_err(|error| of_io(&error, folder))?;
+        }
+        copy_log(&connection, &path)?;
+        folder::sync_folder(folder).map_err(|error| of_io(&error, folder))?;
+        Ok(Self {
+            connection,
+            folder: folder.to_owned(),
+            path,
+            last,
+            run: None,
+            bytes,
+            space: Vec::new(),
+            stopped: false,
+            watch: Watch::default(),
+            lock,
+        })
     }
 
     /// Brings a new server to where the last one on this journal was.
@@ -117,7 +156,32 @@ impl SqliteJournal {
     /// If the server is not new.
     pub fn recover<P>(&mut self, server: &mut Server<P>) -> Result<Recovered, JournalError> {
         assert_eq!(server.last_batch(), 0, "only a new server can be brought back");
-        read::replay(&self.connection, self.last, server).map_err(|fault| fault.at(&self.path))
+        let recovered = read::replay(&self.connection, self.last, server)
+            .map_err(|fault| fault.at(&self.path))?;
+        self.begin_run()?;
+        Ok(recovered)
+    }
+
+    /// Marks the database as that of a running server, as soon as it is known to be whole.
+    fn begin_run(&mut self) -> Result<(), JournalError> {
+        if self.run.is_some() {
+            return Ok(());
+        }
+        let at = |error: rusqlite::Error| Fault::Sqlite(error).at(&self.path);
+        let connection = &self.connection;
+        let run: i64 = connection.query_row("SELECT random()", (), |row| row.get(0)).map_err(at)?;
+        // The note is durable before the mark is: a mark without it is that of a copy.
+        let note = Note { run, batch: self.last };
+        self.lock.begin(note).map_err(|error| of_io(&error, &self.folder))?;
+        // From here on the log goes only at an orderly end, which says so.
+        let keep_log = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+        connection.set_db_config(keep_log, true).map_err(at)?;
+        let mark = "INSERT OR REPLACE INTO running (id, run) VALUES (1, ?1)";
+        connection.execute(mark, [run]).map_err(at)?;
+        copy_log(connection, &self.path)?;
+        self.watch = Watch::new(&self.path);
+        self.run = Some(run);
+        Ok(())
     }
 
     /// Writes, unless writing has failed before.
@@ -128,9 +192,26 @@ impl SqliteJournal {
         if std::mem::replace(&mut self.stopped, true) {
             return Err(JournalError::Stopped);
         }
+        self.begin_run()?;
         work(self).map_err(|fault| fault.at(&self.path))?;
         self.stopped = false;
         Ok(())
+    }
+
+    /// Checks that the files are still where they are known. If not, nothing is written any more.
+    fn check_place(&mut self) -> Result<(), JournalError> {
+        let checked = self.watch.check();
+        self.stopped |= checked.is_err();
+        checked
+    }
+
+    /// Checks everything that is kept: the database, the batches and the snapshot (which were read
+    /// by [`SqliteJournal::recover`]), and every sheet against its name.
+    ///
+    /// # Errors
+    /// At the first thing that is not as it was written.
+    pub fn examine(&self) -> Result<Examined, JournalError> {
+        care::examine(&self.connection).map_err(|fault| fault.at(&self.path))
     }
 
     fn append(&mut self, batch: &Batch) -> Result<(), Fault> {
@@ -163,15 +244,18 @@ impl SqliteJournal {
 }
 
 impl Journal for SqliteJournal {
-    const WAITS: bool = true;
-
     /// # Panics
     /// If the batch does not follow the last one: a mistake of ours, not of the disk.
     fn commit(&mut self, batch: &Batch) -> Result<(), JournalError> {
         self.write(|journal| {
             assert_eq!(batch.number, journal.last + 1, "batches are appended in order");
             journal.append(batch)
-        })
+        })?;
+        self.check_place()?;
+        if let Some(run) = self.run {
+            self.lock.note(Note { run, batch: batch.number });
+        }
+        Ok(())
     }
 
     fn sheet(&mut self, content: ContentId) -> Result<Option<Vec<u8>>, JournalError> {
@@ -193,6 +277,16 @@ impl Journal for SqliteJournal {
         read::history(&self.connection, class, at_most, limit).map_err(|fault| fault.at(&self.path))
     }
 
+    fn reader(&self) -> Result<Option<Box<dyn SheetReader>>, JournalError> {
+        let connection = connect(&self.path, Access::Read)?;
+        Ok(Some(Box::new(Reader { connection, path: self.path.clone() })))
+    }
+
+    fn condition(&mut self) -> Result<Condition, JournalError> {
+        self.check_place()?;
+        Ok(folder::condition(&self.folder, &self.path))
+    }
+
     fn snapshot_due(&self) -> bool {
         let Bytes { batches, snapshot } = self.bytes;
         batches >= SNAPSHOT_AFTER_MIN_BYTES
@@ -209,15 +303,72 @@ impl Journal for SqliteJournal {
     }
 }
 
+/// An orderly end: the mark of this run goes, and SQLite copies the log into the database and
+/// removes it. After a failure everything is left as it is, for the next start to look at.
+impl Drop for SqliteJournal {
+    fn drop(&mut self) {
+        if self.stopped || self.run.is_none() {
+            return;
+        }
+        let end = || {
+            self.connection.busy_timeout(Duration::ZERO)?;
+            self.connection.execute("DELETE FROM running", ())?;
+            self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)
+        };
+        // Without it the next start finds the mark, and beside it the log that belongs to it.
+        let _: rusqlite::Result<bool> = end();
+    }
+}
+
+/// Reads sheets by a connection of its own.
+struct Reader {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl SheetReader for Reader {
+    fn sheet(&mut self, content: ContentId) -> Result<Option<Vec<u8>>, JournalError> {
+        // One transaction, so that the marks are those of the row.
+        let read = || {
+            let transaction = self.connection.unchecked_transaction()?;
+            read::sheet(&transaction, content)
+        };
+        read().map_err(|fault: Fault| fault.at(&self.path))
+    }
+
+    fn history(
+        &mut self,
+        class: ClassId,
+        at_most: RollCallNumber,
+        limit: usize,
+    ) -> Result<Vec<SheetInfo>, JournalError> {
+        read::history(&self.connection, class, at_most, limit).map_err(|fault| fault.at(&self.path))
+    }
+}
+
 // Opening.
 
-fn connect(path: &Path) -> Result<Connection, JournalError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+/// What a connection is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// The journal's own.
+    Write,
+    /// Reads a journal that is there, and leaves its log as it is.
+    Read,
+}
+
+pub(super) fn connect(path: &Path, access: Access) -> Result<Connection, JournalError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let create = match access {
+        Access::Write => OpenFlags::SQLITE_OPEN_CREATE,
+        Access::Read => OpenFlags::empty(),
+    };
     let connect = || {
-        let connection = Connection::open_with_flags(path, flags)?;
+        let connection = Connection::open_with_flags(path, flags | create)?;
         connection.busy_timeout(LOCKED_WAIT)?;
+        if access == Access::Read {
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        }
         Ok(connection)
     };
     connect().map_err(|error| Fault::Sqlite(error).at(path))
@@ -255,8 +406,35 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), Fault> {
     Ok(transaction.commit()?)
 }
 
+/// Checks that nothing is missing that was acknowledged: a server that was not ended has left its
+/// mark, which is told, and what it wrote last may be in its log only.
+pub(super) fn check_complete(
+    connection: &Connection,
+    path: &Path,
+    log_bytes: Option<u64>,
+    note: Option<Note>,
+) -> Result<Option<i64>, JournalError> {
+    let at = |fault: Fault| fault.at(path);
+    let mark: Option<i64> = connection
+        .query_row("SELECT run FROM running", (), |row| row.get(0))
+        .optional()
+        .map_err(|error| at(error.into()))?;
+    let Some(run) = mark else { return Ok(None) };
+    let last = last_batch(connection).map_err(at)?;
+    let what = match note.filter(|note| note.run == run) {
+        Some(Note { batch, .. }) if batch <= last => return Ok(mark),
+        Some(Note { batch, .. }) => format!("it ends with batch {last} of {batch}"),
+        None => match log_bytes {
+            None => "it has no log".to_owned(),
+            Some(0) => "its log is empty".to_owned(),
+            Some(_) => return Ok(mark),
+        },
+    };
+    Err(JournalError::Incomplete { path: path.to_owned(), what })
+}
+
 /// Checks that this is a journal that we can read, and tells its version.
-fn check_identity(connection: &Connection, path: &Path) -> Result<i64, JournalError> {
+pub(super) fn check_identity(connection: &Connection, path: &Path) -> Result<i64, JournalError> {
     let read = |name| pragma(connection, name).map_err(|error| Fault::Sqlite(error).at(path));
     if read("application_id")? != APPLICATION_ID {
         return Err(not_ours(path, "it is a database of another program"));
@@ -274,10 +452,7 @@ fn check_identity(connection: &Connection, path: &Path) -> Result<i64, JournalEr
     }
 }
 
-/// Switches to the write-ahead log, and copies into the database what an earlier server left in it.
-/// That writes those pages anew: if their sync had failed, they may be in the system's memory only,
-/// and syncing them a second time would do nothing. A reader can keep us from copying all of it; the
-/// log itself was synced before it was opened.
+/// Switches to the write-ahead log.
 fn use_log(connection: &Connection, path: &Path) -> Result<(), JournalError> {
     let at = |error: rusqlite::Error| Fault::Sqlite(error).at(path);
     let text = |row: &rusqlite::Row<'_>| row.get::<_, String>(0);
@@ -298,8 +473,21 @@ fn use_log(connection: &Connection, path: &Path) -> Result<(), JournalError> {
     for (name, value) in settings {
         connection.pragma_update(None, name, value).map_err(at)?;
     }
-    let done = |_: &rusqlite::Row<'_>| Ok(());
-    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), done).map_err(at)
+    Ok(())
+}
+
+/// Copies into the database what an earlier server left in the log, and the mark of this one.
+///
+/// That writes those pages anew: if their sync had failed, they may be in the system's memory only,
+/// and syncing them a second time would do nothing. A reader can keep us from copying all of it; the
+/// log itself was synced before it was opened.
+fn copy_log(connection: &Connection, path: &Path) -> Result<(), JournalError> {
+    let copy = || {
+        connection.busy_timeout(READER_WAIT)?;
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()))?;
+        connection.busy_timeout(LOCKED_WAIT)
+    };
+    copy().map_err(|error| Fault::Sqlite(error).at(path))
 }
 
 fn not_ours(path: &Path, what: &str) -> JournalError {

@@ -37,6 +37,10 @@ const TABLES: &str = "
     ) AS counted WHERE counted.id = roll_call.id;
     DROP INDEX roll_call_by_class;
     CREATE INDEX roll_call_by_number ON roll_call (class, number);
+    CREATE TABLE running (
+        id    INTEGER PRIMARY KEY CHECK (id = 1),
+        run   INTEGER NOT NULL
+    ) STRICT;
 ";
 
 #[derive(Deserialize)]

@@ -18,10 +18,10 @@ use super::download::{FetchError, Fetcher};
 use super::interrupt::Interrupts;
 use super::socket::connect;
 use crate::client::{Client, Output, Unanswered};
-use crate::ids::{ClassId, FileKey};
+use crate::ids::{ClassId, FileKey, RollCallNumber};
 use crate::limits::{
     ASK_AGAIN_MIN, FILES_MAX, OPEN_ROLL_CALLS_MAX, READING_PROGRESS_BYTES, RETRY_MAX,
-    SERVER_ADDRESSES_MAX, UDP_PAYLOAD_MAX_BYTES,
+    SERVER_ADDRESSES_MAX, SHEETS_LISTED_MAX, UDP_PAYLOAD_MAX_BYTES,
 };
 use crate::operation::{FileEntry, FileInfo, FileState, OpenRollCall, Operation, Query, SheetInfo};
 use crate::roll::Sheet;
@@ -318,6 +318,39 @@ impl Caller {
             }
             let last = listed.last().filter(|_| more);
             from = last.and_then(|last| last.class.get().checked_add(1)).and_then(ClassId::new);
+        }
+        Ok((listed, attempts))
+    }
+
+    /// The closed sheets of a class in brief, the last one first, from this number down for as long as
+    /// `wanted` wants them; and how many datagrams it took.
+    ///
+    /// # Errors
+    /// [`CallError::Unanswered`] if a part of the list is not answered before the deadline;
+    /// [`CallError::Stalled`] if the server lists more than a class ever has.
+    pub fn list_sheets(
+        &mut self,
+        class: ClassId,
+        at_most: RollCallNumber,
+        deadline: Duration,
+        wanted: &mut dyn FnMut(&SheetInfo) -> bool,
+        watch: &mut dyn FnMut(Progress),
+    ) -> Result<(Vec<SheetInfo>, u32), CallError> {
+        let (mut listed, mut attempts) = (Vec::<SheetInfo>::new(), 0);
+        let mut next = Some(at_most);
+        while let Some(at_most) = next {
+            let answered = self.ask(Query::Sheets { class, at_most }, deadline, watch)?;
+            attempts += answered.attempts;
+            let Answer::Sheets { sheets, more } = answered.answer else { break };
+            let before = listed.len();
+            let page = sheets.len();
+            listed.extend(sheets.into_iter().take_while(|info| wanted(info)));
+            if listed.len() > SHEETS_LISTED_MAX {
+                return Err(CallError::Stalled("its list of sheets"));
+            }
+            let all_wanted = listed.len() == before + page;
+            let last = listed.last().filter(|_| more && all_wanted);
+            next = last.and_then(|last| RollCallNumber::new(last.number.get() - 1));
         }
         Ok((listed, attempts))
     }

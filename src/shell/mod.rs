@@ -11,6 +11,7 @@ mod folder;
 pub(crate) mod interrupt;
 mod keeper;
 pub mod load;
+mod log;
 mod outbox;
 pub mod serve;
 mod signals;

@@ -11,8 +11,8 @@
 //!    │ ◀────────────────────────── CLOSED        │  names the sheet; or REFUSED
 //!    │ STATUS ─────────────────────────────────▶ │  what is open?
 //!    │ ◀────────────────────────── STATUS_LIST   │
-//!    │ SHEET ──────────────────────────────────▶ │  which sheet was closed last?
-//!    │ ◀────────────────────────── SHEET_INFO    │
+//!    │ SHEETS ─────────────────────────────────▶ │  which sheets has a class?
+//!    │ ◀────────────────────────── SHEET_LIST    │
 //!    │ FILES ──────────────────────────────────▶ │  which files are offered?
 //!    │ ◀────────────────────────── FILE_LIST     │
 //!    │ FILE ───────────────────────────────────▶ │  what is in that one?
@@ -89,7 +89,7 @@ impl Ask {
             Self::Perform { operation: Operation::Close { .. }, .. } => Kind::Close,
             Self::Perform { operation: Operation::Mark { .. }, .. } => Kind::Mark,
             Self::Read(Query::Status { .. }) => Kind::Status,
-            Self::Read(Query::Sheet { .. }) => Kind::Sheet,
+            Self::Read(Query::Sheets { .. }) => Kind::Sheets,
             Self::Read(Query::Files { .. }) => Kind::Files,
             Self::Read(Query::File { .. }) => Kind::File,
             Self::Pull(_) => Kind::Pull,
@@ -157,8 +157,13 @@ pub enum Answer {
         /// True if there are more after the last one.
         more: bool,
     },
-    /// `SHEET_INFO`: the last closed sheet of the class, if it ever had one.
-    Sheet(Option<SheetInfo>),
+    /// `SHEET_LIST`: closed sheets of the class, the highest number first.
+    Sheets {
+        /// As many as the answer has room for.
+        sheets: Vec<SheetInfo>,
+        /// True if there are more below the last one.
+        more: bool,
+    },
     /// `FILE_LIST`: the offered files; nothing if this server offers none.
     Files(Option<FileList>),
     /// `FILE_INFO`: how it stands with the file.
@@ -218,7 +223,7 @@ pub enum Kind {
     Close,
     Mark,
     Status,
-    Sheet,
+    Sheets,
     Files,
     File,
     Pull,
@@ -228,7 +233,7 @@ pub enum Kind {
     Marked,
     Refused,
     StatusList,
-    SheetInfo,
+    SheetList,
     FileList,
     FileInfo,
     Pulled,
@@ -247,7 +252,7 @@ impl Kind {
         (Self::Close, 0x02, "CLOSE"),
         (Self::Mark, 0x03, "MARK"),
         (Self::Status, 0x11, "STATUS"),
-        (Self::Sheet, 0x12, "SHEET"),
+        (Self::Sheets, 0x12, "SHEETS"),
         (Self::Files, 0x13, "FILES"),
         (Self::File, 0x14, "FILE"),
         (Self::Pull, 0x15, "PULL"),
@@ -257,7 +262,7 @@ impl Kind {
         (Self::Marked, 0x83, "MARKED"),
         (Self::Refused, 0x84, "REFUSED"),
         (Self::StatusList, 0x91, "STATUS_LIST"),
-        (Self::SheetInfo, 0x92, "SHEET_INFO"),
+        (Self::SheetList, 0x92, "SHEET_LIST"),
         (Self::FileList, 0x93, "FILE_LIST"),
         (Self::FileInfo, 0x94, "FILE_INFO"),
         (Self::Pulled, 0x95, "PULLED"),
@@ -294,7 +299,7 @@ impl Kind {
     /// The length below which a request of this kind is not read: no answer to it is longer.
     fn request_min_bytes(self) -> usize {
         match self {
-            Self::Close | Self::Sheet => SHEET_REQUEST_MIN_BYTES,
+            Self::Close | Self::Sheets => SHEET_REQUEST_MIN_BYTES,
             Self::Status => STATUS_REQUEST_MIN_BYTES,
             Self::Pull => PULL_REQUEST_MIN_BYTES,
             Self::Files => FILES_REQUEST_MIN_BYTES,
@@ -305,11 +310,11 @@ impl Kind {
 }
 
 impl Ask {
-    /// The length to which a client pads: `STATUS` asks for as much room as there can be, a `PULL` of
-    /// one block without a cookie for the room of that block.
+    /// The length to which a client pads: lists ask for as much room as there can be, a `PULL` of one
+    /// block without a cookie for the room of that block.
     fn padded_bytes(&self) -> usize {
         match self {
-            Self::Read(Query::Status { .. }) => DATAGRAM_MAX_BYTES,
+            Self::Read(Query::Status { .. } | Query::Sheets { .. }) => DATAGRAM_MAX_BYTES,
             Self::Pull(pull) if pull.wanted == 1 && pull.cookie == Cookie::NONE => {
                 LONE_PULL_MIN_BYTES
             }
@@ -393,12 +398,12 @@ pub fn decode_request(datagram: &[u8]) -> Result<Received, Rejected> {
             it.head.perform(it.started, operation)
         }
         Kind::Status => {
-            let it: QueryBody = canonical(frame.body)?;
+            let it: StatusBody = canonical(frame.body)?;
             it.head.read(Query::Status { from: it.class })
         }
-        Kind::Sheet => {
-            let it: QueryBody = canonical(frame.body)?;
-            it.head.read(Query::Sheet { class: it.class })
+        Kind::Sheets => {
+            let it: SheetsBody = canonical(frame.body)?;
+            it.head.read(Query::Sheets { class: it.class, at_most: it.at_most })
         }
         Kind::Files => {
             let it: FilesBody = canonical(frame.body)?;
@@ -434,8 +439,11 @@ pub fn encode_request(request: &Request, datagram: &mut Datagram) {
         Ask::Perform { started, operation } => {
             padded(ClassBody { head, started, class: operation.class(), padding }, length, body)
         }
-        Ask::Read(Query::Status { from: class } | Query::Sheet { class }) => {
-            padded(QueryBody { head, class, padding }, length, body)
+        Ask::Read(Query::Status { from: class }) => {
+            padded(StatusBody { head, class, padding }, length, body)
+        }
+        Ask::Read(Query::Sheets { class, at_most }) => {
+            padded(SheetsBody { head, class, at_most, padding }, length, body)
         }
         Ask::Read(Query::Files { from }) => padded(FilesBody { head, from, padding }, length, body),
         Ask::Read(Query::File { file }) => padded(FileBody { head, file, padding }, length, body),
@@ -459,8 +467,8 @@ pub fn decode_reply(datagram: &[u8]) -> Result<Reply, Rejected> {
         Kind::Closed => canonical::<ClosedBody>(body)?.into_reply(),
         Kind::Marked => canonical::<MarkedBody>(body)?.into_reply(),
         Kind::Refused => canonical::<RefusedBody>(body)?.into_reply(),
-        Kind::StatusList => canonical::<StatusBody<'_>>(body)?.into_reply(),
-        Kind::SheetInfo => canonical::<SheetInfoBody>(body)?.into_reply(),
+        Kind::StatusList => canonical::<StatusListBody<'_>>(body)?.into_reply(),
+        Kind::SheetList => canonical::<SheetListBody<'_>>(body)?.into_reply(),
         Kind::FileList => {
             let it: FileListBody<'_> = canonical(body)?;
             it.tail.reply(Answer::Files(it.list.map(FileListPart::into_list)))
@@ -499,7 +507,6 @@ pub fn encode_reply(reply: &Reply, datagram: &mut Datagram) {
             write.body(Kind::Opened, &OpenedBody { tail, class, opened_at, already_open });
         }
         Answer::Closed { sheet, already_closed } => {
-            let sheet = sheet.into();
             write.body(Kind::Closed, &ClosedBody { tail, sheet, already_closed });
         }
         Answer::Marked { class, at, already_present } => {
@@ -515,10 +522,13 @@ pub fn encode_reply(reply: &Reply, datagram: &mut Datagram) {
             write.body(Kind::Refused, &RefusedBody { tail, at, reason });
         }
         Answer::Status { ref open, more } => {
-            write.body(Kind::StatusList, &StatusBody { tail, open: Cow::Borrowed(open), more });
+            write.body(Kind::StatusList, &StatusListBody { tail, open: Cow::Borrowed(open), more });
         }
-        Answer::Sheet(sheet) => {
-            write.body(Kind::SheetInfo, &SheetInfoBody { tail, sheet: sheet.map(SheetBody::from) });
+        Answer::Sheets { ref sheets, more } => {
+            write.body(
+                Kind::SheetList,
+                &SheetListBody { tail, sheets: Cow::Borrowed(sheets), more },
+            );
         }
         Answer::Files(ref list) => {
             let list = list
@@ -573,6 +583,15 @@ impl Answer {
             fits
         });
         &files[..fit.count()]
+    }
+
+    /// How many sheets the answer to a `SHEETS` of this length has room for, counted with every number
+    /// at its longest.
+    #[must_use]
+    pub fn sheets_capacity(request_bytes: usize) -> usize {
+        const SHEET_MAX_BYTES: usize = 5 + 5 + 7 + 7 + 5 + 5 + 32;
+        const REST_MAX_BYTES: usize = DATAGRAM_MIN_BYTES + 16 + 10 + 1 + 1;
+        request_bytes.min(DATAGRAM_MAX_BYTES).saturating_sub(REST_MAX_BYTES) / SHEET_MAX_BYTES
     }
 
     /// How many open roll calls the answer to a `STATUS` of this length has room for, counted with
@@ -630,9 +649,17 @@ struct MarkBody {
 }
 
 #[derive(Serialize, Deserialize)]
-struct QueryBody {
+struct StatusBody {
     head: Head,
     class: ClassId,
+    padding: Padding,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SheetsBody {
+    head: Head,
+    class: ClassId,
+    at_most: RollCallNumber,
     padding: Padding,
 }
 
@@ -702,14 +729,14 @@ impl OpenedBody {
 #[derive(Serialize, Deserialize)]
 struct ClosedBody {
     tail: Tail,
-    sheet: SheetBody,
+    sheet: SheetInfo,
     already_closed: bool,
 }
 
 impl ClosedBody {
     fn into_reply(self) -> Reply {
         let Self { tail, sheet, already_closed } = self;
-        tail.reply(Answer::Closed { sheet: sheet.into(), already_closed })
+        tail.reply(Answer::Closed { sheet, already_closed })
     }
 }
 
@@ -795,53 +822,28 @@ impl RefusedBody {
 }
 
 #[derive(Serialize, Deserialize)]
-struct StatusBody<'a> {
+struct StatusListBody<'a> {
     tail: Tail,
     open: Cow<'a, [OpenRollCall]>,
     more: bool,
 }
 
-impl StatusBody<'_> {
+impl StatusListBody<'_> {
     fn into_reply(self) -> Reply {
         self.tail.reply(Answer::Status { open: self.open.into_owned(), more: self.more })
     }
 }
 
 #[derive(Serialize, Deserialize)]
-struct SheetInfoBody {
+struct SheetListBody<'a> {
     tail: Tail,
-    sheet: Option<SheetBody>,
+    sheets: Cow<'a, [SheetInfo]>,
+    more: bool,
 }
 
-/// A sheet in brief without the number of its roll call, which this version does not tell.
-#[derive(Serialize, Deserialize)]
-struct SheetBody {
-    class: ClassId,
-    opened_at: WallTime,
-    closed_at: WallTime,
-    students: u32,
-    bytes: u32,
-    content: ContentId,
-}
-
-impl From<SheetInfo> for SheetBody {
-    fn from(sheet: SheetInfo) -> Self {
-        let SheetInfo { class, opened_at, closed_at, students, bytes, content, .. } = sheet;
-        Self { class, opened_at, closed_at, students, bytes, content }
-    }
-}
-
-impl From<SheetBody> for SheetInfo {
-    fn from(sheet: SheetBody) -> Self {
-        let SheetBody { class, opened_at, closed_at, students, bytes, content } = sheet;
-        let number = RollCallNumber::FIRST;
-        Self { class, number, opened_at, closed_at, students, bytes, content }
-    }
-}
-
-impl SheetInfoBody {
+impl SheetListBody<'_> {
     fn into_reply(self) -> Reply {
-        self.tail.reply(Answer::Sheet(self.sheet.map(SheetInfo::from)))
+        self.tail.reply(Answer::Sheets { sheets: self.sheets.into_owned(), more: self.more })
     }
 }
 
@@ -985,7 +987,7 @@ macro_rules! padded_bodies {
     )*};
 }
 
-padded_bodies!(ClassBody, MarkBody, QueryBody, FilesBody, FileBody, PullBody);
+padded_bodies!(ClassBody, MarkBody, StatusBody, SheetsBody, FilesBody, FileBody, PullBody);
 
 /// Writes a request's body, padded so that its datagram has that length, and returns the length of
 /// the body.
@@ -1031,15 +1033,16 @@ macro_rules! bodies_of_any_values {
 bodies_of_any_values!(
     ClassBody,
     MarkBody,
-    QueryBody,
+    StatusBody,
+    SheetsBody,
     FilesBody,
     FileBody,
     Tail,
     OpenedBody,
     ClosedBody,
     RefusedBody,
-    StatusBody<'_>,
-    SheetInfoBody,
+    StatusListBody<'_>,
+    SheetListBody<'_>,
     FileListBody<'_>,
     CookieBody,
     BeginAgainBody,

@@ -39,7 +39,8 @@ JITTER_MAX = 1.5
 DEADLINE_DEFAULT_S = 30.0
 DEADLINE_MAX_S = 600.0
 
-REASONS = {1: "not_open", 2: "never_opened", 3: "roll_call_full", 4: "too_many_open", 5: "too_many_classes"}
+REASONS = {1: "not_open", 2: "never_opened", 3: "roll_call_full", 4: "too_many_open", 5: "too_many_classes",
+           6: "disk_low"}
 STANDING_REFUSED = 16
 
 
@@ -187,6 +188,7 @@ U8 = byte(lambda _: True)
 BOOL = byte(lambda value: value <= 1)
 U16, U32, U64 = integer(16), integer(32), integer(64)
 CLASS = integer(32, least=1)
+ROLL_CALL_NUMBER = integer(32, least=1)
 NUMBER = integer(64, least=1)
 TIME = integer(64, most=TIME_MAX)
 CLIENT, CONTENT, COOKIE, FILE_KEY = fixed(16), fixed(32), fixed(16), fixed(16)
@@ -197,8 +199,9 @@ STANDING = byte(lambda value: value in (0, 1) or value - STANDING_REFUSED in REA
 REASON = byte(lambda value: value in REASONS)
 DATA = counted(lambda data: len(data) <= BLOCK_BYTES)
 SHEET_IN_BRIEF = structure(
-    {"class": CLASS, "opened_at": TIME, "closed_at": TIME, "students": U32, "bytes": U32, "content": CONTENT}
-)
+    {"class": CLASS, "number": ROLL_CALL_NUMBER, "opened_at": TIME, "closed_at": TIME,
+     "students": U32, "bytes": U32, "content": CONTENT}
+)  # fmt: skip
 OPEN_ROLL_CALL = structure({"class": CLASS, "opened_at": TIME, "present": U32})
 FILE_LIST = structure({"total": U32, "files": list_of(structure({"name": text(counted(is_file_name)), "bytes": U64}))})
 FILE_STATE = by_state([{}, {"done": SIZE, "bytes": SIZE}, {"bytes": SIZE, "content": CONTENT}])
@@ -251,10 +254,10 @@ def _answer(name: str, code: int, fields: dict[str, Type]) -> Kind:
 
 KINDS = [
     _request("OPEN", 0x01, 48, ("OPENED", "REFUSED", *VERDICTS), started=TIME, **{"class": CLASS}),
-    _request("CLOSE", 0x02, 96, ("CLOSED", "REFUSED", *VERDICTS), started=TIME, **{"class": CLASS}),
+    _request("CLOSE", 0x02, 102, ("CLOSED", "REFUSED", *VERDICTS), started=TIME, **{"class": CLASS}),
     _request("MARK", 0x03, 48, ("MARKED", *VERDICTS), started=TIME, **{"class": CLASS, "student": STUDENT}),
     _request("STATUS", 0x11, 64, ("STATUS_LIST", "BUSY"), **{"from": CLASS}),
-    _request("SHEET", 0x12, 96, ("SHEET_INFO", "BUSY"), **{"class": CLASS}),
+    _request("SHEETS", 0x12, 102, ("SHEET_LIST", "BUSY"), **{"class": CLASS, "at_most": ROLL_CALL_NUMBER}),
     _request("FILES", 0x13, 1200, ("FILE_LIST", "BUSY"), **{"from": U32}),
     _request("FILE", 0x14, 80, ("FILE_INFO", "BUSY"), key=FILE_KEY),
     _request("PULL", 0x15, 77, ("PULLED", "COOKIE"), object=CONTENT, cookie=COOKIE, first=U32, wanted=U64),
@@ -263,7 +266,7 @@ KINDS = [
     _answer("MARKED", 0x83, {"class": U32, "at": TIME, "standing": STANDING}),
     _answer("REFUSED", 0x84, {"at": TIME, "reason": REASON}),
     _answer("STATUS_LIST", 0x91, {"open": list_of(OPEN_ROLL_CALL), "more": BOOL}),
-    _answer("SHEET_INFO", 0x92, {"sheet": option(SHEET_IN_BRIEF)}),
+    _answer("SHEET_LIST", 0x92, {"sheets": list_of(SHEET_IN_BRIEF), "more": BOOL}),
     _answer("FILE_LIST", 0x93, {"list": option(FILE_LIST)}),
     _answer("FILE_INFO", 0x94, {"file": FILE_STATE}),
     _answer("PULLED", 0x95, {"index": U32, "data": DATA}),
@@ -478,6 +481,11 @@ class Request:
             classes = [row["class"] for row in message["open"]]
             rises = all(low < high for low, high in zip([self.fields["from"] - 1, *classes], classes))
             return rises and (len(classes) >= (self.length - 37) // 17 or not message["more"])
+        if message.kind == "SHEET_LIST":  # R-SHEET-9
+            numbers = [info["number"] for info in message["sheets"]]
+            falls = all(high > low for high, low in zip([self.fields["at_most"] + 1, *numbers], numbers))
+            ours = all(info["class"] == self.fields["class"] for info in message["sheets"])
+            return ours and falls and (len(numbers) >= (self.length - 36) // 66 or not message["more"])
         named = message.fields.get("sheet") or message.fields
         if message.kind == "MARKED" and named["class"] == 0:
             return True
@@ -534,8 +542,19 @@ class Client:
             first = rows[-1]["class"] + 1
 
     def last_sheet(self, class_: int) -> dict[str, Any] | None:
-        info = self.ask("SHEET", {"class": class_})["sheet"]
-        return None if info is None else self.fetch(info)
+        infos = self.history(class_)
+        return self.fetch(infos[0]) if infos else None
+
+    def history(self, class_: int, length: int = DATAGRAM_MAX_BYTES) -> list[dict[str, Any]]:
+        """The sheets of a class in brief, the last one first, page by page."""
+        infos: list[dict[str, Any]] = []
+        at_most = 2**32 - 1
+        while True:
+            page = self.ask("SHEETS", {"class": class_, "at_most": at_most}, length)
+            infos += page["sheets"]
+            if not page["more"] or infos[-1]["number"] == 1:
+                return infos
+            at_most = infos[-1]["number"] - 1
 
     def fetch(self, info: dict[str, Any]) -> dict[str, Any]:
         """The sheet of this sheet info, checked (R-SHEET-4, R-SHEET-7)."""

@@ -15,7 +15,7 @@ from typing import Any
 import rollcall
 
 IN_HEXADECIMAL = ("client", "content", "data", "object", "key", "cookie")
-IN_BRIEF = ("class", "opened_at", "closed_at", "students", "bytes", "content")
+IN_BRIEF = ("class", "roll_call", "opened_at", "closed_at", "students", "bytes", "content")
 BLOCK = re.compile(r"^```(vector|vector-invalid|sheet)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 Lines = list[tuple[str, str]]
@@ -51,9 +51,10 @@ def message(lines: Lines) -> rollcall.Message:
     if kind == "STATUS_LIST":
         rows = [map(int, written.split()) for name, written in rest if name == "open"]
         fields["open"] = [dict(zip(("class", "opened_at", "present"), row)) for row in rows]
-    if kind in ("CLOSED", "SHEET_INFO"):
-        brief = {name: fields.pop(name) for name in IN_BRIEF if name in fields}
-        fields["sheet"] = brief or None
+    if kind in ("CLOSED", "SHEET_LIST"):
+        # The number of the roll call has another name here than the number of the request.
+        brief = {"number" if name == "roll_call" else name: fields.pop(name) for name in IN_BRIEF if name in fields}
+        fields |= {"sheet": brief} if kind == "CLOSED" else {"sheets": [brief] if brief else []}
     tail = {name: fields[name] for name in ("client", "number") if name in fields}
     if kind == "BEGIN_AGAIN":
         fields.setdefault("server_time", None)

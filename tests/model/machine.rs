@@ -194,7 +194,9 @@ impl Machine {
                             self.held.push((commits, Arc::new(said)));
                         }
                     }
-                    Output::Load(_) | Output::Folder(_) => unreachable!("nobody asks for blocks"),
+                    Output::Load(_) | Output::ListSheets(_) | Output::Folder(_) => {
+                        unreachable!("nobody asks for sheets or files")
+                    }
                 }
             }
             let Some(batch) = to_commit.pop_front() else { break };
@@ -223,7 +225,9 @@ fn see_state(server: &Server<usize>, date: WallTime, hasher: &mut impl Hasher) {
         match item {
             SnapshotItem::Latest(latest) => latest.max(date).hash(hasher),
             SnapshotItem::Client(_) => clients.push(written(&item)),
-            SnapshotItem::Register(_) => written(&item).hash(hasher),
+            SnapshotItem::Register(_) | SnapshotItem::KeptUntilPast(_) => {
+                written(&item).hash(hasher);
+            }
         }
     }
     clients.sort();

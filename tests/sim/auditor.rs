@@ -339,7 +339,7 @@ impl Auditor {
                 self.skewed(asked, log, reply, answer);
                 self.disown(asked);
             }
-            Answer::Status { .. } | Answer::Sheet(_) => {
+            Answer::Status { .. } | Answer::Sheets { .. } => {
                 self.accuse("an answer of another kind", format!("{asked:?}: {answer:?}"));
             }
             _ => self.outcome_told(asked, reply, answer),
@@ -351,19 +351,31 @@ impl Auditor {
         self.size(request_bytes, reply.len());
     }
 
-    /// The server named the last sheet of a class.
-    pub(crate) fn named_sheet(&mut self, class: ClassId, log: u64, told: Option<SheetInfo>) {
+    /// The server listed the sheets of a class: from the last one on, without leaving one out.
+    pub(crate) fn named_sheets(
+        &mut self,
+        class: ClassId,
+        log: u64,
+        told: &[SheetInfo],
+        more: bool,
+    ) {
         let closed = self.rooms.get(&class).map_or(&[][..], |room| &room.closed);
         let before = closed.iter().rposition(|&(since, _)| since <= log);
-        let right = match told {
-            None => before.is_none(),
-            Some(told) => {
-                let place = closed.iter().rposition(|(_, info)| *info == told);
-                place.is_some_and(|place| before.is_none_or(|before| place >= before))
+        let right = match told.first() {
+            None => before.is_none() && !more,
+            Some(last) => {
+                let place = closed.iter().rposition(|(_, info)| info == last);
+                place.is_some_and(|place| {
+                    let known = closed[..=place].iter().rev().map(|(_, info)| info);
+                    before.is_none_or(|before| place >= before)
+                        && known.take(told.len()).eq(told)
+                        && more == (place + 1 > told.len())
+                })
             }
         };
         if !right {
-            self.accuse("the last sheet is told", format!("of class {class}: {told:?}"));
+            let tale = format!("of class {class}: {told:?}, more: {more}");
+            self.accuse("the sheets are told, the last one first", tale);
         }
     }
 

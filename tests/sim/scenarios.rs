@@ -59,6 +59,9 @@ impl Stage {
                     }
                 }
                 Output::Folder(order) => unreachable!("no files are offered: {order:?}"),
+                Output::ListSheets(question) => {
+                    self.server.handle_sheets(question, self.disk.history(question));
+                }
                 Output::Load(content) => {
                     self.server.handle_sheet(content, self.disk.sheet(content));
                 }

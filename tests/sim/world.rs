@@ -12,11 +12,11 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use rollcall::client::{Client, Output as Told, Unanswered};
-use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber, StudentNumber};
+use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber, RollCallNumber, StudentNumber};
 use rollcall::operation::{Operation, Query, SheetInfo};
 use rollcall::record::{Batch, Record};
 use rollcall::roll::{ClosedSheet, Sheet};
-use rollcall::server::{Output, Server};
+use rollcall::server::{Output, Server, SheetsQuestion};
 use rollcall::time::{Instant, Now, WallTime};
 use rollcall::transfer::{Download, Event as Fetched, Path};
 use rollcall::wire::{
@@ -70,6 +70,7 @@ enum Happening {
     Committed { life: u32 },
     CommitFailed { life: u32 },
     SheetRead { life: u32, content: ContentId },
+    SheetsListed { life: u32, question: SheetsQuestion },
     ServerStarts,
     ClientTimer { person: usize, life: u32 },
     PersonActs { person: usize, life: u32 },
@@ -370,6 +371,13 @@ impl World {
                 }
                 self.drain_server();
             }
+            Happening::SheetsListed { life, question } if life == self.server_life => {
+                let sheets = self.disk.history(question);
+                if let Some(server) = &mut self.server {
+                    server.handle_sheets(question, sheets);
+                }
+                self.drain_server();
+            }
             Happening::ServerStarts => self.start_server(),
             Happening::ClientTimer { person, life } => self.client_timer(person, life),
             Happening::PersonActs { person, life } => self.act(person, life),
@@ -418,6 +426,10 @@ impl World {
             match output {
                 Output::Append(batch) => self.append(batch),
                 Output::Folder(order) => unreachable!("no files are offered: {order:?}"),
+                Output::ListSheets(question) => {
+                    let wait = self.rng.random_range(100..20_000);
+                    self.plan(wait, Happening::SheetsListed { life: self.server_life, question });
+                }
                 Output::Load(content) => {
                     let wait = self.rng.random_range(100..20_000);
                     self.plan(wait, Happening::SheetRead { life: self.server_life, content });
@@ -468,6 +480,7 @@ impl World {
                     self.auditor.durable_forgot(*at, *client);
                 }
                 Record::Told { at } => trace!(self, "  {at} was told"),
+                Record::ClockSet { at } => panic!("nobody sets the clock here: {at}"),
             }
         }
         for &ClosedSheet { info, .. } in &batch.sheets {
@@ -517,8 +530,8 @@ impl World {
             Ask::Read(query) => {
                 self.auditor.replied_otherwise(size, bytes);
                 match (query, reply.answer) {
-                    (Query::Sheet { class }, Answer::Sheet(info)) => {
-                        self.auditor.named_sheet(class, log, info);
+                    (Query::Sheets { class, .. }, Answer::Sheets { sheets, more }) => {
+                        self.auditor.named_sheets(class, log, &sheets, more);
                     }
                     (Query::Status { .. }, Answer::Status { open, .. }) => {
                         for told in open {
@@ -742,7 +755,10 @@ impl World {
         let dice = self.rng.random_range(0..100);
         match (self.people[person].teacher, dice) {
             (_, 0..8) => self.ask(person, Query::Status { from: class }),
-            (_, 8..14) => self.ask(person, Query::Sheet { class }),
+            (_, 8..14) => {
+                let at_most = RollCallNumber::MAX;
+                self.ask(person, Query::Sheets { class, at_most });
+            }
             (true, 14..60) => self.perform(person, Operation::Open { class }),
             (true, 60..92) => self.perform(person, Operation::Close { class }),
             _ => {
@@ -960,7 +976,7 @@ impl World {
                 }
             }
             What::Query(Query::Status { from }) => self.hear_status(waiting.since, from, answer),
-            What::Query(Query::Sheet { .. } | Query::Files { .. } | Query::File { .. })
+            What::Query(Query::Sheets { .. } | Query::Files { .. } | Query::File { .. })
             | What::Sheet(_) => {}
         }
     }
