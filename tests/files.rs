@@ -7,13 +7,15 @@ use std::fs::{self, File};
 use std::io::{Seek as _, SeekFrom, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use rollcall::ids::{ContentId, FileName};
-use rollcall::operation::Query;
+use rollcall::operation::{FileInfo, Query};
 use rollcall::shell::call::Caller;
+use rollcall::shell::download::{FetchError, Fetcher};
 use rollcall::wire::Answer;
 use serde_json::json;
 use tempfile::TempDir;
@@ -73,6 +75,27 @@ fn content(bytes: usize, seed: u64) -> Vec<u8> {
     let mut content = vec![0; bytes];
     StdRng::seed_from_u64(seed).fill(&mut content[..]);
     content
+}
+
+/// Asks until the server has read the file.
+#[track_caller]
+fn info_of(server: &Server, name: &str) -> FileInfo {
+    let mut caller = Caller::new(&server.address().to_string()).expect("a server");
+    let key = name.parse::<FileName>().expect("a name").key();
+    let described = caller.describe_file(key, PATIENCE, &mut |_| {}, &mut |_, _| {});
+    described.expect("answered").0.expect("offered")
+}
+
+/// Fetches an object by the name of its content alone.
+fn fetch(server: &Server, info: FileInfo) -> Result<Vec<u8>, FetchError> {
+    let mut bytes = Vec::new();
+    let mut take = |piece: &[u8]| {
+        bytes.extend_from_slice(piece);
+        Ok(())
+    };
+    let mut fetcher = Fetcher::new(server.address(), None)?;
+    fetcher.fetch(info, 0, PATIENCE, &mut take, &mut |_| {})?;
+    Ok(bytes)
 }
 
 /// Waits until so much of a file has arrived in this folder.
@@ -177,6 +200,44 @@ fn two_files_with_one_content_are_two_files() {
     fs::remove_file(folders.offered("b")).expect("removed");
     folders.get(&server, &["a", "--force"]).run().expect(0);
     assert!(folders.fetched("a") == same && folders.fetched("b") == same);
+}
+
+// spec: R-FILES-8, R-SHEET-4, R-PULL-3
+#[test]
+fn a_content_is_given_for_as_long_as_one_of_its_files_is_there() {
+    let folders = Folders::new();
+    let same = content(100_000, 1);
+    for name in ["a", "b", "c"] {
+        folders.offer(name, &same);
+    }
+    let server = folders.server();
+    // Nobody has asked for the third one.
+    let info = info_of(&server, "a");
+    assert_eq!(info_of(&server, "b"), info);
+    for name in ["b", "a"] {
+        fs::remove_file(folders.offered(name)).expect("removed");
+        assert!(fetch(&server, info).expect("here") == same, "without {name}");
+    }
+    fs::remove_file(folders.offered("c")).expect("removed");
+    assert!(matches!(fetch(&server, info), Err(FetchError::Gone)));
+}
+
+// spec: R-FILES-9
+#[test]
+fn after_a_restart_a_transfer_goes_on_by_the_name_of_its_content_alone() {
+    let folders = Folders::new();
+    for name in 0..20 {
+        folders.offer(&format!("other {name}"), &content(3_000_000, name));
+    }
+    let notes = content(3_000_000, 99);
+    folders.offer("notes", &notes);
+    let server = folders.server();
+    let info = info_of(&server, "notes");
+    let server = server.kill().start();
+    assert!(fetch(&server, info).expect("here") == notes);
+    let server = server.kill().start();
+    let unknown = FileInfo { content: ContentId::of(b"in no file"), ..info };
+    assert!(matches!(fetch(&server, unknown), Err(FetchError::Gone)));
 }
 
 #[test]
@@ -347,6 +408,79 @@ fn a_server_that_is_killed_and_comes_back_goes_on() {
     assert_eq!(got["bytes"], 200_000_000);
     assert!(folders.fetched("notes") == notes);
     drop(server);
+}
+
+// spec: R-FILES-6
+#[test]
+fn a_file_that_is_written_again_ten_times_a_second_is_fetched_as_it_was_at_some_time() {
+    let folders = Folders::new();
+    folders.offer("notes", &[b'0'; 1_000]);
+    let server = folders.server();
+    let path = folders.offered("notes");
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let writer = std::thread::spawn(move || {
+        for digit in (b'0'..=b'9').cycle() {
+            fs::write(&path, [digit; 1_000]).expect("written");
+            // Ten times a second.
+            if stopped.recv_timeout(Duration::from_millis(100)) != Err(RecvTimeoutError::Timeout) {
+                return;
+            }
+        }
+    });
+    folders.get(&server, &["notes"]).run().expect(0);
+    drop(stop);
+    writer.join().expect("it wrote");
+    let got = folders.fetched("notes");
+    assert!(got.len() == 1_000 && got.iter().all(|it| *it == got[0]), "of one time: {got:?}");
+}
+
+/// The memory of the server's own process seems to be an empty file of which not a byte can be read.
+// spec: R-FILES-7
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_cannot_be_read_is_refused_and_the_log_says_so_once() {
+    let folders = Folders::new();
+    let server = Setup::new().files(Path::new("/proc/self")).start();
+    for _ in 0..3 {
+        folders.get(&server, &["mem"]).run().expect_error(3, "'mem'");
+    }
+    let (_, ended) = server.stop("TERM");
+    assert_eq!(ended.stderr.matches("'mem' is not offered").count(), 1, "{ended}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn without_files_to_open_the_last_list_is_told_and_the_log_says_what_to_do() {
+    if !support::has("prlimit") {
+        return skip("there is no command 'prlimit'");
+    }
+    let folders = Folders::new();
+    folders.offer("notes", b"notes");
+    let server = folders.server();
+    let pid = server.process().id();
+    let open = fs::read_dir(format!("/proc/{pid}/fd")).expect("a process").count();
+    let limit = |files: usize| {
+        let mut prlimit = std::process::Command::new("prlimit");
+        prlimit.args([format!("--pid={pid}"), format!("--nofile={files}:")]);
+        assert!(prlimit.status().is_ok_and(|status| status.success()));
+    };
+    limit(open);
+    folders.offer("more", b"more");
+    let names = |server: &Server| -> Vec<String> {
+        let listed = server.student(["files"]).expect(0).objects();
+        listed.iter().map(|it| it["name"].as_str().expect("text").to_owned()).collect()
+    };
+    assert_eq!(names(&server), ["notes"]);
+    server
+        .process()
+        .wait_for_log("what to do", |log| log.contains("raise the limit of open files"));
+    limit(open + 100);
+    let clock = rollcall::shell::clock::Clock::start();
+    while names(&server) != ["more", "notes"] {
+        let waited = Duration::from_micros(clock.now().instant.as_micros());
+        assert!(waited < PATIENCE, "the new file is never listed");
+    }
+    folders.get(&server, &["more"]).run().expect(0);
 }
 
 // Sizes.
