@@ -31,7 +31,7 @@ use crate::record::{Batch, Record, SnapshotItem};
 use crate::roll::{ClientRecord, Contradiction, Register, Sessions, Sheet, Silent, Verdict};
 use crate::stats::{Counter, Stats};
 use crate::supply::{Asker, Demand, ListDemand, Source, Supply, Wanted};
-pub use crate::supply::{FolderOrder, Piece};
+pub use crate::supply::{FolderOrder, Piece, PieceRead};
 use crate::time::{Instant, Now, WallTime};
 use crate::wire::{
     Answer, Ask, Datagram, Received, Rejected, Reply, Request, Versions, decode_request,
@@ -251,7 +251,11 @@ impl<P: Clone + Hash> Server<P> {
     pub fn handle_sheet(&mut self, content: ContentId, bytes: Option<Vec<u8>>) {
         let (demands, source) = self.supply.loaded(content, bytes.unwrap_or_default());
         for demand in demands {
-            self.satisfy_later(demand, &source);
+            if source.is_empty() && self.offers_files {
+                self.supply.wait_for_piece(demand);
+            } else {
+                self.satisfy_later(demand, &source);
+            }
         }
     }
 
@@ -273,11 +277,15 @@ impl<P: Clone + Hash> Server<P> {
         }
     }
 
-    /// A piece of a file was read: its bytes, as far as the file goes, or nothing if no file has this
-    /// content any more.
-    pub fn handle_piece(&mut self, piece: Piece, bytes: Option<Vec<u8>>) {
-        if let Some((demand, source)) = self.supply.read(piece, bytes) {
-            self.satisfy_later(demand, &source);
+    /// A piece of a file was read.
+    pub fn handle_piece(&mut self, piece: Piece, read: PieceRead) {
+        match self.supply.read(piece, read) {
+            None => {}
+            Some((demand, Some(source))) => self.satisfy_later(demand, &source),
+            Some((demand, None)) => {
+                let exit = self.put_off(demand);
+                self.stats.count(exit);
+            }
         }
     }
 
@@ -523,14 +531,18 @@ impl<P: Clone + Hash> Server<P> {
                 self.supply.wait(demand);
                 if is_block { Counter::BlockAwaited } else { Counter::Pulled }
             }
-            _ if is_block => {
-                let busy = Answer::Busy { retry_after_ms: BUSY_RETRY_AFTER_MS };
-                self.reply(demand.asker, busy);
-                Counter::BlocksFull
-            }
-            // Silence: whoever pulls takes it for a full path, which it is, and asks for less.
-            _ => Counter::PullsFull,
+            _ => self.put_off(demand),
         }
+    }
+
+    /// There is no room for a demand, or no telling yet whether it can be satisfied.
+    fn put_off(&mut self, demand: Demand<P>) -> Counter {
+        if let Wanted::Pull { .. } = demand.wanted {
+            // Silence: whoever pulls takes it for a full path, and asks again.
+            return Counter::PullsFull;
+        }
+        self.reply(demand.asker, Answer::Busy { retry_after_ms: BUSY_RETRY_AFTER_MS });
+        Counter::BlocksFull
     }
 
     /// Satisfies a demand that had to wait. A `PULL` was counted when it came.
@@ -720,11 +732,12 @@ mod tests {
                 }
                 FolderOrder::Read(piece) => {
                     let found = self.files.values().find(|it| ContentId::of(it) == piece.content);
-                    let bytes = found.map(|bytes| {
+                    let read = found.map_or(PieceRead::Absent, |bytes| {
                         let blocks = bytes.chunks(BLOCK_BYTES).skip(piece.first as usize);
-                        blocks.take(piece.blocks as usize).flatten().copied().collect()
+                        let blocks = blocks.take(piece.blocks as usize);
+                        PieceRead::Bytes(blocks.flatten().copied().collect())
                     });
-                    self.server.handle_piece(piece, bytes);
+                    self.server.handle_piece(piece, read);
                 }
             }
         }
@@ -1524,6 +1537,40 @@ mod tests {
         let absent = bench.send(&pull(1, ContentId::of(b"a"), cookie, 0, 1)).pulled();
         assert_eq!(absent, [(1, 0, vec![])]);
         assert!(bench.orders.is_empty(), "there is no folder");
+    }
+
+    // spec: R-FILES-9
+    #[test]
+    fn of_what_may_still_be_found_nobody_is_told_that_it_is_not_here() {
+        let mut bench = Bench::offering([]);
+        let file = bytes(5);
+        let content = ContentId::of(&file);
+        let cookie = bench.cookie(0);
+        let mut space = Datagram::new();
+        let piece = Piece { content, first: 0, blocks: 1 };
+        let block = query(Query::Block { sheet: content, index: 0 });
+        for asks in [pull(1, content, cookie, 0, 1), block] {
+            bench.server.handle_timeout(bench.now);
+            bench.send(&asks);
+            assert_eq!(bench.server.poll_output(&mut space), Some(Output::Load(content)));
+            bench.server.handle_sheet(content, None);
+            let order = bench.server.poll_output(&mut space);
+            assert_eq!(order, Some(Output::Folder(FolderOrder::Read(piece))));
+            bench.server.handle_piece(piece, PieceRead::NotYet);
+            let said: Vec<_> = bench.drain().iter().map(|it| decode_reply(it).unwrap()).collect();
+            match (asks.ask, &said[..]) {
+                (Ask::Pull(_), []) => {}
+                (_, [reply]) if matches!(reply.answer, Answer::Busy { .. }) => {}
+                (asks, said) => panic!("{asks:?} is answered {said:?}"),
+            }
+        }
+        // Nobody has asked for the file by its name, and it is given all the same.
+        bench.files.insert("a".parse().unwrap(), file.clone());
+        let asks = pull(3, content, cookie, 0, 1);
+        assert_eq!(bench.send(&asks).pulled(), [(3, 0, file.clone())]);
+        bench.files.clear();
+        let asks = pull(4, content, cookie, 0, 1);
+        assert_eq!(bench.send(&asks).pulled(), [(4, 0, vec![])]);
     }
 
     // spec: R-FILES-4

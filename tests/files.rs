@@ -436,8 +436,8 @@ fn a_file_that_is_written_again_ten_times_a_second_is_fetched_as_it_was_at_some_
 
 /// The memory of the server's own process seems to be an empty file of which not a byte can be read.
 // spec: R-FILES-7
-#[cfg(target_os = "linux")]
 #[test]
+#[cfg(target_os = "linux")]
 fn a_file_that_cannot_be_read_is_refused_and_the_log_says_so_once() {
     let folders = Folders::new();
     let server = Setup::new().files(Path::new("/proc/self")).start();

@@ -33,7 +33,7 @@ use super::clock::Clock;
 use crate::ids::{ContentId, FileKey, FileName};
 use crate::limits::{BLOCK_BYTES, FILES_MAX, HASHED_AT_ONCE_BYTES};
 use crate::operation::{FileEntry, FileInfo, FileState};
-use crate::server::{FolderOrder, Piece};
+use crate::server::{FolderOrder, Piece, PieceRead};
 use crate::time::{Instant, Now};
 
 use contents::Contents;
@@ -96,7 +96,7 @@ pub struct FolderError {
 pub(super) enum FolderDone {
     Listing(Vec<FileEntry>),
     File(FileKey, FileState),
-    Piece(Piece, Option<Vec<u8>>),
+    Piece(Piece, PieceRead),
 }
 
 /// A folder that takes orders.
@@ -307,9 +307,9 @@ impl<const LINES: u32> RateLimitedLog<LINES> {
     }
 }
 
-/// Where a name or a content is.
-enum Place<T> {
-    Here(T),
+/// Which name a key is that of.
+enum Place {
+    Here(FileName),
     /// It is not known yet: who asks again learns more.
     NotYet,
     Absent,
@@ -367,11 +367,8 @@ impl Folder {
                 self.done.push(FolderDone::File(key, state));
             }
             FolderOrder::Read(piece) => {
-                let bytes = match self.read(piece, now) {
-                    Place::Here(bytes) => Some(bytes),
-                    Place::NotYet | Place::Absent => None,
-                };
-                self.done.push(FolderDone::Piece(piece, bytes));
+                let read = self.read(piece, now);
+                self.done.push(FolderDone::Piece(piece, read));
             }
         }
     }
@@ -475,7 +472,7 @@ impl Folder {
 
     /// The name with this key. Whoever asks for what is not there does not make us list the folder
     /// each time.
-    fn name(&mut self, key: FileKey, now: Now) -> Place<FileName> {
+    fn name(&mut self, key: FileKey, now: Now) -> Place {
         if let Some(name) = self.names.get(&key) {
             return Place::Here(name.clone());
         }
@@ -605,24 +602,24 @@ impl Folder {
     // The contents.
 
     /// Reads a piece of whichever file has this content.
-    fn read(&mut self, piece: Piece, now: Now) -> Place<Vec<u8>> {
+    fn read(&mut self, piece: Piece, now: Now) -> PieceRead {
         loop {
             while let Some(name) = self.contents.name(piece.content).cloned() {
                 match self.read_from(&name, piece) {
-                    Ok(Some(bytes)) => return Place::Here(bytes),
+                    Ok(Some(bytes)) => return PieceRead::Bytes(bytes),
                     Err(error) if is_exhaustion(&error) => {
                         self.exhausted(&error, now.instant);
-                        return Place::NotYet;
+                        return PieceRead::NotYet;
                     }
                     // Another one may have it.
                     Ok(None) | Err(_) => self.forget(&name, now.instant),
                 }
             }
             if !self.find(piece, now) {
-                return Place::Absent;
+                return PieceRead::Absent;
             }
             if self.contents.name(piece.content).is_none() {
-                return Place::NotYet;
+                return PieceRead::NotYet;
             }
         }
     }
@@ -896,9 +893,9 @@ mod tests {
     fn first_block(folder: &mut Folder, content: ContentId) -> Option<Vec<u8>> {
         for _ in 0..100_000 {
             match folder.read(Piece { content, first: 0, blocks: 1 }, folder.clock.now()) {
-                Place::Here(bytes) => return Some(bytes),
-                Place::Absent => return None,
-                Place::NotYet => folder.work_some(folder.clock.now()),
+                PieceRead::Bytes(bytes) => return Some(bytes),
+                PieceRead::Absent => return None,
+                PieceRead::NotYet => folder.work_some(folder.clock.now()),
             }
         }
         panic!("asked for ever");
@@ -975,7 +972,7 @@ mod tests {
         assert_eq!(describe(&mut folder, "notes"), ready(&[1; 5_000]));
         fs::write(place.path().join("notes"), [1; 4_999]).expect("written");
         let piece = Piece { content: ContentId::of(&[1; 5_000]), first: 0, blocks: 1 };
-        assert!(matches!(folder.read(piece, folder.clock.now()), Place::Absent));
+        assert!(matches!(folder.read(piece, folder.clock.now()), PieceRead::Absent));
         assert!(folder.hashing.is_empty());
         assert!(matches!(describe(&mut folder, "notes"), FileState::Reading { bytes: 4_999, .. }));
     }
