@@ -238,10 +238,7 @@ fn remove_parts(dir: &Dir, target: &Target) {
     let Ok(entries) = dir.entries() else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        let Some(name) = name.to_str() else { continue };
-        if !name.starts_with(&prefix) || !name.ends_with(".part") {
-            continue;
-        }
+        let Some(name) = name.to_str().filter(|it| it.starts_with(&prefix)) else { continue };
         if let Ok(Some(file)) = open_existing(dir, name)
             && file.try_lock().is_ok()
         {

@@ -476,6 +476,7 @@ impl Folder {
         if let Some(name) = self.names.get(&key) {
             return Place::Here(name.clone());
         }
+        // R-FILES-4
         if self.has_all_names() {
             return Place::Absent;
         }
@@ -522,6 +523,7 @@ impl Folder {
         }
         match self.settling.judge(&name, stamp, self.contents.stamp(&name), now) {
             Verdict::Wait => return waiting,
+            // R-FILES-8
             Verdict::Refuse => {
                 debug!("'{name}' changes all the time and is not offered");
                 return FileState::Absent;
@@ -604,6 +606,7 @@ impl Folder {
     /// Reads a piece of whichever file has this content.
     fn read(&mut self, piece: Piece, now: Now) -> PieceRead {
         loop {
+            // R-FILES-9
             while let Some(name) = self.contents.name(piece.content).cloned() {
                 match self.read_from(&name, piece) {
                     Ok(Some(bytes)) => return PieceRead::Bytes(bytes),
@@ -615,6 +618,7 @@ impl Folder {
                     Ok(None) | Err(_) => self.forget(&name, now.instant),
                 }
             }
+            // R-FILES-10
             if !self.find(piece, now) {
                 return PieceRead::Absent;
             }
@@ -628,19 +632,19 @@ impl Folder {
     fn read_from(&mut self, name: &FileName, piece: Piece) -> io::Result<Option<Vec<u8>>> {
         let Piece { first, blocks, .. } = piece;
         let Some(stamp) = self.contents.stamp(name) else { return Ok(None) };
-        let place = match self.open.iter().position(|it| it.name == *name && it.stamp == stamp) {
-            Some(place) => place,
-            None => {
-                let (file, now) = self.open_file(name)?;
-                if now != stamp {
-                    return Ok(None);
-                }
-                if self.open.len() >= OPEN_MAX {
-                    self.open.pop_front();
-                }
-                self.open.push_back(OpenFile { name: name.clone(), stamp, file });
-                self.open.len() - 1
+        let opened = self.open.iter().position(|it| it.name == *name && it.stamp == stamp);
+        let place = if let Some(place) = opened {
+            place
+        } else {
+            let (file, now) = self.open_file(name)?;
+            if now != stamp {
+                return Ok(None);
             }
+            if self.open.len() >= OPEN_MAX {
+                self.open.pop_front();
+            }
+            self.open.push_back(OpenFile { name: name.clone(), stamp, file });
+            self.open.len() - 1
         };
         let start = u64::from(first) * BLOCK_BYTES as u64;
         let length = stamp.bytes.saturating_sub(start).min(u64::from(blocks) * BLOCK_BYTES as u64);
@@ -648,6 +652,7 @@ impl Folder {
         let file = &self.open[place].file;
         read_exact_at(file, &mut bytes, start)?;
         // Looked at after reading: what was read is of the file that had this content.
+        // R-FILES-5
         let is_same = Stamp::of(file)? == stamp;
         Ok(is_same.then_some(bytes))
     }
@@ -777,6 +782,7 @@ impl Folder {
 
     fn hashed(&mut self, hashing: Hashing, now: Instant) {
         let Hashing { name, stamp, file, hasher, done } = hashing;
+        // R-FILES-7
         if !Stamp::of(&file).is_ok_and(|now| now == stamp) {
             // Whoever waits for it asks again, and it is read again.
             debug!("'{name}' changed while it was read");
