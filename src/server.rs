@@ -1539,7 +1539,7 @@ mod tests {
         assert!(bench.orders.is_empty(), "there is no folder");
     }
 
-    // spec: R-FILES-10
+    // spec: R-FILES-11
     #[test]
     fn of_what_may_still_be_found_nobody_is_told_that_it_is_not_here() {
         let mut bench = Bench::offering([]);

@@ -270,7 +270,7 @@ fn two_files_with_one_content_are_two_files() {
     assert!(folders.fetched("a") == same && folders.fetched("b") == same);
 }
 
-// spec: R-FILES-9, R-SHEET-4, R-PULL-3
+// spec: R-FILES-10, R-SHEET-4, R-PULL-3
 #[test]
 fn a_content_is_given_for_as_long_as_one_of_its_files_is_there() {
     let folders = Folders::new();
@@ -290,7 +290,7 @@ fn a_content_is_given_for_as_long_as_one_of_its_files_is_there() {
     assert!(matches!(fetch(&server, info), Err(FetchError::Gone)));
 }
 
-// spec: R-FILES-10
+// spec: R-FILES-11
 #[test]
 fn after_a_restart_a_transfer_goes_on_by_the_name_of_its_content_alone() {
     let folders = Folders::new();
@@ -478,7 +478,7 @@ fn a_server_that_is_killed_and_comes_back_goes_on() {
     drop(server);
 }
 
-// spec: R-FILES-7
+// spec: R-FILES-8
 #[test]
 fn a_file_that_is_written_again_ten_times_a_second_is_fetched_as_it_was_at_some_time() {
     let folders = Folders::new();
@@ -503,7 +503,7 @@ fn a_file_that_is_written_again_ten_times_a_second_is_fetched_as_it_was_at_some_
 }
 
 /// The memory of the server's own process seems to be an empty file of which not a byte can be read.
-// spec: R-FILES-8
+// spec: R-FILES-9
 #[test]
 #[cfg(target_os = "linux")]
 fn a_file_that_cannot_be_read_is_refused_and_the_log_says_so_once() {

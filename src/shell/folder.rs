@@ -523,7 +523,7 @@ impl Folder {
         }
         match self.settling.judge(&name, stamp, self.contents.stamp(&name), now) {
             Verdict::Wait => return waiting,
-            // R-FILES-8
+            // R-FILES-9
             Verdict::Refuse => {
                 debug!("'{name}' changes all the time and is not offered");
                 return FileState::Absent;
@@ -606,7 +606,7 @@ impl Folder {
     /// Reads a piece of whichever file has this content.
     fn read(&mut self, piece: Piece, now: Now) -> PieceRead {
         loop {
-            // R-FILES-9
+            // R-FILES-10
             while let Some(name) = self.contents.name(piece.content).cloned() {
                 match self.read_from(&name, piece) {
                     Ok(Some(bytes)) => return PieceRead::Bytes(bytes),
@@ -618,7 +618,7 @@ impl Folder {
                     Ok(None) | Err(_) => self.forget(&name, now.instant),
                 }
             }
-            // R-FILES-10
+            // R-FILES-11
             if !self.find(piece, now) {
                 return PieceRead::Absent;
             }
@@ -782,7 +782,7 @@ impl Folder {
 
     fn hashed(&mut self, hashing: Hashing, now: Instant) {
         let Hashing { name, stamp, file, hasher, done } = hashing;
-        // R-FILES-7
+        // R-FILES-8
         if !Stamp::of(&file).is_ok_and(|now| now == stamp) {
             // Whoever waits for it asks again, and it is read again.
             debug!("'{name}' changed while it was read");
