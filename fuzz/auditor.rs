@@ -114,12 +114,6 @@ struct Owed {
 enum Due {
     /// Any of these.
     Answers(Vec<Vec<u8>>),
-    /// A block of this object: it may be known by the time of the answer.
-    Block {
-        object: [u8; 32],
-        index: u64,
-        answers: Vec<Vec<u8>>,
-    },
     /// The folder, as it was then or is later.
     List {
         from: usize,
@@ -212,26 +206,17 @@ impl Auditor {
                 let cookie = answer.get(answer.len().saturating_sub(20)..answer.len() - 4);
                 let cookie = cookie.and_then(|it| it.try_into().ok()).unwrap_or_default();
                 self.cookies.insert(cookie, (from, micros / COOKIE_MICROS));
-                vec![said.answer(0x97, &cookie)]
+                vec![said.answer(0x96, &cookie)]
             }
             Due::Answers(answers) => answers,
-            Due::Block { object, index, mut answers } => {
-                answers.push(self.block(said, object, index));
-                // A file may be known or not, there or not.
-                if let Some(content) = self.folder.content(object) {
-                    answers.push(said.answer(0x93, &byte_string(block_of(content, index))));
-                    answers.push(said.answer(0x93, &[0]));
-                }
-                answers
-            }
             Due::List { from, since } => {
                 // A list may be told for a second after it was read.
                 let folders = self.folder.since(since.saturating_sub(1_000_000));
-                folders.map(|files| said.answer(0x94, &page(files, from, request_bytes))).collect()
+                folders.map(|files| said.answer(0x93, &page(files, from, request_bytes))).collect()
             }
             Due::File { key, since } => {
                 let infos = self.folder.since(since).flat_map(|files| file_infos(files, &key));
-                infos.map(|info| said.answer(0x95, &info)).collect()
+                infos.map(|info| said.answer(0x94, &info)).collect()
             }
         };
         assert!(answer.len() <= request_bytes, "longer than its request (R-SIZE-3)");
@@ -254,7 +239,7 @@ impl Auditor {
         answer: &[u8],
     ) -> Option<Due> {
         let index = blocks.pop_front().expect("no empty ones are owed");
-        let pulled = |bytes| said.answer(0x96, &[varint(index), byte_string(bytes)].concat());
+        let pulled = |bytes| said.answer(0x95, &[varint(index), byte_string(bytes)].concat());
         let durable = &self.saved[self.durable].sheets;
         let sheet = durable.iter().find(|it| Sha256::digest(it)[..] == object[..]);
         let sure = sheet.is_some();
@@ -265,6 +250,10 @@ impl Auditor {
             return None;
         }
         assert_eq!(answer, pulled(bytes), "block {index}, in order (R-PULL-2)");
+        // So it does where the object ends before the first.
+        if first && bytes.is_empty() {
+            return None;
+        }
         (!blocks.is_empty()).then_some(Due::Blocks { object, blocks, first: false })
     }
 
@@ -369,18 +358,14 @@ impl Auditor {
                 let body = info.map_or(vec![0], |info| [&[1][..], &info.bytes].concat());
                 vec![said.answer(0x92, &body)]
             }
-            What::Block { object, index } => {
-                let answers = vec![self.block(said, object, index)];
-                return Some(Due::Block { object, index, answers });
-            }
             What::Files { from } => return Some(Due::List { from, since: micros }),
             What::File { ref key } => return Some(Due::File { key: key.clone(), since: micros }),
-            What::Pull { object, cookie, ref blocks } => {
+            What::Pull { object, cookie, ref blocks, is_lone } => {
                 let minute = micros / COOKIE_MICROS;
                 let proved = self.cookies.get(&cookie).is_some_and(|&(owner, made)| {
                     owner == from && (made..=made + 1).contains(&minute)
                 });
-                if !proved {
+                if !proved && !is_lone {
                     return Some(Due::Cookie { micros });
                 }
                 let blocks = blocks.clone();
@@ -411,21 +396,21 @@ impl Auditor {
                 known.heard_micros = micros;
                 if known.number == number {
                     if known.body != asked.body {
-                        return Some(asked.said.answer(0xa1, &[]));
+                        return Some(asked.said.answer(0xa2, &[0]));
                     }
                     return (known.batch <= self.durable).then(|| known.answer.clone());
                 }
                 if known.number.checked_add(1) != Some(number) {
-                    return Some(asked.said.answer(0xa2, &[]));
+                    return Some(asked.said.answer(0xa1, &[]));
                 }
                 known.started
             }
-            None if number != 1 => return Some(asked.said.answer(0xa3, &[])),
+            None if number != 1 => return Some(asked.said.answer(0xa2, &[0])),
             None => started,
         };
         let new = !state.clients.contains_key(&client);
         let answer = if new && started.abs_diff(time) > WINDOW_MILLIS {
-            let answer = asked.said.answer(0xa4, &varint(time));
+            let answer = asked.said.answer(0xa2, &[vec![1], varint(time)].concat());
             if started < time {
                 // Told, so the journal must hold it first (R-TIME-3).
                 self.unsaved |= state.written < time;
@@ -466,12 +451,6 @@ impl Auditor {
             said.answer(0x91, &body)
         };
         (open.len().min(1)..=open.len()).map(list).collect()
-    }
-
-    fn block(&self, said: Said, sheet: [u8; 32], index: u64) -> Vec<u8> {
-        let found = self.present.sheets.iter().find(|it| Sha256::digest(it)[..] == sheet[..]);
-        let block = found.map_or(&[][..], |bytes| block_of(bytes, index));
-        said.answer(0x93, &byte_string(block))
     }
 }
 
@@ -603,13 +582,29 @@ struct Asked {
 }
 
 enum What {
-    Perform { started: u64, operation: Operation },
-    Status { from: u32 },
-    Sheet { class: u32 },
-    Block { object: [u8; 32], index: u64 },
-    Files { from: usize },
-    File { key: Vec<u8> },
-    Pull { object: [u8; 32], cookie: [u8; 16], blocks: VecDeque<u64> },
+    Perform {
+        started: u64,
+        operation: Operation,
+    },
+    Status {
+        from: u32,
+    },
+    Sheet {
+        class: u32,
+    },
+    Files {
+        from: usize,
+    },
+    File {
+        key: Vec<u8>,
+    },
+    /// A lone one wants one block and is as long as its answer.
+    Pull {
+        object: [u8; 32],
+        cookie: [u8; 16],
+        blocks: VecDeque<u64>,
+        is_lone: bool,
+    },
 }
 
 enum Operation {
@@ -663,23 +658,20 @@ impl Asked {
             0x11 => (What::Status { from: rest.class()? }, 64),
             0x12 => (What::Sheet { class: rest.class()? }, 96),
             0x13 => {
-                let object = rest.take(32)?.try_into().expect("32 bytes");
-                (What::Block { object, index: rest.number(u32::MAX.into())? }, 1_060)
-            }
-            0x14 => {
                 let from = rest.number(u32::MAX.into())?;
                 (What::Files { from: usize::try_from(from).expect("32 bits") }, 1_200)
             }
-            0x15 => (What::File { key: rest.take(16)?.to_vec() }, 80),
-            0x16 => {
+            0x14 => (What::File { key: rest.take(16)?.to_vec() }, 80),
+            0x15 => {
                 let object = rest.take(32)?.try_into().expect("32 bytes");
                 let cookie = rest.take(16)?.try_into().expect("16 bytes");
-                (What::Pull { object, cookie, blocks: rest.blocks()? }, 76)
+                let blocks = rest.blocks()?;
+                let is_lone = blocks.len() == 1 && datagram.len() >= 1_065;
+                (What::Pull { object, cookie, blocks, is_lone }, 77)
             }
             _ => return None,
         };
-        // A `PULL` has no padding.
-        let padding = if kind == 0x16 { &[] } else { rest.byte_string()? };
+        let padding = rest.byte_string()?;
         let whole = rest.0.is_empty() && padding.iter().all(|&byte| byte == 0);
         let body = [&[kind], &covered[5..]].concat();
         let asked = Self { said: Said { client, number }, what, body };

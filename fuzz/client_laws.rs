@@ -58,7 +58,6 @@ enum What {
 enum Question {
     Status(u8),
     Sheet(u8),
-    Block,
     Files(u8),
     File(u8),
 }
@@ -98,11 +97,10 @@ enum Said {
     Refused,
     List(Vec<u8>, bool),
     Sheet(Option<u8>),
-    Block,
-    Conflict,
     Stale,
     BeginAgain,
-    ClockSkew(i8),
+    /// With a time so many minutes away.
+    BeginAgainAt(i8),
     Busy(u16),
     Files(bool),
     File(bool),
@@ -269,7 +267,6 @@ impl Desk {
         let query = match *question {
             Question::Status(from) => Query::Status { from: class(from) },
             Question::Sheet(which) => Query::Sheet { class: class(which) },
-            Question::Block => Query::Block { sheet: ContentId::from_bytes([1; 32]), index: 0 },
             Question::Files(from) => Query::Files { from: from.into() },
             Question::File(byte) => Query::File { file: FileKey::from_bytes([byte; 16]) },
         };
@@ -343,12 +340,10 @@ impl Desk {
                 Answer::Status { open: classes.iter().take(8).map(open).collect(), more }
             }
             Said::Sheet(which) => Answer::Sheet(which.map(|which| sheet(class(which), at))),
-            Said::Block => Answer::Block(vec![1, 2, 3]),
-            Said::Conflict => Answer::Conflict,
             Said::Stale => Answer::Stale,
-            Said::BeginAgain => Answer::BeginAgain,
-            Said::ClockSkew(minutes) => {
-                Answer::ClockSkew { server_time: at.shifted(i64::from(minutes) * 60_000) }
+            Said::BeginAgain => Answer::BeginAgain { server_time: None },
+            Said::BeginAgainAt(minutes) => {
+                Answer::BeginAgain { server_time: Some(at.shifted(i64::from(minutes) * 60_000)) }
             }
             Said::Busy(retry_after_ms) => Answer::Busy { retry_after_ms },
             Said::Files(offered) => files(offered),
@@ -394,7 +389,7 @@ impl Desk {
         if asks {
             return;
         }
-        if let Answer::ClockSkew { server_time } = answer {
+        if let Answer::BeginAgain { server_time: Some(server_time) } = answer {
             self.offset = server_time.millis_after(now.wall);
         }
         self.starts.push((now, now.wall.shifted(self.offset)));
@@ -402,8 +397,12 @@ impl Desk {
         open.fate = match answer {
             Answer::Busy { .. } => return,
             Answer::Stale => Fate::Lost,
-            Answer::Conflict | Answer::BeginAgain | Answer::ClockSkew { .. } => {
-                if age(open.first_sent, now) <= WINDOW { Fate::NotExecuted } else { Fate::Lost }
+            Answer::BeginAgain { .. } => {
+                if age(open.first_sent, now) <= WINDOW {
+                    Fate::NotExecuted
+                } else {
+                    Fate::Lost
+                }
             }
             _ => Fate::Answered,
         };
@@ -610,10 +609,9 @@ fn fitting(request: &Request, at: WallTime, already: bool) -> Answer {
         }
         Ask::Read(Query::Status { from }) => {
             let open = OpenRollCall { class: from, opened_at: at, present: 0 };
-            Answer::Status { open: vec![open], more: already }
+            Answer::Status { open: vec![open], more: false }
         }
         Ask::Read(Query::Sheet { class }) => Answer::Sheet(already.then(|| sheet(class, at))),
-        Ask::Read(Query::Block { .. }) => Answer::Block(vec![7]),
         Ask::Read(Query::Files { .. }) => files(already),
         Ask::Read(Query::File { .. }) => file(already),
         Ask::Pull(pull) => panic!("{pull:?} is no matter of this client"),
@@ -632,14 +630,7 @@ fn file(ready: bool) -> Answer {
 
 /// A word on the asking itself; a query cannot be ended by one.
 fn is_verdict(answer: &Answer) -> bool {
-    matches!(
-        answer,
-        Answer::Conflict
-            | Answer::Stale
-            | Answer::BeginAgain
-            | Answer::ClockSkew { .. }
-            | Answer::Busy { .. }
-    )
+    matches!(answer, Answer::Stale | Answer::BeginAgain { .. } | Answer::Busy { .. })
 }
 
 /// The table of chapter 5, and R-CLIENT-8.
@@ -674,14 +665,13 @@ fn fits_query(query: Query, answer: &Answer) -> bool {
                 least = class + 1;
                 fits
             });
-            rises && (!open.is_empty() || !more)
+            // A page of 1,200 bytes that is not the last one is full (R-STATUS-4).
+            rises && (open.len() >= (1_200 - 37) / 17 || !more)
         }
         (Query::Sheet { class }, Answer::Sheet(sheet)) => {
             sheet.is_none_or(|sheet| sheet.class == class)
         }
-        (Query::Block { .. }, Answer::Block(_))
-        | (Query::Files { .. }, Answer::Files(_))
-        | (Query::File { .. }, Answer::File(_)) => true,
+        (Query::Files { .. }, Answer::Files(_)) | (Query::File { .. }, Answer::File(_)) => true,
         _ => false,
     }
 }

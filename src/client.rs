@@ -17,7 +17,9 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use crate::ids::{ClientId, RequestNumber};
-use crate::limits::{RETRY_INITIAL, RETRY_JITTER, RETRY_MAX, RETRY_MIN, WINDOW};
+use crate::limits::{
+    DATAGRAM_MAX_BYTES, RETRY_INITIAL, RETRY_JITTER, RETRY_MAX, RETRY_MIN, WINDOW,
+};
 use crate::operation::{Operation, Query};
 use crate::round_trip::{Measured, RoundTrip};
 use crate::time::{Instant, Now, WallTime};
@@ -69,6 +71,8 @@ pub struct Unanswered {
     pub lost: bool,
     /// True if the network said that nobody listens there. A hint: the server may be starting.
     pub refused: bool,
+    /// True if the server said `BUSY`: it is there, and one of its tables is full.
+    pub busy: bool,
     /// The versions that the server speaks, if it said that ours is not among them. A hint too.
     pub versions: Option<Versions>,
 }
@@ -119,6 +123,7 @@ struct Exchange {
     /// How often it began again under a new client id.
     beginnings: u32,
     refused: bool,
+    busy: bool,
     versions: Option<Versions>,
     /// The operation that waits until this one, from before, is settled.
     then: Option<Operation>,
@@ -235,15 +240,17 @@ impl Client {
         }
         match reply.answer {
             Answer::Busy { retry_after_ms } => {
+                exchange.busy = true;
                 let wait = Duration::from_millis(retry_after_ms.into());
                 exchange.not_before = now.instant.after(wait);
                 let wait = jittered(&mut self.rng, wait);
                 exchange.next_send = exchange.next_send.max(now.instant.after(wait));
             }
-            Answer::Conflict | Answer::BeginAgain => self.begin_again(now),
             // To a query it is no answer, and nothing is learnt from what is none (R-CLIENT-7).
-            Answer::ClockSkew { server_time } if exchange.operation().is_some() => {
-                self.clock_offset_ms = server_time.millis_after(now.wall);
+            Answer::BeginAgain { server_time } if exchange.operation().is_some() => {
+                if let Some(server_time) = server_time {
+                    self.clock_offset_ms = server_time.millis_after(now.wall);
+                }
                 self.begin_again(now);
             }
             Answer::Stale => self.lose(now),
@@ -332,6 +339,7 @@ impl Client {
             deadline,
             beginnings: 0,
             refused: false,
+            busy: false,
             versions: None,
             then: None,
         });
@@ -355,11 +363,7 @@ impl Client {
     /// same operation goes on under a new one, unless an execution may have been forgotten.
     fn begin_again(&mut self, now: Now) {
         let Some(mut exchange) = self.exchange.take() else { return };
-        let Goal::Operation { operation, .. } = exchange.goal else {
-            // No server says this to a query.
-            self.exchange = Some(exchange);
-            return;
-        };
+        let operation = exchange.operation().expect("only an operation begins again");
         self.identity = None;
         if exchange.age(now) > WINDOW {
             self.exchange = Some(exchange);
@@ -375,7 +379,7 @@ impl Client {
         // The first time it goes on at once. A server that says so again and again is not asked
         // more often than one that says nothing.
         if exchange.beginnings == 1 {
-            exchange.next_send = now.instant;
+            exchange.next_send = now.instant.max(exchange.not_before);
         }
         self.exchange = Some(exchange);
     }
@@ -482,7 +486,8 @@ impl Exchange {
     }
 
     fn unanswered(&self, attempts: u32, lost: bool) -> Unanswered {
-        Unanswered { attempts, lost, refused: self.refused, versions: self.versions.clone() }
+        let &Self { refused, busy, ref versions, .. } = self;
+        Unanswered { attempts, lost, refused, busy, versions: versions.clone() }
     }
 }
 
@@ -494,13 +499,14 @@ impl Goal {
             (Self::Query(Query::Status { from }), Answer::Status { open, more }) => {
                 let in_order = open.windows(2).all(|pair| pair[0].class < pair[1].class);
                 let not_before = open.first().is_none_or(|first| first.class >= from);
-                in_order && not_before && !(open.is_empty() && *more)
+                // A page that is not the last one is full (R-STATUS-3): a list ends.
+                let is_full = open.len() >= Answer::status_capacity(DATAGRAM_MAX_BYTES);
+                in_order && not_before && (is_full || !more)
             }
             (Self::Query(Query::Sheet { class }), Answer::Sheet(sheet)) => {
                 sheet.is_none_or(|sheet| sheet.class == class)
             }
-            (Self::Query(Query::Block { .. }), Answer::Block(_))
-            | (Self::Query(Query::Files { .. }), Answer::Files(_))
+            (Self::Query(Query::Files { .. }), Answer::Files(_))
             | (Self::Query(Query::File { .. }), Answer::File(_)) => true,
             (Self::Query(_), _) => false,
         }
@@ -650,6 +656,10 @@ mod tests {
         Answer::Marked { class: class(1), at: at(), already_present: false }
     }
 
+    fn begin_again() -> Answer {
+        Answer::BeginAgain { server_time: None }
+    }
+
     fn answered(answer: Answer, attempts: u32) -> Output {
         Output::Answered { answer, attempts }
     }
@@ -702,7 +712,8 @@ mod tests {
         let mut bench = Bench::new();
         bench.perform(mark()).wait(DEADLINE);
         let attempts = u32::try_from(bench.sent.len()).unwrap();
-        let unknown = Unanswered { attempts, lost: false, refused: false, versions: None };
+        let unknown =
+            Unanswered { attempts, lost: false, refused: false, busy: false, versions: None };
         assert_eq!(*bench.ending(), Output::Unanswered(unknown));
         assert_eq!(bench.client.unsettled(), Some(mark()));
         let sent = bench.sent.len();
@@ -731,9 +742,30 @@ mod tests {
         let mut bench = Bench::new();
         bench.perform(open()).wait(DEADLINE);
         bench.perform(mark()).wait(DEADLINE);
-        let unsent = Unanswered { attempts: 0, lost: false, refused: false, versions: None };
+        let unsent =
+            Unanswered { attempts: 0, lost: false, refused: false, busy: false, versions: None };
         assert_eq!(*bench.ending(), Output::Unanswered(unsent));
         assert_eq!(bench.client.unsettled(), Some(open()), "the first is still the open one");
+    }
+
+    // spec: R-RETRY-7, R-AGAIN-1
+    #[test]
+    fn who_was_told_to_wait_waits_although_it_begins_again() {
+        let mut bench = Bench::new();
+        bench.perform(mark()).answer(Answer::Busy { retry_after_ms: 5_000 });
+        let busy_at = bench.now.instant;
+        bench.answer(begin_again());
+        assert_eq!(bench.sent.len(), 1, "not at once");
+        bench.wait(secs(10));
+        assert!(bench.sent.len() > 1);
+        assert_ne!(bench.last().client, bench.sent[0].client, "under a new client id");
+        let waited = bench.client.exchange.as_ref().expect("it waits").last_sent.since(busy_at);
+        assert!(waited >= secs(5), "{waited:?}");
+        let unknown = match bench.wait(DEADLINE).ending() {
+            Output::Unanswered(unanswered) => unanswered.clone(),
+            other => panic!("{other:?}"),
+        };
+        assert!(unknown.busy && !unknown.lost, "{unknown:?}");
     }
 
     // spec: R-SETTLE-2
@@ -757,7 +789,7 @@ mod tests {
         bench.wait(WINDOW.checked_sub(DEADLINE).unwrap()).perform(mark());
         assert_eq!((bench.last().client, bench.last().ask), (earlier.client, earlier.ask));
         bench.advance(Duration::from_millis(1));
-        bench.answer(Answer::BeginAgain);
+        bench.answer(begin_again());
         assert!(bench.heard.contains(&Output::Forsaken { operation: open() }));
     }
 
@@ -768,7 +800,7 @@ mod tests {
         bench.perform(open());
         let earlier = *bench.last();
         bench.now.wall = bench.now.wall.shifted(15 * 60 * 1_000);
-        bench.answer(Answer::BeginAgain);
+        bench.answer(begin_again());
         assert_ne!(bench.last().client, earlier.client);
         assert_eq!(*bench.answer(opened()).ending(), answered(opened(), 2));
     }
@@ -780,7 +812,7 @@ mod tests {
         bench.perform(open()).answer(opened()).perform(mark());
         let earlier = *bench.last();
         assert_eq!(earlier.number.get(), 2);
-        bench.answer(Answer::BeginAgain);
+        bench.answer(begin_again());
         assert_ne!(bench.last().client, earlier.client);
         assert_eq!(bench.last().number, RequestNumber::FIRST);
         assert_eq!(*bench.answer(marked()).ending(), answered(marked(), 2));
@@ -793,7 +825,7 @@ mod tests {
         let mut bench = Bench::new();
         bench.perform(open()).answer(opened()).perform(mark());
         bench.now.wall = bench.now.wall.shifted(31 * 60 * 1_000);
-        bench.answer(Answer::BeginAgain);
+        bench.answer(begin_again());
         assert!(matches!(bench.ending(), Output::Unanswered(Unanswered { lost: true, .. })));
         assert_eq!(bench.client.unsettled(), None);
     }
@@ -805,7 +837,7 @@ mod tests {
         let server_time = bench.now.wall.shifted(-86_400_000);
         bench.perform(open());
         let earlier = *bench.last();
-        bench.answer(Answer::ClockSkew { server_time });
+        bench.answer(Answer::BeginAgain { server_time: Some(server_time) });
         assert_ne!(bench.last().client, earlier.client);
         let Ask::Perform { started, .. } = bench.last().ask else { panic!("an operation") };
         assert_eq!(started, server_time);
@@ -820,7 +852,7 @@ mod tests {
         bench.client.ask(bench.now, Query::Sheet { class: class(1) }, DEADLINE);
         bench.settle();
         let server_time = bench.now.wall.shifted(-86_400_000);
-        bench.answer(Answer::ClockSkew { server_time });
+        bench.answer(Answer::BeginAgain { server_time: Some(server_time) });
         bench.answer(Answer::Sheet(None)).perform(open());
         let Ask::Perform { started, .. } = bench.last().ask else { panic!("an operation") };
         assert_eq!(started, bench.now.wall, "it answers no request that is under way");
@@ -829,10 +861,10 @@ mod tests {
     #[test]
     fn a_server_that_always_sends_back_is_not_asked_faster_than_a_silent_one() {
         let mut bench = Bench::new();
-        bench.perform(open()).answer(Answer::BeginAgain);
+        bench.perform(open()).answer(begin_again());
         let sent = bench.sent.len();
         for _ in 0..50 {
-            bench.answer(Answer::BeginAgain);
+            bench.answer(begin_again());
         }
         assert_eq!(bench.sent.len(), sent);
         bench.wait(DEADLINE);
@@ -856,13 +888,13 @@ mod tests {
         let mut bench = Bench::new();
         bench.perform(open());
         let first = *bench.last();
-        bench.wait(secs(1)).answer(Answer::Conflict);
+        bench.wait(secs(1)).answer(begin_again());
         let second = *bench.last();
         assert_ne!(second.client, first.client);
         assert_eq!(second.number, RequestNumber::FIRST);
         // A whole window since the second name: only since the first it is more.
         bench.now.wall = bench.now.wall.shifted(15 * 60 * 1_000);
-        bench.answer(Answer::Conflict);
+        bench.answer(begin_again());
         assert!(matches!(bench.ending(), Output::Unanswered(Unanswered { lost: true, .. })));
         assert_eq!(*bench.last(), second, "it was not sent again");
     }
@@ -888,7 +920,7 @@ mod tests {
     fn attempts_are_counted_over_all_names_and_up_to_255() {
         let mut bench = Bench::new();
         bench.client.perform(bench.now, mark(), secs(1_000));
-        bench.settle().wait(secs(1)).answer(Answer::BeginAgain).wait(secs(900));
+        bench.settle().wait(secs(1)).answer(begin_again()).wait(secs(900));
         assert!(bench.sent.len() > 260, "{} sendings", bench.sent.len());
         for (place, request) in bench.sent.iter().enumerate() {
             assert_eq!(request.attempt, u8::try_from(place + 1).unwrap_or(255));
@@ -920,7 +952,7 @@ mod tests {
         let mut bench = Bench::new();
         bench.perform(mark()).answer(marked());
         let (sent, heard) = (bench.sent.len(), bench.heard.len());
-        for answer in [marked(), Answer::BeginAgain, Answer::Busy { retry_after_ms: 0 }] {
+        for answer in [marked(), begin_again(), Answer::Busy { retry_after_ms: 0 }] {
             bench.answer(answer);
         }
         let mut request = Datagram::new();
@@ -1002,8 +1034,9 @@ mod tests {
         assert_eq!(*bench.answer(marked()).ending(), answered(marked(), 1));
     }
 
+    // spec: R-STATUS-4
     #[test]
-    fn lists_out_of_order_and_empty_ones_with_more_are_ignored() {
+    fn lists_out_of_order_and_short_ones_with_more_are_ignored() {
         let list = |classes: &[u32], more| {
             let open = classes.iter().map(|&number| OpenRollCall {
                 class: class(number),
@@ -1024,12 +1057,14 @@ mod tests {
             list(&[7, 6], true),
             list(&[4, 6], true),
             list(&[], true),
+            // A page that is not the last one is full.
+            list(&(5..5 + 67).collect::<Vec<_>>(), true),
         ];
         for answer in wrong {
             bench.answer(answer.clone());
             assert_eq!(bench.heard.len(), heard, "{answer:?}");
         }
-        let right = list(&[5, 7], true);
+        let right = list(&(5..5 + 68).collect::<Vec<_>>(), true);
         assert_eq!(*bench.answer(right.clone()).ending(), answered(right, 1));
     }
 

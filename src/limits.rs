@@ -21,10 +21,12 @@ pub const REQUEST_MIN_BYTES: usize = 48;
 pub const SHEET_REQUEST_MIN_BYTES: usize = 96;
 /// The shortest `STATUS`: room for one open class in the answer.
 pub const STATUS_REQUEST_MIN_BYTES: usize = 64;
-/// The bytes of a sheet that one `BLOCK` carries; the last one of a sheet may be shorter.
+/// The bytes of a block; the last one of an object may be shorter.
 pub const BLOCK_BYTES: usize = 1_024;
-/// The shortest `BLOCK` request: as long as the answer with a full block.
-pub const BLOCK_REQUEST_MIN_BYTES: usize = BLOCK_BYTES + 36;
+/// The shortest `PULL`: every number in one byte, and no padding.
+pub const PULL_REQUEST_MIN_BYTES: usize = 77;
+/// A `PULL` of one block that is so long gets it without a cookie: as long as the longest `PULLED`.
+pub const LONE_PULL_MIN_BYTES: usize = BLOCK_BYTES + 41;
 
 /// The blocks that one `PULL` can ask for: the bits of its map.
 pub const BLOCKS_PER_PULL_MAX: u32 = 64;
@@ -91,6 +93,14 @@ pub const RETRY_MAX: Duration = Duration::from_millis(500);
 /// `PULL` changes nothing, so asking too early costs only its blocks (RFC 9002 6.2.1 has 1 ms; a
 /// disk that is asked for the first time takes some more).
 pub const PULL_TIMER_MIN: Duration = Duration::from_millis(4);
+/// The first wait before a question is asked again whose answer was not the last word: a file that is
+/// still read, a list that changed. Doubled up to [`RETRY_MAX`] while there is no progress.
+pub const ASK_AGAIN_MIN: Duration = Duration::from_millis(50);
+/// A server that reads a file shows progress when it has read so much more.
+pub const READING_PROGRESS_BYTES: u64 = 1 << 20;
+/// The requests that count as lost whose blocks are still taken when they come late. More than are
+/// under way on any path that is kept filled by 64 blocks a request.
+pub const PULLS_RETIRED_MAX: usize = 1_024;
 /// The blocks that a client keeps before one that is missing (8 MiB).
 pub const BLOCKS_REORDERED_MAX: u32 = 8_192;
 /// The total deadline where the user names none.
@@ -167,8 +177,8 @@ const _: () = {
     assert!(DATAGRAM_MIN_BYTES < REQUEST_MIN_BYTES);
     assert!(REQUEST_MIN_BYTES < STATUS_REQUEST_MIN_BYTES);
     assert!(STATUS_REQUEST_MIN_BYTES < SHEET_REQUEST_MIN_BYTES);
-    assert!(SHEET_REQUEST_MIN_BYTES < BLOCK_REQUEST_MIN_BYTES);
-    assert!(BLOCK_REQUEST_MIN_BYTES <= DATAGRAM_MAX_BYTES);
+    assert!(SHEET_REQUEST_MIN_BYTES < LONE_PULL_MIN_BYTES);
+    assert!(LONE_PULL_MIN_BYTES <= DATAGRAM_MAX_BYTES);
     assert!(4 * (2 + FILE_NAME_MAX_BYTES + 10) <= FILES_REQUEST_MIN_BYTES - 48);
     assert!(BLOCKS_PER_PULL_MAX == u64::BITS);
     assert!(DATAGRAM_MAX_BYTES < UDP_PAYLOAD_MAX_BYTES);

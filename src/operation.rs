@@ -5,7 +5,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{ClassId, ContentId, Cookie, FileKey, FileName, RollCallId, StudentNumber};
-use crate::limits::{BLOCK_BYTES, FILE_BYTES_MAX};
+use crate::limits::{
+    BLOCK_BYTES, FILE_BYTES_MAX, MARKS_PER_ROLL_CALL_MAX, STUDENT_LENGTH_MAX_BYTES,
+};
 use crate::time::WallTime;
 
 /// A request that may change the register. It is executed at most once.
@@ -52,13 +54,6 @@ pub enum Query {
     Sheet {
         /// The class.
         class: ClassId,
-    },
-    /// One block of a sheet.
-    Block {
-        /// The sheet's name.
-        sheet: ContentId,
-        /// Which block, counted from 0.
-        index: u32,
     },
     /// Which files are offered, in order of name, from the `from`-th on, counted from 0.
     Files {
@@ -299,6 +294,25 @@ pub struct SheetInfo {
     pub content: ContentId,
 }
 
+impl SheetInfo {
+    /// Whether a sheet of so many students can have so many bytes, and a client is willing to keep so
+    /// many students. What a server announces is not believed beyond this (R-SHEET-4).
+    #[must_use]
+    pub fn is_plausible(&self) -> bool {
+        let students = u64::from(self.students);
+        let least = Self::HEAD_MIN_BYTES + students * Self::MARK_MIN_BYTES;
+        let most = Self::HEAD_MAX_BYTES + students * Self::MARK_MAX_BYTES;
+        self.students <= MARKS_PER_ROLL_CALL_MAX && (least..=most).contains(&u64::from(self.bytes))
+    }
+
+    // Class, two times, and the number of marks, each as a varint of one byte or at its longest.
+    const HEAD_MIN_BYTES: u64 = 4;
+    const HEAD_MAX_BYTES: u64 = 5 + 7 + 7 + 5;
+    // A student number with its length, and a time.
+    const MARK_MIN_BYTES: u64 = 2 + 1;
+    const MARK_MAX_BYTES: u64 = 1 + STUDENT_LENGTH_MAX_BYTES as u64 + 7;
+}
+
 /// An open roll call in brief.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenRollCall {
@@ -321,5 +335,27 @@ mod tests {
         }
         assert_eq!(Refusal::try_from(0), Err(UnknownRefusal(0)));
         assert_eq!(Refusal::try_from(6), Err(UnknownRefusal(6)));
+    }
+
+    // spec: R-SHEET-4
+    #[test]
+    fn a_sheet_is_as_long_as_its_marks_can_be() {
+        let info = |students, bytes| SheetInfo {
+            class: ClassId::new(1).unwrap(),
+            opened_at: WallTime::MAX,
+            closed_at: WallTime::MAX,
+            students,
+            bytes,
+            content: ContentId::of(b"a sheet"),
+        };
+        for (students, least, most) in [(0, 4, 24), (1, 7, 64), (2_000_000, 6_000_004, 80_000_024)]
+        {
+            assert!(info(students, least).is_plausible() && info(students, most).is_plausible());
+            assert!(!info(students, least - 1).is_plausible(), "{students} students");
+            assert!(!info(students, most + 1).is_plausible(), "{students} students");
+        }
+        assert!(!info(2_000_001, 50_000_000).is_plausible(), "more than a client keeps");
+        assert!(!info(3, u32::MAX).is_plausible());
+        assert!(!info(u32::MAX, u32::MAX).is_plausible());
     }
 }

@@ -24,13 +24,14 @@ use crate::cookie::Baker;
 use crate::hashing::HashKey;
 use crate::ids::{ContentId, FileKey, RollCallId};
 use crate::limits::{
-    BUSY_RETRY_AFTER_MS, CLIENTS_FORGOTTEN_PER_CALL_MAX, REPLIES_HELD_MAX, SWEEP_INTERVAL,
+    BUSY_RETRY_AFTER_MS, CLIENTS_FORGOTTEN_PER_CALL_MAX, LONE_PULL_MIN_BYTES, REPLIES_HELD_MAX,
+    SWEEP_INTERVAL,
 };
 use crate::operation::{FileEntry, FileList, FileState, Operation, Outcome, Pull, Query};
 use crate::record::{Batch, Record, SnapshotItem};
 use crate::roll::{ClientRecord, Contradiction, Register, Sessions, Sheet, Silent, Verdict};
 use crate::stats::{Counter, Stats};
-use crate::supply::{Asker, Demand, ListDemand, Source, Supply, Wanted};
+use crate::supply::{Asker, Demand, ListDemand, Supply};
 pub use crate::supply::{FolderOrder, Piece, PieceRead};
 use crate::time::{Instant, Now, WallTime};
 use crate::wire::{
@@ -254,7 +255,7 @@ impl<P: Clone + Hash> Server<P> {
             if source.is_empty() && self.offers_files {
                 self.supply.wait_for_piece(demand);
             } else {
-                self.satisfy_later(demand, &source);
+                self.supply.give(demand, source.clone());
             }
         }
     }
@@ -281,11 +282,9 @@ impl<P: Clone + Hash> Server<P> {
     pub fn handle_piece(&mut self, piece: Piece, read: PieceRead) {
         match self.supply.read(piece, read) {
             None => {}
-            Some((demand, Some(source))) => self.satisfy_later(demand, &source),
-            Some((demand, None)) => {
-                let exit = self.put_off(demand);
-                self.stats.count(exit);
-            }
+            Some((demand, Some(source))) => self.supply.give(demand, source),
+            // Silence: whoever pulls takes it for a full path, and asks again.
+            Some((_, None)) => self.stats.count(Counter::PullsFull),
         }
     }
 
@@ -381,7 +380,7 @@ impl<P: Clone + Hash> Server<P> {
                 self.handle_operation(now, from, &request, started, operation, received.fingerprint)
             }
             Ask::Read(query) => self.handle_query(now, from, &request, query, request_bytes),
-            Ask::Pull(pull) => self.handle_pull(now, from, &request, pull),
+            Ask::Pull(pull) => self.handle_pull(now, from, &request, pull, request_bytes),
         }
     }
 
@@ -411,17 +410,17 @@ impl<P: Clone + Hash> Server<P> {
             }
             Verdict::Repeat(outcome) => (Answer::from(&outcome), Counter::Repeated),
             Verdict::InProgress => return Counter::InProgress,
-            Verdict::Conflict => (Answer::Conflict, Counter::Conflict),
+            Verdict::Conflict => (Answer::BeginAgain { server_time: None }, Counter::Conflict),
             Verdict::Stale => (Answer::Stale, Counter::Stale),
-            Verdict::BeginAgain => (Answer::BeginAgain, Counter::BeginAgain),
+            Verdict::BeginAgain => (Answer::BeginAgain { server_time: None }, Counter::BeginAgain),
             Verdict::ClockSkew { ahead: false } => {
                 self.note_time(at);
-                (Answer::ClockSkew { server_time: at }, Counter::ClockBehind)
+                (Answer::BeginAgain { server_time: Some(at) }, Counter::ClockBehind)
             }
             Verdict::ClockSkew { ahead: true } => {
                 let outcome = Outcome::ClockSkew { server_time: at };
                 self.execute(now.instant, at, operation, record(outcome));
-                (Answer::ClockSkew { server_time: at }, Counter::ClockAhead)
+                (Answer::BeginAgain { server_time: Some(at) }, Counter::ClockAhead)
             }
             Verdict::TableFull => {
                 (Answer::Busy { retry_after_ms: BUSY_RETRY_AFTER_MS }, Counter::ClientsFull)
@@ -472,9 +471,6 @@ impl<P: Clone + Hash> Server<P> {
                 self.reply(asker, Answer::Sheet(info));
                 Counter::SheetInfo
             }
-            Query::Block { sheet, index } => {
-                self.demand(Demand { asker, content: sheet, wanted: Wanted::Block { index } })
-            }
             Query::Files { from } => {
                 self.handle_files(now, ListDemand { asker, from, request_bytes })
             }
@@ -508,67 +504,34 @@ impl<P: Clone + Hash> Server<P> {
         self.reply(asker, Answer::Files(Some(FileList { total, files })));
     }
 
-    /// Blocks for whoever has proved that the address is his; for anybody else the means to do so.
-    fn handle_pull(&mut self, now: Now, to: P, request: &Request, pull: Pull) -> Counter {
+    /// Blocks for an address that has proved itself, and a lone block for any address that sent as
+    /// many bytes as it gets; for all others the means to prove it (R-COOKIE-1).
+    fn handle_pull(
+        &mut self,
+        now: Now,
+        to: P,
+        request: &Request,
+        pull: Pull,
+        request_bytes: usize,
+    ) -> Counter {
         let asker = Asker { to, client: request.client, number: request.number };
         let Pull { object, cookie, first, wanted } = pull;
-        if !self.baker.knows(cookie, &asker.to, now.instant) {
+        let is_lone = wanted == 1 && request_bytes >= LONE_PULL_MIN_BYTES;
+        if !is_lone && !self.baker.knows(cookie, &asker.to, now.instant) {
             let cookie = self.baker.bake(&asker.to, now.instant);
             self.reply(asker, Answer::Cookie(cookie));
             return Counter::Unproved;
         }
-        let wanted = Wanted::Pull { first, map: wanted };
-        self.demand(Demand { asker, content: object, wanted })
-    }
-
-    /// Satisfies a demand, or lets it wait for its bytes.
-    fn demand(&mut self, demand: Demand<P>) -> Counter {
-        let is_block = matches!(demand.wanted, Wanted::Block { .. });
-        let has_room = self.supply.has_room();
-        match self.supply.sheet(demand.content) {
-            Some(source) if is_block || has_room => self.satisfy(demand, &source),
-            None if has_room => {
-                self.supply.wait(demand);
-                if is_block { Counter::BlockAwaited } else { Counter::Pulled }
-            }
-            _ => self.put_off(demand),
-        }
-    }
-
-    /// There is no room for a demand, or no telling yet whether it can be satisfied.
-    fn put_off(&mut self, demand: Demand<P>) -> Counter {
-        if let Wanted::Pull { .. } = demand.wanted {
-            // Silence: whoever pulls takes it for a full path, and asks again.
+        if !self.supply.has_room() {
+            // Silence: whoever pulls takes it for a full path, which it is, and asks for less.
             return Counter::PullsFull;
         }
-        self.reply(demand.asker, Answer::Busy { retry_after_ms: BUSY_RETRY_AFTER_MS });
-        Counter::BlocksFull
-    }
-
-    /// Satisfies a demand that had to wait. A `PULL` was counted when it came.
-    fn satisfy_later(&mut self, demand: Demand<P>, source: &Source) {
-        match self.satisfy(demand, source) {
-            Counter::Pulled => {}
-            counter => self.stats.count(counter),
+        let demand = Demand { asker, content: object, first, map: wanted };
+        match self.supply.sheet(object) {
+            Some(source) => self.supply.give(demand, source),
+            None => self.supply.wait(demand),
         }
-    }
-
-    fn satisfy(&mut self, demand: Demand<P>, source: &Source) -> Counter {
-        let Demand { asker, wanted, .. } = demand;
-        match wanted {
-            Wanted::Block { index } => {
-                let block = source.block(index).to_vec();
-                let exit = if block.is_empty() { Counter::BlockAbsent } else { Counter::Block };
-                self.reply(asker, Answer::Block(block));
-                exit
-            }
-            Wanted::Pull { first, map } => {
-                // Of an object that is not here one answer says it all.
-                let map = if source.is_empty() { 1 } else { map };
-                self.supply.give(asker, first, map, source.clone());
-                Counter::Pulled
-            }
-        }
+        Counter::Pulled
     }
 
     fn reply(&mut self, asker: Asker<P>, answer: Answer) {
@@ -744,13 +707,21 @@ mod tests {
 
         /// A cookie of this address.
         fn cookie(&mut self, from: u8) -> Cookie {
-            let asks = pull(1, ContentId::of(b"?"), Cookie::NONE, 0, 1);
+            let asks = pull(1, ContentId::of(b"?"), Cookie::NONE, 0, 0b11);
             let replies = self.send_from(from, &asks).drain_addressed();
             let [(to, reply)] = &replies[..] else { panic!("one answer: {replies:?}") };
             assert_eq!(*to, from);
             match decode_reply(reply).unwrap().answer {
                 Answer::Cookie(cookie) => cookie,
                 other => panic!("no cookie: {other:?}"),
+            }
+        }
+
+        /// A block that is asked for alone, without a cookie.
+        fn lone_block(&mut self, object: ContentId, first: u32) -> Vec<u8> {
+            match self.ask(&pull(1, object, Cookie::NONE, first, 1)) {
+                Answer::Pulled { index, bytes } if index == first => bytes,
+                other => panic!("no block {first}: {other:?}"),
             }
         }
 
@@ -959,7 +930,10 @@ mod tests {
             bench.wait(CLIENT_SILENCE_MIN + Duration::from_secs(60));
             bench.server.handle_timeout(bench.now);
             let late = bench.ask(&open(1, 1));
-            assert!(matches!(late, Answer::ClockSkew { .. }), "forgotten, and too old: {late:?}");
+            assert!(
+                matches!(late, Answer::BeginAgain { server_time: Some(_) }),
+                "forgotten, and too old: {late:?}"
+            );
             assert_eq!(bench.ask(&status()), no_class_open);
             bench.restart();
         }
@@ -985,7 +959,7 @@ mod tests {
         let mut bench = Bench::new();
         bench.now.wall = start().shifted(86_400_000);
         let skew = bench.ask(&open(1, 1));
-        assert_eq!(skew, Answer::ClockSkew { server_time: bench.now.wall });
+        assert_eq!(skew, Answer::BeginAgain { server_time: Some(bench.now.wall) });
         bench.restart();
         bench.now.wall = start();
         assert_eq!(bench.ask(&open(1, 1)), skew, "the time that was told is in the journal");
@@ -1052,9 +1026,9 @@ mod tests {
         bench.ask(&open(1, 1));
         bench.wait(CLIENT_SILENCE_MIN + Duration::from_secs(1));
         bench.server.handle_timeout(bench.now);
-        assert_eq!(bench.ask(&close(1, 2)), Answer::BeginAgain);
+        assert_eq!(bench.ask(&close(1, 2)), Answer::BeginAgain { server_time: None });
         bench.restart();
-        assert_eq!(bench.ask(&close(1, 2)), Answer::BeginAgain);
+        assert_eq!(bench.ask(&close(1, 2)), Answer::BeginAgain { server_time: None });
     }
 
     #[test]
@@ -1113,15 +1087,12 @@ mod tests {
         let Answer::Closed { sheet: info, .. } = bench.ask(&close(1, 2)) else { panic!("closed") };
         let mut bytes = Vec::new();
         for index in 0..=info.bytes.div_ceil(1_024) {
-            let block = query(Query::Block { sheet: info.content, index });
-            let Answer::Block(block) = bench.ask(&block) else { panic!("a block") };
-            bytes.extend(block);
+            bytes.extend(bench.lone_block(info.content, index));
         }
         let sheet = Sheet::from_bytes(&bytes, &info).unwrap();
         assert_eq!(sheet.marks.len(), 200);
         assert_eq!(sheet.marks[199].student.as_str(), "student-200");
-        let absent = query(Query::Block { sheet: ContentId::of(b"?"), index: 0 });
-        assert_eq!(bench.ask(&absent), Answer::Block(vec![]));
+        assert!(bench.lone_block(ContentId::of(b"?"), 0).is_empty());
     }
 
     #[test]
@@ -1135,8 +1106,7 @@ mod tests {
             let Answer::Closed { sheet, .. } = closed else { panic!("{closed:?}") };
             sheets.push(sheet.content);
         }
-        let blocks =
-            [0, 0, 1, 1, 0, 1].map(|sheet| query(Query::Block { sheet: sheets[sheet], index: 0 }));
+        let blocks = [0, 0, 1, 1, 0, 1].map(|sheet| pull(1, sheets[sheet], Cookie::NONE, 0, 1));
         // What is asked for while the sheet is read waits for it too.
         bench.send(&blocks[0]).send(&blocks[1]).send(&blocks[2]).send(&blocks[3]);
         let mut space = Datagram::new();
@@ -1236,7 +1206,7 @@ mod tests {
         let mut space = Datagram::new();
         let first = bench.begin_commit(&mark(2, 1, "10"));
         let sheet = ContentId::of(b"whatever was closed just now");
-        bench.send(&close(1, 2)).send(&query(Query::Block { sheet, index: 0 }));
+        bench.send(&close(1, 2)).send(&pull(1, sheet, Cookie::NONE, 0, 1));
         assert_eq!(bench.server.poll_output(&mut space), None, "the close is not given out yet");
         bench.server.handle_durable(first.number);
         let next = bench.server.poll_output(&mut space);
@@ -1287,7 +1257,7 @@ mod tests {
             let answer = bench.ask(&asks);
             assert!(matches!(answer, Answer::Cookie(_)), "{answer:?}");
         }
-        let shortest = pull(1, object, Cookie::NONE, 0, 1);
+        let shortest = pull(1, object, wrong, 0, 1);
         assert!(matches!(bench.ask(&shortest), Answer::Cookie(_)));
         for _ in 0..5 {
             bench.wait(COOKIE_LIFE);
@@ -1350,9 +1320,7 @@ mod tests {
         assert_eq!(Sheet::from_bytes(&whole, &info).unwrap().marks.len(), 200);
         let mut whole = Vec::new();
         for index in 0..=3 {
-            let block = query(Query::Block { sheet: ContentId::of(&file), index });
-            let Answer::Block(block) = bench.ask(&block) else { panic!("a block") };
-            whole.extend(block);
+            whole.extend(bench.lone_block(ContentId::of(&file), index));
         }
         assert_eq!(whole, file);
     }
@@ -1548,22 +1516,14 @@ mod tests {
         let cookie = bench.cookie(0);
         let mut space = Datagram::new();
         let piece = Piece { content, first: 0, blocks: 1 };
-        let block = query(Query::Block { sheet: content, index: 0 });
-        for asks in [pull(1, content, cookie, 0, 1), block] {
-            bench.server.handle_timeout(bench.now);
-            bench.send(&asks);
-            assert_eq!(bench.server.poll_output(&mut space), Some(Output::Load(content)));
-            bench.server.handle_sheet(content, None);
-            let order = bench.server.poll_output(&mut space);
-            assert_eq!(order, Some(Output::Folder(FolderOrder::Read(piece))));
-            bench.server.handle_piece(piece, PieceRead::NotYet);
-            let said: Vec<_> = bench.drain().iter().map(|it| decode_reply(it).unwrap()).collect();
-            match (asks.ask, &said[..]) {
-                (Ask::Pull(_), []) => {}
-                (_, [reply]) if matches!(reply.answer, Answer::Busy { .. }) => {}
-                (asks, said) => panic!("{asks:?} is answered {said:?}"),
-            }
-        }
+        bench.server.handle_timeout(bench.now);
+        bench.send(&pull(1, content, cookie, 0, 1));
+        assert_eq!(bench.server.poll_output(&mut space), Some(Output::Load(content)));
+        bench.server.handle_sheet(content, None);
+        let order = bench.server.poll_output(&mut space);
+        assert_eq!(order, Some(Output::Folder(FolderOrder::Read(piece))));
+        bench.server.handle_piece(piece, PieceRead::NotYet);
+        assert!(bench.drain().is_empty(), "silence");
         // Nobody has asked for the file by its name, and it is given all the same.
         bench.files.insert("a".parse().unwrap(), file.clone());
         let asks = pull(3, content, cookie, 0, 1);

@@ -97,14 +97,6 @@ counters! {
     Status = "query_status",
     /// A question for the last sheet.
     SheetInfo = "query_sheet",
-    /// A block of a sheet was asked for and waits for the disk.
-    BlockAwaited = "query_block_awaited",
-    /// A block was asked for while too many wait for the disk.
-    BlocksFull = "blocks_full",
-    /// A block was given, at once or (not counted as a datagram again) after waiting.
-    Block = "query_block",
-    /// There was no such block, at once or after waiting.
-    BlockAbsent = "query_block_absent",
     /// Blocks were asked for, and are given or read.
     Pulled = "pull",
     /// Blocks were asked for by an address that has not proved itself: it was given a cookie.

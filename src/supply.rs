@@ -2,10 +2,10 @@
 //! request names all that is needed to answer it, and waits here only until its bytes are read.
 //!
 //! ```text
-//!   BLOCK, PULL ─▶ a sheet that is in memory ───────────────────────────▶ given out, so many a turn
-//!               ├▶ a file that is known ─▶ Read(piece) ─▶ handle_piece ─▶      "
-//!               └▶ anything else ────────▶ Load(sheet) ─▶ handle_sheet ─▶      "
-//!                                                          └▶ no sheet ─▶ Read(piece) …
+//!   PULL ─┬▶ a sheet that is in memory ───────────────────────────▶ given out, so many a turn
+//!         ├▶ a file that is known ─▶ Read(piece) ─▶ handle_piece ─▶      "
+//!         └▶ anything else ────────▶ Load(sheet) ─▶ handle_sheet ─▶      "
+//!                                                    └▶ no sheet ─▶ Read(piece) …
 //! ```
 
 use std::collections::{BTreeSet, VecDeque};
@@ -62,30 +62,20 @@ pub(crate) struct Asker<P> {
     pub(crate) number: RequestNumber,
 }
 
-/// What of an object was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wanted {
-    /// One block, in a `BLOCK_DATA` that waits its turn among the replies.
-    Block { index: u32 },
-    /// Any of the 64 blocks from `first` on, each in a `PULLED`.
-    Pull { first: u32, map: u64 },
-}
-
-impl Wanted {
-    fn piece(self, content: ContentId) -> Piece {
-        match self {
-            Self::Block { index } => Piece { content, first: index, blocks: 1 },
-            Self::Pull { first, map } => Piece { content, first, blocks: span(map) },
-        }
-    }
-}
-
-/// A request for blocks.
+/// A request for blocks: those of the map, which counts from block `first` on.
 #[derive(Clone, Debug)]
 pub(crate) struct Demand<P> {
     pub(crate) asker: Asker<P>,
     pub(crate) content: ContentId,
-    pub(crate) wanted: Wanted,
+    pub(crate) first: u32,
+    pub(crate) map: u64,
+}
+
+impl<P> Demand<P> {
+    fn piece(&self) -> Piece {
+        let &Self { content, first, map, .. } = self;
+        Piece { content, first, blocks: span(map) }
+    }
 }
 
 /// A question for the list of files.
@@ -232,7 +222,7 @@ impl<P: Clone> Supply<P> {
             return None;
         }
         let demand = self.unread.pop_front()?;
-        let piece = demand.wanted.piece(demand.content);
+        let piece = demand.piece();
         self.reading.push_back(demand);
         Some(FolderOrder::Read(piece))
     }
@@ -277,7 +267,7 @@ impl<P: Clone> Supply<P> {
                 Some(Vec::new())
             }
         };
-        let wants = |demand: &Demand<P>| demand.wanted.piece(demand.content) == piece;
+        let wants = |demand: &Demand<P>| demand.piece() == piece;
         let place = self.reading.iter().position(wants)?;
         let demand = self.reading.remove(place).expect("found above");
         let source = bytes.map(|bytes| Source { first: piece.first, bytes: Arc::new(bytes) });
@@ -285,7 +275,10 @@ impl<P: Clone> Supply<P> {
     }
 
     /// Gives blocks to who pulled them, in the turns to come.
-    pub(crate) fn give(&mut self, asker: Asker<P>, first: u32, map: u64, source: Source) {
+    pub(crate) fn give(&mut self, demand: Demand<P>, source: Source) {
+        let Demand { asker, first, map, .. } = demand;
+        // Of an object that is not here one answer says it all.
+        let map = if source.is_empty() { 1 } else { map };
         self.gifts.push_back(Gift { asker, first, map, source });
     }
 

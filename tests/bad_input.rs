@@ -9,7 +9,8 @@ use std::net::UdpSocket;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
-use rollcall::operation::Query;
+use rollcall::ids::Cookie;
+use rollcall::operation::{Pull, Query};
 use rollcall::wire::{Answer, Ask, Kind, VERSION, Versions, decode_reply};
 use serde_json::{Value, json};
 
@@ -81,7 +82,7 @@ impl Attack {
         let (_, ended) = self.server.stop("TERM");
         let mut counted = counters(&ended.stderr);
         // What follows from the rest, and what a slow moment may add.
-        for other in ["sent", "committed", "resent", "query_block", "query_block_awaited"] {
+        for other in ["sent", "committed", "resent", "pull", "blocks_given"] {
             counted.remove(other);
         }
         counted.retain(|name, _| !name.starts_with("duplicate_"));
@@ -337,11 +338,15 @@ fn no_answer_is_longer_than_its_request() {
         panic!("it was closed\n{}", raw.report())
     };
     for (index, bytes) in [(0, 1_024), (1, info.bytes as usize - 1_024), (2, 0)] {
-        let datagram = query(Query::Block { sheet: info.content, index });
+        let pull = Pull { object: info.content, cookie: Cookie::NONE, first: index, wanted: 1 };
+        let datagram = request(new_client(), u64::MAX, 255, Ask::Pull(pull));
         let answer = raw.ask(&datagram);
         assert!(answer.len() <= datagram.len(), "{answer:02x?} to {datagram:02x?}");
         let block = decode_reply(&answer).expect("a reply").answer;
-        assert!(matches!(&block, Answer::Block(block) if block.len() == bytes), "{block:?}");
+        assert!(
+            matches!(&block, Answer::Pulled { bytes: block, .. } if block.len() == bytes),
+            "{block:?}"
+        );
     }
 }
 

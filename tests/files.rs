@@ -15,18 +15,19 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use rollcall::ids::{ContentId, FileName};
-use rollcall::operation::{FileInfo, FileState, Query};
+use rollcall::ids::{ContentId, Cookie, FileName};
+use rollcall::operation::{FileInfo, FileState, Pull};
 use rollcall::server::{FolderOrder, Output, PieceRead};
 use rollcall::shell::call::Caller;
 use rollcall::shell::download::{FetchError, Fetcher};
-use rollcall::wire::{Answer, Datagram};
+use rollcall::wire::{Answer, Ask, Datagram};
 use serde_json::json;
 use tempfile::TempDir;
 
 use support::disk::SmallDisk;
 use support::network::Network;
 use support::process::{Finished, PATIENCE, Process};
+use support::raw::{Raw, new_client, request};
 use support::{Call, LOAD, Place, STUDENT, Server, Setup, skip};
 
 #[expect(dead_code, reason = "each file of tests uses its part")]
@@ -270,7 +271,7 @@ fn two_files_with_one_content_are_two_files() {
     assert!(folders.fetched("a") == same && folders.fetched("b") == same);
 }
 
-// spec: R-FILES-10, R-SHEET-4, R-PULL-3
+// spec: R-FILES-10, R-PULL-3
 #[test]
 fn a_content_is_given_for_as_long_as_one_of_its_files_is_there() {
     let folders = Folders::new();
@@ -758,10 +759,11 @@ fn five_gigabytes_are_listed_and_their_first_and_last_blocks_are_given() {
         .expect("answered");
     let info = info.expect("offered");
     assert_eq!(info.bytes, BYTES);
-    let mut block = |index| {
-        let query = Query::Block { sheet: info.content, index };
-        match caller.ask(query, PATIENCE, &mut |_| {}).expect("answered").answer {
-            Answer::Block(bytes) => bytes,
+    let raw = Raw::to(&server);
+    let block = |first| {
+        let pull = Pull { object: info.content, cookie: Cookie::NONE, first, wanted: 1 };
+        match raw.reply(&request(new_client(), 1, 1, Ask::Pull(pull))).answer {
+            Answer::Pulled { index, bytes } if index == first => bytes,
             other => panic!("{other:?}"),
         }
     };

@@ -494,7 +494,7 @@ fn a_forgotten_client_stays_forgotten_after_a_restart() {
     drop(host);
     let (mut host, recovered) = Host::recover(folder.path(), now);
     assert_eq!((recovered.clients, recovered.open_roll_calls), (0, 1));
-    assert!(matches!(answer(&host.ask(&request)), Answer::ClockSkew { .. }));
+    assert!(matches!(answer(&host.ask(&request)), Answer::BeginAgain { server_time: Some(_) }));
 }
 
 // What is refused.

@@ -14,7 +14,7 @@ use super::progress::ProgressLine;
 use super::words::{complain, parse_deadline, remark};
 use crate::client::Unanswered;
 use crate::ids::{ClassId, FileKey};
-use crate::operation::{FileEntry, FileInfo, Operation, Query, Refusal};
+use crate::operation::{FileEntry, FileInfo, OpenRollCall, Operation, Query, Refusal};
 use crate::shell::call::{Answered, CallError, Caller, Progress};
 use crate::shell::download::{FetchError, Fetcher, Progressed};
 use crate::time::WallTime;
@@ -95,8 +95,14 @@ impl Asker {
         &mut self,
         info: &crate::operation::SheetInfo,
     ) -> Result<(crate::roll::Sheet, u32), Exit> {
+        let result = self.caller.fetch_sheet(info, self.flags.timeout);
+        self.told(result, None)
+    }
+
+    /// What is open, in order of class. When it fails, the person has been told.
+    pub(super) fn list_open(&mut self) -> Result<(Vec<OpenRollCall>, u32), Exit> {
         let Self { caller, flags, line } = self;
-        let result = caller.fetch_sheet(info, flags.timeout, &mut |progress| line.show(progress));
+        let result = caller.list_open(flags.timeout, &mut |progress| line.show(progress));
         self.told(result, None)
     }
 
@@ -156,6 +162,10 @@ impl Asker {
                 Exit::Unknown
             }
             CallError::Fetch(error) => self.fetch_failed(&error),
+            CallError::Stalled(_) => {
+                complain(error);
+                Exit::Unknown
+            }
             other => {
                 complain(other);
                 Exit::Failed
@@ -174,7 +184,8 @@ impl Asker {
         let FetchError::Unanswered { refused } = *error else {
             return (error.to_string(), Exit::Failed);
         };
-        let unanswered = Unanswered { attempts: 1, lost: false, refused, versions: None };
+        let unanswered =
+            Unanswered { attempts: 1, lost: false, refused, busy: false, versions: None };
         (self.explain(&unanswered, None), Exit::Unknown)
     }
 

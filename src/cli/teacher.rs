@@ -167,19 +167,11 @@ impl Teacher {
     }
 
     fn status(&mut self) -> Result<(), Exit> {
-        let mut from = ClassId::new(1);
-        let mut any = false;
-        while let Some(first) = from {
-            let answered = self.asker.ask(Query::Status { from: first })?;
-            let Answer::Status { open, more } = answered.answer else { break };
-            for roll_call in &open {
-                any = true;
-                self.show_status(roll_call, answered.attempts)?;
-            }
-            let last = open.last().filter(|_| more);
-            from = last.and_then(|last| last.class.get().checked_add(1)).and_then(ClassId::new);
+        let (open, attempts) = self.asker.list_open()?;
+        for roll_call in &open {
+            self.show_status(roll_call, attempts)?;
         }
-        if !any && !self.asker.json() {
+        if open.is_empty() && !self.asker.json() {
             return say(format_args!("No roll call is open."));
         }
         Ok(())

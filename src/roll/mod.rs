@@ -10,4 +10,4 @@ mod sheet;
 
 pub use register::{Contradiction, Register, RegisterItem};
 pub use sessions::{ClientRecord, Sessions, Silent, Verdict};
-pub use sheet::{Mark, Sheet, SheetDamaged};
+pub use sheet::{Mark, Sheet, SheetError, SheetReader};

@@ -15,14 +15,15 @@ use super::clock::{Clock, entropy};
 use super::download::{FetchError, Fetcher};
 use super::socket::connect;
 use crate::client::{Client, Output, Unanswered};
-use crate::ids::FileKey;
-use crate::limits::{BLOCK_BYTES, FILES_MAX, SERVER_ADDRESSES_MAX, UDP_PAYLOAD_MAX_BYTES};
-use crate::operation::{FileEntry, FileInfo, FileState, Operation, Query, SheetInfo};
+use crate::ids::{ClassId, FileKey};
+use crate::limits::{
+    ASK_AGAIN_MIN, FILES_MAX, OPEN_ROLL_CALLS_MAX, READING_PROGRESS_BYTES, RETRY_MAX,
+    SERVER_ADDRESSES_MAX, UDP_PAYLOAD_MAX_BYTES,
+};
+use crate::operation::{FileEntry, FileInfo, FileState, OpenRollCall, Operation, Query, SheetInfo};
 use crate::roll::Sheet;
+use crate::time::Instant;
 use crate::wire::{Answer, Datagram};
-
-/// Between two questions for a file that the server is reading.
-const READING_WAIT: Duration = Duration::from_millis(50);
 
 /// Why a client could not ask, or got no answer.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +42,9 @@ pub enum CallError {
     /// No answer until the deadline, or the server lost track.
     #[error("no answer")]
     Unanswered(Unanswered),
+    /// The server answers, and what was asked for comes no further.
+    #[error("the server answers, but {0} does not come to an end; try again later")]
+    Stalled(&'static str),
     /// A sheet or a file could not be fetched.
     #[error(transparent)]
     Fetch(#[from] FetchError),
@@ -166,43 +170,59 @@ impl Caller {
     }
 
     /// Fetches a whole sheet and checks it against its name. Also tells how many datagrams it took.
-    /// The deadline counts from the last sign of it.
+    /// The deadline counts from the last block that came.
     ///
     /// # Errors
-    /// [`CallError::Unanswered`], or why it could not be fetched.
+    /// Why it could not be fetched.
     pub fn fetch_sheet(
         &mut self,
         info: &SheetInfo,
         deadline: Duration,
-        watch: &mut dyn FnMut(Progress),
     ) -> Result<(Sheet, u32), CallError> {
-        if info.bytes as usize > BLOCK_BYTES {
-            return Ok(
-                Fetcher::new(self.address(), self.round_trip())?.fetch_sheet(info, deadline)?
-            );
+        let mut fetcher = Fetcher::new(self.address(), self.round_trip())?;
+        Ok(fetcher.fetch_sheet(info, deadline)?)
+    }
+
+    /// The open roll calls, in order of class, and how many datagrams it took.
+    ///
+    /// # Errors
+    /// [`CallError::Unanswered`] if a part of the list is not answered before the deadline;
+    /// [`CallError::Stalled`] if the server lists more than any server holds.
+    pub fn list_open(
+        &mut self,
+        deadline: Duration,
+        watch: &mut dyn FnMut(Progress),
+    ) -> Result<(Vec<OpenRollCall>, u32), CallError> {
+        let (mut listed, mut attempts) = (Vec::<OpenRollCall>::new(), 0);
+        let mut from = ClassId::new(1);
+        while let Some(first) = from {
+            let answered = self.ask(Query::Status { from: first }, deadline, watch)?;
+            attempts += answered.attempts;
+            let Answer::Status { open, more } = answered.answer else { break };
+            listed.extend(open);
+            if listed.len() > OPEN_ROLL_CALLS_MAX {
+                return Err(CallError::Stalled("its list of open roll calls"));
+            }
+            let last = listed.last().filter(|_| more);
+            from = last.and_then(|last| last.class.get().checked_add(1)).and_then(ClassId::new);
         }
-        // All of it fits one answer, which needs no proof of our address.
-        let query = Query::Block { sheet: info.content, index: 0 };
-        let Answered { answer, attempts } = self.ask(query, deadline, watch)?;
-        let Answer::Block(bytes) = answer else { return Err(FetchError::Gone.into()) };
-        if bytes.is_empty() {
-            return Err(FetchError::Gone.into());
-        }
-        let sheet = Sheet::from_bytes(&bytes, info).map_err(FetchError::from)?;
-        Ok((sheet, attempts))
+        Ok((listed, attempts))
     }
 
     /// The whole list of offered files, in order of name, and how many datagrams it took; nothing if
     /// the server offers none.
     ///
     /// # Errors
-    /// [`CallError::Unanswered`] if a part of it is not answered before the deadline.
+    /// [`CallError::Unanswered`] if a part of it is not answered before the deadline;
+    /// [`CallError::Stalled`] if the list did not grow for as long.
     pub fn list_files(
         &mut self,
         deadline: Duration,
         watch: &mut dyn FnMut(Progress),
     ) -> Result<(Option<Vec<FileEntry>>, u32), CallError> {
         let (mut files, mut attempts) = (Vec::<FileEntry>::new(), 0);
+        let mut idle = Idle::begin(self.clock.now().instant, deadline);
+        let mut longest = 0;
         loop {
             let from = u32::try_from(files.len()).unwrap_or(u32::MAX);
             let answered = self.ask(Query::Files { from }, deadline, watch)?;
@@ -221,15 +241,21 @@ impl Caller {
             if files.len() >= (list.total as usize).min(FILES_MAX) {
                 return Ok((Some(files), attempts));
             }
+            if files.len() > longest {
+                longest = files.len();
+                idle.progressed(self.clock.now().instant);
+            } else {
+                self.pause(&mut idle, "its list of files")?;
+            }
         }
     }
 
-    /// Asks how it stands with a file until the server has read it, and how many datagrams that
+    /// Asks for the status of a file until the server has read it, and how many datagrams that
     /// took; nothing if it offers no such file. `reading` hears how far the server is.
     ///
     /// # Errors
     /// [`CallError::Unanswered`] if there is no answer before the deadline, which counts from the
-    /// last one.
+    /// last one; [`CallError::Stalled`] if the server has not read on for as long.
     pub fn describe_file(
         &mut self,
         file: FileKey,
@@ -238,15 +264,38 @@ impl Caller {
         reading: &mut dyn FnMut(u64, u64),
     ) -> Result<(Option<FileInfo>, u32), CallError> {
         let mut attempts = 0;
+        let mut idle = Idle::begin(self.clock.now().instant, deadline);
+        let mut furthest = 0;
         loop {
             let answered = self.ask(Query::File { file }, deadline, watch)?;
             attempts += answered.attempts;
             match answered.answer {
                 Answer::File(FileState::Ready(info)) => return Ok((Some(info), attempts)),
-                Answer::File(FileState::Reading { done, bytes }) => reading(done, bytes),
+                Answer::File(FileState::Reading { done, bytes }) => {
+                    reading(done, bytes);
+                    if done >= furthest + READING_PROGRESS_BYTES {
+                        furthest = done;
+                        idle.progressed(self.clock.now().instant);
+                    }
+                }
                 _ => return Ok((None, attempts)),
             }
-            std::thread::sleep(READING_WAIT);
+            self.pause(&mut idle, "its reading of the file")?;
+        }
+    }
+
+    /// Lets time pass before the next question after an answer that did not end it.
+    fn pause(&mut self, idle: &mut Idle, what: &'static str) -> Result<(), CallError> {
+        let now = self.clock.now().instant;
+        let until = now.after(idle.wait(now).ok_or(CallError::Stalled(what))?);
+        loop {
+            let left = until.since(self.clock.now().instant);
+            if left.is_zero() {
+                return Ok(());
+            }
+            self.poll(Some(left))?;
+            // Nothing is awaited: what comes is late or a copy.
+            self.receive();
         }
     }
 
@@ -281,6 +330,10 @@ impl Caller {
     fn wait(&mut self) -> Result<(), CallError> {
         let now = self.clock.now().instant;
         let timeout = self.client.poll_timeout().map(|at| at.since(now));
+        self.poll(timeout)
+    }
+
+    fn poll(&mut self, timeout: Option<Duration>) -> Result<(), CallError> {
         match self.poll.poll(&mut self.events, timeout) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
             other => Ok(other?),
@@ -334,6 +387,32 @@ impl Caller {
     }
 }
 
+/// How long answers have come without progress, and how long to wait before the next question
+/// (R-FILES-6).
+struct Idle {
+    timeout: Duration,
+    since: Instant,
+    wait: Duration,
+}
+
+impl Idle {
+    fn begin(now: Instant, timeout: Duration) -> Self {
+        Self { timeout, since: now, wait: ASK_AGAIN_MIN }
+    }
+
+    fn progressed(&mut self, now: Instant) {
+        *self = Self::begin(now, self.timeout);
+    }
+
+    /// How long to wait now, and twice as long the next time; `None` if there was no progress for the
+    /// timeout.
+    fn wait(&mut self, now: Instant) -> Option<Duration> {
+        let next = (self.wait * 2).min(RETRY_MAX);
+        let wait = std::mem::replace(&mut self.wait, next);
+        (now.since(self.since) < self.timeout).then_some(wait)
+    }
+}
+
 /// Whether the network said that nobody listens: ICMP port unreachable, on Windows error 10054.
 pub(super) fn is_refusal(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset)
@@ -364,4 +443,33 @@ fn explain(cause: &io::Error) -> String {
     let words = cause.to_string();
     let words = words.rsplit(": ").next().unwrap_or_default();
     format!("{words}; is the name right, and is this computer on the network?")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // spec: R-FILES-6, R-FILES-7
+    #[test]
+    fn what_makes_no_progress_is_asked_ever_later_and_not_for_ever() {
+        let millis = |millis: u64| Duration::from_millis(millis);
+        let timeout = Duration::from_secs(3);
+        let mut now = Instant::ZERO;
+        let mut idle = Idle::begin(now, timeout);
+        let ask_until_the_end = |idle: &mut Idle, now: &mut Instant| {
+            let mut waits = Vec::new();
+            while let Some(wait) = idle.wait(*now) {
+                waits.push(wait);
+                *now = now.after(wait);
+            }
+            waits
+        };
+        let waits = ask_until_the_end(&mut idle, &mut now);
+        assert_eq!(waits[..5], [50, 100, 200, 400, 500].map(millis));
+        assert!(waits[4..].iter().all(|wait| *wait == millis(500)), "{waits:?}");
+        let waited = now.since(Instant::ZERO);
+        assert!((timeout..timeout + millis(500)).contains(&waited), "{waited:?}");
+        idle.progressed(now);
+        assert_eq!(ask_until_the_end(&mut idle, &mut now), waits, "the same after progress");
+    }
 }

@@ -13,7 +13,7 @@ use super::clock::{Clock, entropy};
 use super::socket::connect;
 use crate::limits::UDP_PAYLOAD_MAX_BYTES;
 use crate::operation::{FileInfo, SheetInfo};
-use crate::roll::{Sheet, SheetDamaged};
+use crate::roll::{Sheet, SheetError, SheetReader};
 use crate::transfer::{Download, Event, Path};
 use crate::wire::Datagram;
 
@@ -30,7 +30,7 @@ const BATCHES_AT_ONCE: usize = 4;
 /// Why an object could not be fetched.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
-    /// Nothing arrived for as long as one wanted to wait.
+    /// No block arrived for the idle timeout.
     #[error("no answer")]
     Unanswered {
         /// Whether the network said that nobody listens there.
@@ -39,9 +39,20 @@ pub enum FetchError {
     /// The server has no such object any more.
     #[error("the server no longer has it")]
     Gone,
-    /// What arrived is not what was announced.
-    #[error(transparent)]
-    Damaged(#[from] SheetDamaged),
+    /// What arrived is not what was announced, twice.
+    #[error("{0}; fetch it again, or ask who runs the server")]
+    Sheet(#[from] SheetError),
+    /// No sheet has so many bytes for so many students, so none was fetched.
+    #[error(
+        "the server announces a sheet of {bytes} bytes for {students} students, which cannot be; ask \
+         who runs the server"
+    )]
+    Implausible {
+        /// The announced length.
+        bytes: u32,
+        /// The announced students.
+        students: u32,
+    },
     /// Whoever takes the bytes cannot.
     #[error("cannot write: {0}")]
     Write(io::Error),
@@ -96,28 +107,41 @@ impl Fetcher {
         })
     }
 
-    /// Fetches a whole sheet and checks it against its name. Also tells how many requests it took.
+    /// Fetches a whole sheet and checks it against its name; one that was damaged on the way is
+    /// fetched a second time. Also tells how many requests it took.
     ///
     /// # Errors
     /// Why it could not be fetched.
     pub fn fetch_sheet(
         &mut self,
         info: &SheetInfo,
-        patience: Duration,
+        idle_timeout: Duration,
     ) -> Result<(Sheet, u32), FetchError> {
-        // As it grows: the length is what somebody said.
-        let mut bytes = Vec::new();
-        let mut take = |piece: &[u8]| {
-            bytes.extend_from_slice(piece);
-            Ok(())
-        };
-        let done = self.fetch((*info).into(), 0, patience, &mut take, &mut |_| {})?;
-        Ok((Sheet::from_bytes(&bytes, info)?, done.requests))
+        let &SheetInfo { bytes, students, .. } = info;
+        if !info.is_plausible() {
+            return Err(FetchError::Implausible { bytes, students });
+        }
+        let mut requests = 0;
+        let mut is_second = false;
+        loop {
+            let mut reader = SheetReader::new(*info);
+            let mut take = |piece: &[u8]| {
+                reader.push(piece);
+                Ok(())
+            };
+            let done = self.fetch((*info).into(), 0, idle_timeout, &mut take, &mut |_| {})?;
+            requests += done.requests;
+            match reader.finish() {
+                Ok(sheet) => return Ok((sheet, requests)),
+                Err(SheetError::Damaged) if !is_second => is_second = true,
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// Fetches an object of which the blocks before `begin` are here already. `take` gets its bytes
-    /// in order; they are not yet checked against the name of the content. After `patience` without
-    /// a sign of it, it ends.
+    /// in order; they are not yet checked against the name of the content. When no block was taken for
+    /// `idle_timeout`, it ends.
     ///
     /// # Errors
     /// Why it could not be fetched. What was taken until then is good to go on from.
@@ -125,16 +149,16 @@ impl Fetcher {
         &mut self,
         object: FileInfo,
         begin: u32,
-        patience: Duration,
+        idle_timeout: Duration,
         take: &mut dyn FnMut(&[u8]) -> io::Result<()>,
         watch: &mut dyn FnMut(Progressed),
     ) -> Result<Progressed, FetchError> {
         let now = self.clock.now().instant;
-        let path = self.path.take().unwrap_or_else(|| Path::new(entropy(), now, self.round_trip));
+        let path = self.path.take().unwrap_or_else(|| Path::new(now, self.round_trip));
         self.refused = false;
         self.open();
         let mut download =
-            Download::new(path, entropy(), now, object, begin, self.buffered, patience);
+            Download::new(path, entropy(), now, object, begin, self.buffered, idle_timeout);
         let ended = self.run(&mut download, take, watch);
         let done = Progressed { bytes: download.bytes_read(), requests: download.requests() };
         self.path = Some(download.into_path());

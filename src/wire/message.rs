@@ -9,8 +9,6 @@
 //!    │ ◀────────────────────────── MARKED        │  class zero: refused
 //!    │ CLOSE ──────────────────────────────────▶ │  a teacher ends it
 //!    │ ◀────────────────────────── CLOSED        │  names the sheet; or REFUSED
-//!    │ BLOCK ──────────────────────────────────▶ │  the sheet itself, piece by piece
-//!    │ ◀────────────────────────── BLOCK_DATA    │
 //!    │ STATUS ─────────────────────────────────▶ │  what is open?
 //!    │ ◀────────────────────────── STATUS_LIST   │
 //!    │ SHEET ──────────────────────────────────▶ │  which sheet was closed last?
@@ -23,8 +21,8 @@
 //!    │ ◀────────────────────────── PULLED        │  each; or COOKIE: prove your address first
 //! ```
 //!
-//! Instead of its answer a request may get a verdict on the asking itself: `CONFLICT`, `STALE`,
-//! `BEGIN_AGAIN`, `CLOCK_SKEW`, `BUSY`, or `VERSIONS`.
+//! Instead of its answer a request may get a verdict on the asking itself: `STALE`, `BEGIN_AGAIN`,
+//! `BUSY`, or `VERSIONS`.
 //!
 //! A lost request or a lost answer looks the same to the client, and the cure is the same: the
 //! same bytes again, with only the attempt number changed.
@@ -39,9 +37,9 @@ use super::Rejected;
 use super::frame::{self, Datagram, VERSION, VERSION_NEGOTIATION};
 use crate::ids::{ClassId, ClientId, ContentId, Cookie, FileKey, RequestNumber, StudentNumber};
 use crate::limits::{
-    BLOCK_BYTES, BLOCK_REQUEST_MIN_BYTES, DATAGRAM_MAX_BYTES, DATAGRAM_MIN_BYTES, FILE_BYTES_MAX,
-    FILE_REQUEST_MIN_BYTES, FILES_REQUEST_MIN_BYTES, REQUEST_MIN_BYTES, SHEET_REQUEST_MIN_BYTES,
-    STATUS_REQUEST_MIN_BYTES,
+    BLOCK_BYTES, DATAGRAM_MAX_BYTES, DATAGRAM_MIN_BYTES, FILE_BYTES_MAX, FILE_REQUEST_MIN_BYTES,
+    FILES_REQUEST_MIN_BYTES, LONE_PULL_MIN_BYTES, PULL_REQUEST_MIN_BYTES, REQUEST_MIN_BYTES,
+    SHEET_REQUEST_MIN_BYTES, STATUS_REQUEST_MIN_BYTES,
 };
 use crate::operation::{
     FileEntry, FileInfo, FileList, FileState, OpenRollCall, Operation, Outcome, Pull, Query,
@@ -57,8 +55,8 @@ pub struct Request {
     pub attempt: u8,
     /// Who asks.
     pub client: ClientId,
-    /// The how-manieth request of this client. Operations and queries are counted apart: only
-    /// operations are remembered.
+    /// The sequence number of the request, per client id, from 1. A client id is used for operations
+    /// or for queries, never for both: only operations are remembered.
     pub number: RequestNumber,
     /// What is asked.
     pub ask: Ask,
@@ -90,7 +88,6 @@ impl Ask {
             Self::Perform { operation: Operation::Mark { .. }, .. } => Kind::Mark,
             Self::Read(Query::Status { .. }) => Kind::Status,
             Self::Read(Query::Sheet { .. }) => Kind::Sheet,
-            Self::Read(Query::Block { .. }) => Kind::Block,
             Self::Read(Query::Files { .. }) => Kind::Files,
             Self::Read(Query::File { .. }) => Kind::File,
             Self::Pull(_) => Kind::Pull,
@@ -160,8 +157,6 @@ pub enum Answer {
     },
     /// `SHEET_INFO`: the last closed sheet of the class, if it ever had one.
     Sheet(Option<SheetInfo>),
-    /// `BLOCK_DATA`: the block; nothing if there is no such sheet or no such block.
-    Block(Vec<u8>),
     /// `FILE_LIST`: the offered files; nothing if this server offers none.
     Files(Option<FileList>),
     /// `FILE_INFO`: how it stands with the file.
@@ -175,19 +170,15 @@ pub enum Answer {
     },
     /// `COOKIE`: the address has not proved itself; with this it can.
     Cookie(Cookie),
-    /// `CONFLICT`: under this number the client asked something else before.
-    Conflict,
     /// `STALE`: the number is older than the client's last one, or leaves one out.
     Stale,
-    /// `BEGIN_AGAIN`: the server does not know this client (any more); this datagram was not executed
-    /// and no copy of it will be. An earlier sending may have been, if it is so long ago that the
-    /// server has forgotten the client since.
-    BeginAgain,
-    /// `CLOCK_SKEW`: the client's `started` is too far from the server's clock; this datagram was not
-    /// executed and no copy of it will be. For earlier sendings, see `BEGIN_AGAIN`.
-    ClockSkew {
-        /// The server's clock.
-        server_time: WallTime,
+    /// `BEGIN_AGAIN`: under this client id the datagram was not executed, and no copy of it will be:
+    /// the server does not know the client (any more), knows another request under this number, or
+    /// finds `started` too far from its clock. An earlier sending may have been executed, if it is so
+    /// long ago that the server has forgotten the client since.
+    BeginAgain {
+        /// The server's clock, if `started` was too far from it.
+        server_time: Option<WallTime>,
     },
     /// `BUSY`: a table is full; not executed now, ask again later.
     Busy {
@@ -210,7 +201,9 @@ impl From<&Outcome> for Answer {
             }
             Outcome::MarkRefused { at, reason } => Self::MarkRefused { at, reason },
             Outcome::Refused { at, reason } => Self::Refused { at, reason },
-            Outcome::ClockSkew { server_time } => Self::ClockSkew { server_time },
+            Outcome::ClockSkew { server_time } => {
+                Self::BeginAgain { server_time: Some(server_time) }
+            }
         }
     }
 }
@@ -224,7 +217,6 @@ pub enum Kind {
     Mark,
     Status,
     Sheet,
-    Block,
     Files,
     File,
     Pull,
@@ -235,15 +227,12 @@ pub enum Kind {
     Refused,
     StatusList,
     SheetInfo,
-    BlockData,
     FileList,
     FileInfo,
     Pulled,
     Cookie,
-    Conflict,
     Stale,
     BeginAgain,
-    ClockSkew,
     Busy,
     SealedReply,
     Versions,
@@ -251,16 +240,15 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind with its byte on the wire and its name in the specification.
-    pub const TABLE: [(Self, u8, &'static str); 28] = [
+    pub const TABLE: [(Self, u8, &'static str); 24] = [
         (Self::Open, 0x01, "OPEN"),
         (Self::Close, 0x02, "CLOSE"),
         (Self::Mark, 0x03, "MARK"),
         (Self::Status, 0x11, "STATUS"),
         (Self::Sheet, 0x12, "SHEET"),
-        (Self::Block, 0x13, "BLOCK"),
-        (Self::Files, 0x14, "FILES"),
-        (Self::File, 0x15, "FILE"),
-        (Self::Pull, 0x16, "PULL"),
+        (Self::Files, 0x13, "FILES"),
+        (Self::File, 0x14, "FILE"),
+        (Self::Pull, 0x15, "PULL"),
         (Self::Sealed, 0x7e, "SEALED"),
         (Self::Opened, 0x81, "OPENED"),
         (Self::Closed, 0x82, "CLOSED"),
@@ -268,16 +256,13 @@ impl Kind {
         (Self::Refused, 0x84, "REFUSED"),
         (Self::StatusList, 0x91, "STATUS_LIST"),
         (Self::SheetInfo, 0x92, "SHEET_INFO"),
-        (Self::BlockData, 0x93, "BLOCK_DATA"),
-        (Self::FileList, 0x94, "FILE_LIST"),
-        (Self::FileInfo, 0x95, "FILE_INFO"),
-        (Self::Pulled, 0x96, "PULLED"),
-        (Self::Cookie, 0x97, "COOKIE"),
-        (Self::Conflict, 0xa1, "CONFLICT"),
-        (Self::Stale, 0xa2, "STALE"),
-        (Self::BeginAgain, 0xa3, "BEGIN_AGAIN"),
-        (Self::ClockSkew, 0xa4, "CLOCK_SKEW"),
-        (Self::Busy, 0xa5, "BUSY"),
+        (Self::FileList, 0x93, "FILE_LIST"),
+        (Self::FileInfo, 0x94, "FILE_INFO"),
+        (Self::Pulled, 0x95, "PULLED"),
+        (Self::Cookie, 0x96, "COOKIE"),
+        (Self::Stale, 0xa1, "STALE"),
+        (Self::BeginAgain, 0xa2, "BEGIN_AGAIN"),
+        (Self::Busy, 0xa3, "BUSY"),
         (Self::SealedReply, 0xfe, "SEALED_REPLY"),
         (Self::Versions, 0xff, "VERSIONS"),
     ];
@@ -309,18 +294,24 @@ impl Kind {
         match self {
             Self::Close | Self::Sheet => SHEET_REQUEST_MIN_BYTES,
             Self::Status => STATUS_REQUEST_MIN_BYTES,
-            Self::Block => BLOCK_REQUEST_MIN_BYTES,
+            Self::Pull => PULL_REQUEST_MIN_BYTES,
             Self::Files => FILES_REQUEST_MIN_BYTES,
             Self::File => FILE_REQUEST_MIN_BYTES,
             _ => REQUEST_MIN_BYTES,
         }
     }
+}
 
-    /// The length to which a client pads: `STATUS` asks for as much room as there can be.
-    fn request_padded_bytes(self) -> usize {
+impl Ask {
+    /// The length to which a client pads: `STATUS` asks for as much room as there can be, a `PULL` of
+    /// one block without a cookie for the room of that block.
+    fn padded_bytes(&self) -> usize {
         match self {
-            Self::Status => DATAGRAM_MAX_BYTES,
-            other => other.request_min_bytes(),
+            Self::Read(Query::Status { .. }) => DATAGRAM_MAX_BYTES,
+            Self::Pull(pull) if pull.wanted == 1 && pull.cookie == Cookie::NONE => {
+                LONE_PULL_MIN_BYTES
+            }
+            other => other.kind().request_min_bytes(),
         }
     }
 }
@@ -407,10 +398,6 @@ pub fn decode_request(datagram: &[u8]) -> Result<Received, Rejected> {
             let it: QueryBody = canonical(frame.body)?;
             it.head.read(Query::Sheet { class: it.class })
         }
-        Kind::Block => {
-            let it: BlockBody = canonical(frame.body)?;
-            it.head.read(Query::Block { sheet: it.sheet, index: it.index })
-        }
         Kind::Files => {
             let it: FilesBody = canonical(frame.body)?;
             it.head.read(Query::Files { from: it.from })
@@ -419,7 +406,7 @@ pub fn decode_request(datagram: &[u8]) -> Result<Received, Rejected> {
             let it: FileBody = canonical(frame.body)?;
             it.head.read(Query::File { file: it.file })
         }
-        Kind::Pull => canonical::<PullBody>(frame.body)?.into_request()?,
+        Kind::Pull => canonical::<PullBody>(frame.body)?.into_request(),
         Kind::Sealed => return Err(Rejected::Sealed),
         _ => return Err(Rejected::Kind(frame.kind)),
     };
@@ -434,28 +421,24 @@ pub fn decode_request(datagram: &[u8]) -> Result<Received, Rejected> {
 
 /// Writes a request down, padded so that no answer to it is longer than itself.
 pub fn encode_request(request: &Request, datagram: &mut Datagram) {
-    let kind = request.ask.kind();
+    let (kind, length) = (request.ask.kind(), request.ask.padded_bytes());
     let head = Head { attempt: request.attempt, client: request.client, number: request.number };
     let padding = Padding::default();
     let body = datagram.begin(VERSION, kind.byte());
     let length = match request.ask {
         Ask::Perform { started, operation: Operation::Mark { class, student } } => {
-            padded(MarkBody { head, started, class, student, padding }, kind, body)
+            padded(MarkBody { head, started, class, student, padding }, length, body)
         }
         Ask::Perform { started, operation } => {
-            padded(ClassBody { head, started, class: operation.class(), padding }, kind, body)
+            padded(ClassBody { head, started, class: operation.class(), padding }, length, body)
         }
         Ask::Read(Query::Status { from: class } | Query::Sheet { class }) => {
-            padded(QueryBody { head, class, padding }, kind, body)
+            padded(QueryBody { head, class, padding }, length, body)
         }
-        Ask::Read(Query::Block { sheet, index }) => {
-            padded(BlockBody { head, sheet, index, padding }, kind, body)
-        }
-        Ask::Read(Query::Files { from }) => padded(FilesBody { head, from, padding }, kind, body),
-        Ask::Read(Query::File { file }) => padded(FileBody { head, file, padding }, kind, body),
-        // It is never shorter than a COOKIE; whoever gets more has proved his address.
+        Ask::Read(Query::Files { from }) => padded(FilesBody { head, from, padding }, length, body),
+        Ask::Read(Query::File { file }) => padded(FileBody { head, file, padding }, length, body),
         Ask::Pull(Pull { object, cookie, first, wanted }) => {
-            to_body(&PullBody { head, object, cookie, first, wanted }, body)
+            padded(PullBody { head, object, cookie, first, wanted, padding }, length, body)
         }
     };
     datagram.end(length);
@@ -472,27 +455,24 @@ pub fn decode_reply(datagram: &[u8]) -> Result<Reply, Rejected> {
     let reply = match kind {
         Kind::Opened => canonical::<OpenedBody>(body)?.into_reply(),
         Kind::Closed => canonical::<ClosedBody>(body)?.into_reply(),
-        Kind::Marked => canonical::<MarkedBody>(body)?.into_reply()?,
+        Kind::Marked => canonical::<MarkedBody>(body)?.into_reply(),
         Kind::Refused => canonical::<RefusedBody>(body)?.into_reply(),
         Kind::StatusList => canonical::<StatusBody<'_>>(body)?.into_reply(),
         Kind::SheetInfo => canonical::<SheetInfoBody>(body)?.into_reply(),
-        Kind::BlockData => canonical::<BlockDataBody<'_>>(body)?.into_reply()?,
         Kind::FileList => {
             let it: FileListBody<'_> = canonical(body)?;
             it.tail.reply(Answer::Files(it.list.map(FileListPart::into_list)))
         }
-        Kind::FileInfo => canonical::<FileInfoBody>(body)?.into_reply()?,
-        Kind::Pulled => canonical::<PulledBody<'_>>(body)?.into_reply()?,
+        Kind::FileInfo => canonical::<FileInfoBody>(body)?.into_reply(),
+        Kind::Pulled => canonical::<PulledBody<'_>>(body)?.into_reply(),
         Kind::Cookie => {
             let it: CookieBody = canonical(body)?;
             it.tail.reply(Answer::Cookie(it.cookie))
         }
-        Kind::Conflict => canonical::<Tail>(body)?.reply(Answer::Conflict),
         Kind::Stale => canonical::<Tail>(body)?.reply(Answer::Stale),
-        Kind::BeginAgain => canonical::<Tail>(body)?.reply(Answer::BeginAgain),
-        Kind::ClockSkew => {
-            let it: ClockSkewBody = canonical(body)?;
-            it.tail.reply(Answer::ClockSkew { server_time: it.server_time })
+        Kind::BeginAgain => {
+            let it: BeginAgainBody = canonical(body)?;
+            it.tail.reply(Answer::BeginAgain { server_time: it.server_time })
         }
         Kind::Busy => {
             let it: BusyBody = canonical(body)?;
@@ -535,9 +515,6 @@ pub fn encode_reply(reply: &Reply, datagram: &mut Datagram) {
             write.body(Kind::StatusList, &StatusBody { tail, open: Cow::Borrowed(open), more });
         }
         Answer::Sheet(sheet) => write.body(Kind::SheetInfo, &SheetInfoBody { tail, sheet }),
-        Answer::Block(ref bytes) => {
-            write.body(Kind::BlockData, &BlockDataBody { tail, bytes: Bytes(bytes) });
-        }
         Answer::Files(ref list) => {
             let list = list
                 .as_ref()
@@ -551,11 +528,9 @@ pub fn encode_reply(reply: &Reply, datagram: &mut Datagram) {
             write.body(Kind::Pulled, &PulledBody { tail, index, bytes: Bytes(bytes) });
         }
         Answer::Cookie(cookie) => write.body(Kind::Cookie, &CookieBody { tail, cookie }),
-        Answer::Conflict => write.body(Kind::Conflict, &tail),
         Answer::Stale => write.body(Kind::Stale, &tail),
-        Answer::BeginAgain => write.body(Kind::BeginAgain, &tail),
-        Answer::ClockSkew { server_time } => {
-            write.body(Kind::ClockSkew, &ClockSkewBody { tail, server_time });
+        Answer::BeginAgain { server_time } => {
+            write.body(Kind::BeginAgain, &BeginAgainBody { tail, server_time });
         }
         Answer::Busy { retry_after_ms } => {
             write.body(Kind::Busy, &BusyBody { tail, retry_after_ms });
@@ -657,14 +632,6 @@ struct QueryBody {
 }
 
 #[derive(Serialize, Deserialize)]
-struct BlockBody {
-    head: Head,
-    sheet: ContentId,
-    index: u32,
-    padding: Padding,
-}
-
-#[derive(Serialize, Deserialize)]
 struct FilesBody {
     head: Head,
     from: u32,
@@ -685,13 +652,18 @@ struct PullBody {
     cookie: Cookie,
     first: u32,
     wanted: u64,
+    padding: Padding,
 }
 
 impl PullBody {
-    fn into_request(self) -> Result<Request, Rejected> {
-        let Self { head, object, cookie, first, wanted } = self;
-        let pull = Pull { object, cookie, first, wanted };
-        if pull.is_valid() { Ok(head.request(Ask::Pull(pull))) } else { Err(Rejected::Body) }
+    fn pull(&self) -> Pull {
+        let &Self { object, cookie, first, wanted, .. } = self;
+        Pull { object, cookie, first, wanted }
+    }
+
+    fn into_request(self) -> Request {
+        let pull = self.pull();
+        self.head.request(Ask::Pull(pull))
     }
 }
 
@@ -745,20 +717,23 @@ struct MarkedBody {
 }
 
 impl MarkedBody {
-    fn into_reply(self) -> Result<Reply, Rejected> {
-        let Self { tail, class, at, standing } = self;
-        let answer = match (ClassId::new(class), standing) {
+    /// The answer, unless a refusal names a class, or a mark names none (R-MARKED-1).
+    fn answer(&self) -> Option<Answer> {
+        let &Self { class, at, standing, .. } = self;
+        match (ClassId::new(class), standing) {
             (Some(class), Standing::Present) => {
-                Answer::Marked { class, at, already_present: false }
+                Some(Answer::Marked { class, at, already_present: false })
             }
             (Some(class), Standing::AlreadyPresent) => {
-                Answer::Marked { class, at, already_present: true }
+                Some(Answer::Marked { class, at, already_present: true })
             }
-            (None, Standing::Refused(reason)) => Answer::MarkRefused { at, reason },
-            // A refusal that names a class, or a mark that names none.
-            _ => return Err(Rejected::Body),
-        };
-        Ok(tail.reply(answer))
+            (None, Standing::Refused(reason)) => Some(Answer::MarkRefused { at, reason }),
+            _ => None,
+        }
+    }
+
+    fn into_reply(self) -> Reply {
+        self.tail.reply(self.answer().expect("what is canonical is valid"))
     }
 }
 
@@ -840,19 +815,6 @@ impl SheetInfoBody {
 }
 
 #[derive(Serialize, Deserialize)]
-struct BlockDataBody<'a> {
-    tail: Tail,
-    #[serde(borrow)]
-    bytes: Bytes<'a>,
-}
-
-impl BlockDataBody<'_> {
-    fn into_reply(self) -> Result<Reply, Rejected> {
-        Ok(self.tail.reply(Answer::Block(self.bytes.into_block()?)))
-    }
-}
-
-#[derive(Serialize, Deserialize)]
 struct FileListBody<'a> {
     tail: Tail,
     list: Option<FileListPart<'a>>,
@@ -895,18 +857,15 @@ impl From<FileState> for WireFileState {
 }
 
 impl FileInfoBody {
-    fn into_reply(self) -> Result<Reply, Rejected> {
+    fn into_reply(self) -> Reply {
         let state = match self.state {
             WireFileState::Absent => FileState::Absent,
-            WireFileState::Reading { done, bytes } if done <= bytes && bytes <= FILE_BYTES_MAX => {
-                FileState::Reading { done, bytes }
-            }
-            WireFileState::Ready { bytes, content } if bytes <= FILE_BYTES_MAX => {
+            WireFileState::Reading { done, bytes } => FileState::Reading { done, bytes },
+            WireFileState::Ready { bytes, content } => {
                 FileState::Ready(FileInfo { bytes, content })
             }
-            _ => return Err(Rejected::Body),
         };
-        Ok(self.tail.reply(Answer::File(state)))
+        self.tail.reply(Answer::File(state))
     }
 }
 
@@ -919,8 +878,8 @@ struct PulledBody<'a> {
 }
 
 impl PulledBody<'_> {
-    fn into_reply(self) -> Result<Reply, Rejected> {
-        Ok(self.tail.reply(Answer::Pulled { index: self.index, bytes: self.bytes.into_block()? }))
+    fn into_reply(self) -> Reply {
+        self.tail.reply(Answer::Pulled { index: self.index, bytes: self.bytes.0.to_vec() })
     }
 }
 
@@ -931,9 +890,9 @@ struct CookieBody {
 }
 
 #[derive(Serialize, Deserialize)]
-struct ClockSkewBody {
+struct BeginAgainBody {
     tail: Tail,
-    server_time: WallTime,
+    server_time: Option<WallTime>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -944,13 +903,6 @@ struct BusyBody {
 
 /// Bytes that postcard writes as a length and then as they are.
 struct Bytes<'a>(&'a [u8]);
-
-impl Bytes<'_> {
-    /// As the bytes of a block.
-    fn into_block(self) -> Result<Vec<u8>, Rejected> {
-        if self.0.len() > BLOCK_BYTES { Err(Rejected::Body) } else { Ok(self.0.to_vec()) }
-    }
-}
 
 impl Serialize for Bytes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -1002,12 +954,13 @@ macro_rules! padded_bodies {
     )*};
 }
 
-padded_bodies!(ClassBody, MarkBody, QueryBody, BlockBody, FilesBody, FileBody);
+padded_bodies!(ClassBody, MarkBody, QueryBody, FilesBody, FileBody, PullBody);
 
-/// Writes a request's body, padded to the length of its kind, and returns its length.
-fn padded(mut body: impl Padded, kind: Kind, space: &mut [u8]) -> usize {
+/// Writes a request's body, padded so that its datagram has that length, and returns the length of
+/// the body.
+fn padded(mut body: impl Padded, datagram_bytes: usize, space: &mut [u8]) -> usize {
     let bare = DATAGRAM_MIN_BYTES + to_body(&body, space);
-    let missing = kind.request_padded_bytes().saturating_sub(bare);
+    let missing = datagram_bytes.saturating_sub(bare);
     // The padding's own length takes a second byte from 128 on.
     let length = if missing > 128 { missing - 1 } else { missing };
     body.set_padding(Padding { length });
@@ -1030,18 +983,83 @@ fn to_body(value: &(impl Serialize + ?Sized), space: &mut [u8]) -> usize {
     postcard::to_slice(value, space).expect("the largest message fits its datagram").len()
 }
 
-/// Reads a body that has nothing left over.
-fn from_body<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Rejected> {
-    let (value, rest) = postcard::take_from_bytes(body).map_err(|_| Rejected::Body)?;
-    if rest.is_empty() { Ok(value) } else { Err(Rejected::LeftOver) }
+/// What a body says beyond the form of its fields: the rest of step 7 of the order of trust.
+trait Body {
+    /// Whether its values fit each other and the tables of the specification.
+    fn is_valid(&self) -> bool {
+        true
+    }
 }
 
-/// Reads a body that has nothing left over and is written in the one form that its values have.
+macro_rules! bodies_of_any_values {
+    ($($body:ty),* $(,)?) => {
+        $(impl Body for $body {})*
+    };
+}
+
+bodies_of_any_values!(
+    ClassBody,
+    MarkBody,
+    QueryBody,
+    FilesBody,
+    FileBody,
+    Tail,
+    OpenedBody,
+    ClosedBody,
+    RefusedBody,
+    StatusBody<'_>,
+    SheetInfoBody,
+    FileListBody<'_>,
+    CookieBody,
+    BeginAgainBody,
+    BusyBody,
+    Bytes<'_>,
+);
+
+impl Body for PullBody {
+    fn is_valid(&self) -> bool {
+        self.pull().is_valid()
+    }
+}
+
+impl Body for MarkedBody {
+    fn is_valid(&self) -> bool {
+        self.answer().is_some()
+    }
+}
+
+impl Body for FileInfoBody {
+    fn is_valid(&self) -> bool {
+        match self.state {
+            WireFileState::Absent => true,
+            WireFileState::Reading { done, bytes } => done <= bytes && bytes <= FILE_BYTES_MAX,
+            WireFileState::Ready { bytes, .. } => bytes <= FILE_BYTES_MAX,
+        }
+    }
+}
+
+impl Body for PulledBody<'_> {
+    fn is_valid(&self) -> bool {
+        self.bytes.0.len() <= BLOCK_BYTES
+    }
+}
+
+/// Reads a body that is valid, has nothing left over, and is written in the one form that its values
+/// have: steps 7 to 9 of the order of trust.
 ///
 /// The only freedom that postcard leaves is to write a number with more bytes than it needs, so a
 /// body that is as long as it would be if it were written again is the same body.
-fn canonical<'a, T: Deserialize<'a> + Serialize>(body: &'a [u8]) -> Result<T, Rejected> {
-    let value: T = from_body(body)?;
+fn canonical<'a, T>(body: &'a [u8]) -> Result<T, Rejected>
+where
+    T: Deserialize<'a> + Serialize + Body,
+{
+    let (value, rest): (T, _) = postcard::take_from_bytes(body).map_err(|_| Rejected::Body)?;
+    if !value.is_valid() {
+        return Err(Rejected::Body);
+    }
+    if !rest.is_empty() {
+        return Err(Rejected::LeftOver);
+    }
     match postcard::serialize_with_flavor(&value, Size::default()) {
         Ok(length) if length == body.len() => Ok(value),
         _ => Err(Rejected::NotCanonical),

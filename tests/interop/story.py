@@ -85,7 +85,7 @@ def unknown_and_stale(server: tuple[str, int], class_: int) -> None:
     assert identity is not None
     first = identity.client
 
-    identity.number = 0  # Number 1 again, and another operation under it: CONFLICT, so begin again.
+    identity.number = 0  # Number 1 again, and another operation under it: BEGIN_AGAIN.
     assert client.mark(class_, "one")["standing"] == 0
     assert client.identity is not None and client.identity.client != first
 

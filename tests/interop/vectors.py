@@ -25,7 +25,13 @@ def parse(block: str) -> tuple[Lines, bytes]:
     """The lines of an example, and its bytes."""
     said, _, digits = block.partition("hex =")
     lines = [(name.strip(), value.strip()) for name, _, value in (line.partition("=") for line in said.splitlines())]
-    return lines, bytes.fromhex(digits)
+    return lines, b"".join(map(word, digits.split()))
+
+
+def word(written: str) -> bytes:
+    """Hexadecimal digits, or a byte and how often it comes."""
+    digits, _, count = written.partition("*")
+    return bytes.fromhex(digits) * int(count or 1)
 
 
 def value(name: str, written: str) -> Any:
@@ -49,6 +55,8 @@ def message(lines: Lines) -> rollcall.Message:
         brief = {name: fields.pop(name) for name in IN_BRIEF if name in fields}
         fields["sheet"] = brief or None
     tail = {name: fields[name] for name in ("client", "number") if name in fields}
+    if kind == "BEGIN_AGAIN":
+        fields.setdefault("server_time", None)
     if kind == "FILE_LIST":
         rows = [written.split(" ", 1) for name, written in rest if name == "file"]
         files = [{"name": name, "bytes": int(length)} for length, name in rows]

@@ -314,8 +314,8 @@ impl SmallWorld {
         let Memory { stale, skew, begin_again, .. } = &*self.memory;
         match said.answer {
             Answer::Stale => stale.store(true, Ordering::Relaxed),
-            Answer::ClockSkew { .. } => skew.store(true, Ordering::Relaxed),
-            Answer::BeginAgain => begin_again.store(true, Ordering::Relaxed),
+            Answer::BeginAgain { server_time: Some(_) } => skew.store(true, Ordering::Relaxed),
+            Answer::BeginAgain { server_time: None } => begin_again.store(true, Ordering::Relaxed),
             _ => {}
         }
         let same = |it: &&Arc<Said>| (it.client, it.number) == (said.client, said.number);

@@ -324,26 +324,22 @@ impl Auditor {
                     self.accuse("stale is said to the known", format!("{asked:?}"));
                 }
             }
-            Answer::BeginAgain => {
+            Answer::BeginAgain { server_time: None } => {
                 let known = self.known.get(&name.0).is_some_and(|known| known.since <= log);
-                if known || name.1 == RequestNumber::FIRST {
-                    let tale = format!("{asked:?}, known: {known}");
-                    self.accuse("begin again is said to the forgotten", tale);
-                }
-                self.disown(asked);
-            }
-            Answer::Conflict => {
+                let forgotten = !known && name.1 != RequestNumber::FIRST;
                 let other = |effect: &Effect| effect.asked != asked;
-                if !self.effects.get(&name).is_some_and(other) {
-                    self.accuse("conflict is said to another body", format!("{asked:?}"));
+                let conflict = self.effects.get(&name).is_some_and(other);
+                if !forgotten && !conflict {
+                    let tale = format!("{asked:?}, known: {known}");
+                    self.accuse("begin again is said to the forgotten or to another body", tale);
                 }
                 self.disown(asked);
             }
-            Answer::ClockSkew { .. } => {
+            Answer::BeginAgain { server_time: Some(_) } => {
                 self.skewed(asked, log, reply, answer);
                 self.disown(asked);
             }
-            Answer::Status { .. } | Answer::Sheet(_) | Answer::Block(_) => {
+            Answer::Status { .. } | Answer::Sheet(_) => {
                 self.accuse("an answer of another kind", format!("{asked:?}: {answer:?}"));
             }
             _ => self.outcome_told(asked, reply, answer),
@@ -621,8 +617,8 @@ fn says(outcome: &Outcome, answer: &Answer) -> bool {
         | (Outcome::Refused { at, reason }, Answer::Refused { at: told, reason: why }) => {
             (at, reason) == (told, why)
         }
-        (Outcome::ClockSkew { server_time }, Answer::ClockSkew { server_time: told }) => {
-            server_time == told
+        (Outcome::ClockSkew { server_time }, Answer::BeginAgain { server_time: told }) => {
+            Some(*server_time) == *told
         }
         _ => false,
     }

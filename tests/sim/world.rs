@@ -13,12 +13,12 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use rollcall::client::{Client, Output as Told, Unanswered};
 use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber, StudentNumber};
-use rollcall::limits::BLOCK_BYTES;
 use rollcall::operation::{Operation, Query, SheetInfo};
 use rollcall::record::{Batch, Record};
 use rollcall::roll::Sheet;
 use rollcall::server::{Output, Server};
 use rollcall::time::{Instant, Now, WallTime};
+use rollcall::transfer::{Download, Event as Fetched, Path};
 use rollcall::wire::{
     Answer, Ask, Datagram, Request, VERSION, decode_reply, decode_request, encode_request,
 };
@@ -116,6 +116,10 @@ struct Person {
     asleep_since: Option<u64>,
     current: Option<Waiting>,
     earlier: Option<Waiting>,
+    /// The sheet that is being fetched.
+    download: Option<Download>,
+    /// What is known of the path to the server, between two sheets.
+    path: Option<Path>,
     /// What is fetched at the end.
     task: Task,
 }
@@ -130,6 +134,7 @@ struct Waiting {
 enum What {
     Operation { ticket: Ticket, operation: Operation, event: usize, names: Vec<Name> },
     Query(Query),
+    Sheet(SheetInfo),
 }
 
 impl What {
@@ -148,7 +153,7 @@ impl What {
 enum Task {
     Routine,
     Close(Vec<ClassId>),
-    Fetch { left: Vec<SheetInfo>, bytes: Vec<u8> },
+    Fetch(Vec<SheetInfo>),
     Done,
 }
 
@@ -280,6 +285,8 @@ impl World {
             asleep_since: None,
             current: None,
             earlier: None,
+            download: None,
+            path: None,
             task: Task::Routine,
         }
     }
@@ -507,7 +514,7 @@ impl World {
                 let asked = Asked { name: (client, number), started, operation };
                 self.auditor.replied(asked, size, log, bytes, &reply.answer);
             }
-            Ask::Pull(_) => unreachable!("nobody pulls here"),
+            Ask::Pull(_) => self.auditor.replied_otherwise(size, bytes),
             Ask::Read(query) => {
                 self.auditor.replied_otherwise(size, bytes);
                 match (query, reply.answer) {
@@ -720,7 +727,13 @@ impl World {
                 }
                 None => self.people[person].task = Task::Done,
             },
-            Task::Fetch { left, bytes } => self.fetch(person, &left, &bytes),
+            Task::Fetch(mut left) => match left.pop() {
+                Some(info) => {
+                    self.people[person].task = Task::Fetch(left);
+                    self.fetch(person, info);
+                }
+                None => self.people[person].task = Task::Done,
+            },
             _ => {}
         }
     }
@@ -784,7 +797,11 @@ impl World {
             return;
         }
         it.client.handle_datagram(now, datagram);
+        if let Some(download) = &mut it.download {
+            download.handle_datagram(now.instant, datagram);
+        }
         self.drain_client(person);
+        self.drain_download(person);
     }
 
     fn now_of_or_zero(&self, person: usize) -> Now {
@@ -798,7 +815,10 @@ impl World {
             return;
         }
         let now = it.clock.now(self.now);
-        if it.client.poll_timeout().is_some_and(|at| at <= now.instant) {
+        if let Some(download) = &mut it.download {
+            download.handle_timeout(now.instant);
+            self.drain_download(person);
+        } else if it.client.poll_timeout().is_some_and(|at| at <= now.instant) {
             it.client.handle_timeout(now);
             self.drain_client(person);
         } else {
@@ -808,7 +828,9 @@ impl World {
 
     fn plan_timer(&mut self, person: usize) {
         let now = self.now_of(person).instant;
-        let Some(at) = self.people[person].client.poll_timeout() else { return };
+        let Person { client, download, .. } = &self.people[person];
+        let at = download.as_ref().map(Download::poll_timeout).or_else(|| client.poll_timeout());
+        let Some(at) = at else { return };
         let wait = u64::try_from(at.since(now).as_micros()).expect("short");
         let life = self.people[person].life;
         self.plan(wait, Happening::ClientTimer { person, life });
@@ -933,11 +955,14 @@ impl World {
                 }
                 let event = &mut self.histories.get_mut(&class).expect("it was begun")[event];
                 event.end = self.now;
-                event.heard = Some(Heard::Answer(answer));
+                event.heard = Some(Heard::Answer(answer.clone()));
+                if let Answer::Closed { sheet, .. } = answer {
+                    self.wants_sheet(person, sheet);
+                }
             }
             What::Query(Query::Status { from }) => self.hear_status(waiting.since, from, answer),
-            What::Query(Query::Block { .. }) => self.hear_block(person, answer),
-            What::Query(Query::Sheet { .. } | Query::Files { .. } | Query::File { .. }) => {}
+            What::Query(Query::Sheet { .. } | Query::Files { .. } | Query::File { .. })
+            | What::Sheet(_) => {}
         }
     }
 
@@ -1013,35 +1038,76 @@ impl World {
     fn fetch_all(&mut self) -> Result<(), String> {
         let left: Vec<SheetInfo> = self.infos.values().copied().collect();
         self.figures.sheets = left.len() as u64;
-        self.people[0].task = Task::Fetch { left, bytes: Vec::new() };
+        self.people[0].task = Task::Fetch(left);
         self.wait_for(0)
     }
 
-    fn fetch(&mut self, person: usize, left: &[SheetInfo], bytes: &[u8]) {
-        let Some(info) = left.last() else {
-            self.people[person].task = Task::Done;
-            return;
-        };
-        let index = u32::try_from(bytes.len() / BLOCK_BYTES).expect("few");
-        self.ask(person, Query::Block { sheet: info.content, index });
+    /// Who closes a class looks at its sheet, also while the network is bad.
+    fn wants_sheet(&mut self, person: usize, info: SheetInfo) {
+        if self.people[person].task == Task::Routine && self.people[person].current.is_none() {
+            self.fetch(person, info);
+        }
     }
 
-    fn hear_block(&mut self, person: usize, answer: Answer) {
-        let Task::Fetch { left, bytes } = &mut self.people[person].task else { return };
-        let (Answer::Block(block), Some(info)) = (answer, left.last().copied()) else { return };
-        if block.is_empty() {
-            self.failure = Some(format!("a sheet stays for ever: {info:?} has no more blocks"));
-            return;
-        }
-        bytes.extend(block);
-        if bytes.len() >= info.bytes as usize {
-            let bytes = std::mem::take(bytes);
-            left.pop();
-            match Sheet::from_bytes(&bytes, &info) {
-                Ok(sheet) => self.auditor.fetched(info.content, &plain(&sheet)),
-                Err(error) => self.failure = Some(format!("{info:?}: {error}")),
+    fn fetch(&mut self, person: usize, info: SheetInfo) {
+        trace!(self, "person {person} fetches {info:?}");
+        self.figures.queries += 1;
+        self.people[person].current = Some(Waiting { since: self.now, what: What::Sheet(info) });
+        let (now, patience) = (self.now_of(person).instant, self.patience());
+        let it = &mut self.people[person];
+        let path = it.path.take().unwrap_or_else(|| Path::new(now, None));
+        let seed = self.rng.random();
+        it.download = Some(Download::new(path, seed, now, info.into(), 0, 64, patience));
+        self.drain_download(person);
+    }
+
+    fn drain_download(&mut self, person: usize) {
+        let mut space = Datagram::new();
+        while let Some(mut download) = self.people[person].download.take() {
+            match download.poll_output(&mut space) {
+                None => {
+                    self.people[person].download = Some(download);
+                    break;
+                }
+                Some(Fetched::Transmit) => {
+                    self.people[person].download = Some(download);
+                    self.client_sends(person, space.as_bytes());
+                }
+                Some(end) => {
+                    let mut bytes = Vec::new();
+                    let Ok(()) = download.read(|piece| {
+                        bytes.extend_from_slice(piece);
+                        Ok::<(), std::convert::Infallible>(())
+                    });
+                    self.people[person].path = Some(download.into_path());
+                    self.fetched(person, end, &bytes);
+                }
             }
         }
+        self.plan_timer(person);
+    }
+
+    fn fetched(&mut self, person: usize, end: Fetched, bytes: &[u8]) {
+        trace!(self, "person {person} has {} bytes of a sheet: {end:?}", bytes.len());
+        let current = self.people[person].current.take();
+        let Some(Waiting { what: What::Sheet(info), .. }) = &current else {
+            self.failure = Some(format!("person {person} fetched what nobody asked for"));
+            return;
+        };
+        match end {
+            Fetched::Complete => match Sheet::from_bytes(bytes, info) {
+                Ok(sheet) => self.auditor.fetched(info.content, &plain(&sheet)),
+                Err(error) => self.failure = Some(format!("{info:?}: {error}")),
+            },
+            Fetched::Gone => {
+                self.failure = Some(format!("a sheet stays for ever: {info:?} is gone"));
+            }
+            Fetched::Unanswered if self.healed_at.is_none() => self.figures.unknown += 1,
+            Fetched::Unanswered | Fetched::Transmit => {
+                self.failure = Some(format!("a sheet is fetched after the healing: {info:?}"));
+            }
+        }
+        self.pause(person);
     }
 
     fn judge_histories(&mut self) -> Result<(), String> {
