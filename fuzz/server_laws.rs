@@ -9,7 +9,7 @@ use rollcall::ids::{ClassId, ClientId, ContentId, Cookie, FileKey, RequestNumber
 use rollcall::operation::{FileEntry, FileInfo, FileState, Operation, Pull, Query};
 use rollcall::record::{Batch, SnapshotItem};
 use rollcall::roll::{ClosedSheet, Sheet};
-use rollcall::server::{FolderOrder, Output, Server, SheetsQuestion};
+use rollcall::server::{FolderOrder, Output, PieceRead, Server, SheetsQuestion};
 use rollcall::time::{Instant, Now, WallTime};
 use rollcall::wire::{Ask, Datagram, Request};
 use sha2::{Digest as _, Sha256};
@@ -451,11 +451,12 @@ impl Hall {
             }
             FolderOrder::Read(piece) => {
                 let found = files.values().find(|it| it.name == *piece.content.as_bytes());
-                let bytes = found.map(|content| {
+                let read = found.map_or(PieceRead::Absent, |content| {
                     let blocks = content.bytes.chunks(1_024).skip(piece.first as usize);
-                    blocks.take(piece.blocks as usize).flatten().copied().collect()
+                    let blocks = blocks.take(piece.blocks as usize);
+                    PieceRead::Bytes(blocks.flatten().copied().collect())
                 });
-                self.server.handle_piece(piece, bytes);
+                self.server.handle_piece(piece, read);
             }
         }
     }

@@ -34,7 +34,7 @@ use crate::record::{Batch, Record, SnapshotItem};
 use crate::roll::{ClientRecord, ClosedSheet, Contradiction, Register, Sessions, Silent, Verdict};
 use crate::stats::{Counter, Stats};
 use crate::supply::{Asker, Demand, ListDemand, Supply};
-pub use crate::supply::{FolderOrder, Piece, SheetsQuestion};
+pub use crate::supply::{FolderOrder, Piece, PieceRead, SheetsQuestion};
 use crate::time::{Instant, Now, WallTime};
 use crate::wire::{
     Answer, Ask, Datagram, Received, Rejected, Reply, Request, Versions, decode_request,
@@ -297,7 +297,11 @@ impl<P: Clone + Hash> Server<P> {
     pub fn handle_sheet(&mut self, content: ContentId, bytes: Option<Vec<u8>>) {
         let (demands, source) = self.supply.loaded(content, bytes.unwrap_or_default());
         for demand in demands {
-            self.supply.give(demand, source.clone());
+            if source.is_empty() && self.offers_files {
+                self.supply.wait_for_piece(demand);
+            } else {
+                self.supply.give(demand, source.clone());
+            }
         }
     }
 
@@ -329,11 +333,13 @@ impl<P: Clone + Hash> Server<P> {
         }
     }
 
-    /// A piece of a file was read: its bytes, as far as the file goes, or nothing if no file has this
-    /// content any more.
-    pub fn handle_piece(&mut self, piece: Piece, bytes: Option<Vec<u8>>) {
-        if let Some((demand, source)) = self.supply.read(piece, bytes) {
-            self.supply.give(demand, source);
+    /// A piece of a file was read.
+    pub fn handle_piece(&mut self, piece: Piece, read: PieceRead) {
+        match self.supply.read(piece, read) {
+            None => {}
+            Some((demand, Some(source))) => self.supply.give(demand, source),
+            // Silence: whoever pulls takes it for a full path, and asks again.
+            Some((_, None)) => self.stats.count(Counter::PullsFull),
         }
     }
 
@@ -762,11 +768,12 @@ mod tests {
                 }
                 FolderOrder::Read(piece) => {
                     let found = self.files.values().find(|it| ContentId::of(it) == piece.content);
-                    let bytes = found.map(|bytes| {
+                    let read = found.map_or(PieceRead::Absent, |bytes| {
                         let blocks = bytes.chunks(BLOCK_BYTES).skip(piece.first as usize);
-                        blocks.take(piece.blocks as usize).flatten().copied().collect()
+                        let blocks = blocks.take(piece.blocks as usize);
+                        PieceRead::Bytes(blocks.flatten().copied().collect())
                     });
-                    self.server.handle_piece(piece, bytes);
+                    self.server.handle_piece(piece, read);
                 }
             }
         }
@@ -1620,6 +1627,32 @@ mod tests {
         let absent = bench.send(&pull(1, ContentId::of(b"a"), cookie, 0, 1)).pulled();
         assert_eq!(absent, [(1, 0, vec![])]);
         assert!(bench.orders.is_empty(), "there is no folder");
+    }
+
+    // spec: R-FILES-11
+    #[test]
+    fn of_what_may_still_be_found_nobody_is_told_that_it_is_not_here() {
+        let mut bench = Bench::offering([]);
+        let file = bytes(5);
+        let content = ContentId::of(&file);
+        let cookie = bench.cookie(0);
+        let mut space = Datagram::new();
+        let piece = Piece { content, first: 0, blocks: 1 };
+        bench.server.handle_timeout(bench.now);
+        bench.send(&pull(1, content, cookie, 0, 1));
+        assert_eq!(bench.server.poll_output(&mut space), Some(Output::Load(content)));
+        bench.server.handle_sheet(content, None);
+        let order = bench.server.poll_output(&mut space);
+        assert_eq!(order, Some(Output::Folder(FolderOrder::Read(piece))));
+        bench.server.handle_piece(piece, PieceRead::NotYet);
+        assert!(bench.drain().is_empty(), "silence");
+        // Nobody has asked for the file by its name, and it is given all the same.
+        bench.files.insert("a".parse().unwrap(), file.clone());
+        let asks = pull(3, content, cookie, 0, 1);
+        assert_eq!(bench.send(&asks).pulled(), [(3, 0, file.clone())]);
+        bench.files.clear();
+        let asks = pull(4, content, cookie, 0, 1);
+        assert_eq!(bench.send(&asks).pulled(), [(4, 0, vec![])]);
     }
 
     // spec: R-FILES-4

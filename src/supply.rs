@@ -5,6 +5,7 @@
 //!   PULL ─┬▶ a sheet that is in memory ───────────────────────────▶ given out, so many a turn
 //!         ├▶ a file that is known ─▶ Read(piece) ─▶ handle_piece ─▶      "
 //!         └▶ anything else ────────▶ Load(sheet) ─▶ handle_sheet ─▶      "
+//!                                                    └▶ no sheet ─▶ Read(piece) …
 //! ```
 
 use std::collections::{BTreeSet, VecDeque};
@@ -29,8 +30,19 @@ pub struct Piece {
     pub blocks: u32,
 }
 
-/// Something to do in the folder of offered files. All are done in the order in which they were
-/// asked for.
+/// What reading a piece came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PieceRead {
+    /// Its bytes, as far as the file goes.
+    Bytes(Vec<u8>),
+    /// It is not known yet whether a file has this content, or it cannot be read at the moment.
+    NotYet,
+    /// No file has this content.
+    Absent,
+}
+
+/// Something to do in the folder of offered files. Whether in this order or another makes no
+/// difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FolderOrder {
     /// List it, and then call [`Server::handle_listing`](crate::server::Server::handle_listing).
@@ -104,7 +116,7 @@ pub(crate) struct Source {
 
 impl Source {
     /// Whether there is anything.
-    fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
@@ -129,7 +141,8 @@ pub(crate) struct Supply<P> {
     /// Questions for the sheets of classes that are being answered, and those to ask the journal.
     sheet_questions: Vec<(SheetsQuestion, Asker<P>)>,
     to_list: VecDeque<SheetsQuestion>,
-    /// The contents of files, as far as somebody asked what is in them.
+    /// The contents of files, as far as they are known: whoever wants one need not wait until the
+    /// journal was asked.
     files: BTreeSet<ContentId>,
     /// Demands for pieces that nobody reads yet: no more is read ahead than is given soon, so that
     /// reading does not take the processor from those who mark.
@@ -270,28 +283,41 @@ impl<P: Clone> Supply<P> {
         (ready, Source { first: 0, bytes })
     }
 
-    /// A piece was read, or there is no file with this content any more: who demanded it.
+    /// No sheet has this content: lets the demand wait until it is known whether a file has it.
+    pub(crate) fn wait_for_piece(&mut self, demand: Demand<P>) {
+        self.unread.push_back(demand);
+    }
+
+    /// A piece was read: who demanded it, and its bytes; no source if it cannot be told yet.
     pub(crate) fn read(
         &mut self,
         piece: Piece,
-        bytes: Option<Vec<u8>>,
-    ) -> Option<(Demand<P>, Source)> {
-        if bytes.is_none() {
-            // Another file by now: whoever asks what is in it learns what it is.
-            self.files.remove(&piece.content);
-        }
+        read: PieceRead,
+    ) -> Option<(Demand<P>, Option<Source>)> {
+        let bytes = match read {
+            PieceRead::Bytes(bytes) => {
+                self.know_file(piece.content);
+                Some(bytes)
+            }
+            PieceRead::NotYet => None,
+            PieceRead::Absent => {
+                // Another file by now: whoever asks what is in it learns what it is.
+                self.files.remove(&piece.content);
+                Some(Vec::new())
+            }
+        };
         let wants = |demand: &Demand<P>| demand.piece() == piece;
         let place = self.reading.iter().position(wants)?;
         let demand = self.reading.remove(place).expect("found above");
-        let bytes = Arc::new(bytes.unwrap_or_default());
-        Some((demand, Source { first: piece.first, bytes }))
+        let source = bytes.map(|bytes| Source { first: piece.first, bytes: Arc::new(bytes) });
+        Some((demand, source))
     }
 
     /// Gives blocks to who pulled them, in the turns to come.
     pub(crate) fn give(&mut self, demand: Demand<P>, source: Source) {
         let Demand { asker, first, map, .. } = demand;
         // Of an object that is not here one answer says it all.
-        let map = if source.is_empty() { 1 } else { map };
+        let map = if source.block(first).is_empty() { 1 } else { map };
         self.gifts.push_back(Gift { asker, first, map, source });
     }
 

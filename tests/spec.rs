@@ -591,6 +591,12 @@ fn invalid(name: &str) -> Vec<u8> {
         "body-file-name-hidden" => {
             request(Kind::FileList, &[tail, &[1, 1, 1], &student(".profile"), &[7]])
         }
+        "body-file-name-invisible" => {
+            request(Kind::FileList, &[tail, &[1, 1, 1], &student("fdp\u{200f}"), &[7]])
+        }
+        "body-file-name-joiner-after-ascii" => {
+            request(Kind::FileList, &[tail, &[1, 1, 1], &student("fdp\u{200d}"), &[7]])
+        }
         "body-file-state" => request(Kind::FileInfo, &[tail, &[3]]),
         "body-pulled-too-long" => {
             request(Kind::Pulled, &[tail, &[0], &laws::byte_string(&[7; 1_025])])

@@ -10,7 +10,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use rollcall::ids::ContentId;
 use rollcall::limits::{BLOCK_BYTES, COOKIE_LIFE};
 use rollcall::operation::{FileEntry, FileInfo, FileState};
-use rollcall::server::{FolderOrder, Output, Server};
+use rollcall::server::{FolderOrder, Output, PieceRead, Server};
 use rollcall::time::{Instant, Now, WallTime};
 use rollcall::transfer::{Download, Event, Path};
 use rollcall::wire::Datagram;
@@ -250,7 +250,8 @@ impl World {
                         let end = start + piece.blocks as usize * BLOCK_BYTES;
                         let bytes = self.file[start..end.min(self.file.len())].to_vec();
                         let same = piece.content == self.content;
-                        self.server.handle_piece(piece, same.then_some(bytes));
+                        let read = if same { PieceRead::Bytes(bytes) } else { PieceRead::Absent };
+                        self.server.handle_piece(piece, read);
                     }
                     Output::Folder(FolderOrder::List) => {
                         let name = "file".parse().unwrap();

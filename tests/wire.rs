@@ -562,7 +562,20 @@ fn a_list_with_a_name_that_no_file_has_is_not_read() {
     };
     assert!(list("notes 3º.pdf".as_bytes()).is_ok());
     assert!(list(&[b'x'; FILE_NAME_MAX_BYTES]).is_ok());
-    let wrong = ["", ".", "..", ".hidden", "a/b", "a\\b", "a\0", "a\n", "\u{1b}[2J", "a\u{202e}b"];
+    let wrong = [
+        "",
+        ".",
+        "..",
+        ".hidden",
+        "a/b",
+        "a\\b",
+        "a\0",
+        "a\n",
+        "\u{1b}[2J",
+        "a\u{202e}b",
+        "a\u{200f}",
+        "a\u{200d}",
+    ];
     for name in wrong {
         assert_eq!(list(name.as_bytes()), Err(Rejected::Body), "{name:?}");
     }
@@ -641,6 +654,11 @@ proptest! {
         let room = Answer::files_that_fit(&files, FILES_REQUEST_MIN_BYTES).len();
         prop_assert!(room >= files.len().min(4), "four names have room, however long");
         prop_assert!(fit.len() <= room);
+        let needed = |count: usize| {
+            42 + files[..count].iter().map(|it| 12 + it.name.as_str().len()).sum::<usize>()
+        };
+        prop_assert!(fit.is_empty() || needed(fit.len()) <= request_bytes);
+        prop_assert!(fit.len() == files.len() || needed(fit.len() + 1) > request_bytes);
     }
 }
 

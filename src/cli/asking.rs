@@ -1,6 +1,7 @@
 //! What the commands that ask share: the server to ask, the waiting for it, and
 //! what is said of answers.
 
+use std::cell::RefCell;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use super::Exit;
+use super::progress::ProgressLine;
 use super::words::{complain, parse_deadline, printed, remark};
 use crate::client::Unanswered;
 use crate::ids::{ClassId, FileKey, RollCallNumber};
@@ -146,40 +148,47 @@ impl Asker {
     }
 
     /// The list of files. When it fails, the person has been told.
-    pub(super) fn list_files(&mut self) -> Result<(Option<Vec<FileEntry>>, u32), Exit> {
+    pub(super) fn list_files(&mut self) -> Result<(Option<Vec<FileEntry>>, u32), Untold> {
         let Self { caller, flags, line, .. } = self;
-        let result = caller.list_files(flags.timeout, &mut |progress| line.show(progress));
-        self.told(result, None)
+        let mut attempts = 1;
+        let show = &mut |progress| {
+            attempts = attempts_of(&progress).unwrap_or(attempts);
+            line.show(progress);
+        };
+        let result = caller.list_files(flags.timeout, show);
+        self.told(result, None).map_err(|exit| Untold { exit, attempts })
     }
 
     /// What is in a file. When it fails, the person has been told.
     pub(super) fn describe_file(
         &mut self,
         file: FileKey,
-        reading: &mut dyn FnMut(u64, u64),
-    ) -> Result<(Option<FileInfo>, u32), Exit> {
+        reading: &mut ProgressLine,
+    ) -> Result<(Option<FileInfo>, u32), Untold> {
         let Self { caller, flags, line, .. } = self;
-        let show = &mut |progress| line.show(progress);
-        let result = caller.describe_file(file, flags.timeout, show, reading);
-        self.told(result, None)
+        let mut attempts = 1;
+        let reading = RefCell::new(reading);
+        let show = &mut |progress| {
+            attempts = attempts_of(&progress).unwrap_or(attempts);
+            reading.borrow_mut().clear();
+            line.show(progress);
+        };
+        let tell = &mut |done, bytes| reading.borrow_mut().reading(done, bytes);
+        let result = caller.describe_file(file, flags.timeout, show, tell);
+        reading.borrow_mut().clear();
+        self.told(result, None).map_err(|exit| Untold { exit, attempts })
     }
 
-    /// Fetches an object from block `begin` on. When it fails, the person has been told, but for an
-    /// object that is gone.
+    /// Fetches an object from block `begin` on.
     pub(super) fn fetch(
         &mut self,
         object: FileInfo,
         begin: u32,
         take: &mut dyn FnMut(&[u8]) -> io::Result<()>,
         watch: &mut dyn FnMut(Progressed),
-    ) -> Result<Option<Progressed>, Exit> {
-        let fetched = Fetcher::new(self.caller.address(), self.caller.round_trip())
-            .and_then(|mut it| it.fetch(object, begin, self.flags.timeout, take, watch));
-        match fetched {
-            Ok(done) => Ok(Some(done)),
-            Err(FetchError::Gone) => Ok(None),
-            Err(error) => Err(self.fetch_failed(&error)),
-        }
+    ) -> Result<Progressed, FetchError> {
+        Fetcher::new(self.caller.address(), self.caller.round_trip())
+            .and_then(|mut it| it.fetch(object, begin, self.flags.timeout, take, watch))
     }
 
     fn told<T>(
@@ -219,13 +228,21 @@ impl Asker {
     }
 
     fn fetch_failed(&self, error: &FetchError) -> Exit {
-        let FetchError::Unanswered { refused, .. } = *error else {
-            complain(error);
-            return Exit::Failed;
+        let (words, exit) = self.explain_fetch(error);
+        complain(words);
+        exit
+    }
+
+    /// Why something could not be fetched, and how the command ends.
+    pub(super) fn explain_fetch(&self, error: &FetchError) -> (String, Exit) {
+        let refused = match *error {
+            FetchError::Unanswered { refused } => refused,
+            FetchError::Interrupted => return (error.to_string(), Exit::Interrupted),
+            _ => return (error.to_string(), Exit::Failed),
         };
         let refused_at = refused.then(|| self.caller.address());
-        complain(self.no_answer("", &Hints { versions: None, busy: false, refused_at }));
-        Exit::Unknown
+        let hints = Hints { versions: None, busy: false, refused_at };
+        (self.no_answer("", &hints), Exit::Unknown)
     }
 
     fn explain(&self, unanswered: &Unanswered, operation: Option<Operation>) -> String {
@@ -280,6 +297,20 @@ fn outcome(operation: Option<Operation>, attempts: u32) -> String {
         None => String::new(),
         Some(operation) if attempts == 0 => format!("; {} was not sent", subject(&operation)),
         Some(operation) => format!("; whether {} is unknown", done(&operation)),
+    }
+}
+
+/// A question about files that has no answer, of which programs have not been told yet.
+pub(super) struct Untold {
+    pub(super) exit: Exit,
+    /// The datagrams that were sent for the last of its requests.
+    pub(super) attempts: u32,
+}
+
+fn attempts_of(progress: &Progress) -> Option<u32> {
+    match progress {
+        Progress::Retrying { attempt, .. } => Some(*attempt),
+        _ => None,
     }
 }
 

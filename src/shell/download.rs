@@ -10,6 +10,7 @@ use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSockRef, UdpSocketState};
 
 use super::call::is_refusal;
 use super::clock::{Clock, entropy};
+use super::interrupt::Interrupts;
 use super::socket::connect;
 use crate::limits::UDP_PAYLOAD_MAX_BYTES;
 use crate::operation::{FileInfo, SheetInfo};
@@ -27,6 +28,10 @@ const SLOT_BYTES: usize = UDP_PAYLOAD_MAX_BYTES + 1;
 /// Batches that are received before what they brought is dealt with.
 const BATCHES_AT_ONCE: usize = 4;
 
+/// The tokens of the socket and of Ctrl-C.
+const SOCKET: Token = Token(0);
+const INTERRUPTED: Token = Token(1);
+
 /// Why an object could not be fetched.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
@@ -36,6 +41,9 @@ pub enum FetchError {
         /// Whether the network said that nobody listens there.
         refused: bool,
     },
+    /// Ctrl-C was pressed.
+    #[error("interrupted")]
+    Interrupted,
     /// The server has no such object any more.
     #[error("the server no longer has it")]
     Gone,
@@ -80,6 +88,7 @@ pub struct Fetcher {
     round_trip: Option<Duration>,
     poll: Poll,
     events: Events,
+    interrupts: Interrupts,
     clock: Clock,
     buffer: Vec<u8>,
     metas: [RecvMeta; BATCH_SIZE],
@@ -92,14 +101,17 @@ impl Fetcher {
     /// # Errors
     /// If the system does not let us wait for events.
     pub fn new(server: SocketAddr, round_trip: Option<Duration>) -> Result<Self, FetchError> {
+        let poll = Poll::new().map_err(FetchError::System)?;
+        let interrupts = Interrupts::register(poll.registry(), INTERRUPTED);
         Ok(Self {
             server,
             socket: None,
             buffered: 1,
             path: None,
             round_trip,
-            poll: Poll::new().map_err(FetchError::System)?,
+            poll,
             events: Events::with_capacity(4),
+            interrupts: interrupts.map_err(FetchError::System)?,
             clock: Clock::start(),
             buffer: Vec::new(),
             metas: [RecvMeta::default(); BATCH_SIZE],
@@ -173,6 +185,7 @@ impl Fetcher {
     ) -> Result<(), FetchError> {
         let mut space = Datagram::new();
         let mut readable = true;
+        let _waiting = self.interrupts.wait_begins();
         loop {
             if readable {
                 readable = self.receive(download);
@@ -199,6 +212,10 @@ impl Fetcher {
                     return Err(FetchError::Unanswered { refused: self.refused });
                 }
             }
+            // What has arrived by now was taken.
+            if self.interrupts.arrived() {
+                return Err(FetchError::Interrupted);
+            }
             if !readable {
                 readable = self.wait(download)?;
             }
@@ -220,7 +237,7 @@ impl Fetcher {
         if self.socket.is_some() {
             return;
         }
-        let connected = connect(self.server, &self.poll, Token(0)).and_then(|socket| {
+        let connected = connect(self.server, &self.poll, SOCKET).and_then(|socket| {
             let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
             Ok((socket, state))
         });

@@ -175,13 +175,27 @@ def is_student(data: bytes) -> bool:
     return 1 <= len(data) <= 32 and all(0x21 <= character <= 0x7E for character in data)
 
 
+# What no file name has, and what it has only after a character above U+007F (chapter 4).
+INVISIBLE = [
+    (0x0000, 0x001F), (0x007F, 0x009F), (0x00AD, 0x00AD), (0x034F, 0x034F), (0x061C, 0x061C), (0x115F, 0x1160),
+    (0x17B4, 0x17B5), (0x180E, 0x180E), (0x200B, 0x200B), (0x200E, 0x200F), (0x2028, 0x202E), (0x2060, 0x206F),
+    (0x3164, 0x3164), (0xFEFF, 0xFEFF), (0xFFA0, 0xFFA0), (0xFFF0, 0xFFFB), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A),
+    (0xE0000, 0xE0FFF),
+]  # fmt: skip
+JOINERS = [(0x180B, 0x180D), (0x180F, 0x180F), (0x200C, 0x200D), (0xFE00, 0xFE0F)]
+
+
 def is_file_name(data: bytes) -> bool:
     try:
         name = data.decode("utf-8")
     except UnicodeDecodeError:
         return False
-    odd = [*range(0x20), *range(0x7F, 0xA0), *range(0x2028, 0x202F), *range(0x2066, 0x206A), *map(ord, "/\\")]
-    return 1 <= len(data) <= 255 and name[0] != "." and not set(map(ord, name)) & set(odd)
+    if not 1 <= len(data) <= 255 or name[0] in "." or set(name) & {"/", "\\"}:
+        return False
+    if any(first <= ord(character) <= last for character in name for first, last in INVISIBLE):
+        return False
+    joined = zip("." + name, name)
+    return not any(before < "\x80" and any(first <= ord(it) <= last for first, last in JOINERS) for before, it in joined)
 
 
 U8 = byte(lambda _: True)
