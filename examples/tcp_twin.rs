@@ -26,7 +26,7 @@ use rollcall::ids::{ClientId, RequestNumber, RollCallId};
 use rollcall::journal::{Journal, JournalError, MemoryJournal, SqliteJournal};
 use rollcall::operation::{Operation, Outcome};
 use rollcall::record::{Batch, Record};
-use rollcall::roll::{ClientRecord, Register, Sheet};
+use rollcall::roll::{ClientRecord, ClosedSheet, Register};
 use rollcall::shell::clock::{Clock, entropy};
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -89,7 +89,8 @@ struct Twin {
 struct State {
     register: Register,
     records: Vec<Record>,
-    sheets: Vec<(RollCallId, Sheet)>,
+    sheets: Vec<ClosedSheet>,
+    forgotten: Vec<RollCallId>,
     /// The batch that is being filled.
     batch: Arc<Durability>,
     next_batch: u64,
@@ -121,6 +122,7 @@ impl Twin {
             register: Register::new(HashKey::new(low)),
             records: Vec::new(),
             sheets: Vec::new(),
+            forgotten: Vec::new(),
             batch: Arc::default(),
             next_batch: 1,
         };
@@ -132,8 +134,9 @@ impl Twin {
         let at = self.clock.now().wall;
         let mut state = self.state.lock().expect("no thread panics with it");
         let outcome = state.register.decide(&operation, at);
-        let sheet = state.register.apply(&operation, &outcome).expect("just decided");
-        state.sheets.extend(sheet);
+        let applied = state.register.apply(&operation, &outcome).expect("just decided");
+        state.sheets.extend(applied.closed);
+        state.forgotten.extend(applied.forgotten);
         let record =
             ClientRecord { client, started: at, number, fingerprint: 0, outcome: outcome.clone() };
         state.records.push(Record::Answered { at, operation, client: record });
@@ -156,6 +159,7 @@ impl Twin {
                 number: state.next_batch,
                 records: std::mem::take(&mut state.records),
                 sheets: std::mem::take(&mut state.sheets),
+                forgotten: std::mem::take(&mut state.forgotten),
             };
             state.next_batch += 1;
             let durability = std::mem::take(&mut state.batch);

@@ -44,6 +44,7 @@ pub(crate) mod seen {
         OPENED_AGAIN: "a class was opened again" => "R-SHEET-6";
         MANY_OPEN: "a list of several open roll calls was asked for" => "R-STATUS-1, R-STATUS-2";
         UNPROVED: "a PULL came without a cookie" => "R-COOKIE-1";
+        LONE: "a PULL for one block came without a good cookie, as long as its answer" => "R-COOKIE-1";
         STOLEN: "a PULL came with the cookie of another address" => "R-COOKIE-2";
         OLD_COOKIE: "a PULL came with a cookie of the minute before the last" => "R-COOKIE-2";
         LAST_MINUTE: "a PULL came with a cookie of the last minute" => "R-COOKIE-2";
@@ -123,7 +124,8 @@ struct State {
     written: u64,
     clients: BTreeMap<ClientName, Client>,
     open: BTreeMap<u32, RollCall>,
-    last_sheets: BTreeMap<u32, SheetInfo>,
+    /// The sheets of each class in brief, in the order of their closes.
+    histories: BTreeMap<u32, Vec<SheetInfo>>,
     /// The canonical bytes of every sheet, in the order of their closes.
     sheets: Vec<Vec<u8>>,
 }
@@ -148,6 +150,7 @@ struct RollCall {
 
 #[derive(Clone)]
 struct SheetInfo {
+    number: u64,
     bytes: Vec<u8>,
 }
 
@@ -163,11 +166,11 @@ struct Owed {
 enum Due {
     /// Any of these.
     Answers(Vec<Vec<u8>>),
-    /// A block of this object: it may be known by the time of the answer.
-    Block {
-        object: [u8; 32],
-        index: u64,
-        answers: Vec<Vec<u8>>,
+    /// The sheets of a class, as they were in that batch or are in a later one.
+    Sheets {
+        class: u32,
+        at_most: u64,
+        batch: usize,
     },
     /// The folder, as it was then or is later.
     List {
@@ -266,31 +269,26 @@ impl Auditor {
                 let cookie = answer.get(answer.len().saturating_sub(20)..answer.len() - 4);
                 let cookie = cookie.and_then(|it| it.try_into().ok()).unwrap_or_default();
                 self.cookies.insert(cookie, (from, micros / COOKIE_MICROS));
-                vec![said.answer(0x97, &cookie)]
+                vec![said.answer(0x96, &cookie)]
             }
             Due::Answers(answers) => answers,
-            Due::Block { object, index, mut answers } => {
-                answers.push(self.block(said, object, index));
-                // A file may be known or not, there or not.
-                if let Some(content) = self.folder.content(object) {
-                    answers.push(said.answer(0x93, &byte_string(block_of(content, index))));
-                    answers.push(said.answer(0x93, &[0]));
-                }
-                answers
+            Due::Sheets { class, at_most, batch } => {
+                let states = &self.saved[batch..=self.durable];
+                states.iter().map(|it| it.sheets(said, class, at_most, request_bytes)).collect()
             }
             Due::List { from, since } => {
                 // A list may be told for a second after it was read.
                 seen::CHANGED.held_if(self.folder.since(since).count() > 1);
                 seen::LIST_PAST.held_if(from >= self.folder.now.len());
                 let folders = self.folder.since(since.saturating_sub(1_000_000));
-                folders.map(|files| said.answer(0x94, &page(files, from, request_bytes))).collect()
+                folders.map(|files| said.answer(0x93, &page(files, from, request_bytes))).collect()
             }
             Due::File { key, since } => {
                 seen::CHANGED.held_if(self.folder.since(since).count() > 1);
                 let is_key = |name: &Vec<u8>| Sha256::digest(name)[..16] == key;
                 seen::NO_FILE.held_if(!self.folder.now.keys().any(is_key));
                 let infos = self.folder.since(since).flat_map(|files| file_infos(files, &key));
-                infos.map(|info| said.answer(0x95, &info)).collect()
+                infos.map(|info| said.answer(0x94, &info)).collect()
             }
         };
         assert!(answer.len() <= request_bytes, "longer than its request (R-SIZE-3)");
@@ -313,7 +311,7 @@ impl Auditor {
         answer: &[u8],
     ) -> Option<Due> {
         let index = blocks.pop_front().expect("no empty ones are owed");
-        let pulled = |bytes| said.answer(0x96, &[varint(index), byte_string(bytes)].concat());
+        let pulled = |bytes| said.answer(0x95, &[varint(index), byte_string(bytes)].concat());
         let durable = &self.saved[self.durable].sheets;
         let sheet = durable.iter().find(|it| Sha256::digest(it)[..] == object[..]);
         let sure = sheet.is_some();
@@ -328,6 +326,10 @@ impl Auditor {
         seen::OF_A_FILE.held_if(!sure && !bytes.is_empty());
         seen::PAST_THE_END.held_if(bytes.is_empty());
         assert_eq!(answer, pulled(bytes), "block {index}, in order (R-PULL-2)");
+        // So it does where the object ends before the first.
+        if first && bytes.is_empty() {
+            return None;
+        }
         (!blocks.is_empty()).then_some(Due::Blocks { object, blocks, first: false })
     }
 
@@ -437,18 +439,12 @@ impl Auditor {
         let said = asked.said;
         let answers = match asked.what {
             What::Status { from } => self.lists(said, from),
-            What::Sheet { class } => {
-                let info = self.present.last_sheets.get(&class);
-                let body = info.map_or(vec![0], |info| [&[1][..], &info.bytes].concat());
-                vec![said.answer(0x92, &body)]
-            }
-            What::Block { object, index } => {
-                let answers = vec![self.block(said, object, index)];
-                return Some(Due::Block { object, index, answers });
+            What::Sheets { class, at_most } => {
+                return Some(Due::Sheets { class, at_most, batch: self.durable });
             }
             What::Files { from } => return Some(Due::List { from, since: micros }),
             What::File { ref key } => return Some(Due::File { key: key.clone(), since: micros }),
-            What::Pull { object, cookie, ref blocks } => {
+            What::Pull { object, cookie, ref blocks, is_lone } => {
                 let minute = micros / COOKIE_MICROS;
                 let given = self.cookies.get(&cookie).copied();
                 let proved = given.is_some_and(|(owner, made)| {
@@ -457,9 +453,10 @@ impl Auditor {
                 seen::STOLEN.held_if(given.is_some_and(|(owner, _)| owner != from));
                 seen::OLD_COOKIE.held_if(given == Some((from, minute.wrapping_sub(2))));
                 seen::LAST_MINUTE.held_if(given == Some((from, minute.wrapping_sub(1))));
-                seen::UNPROVED.held_if(given.is_none());
+                seen::UNPROVED.held_if(given.is_none() && !is_lone);
                 seen::PROVED.held_if(proved);
-                if !proved {
+                seen::LONE.held_if(!proved && is_lone);
+                if !proved && !is_lone {
                     return Some(Due::Cookie { micros });
                 }
                 let blocks = blocks.clone();
@@ -493,7 +490,7 @@ impl Auditor {
                 if known.number == number {
                     if known.body != asked.body {
                         seen::CONFLICT.held();
-                        return Some(asked.said.answer(0xa1, &[]));
+                        return Some(asked.said.answer(0xa2, &[0]));
                     }
                     let durable = known.batch <= self.durable;
                     seen::COPY.held_if(durable);
@@ -503,19 +500,19 @@ impl Auditor {
                 }
                 if known.number.checked_add(1) != Some(number) {
                     seen::STALE.held();
-                    return Some(asked.said.answer(0xa2, &[]));
+                    return Some(asked.said.answer(0xa1, &[]));
                 }
                 known.started
             }
             None if number != 1 => {
                 seen::BEGIN_AGAIN.held();
-                return Some(asked.said.answer(0xa3, &[]));
+                return Some(asked.said.answer(0xa2, &[0]));
             }
             None => started,
         };
         let new = !state.clients.contains_key(&client);
         let answer = if new && started.abs_diff(time) > WINDOW_MILLIS {
-            let answer = asked.said.answer(0xa4, &varint(time));
+            let answer = asked.said.answer(0xa2, &[vec![1], varint(time)].concat());
             seen::SKEW_BEHIND.held_if(started < time);
             seen::SKEW_AHEAD.held_if(started > time);
             seen::TOLD_TIME.held_if(started < time && state.written < time);
@@ -564,12 +561,6 @@ impl Auditor {
         };
         (open.len().min(1)..=open.len()).map(list).collect()
     }
-
-    fn block(&self, said: Said, sheet: [u8; 32], index: u64) -> Vec<u8> {
-        let found = self.present.sheets.iter().find(|it| Sha256::digest(it)[..] == sheet[..]);
-        let block = found.map_or(&[][..], |bytes| block_of(bytes, index));
-        said.answer(0x93, &byte_string(block))
-    }
 }
 
 impl Folder {
@@ -616,6 +607,20 @@ fn file_infos(files: &Files, key: &[u8]) -> Vec<Vec<u8>> {
 }
 
 impl State {
+    /// A `SHEET_LIST` (R-SHEET-6, R-SHEET-8).
+    fn sheets(&self, said: Said, class: u32, at_most: u64, request_bytes: usize) -> Vec<u8> {
+        let history = self.histories.get(&class).map_or(&[][..], |history| history);
+        let asked: Vec<_> = history.iter().rev().filter(|it| it.number <= at_most).collect();
+        let room = (request_bytes - 36) / 66;
+        let listed = &asked[..asked.len().min(room)];
+        let mut body = varint(listed.len() as u64);
+        for info in listed {
+            body.extend_from_slice(&info.bytes);
+        }
+        body.push((listed.len() < asked.len()).into());
+        said.answer(0x92, &body)
+    }
+
     /// Chapter 11.
     fn execute(&mut self, said: Said, operation: &Operation) -> Vec<u8> {
         let at = self.time;
@@ -623,7 +628,7 @@ impl State {
             Operation::Open(class) => {
                 let already = self.open.contains_key(class);
                 seen::ALREADY_OPEN.held_if(already);
-                seen::OPENED_AGAIN.held_if(!already && self.last_sheets.contains_key(class));
+                seen::OPENED_AGAIN.held_if(!already && self.histories.contains_key(class));
                 let new = || RollCall { opened_at: at, marks: Vec::new() };
                 let open = self.open.entry(*class).or_insert_with(new);
                 let body = [varint((*class).into()), varint(open.opened_at), vec![already.into()]];
@@ -631,7 +636,7 @@ impl State {
             }
             Operation::Mark(class, student) => {
                 let Some(open) = self.open.get_mut(class) else {
-                    seen::MARK_REFUSED.held_if(self.last_sheets.contains_key(class));
+                    seen::MARK_REFUSED.held_if(self.histories.contains_key(class));
                     return said.answer(0x83, &[vec![0], varint(at), vec![17]].concat());
                 };
                 let first = open.marks.iter().find(|mark| mark.0 == *student).map(|mark| mark.1);
@@ -646,15 +651,17 @@ impl State {
             Operation::Close(class) => {
                 let open = self.open.remove(class);
                 let already = open.is_none();
-                seen::ALREADY_CLOSED.held_if(already && self.last_sheets.contains_key(class));
-                seen::NEVER_OPENED.held_if(already && !self.last_sheets.contains_key(class));
+                seen::ALREADY_CLOSED.held_if(already && self.histories.contains_key(class));
+                seen::NEVER_OPENED.held_if(already && !self.histories.contains_key(class));
                 if let Some(open) = open {
                     seen::CLOSED.held_if(!open.marks.is_empty());
                     let sheet = open.sheet(*class, at);
-                    self.last_sheets.insert(*class, open.info(*class, at, &sheet));
+                    let history = self.histories.entry(*class).or_default();
+                    let number = history.len() as u64 + 1;
+                    history.push(open.info(*class, number, at, &sheet));
                     self.sheets.push(sheet);
                 }
-                match self.last_sheets.get(class) {
+                match self.histories.get(class).and_then(|history| history.last()) {
                     Some(info) => said.answer(0x82, &[&info.bytes[..], &[already.into()]].concat()),
                     None => said.answer(0x84, &[varint(at), vec![2]].concat()),
                 }
@@ -675,9 +682,10 @@ impl RollCall {
         bytes
     }
 
-    fn info(&self, class: u32, closed_at: u64, sheet: &[u8]) -> SheetInfo {
+    fn info(&self, class: u32, number: u64, closed_at: u64, sheet: &[u8]) -> SheetInfo {
         let numbers = [
             u64::from(class),
+            number,
             self.opened_at,
             closed_at,
             self.marks.len() as u64,
@@ -685,7 +693,7 @@ impl RollCall {
         ];
         let mut bytes: Vec<u8> = numbers.into_iter().flat_map(varint).collect();
         bytes.extend_from_slice(&Sha256::digest(sheet));
-        SheetInfo { bytes }
+        SheetInfo { number, bytes }
     }
 }
 
@@ -707,13 +715,30 @@ struct Asked {
 }
 
 enum What {
-    Perform { started: u64, operation: Operation },
-    Status { from: u32 },
-    Sheet { class: u32 },
-    Block { object: [u8; 32], index: u64 },
-    Files { from: usize },
-    File { key: Vec<u8> },
-    Pull { object: [u8; 32], cookie: [u8; 16], blocks: VecDeque<u64> },
+    Perform {
+        started: u64,
+        operation: Operation,
+    },
+    Status {
+        from: u32,
+    },
+    Sheets {
+        class: u32,
+        at_most: u64,
+    },
+    Files {
+        from: usize,
+    },
+    File {
+        key: Vec<u8>,
+    },
+    /// A lone one wants one block and is as long as its answer.
+    Pull {
+        object: [u8; 32],
+        cookie: [u8; 16],
+        blocks: VecDeque<u64>,
+        is_lone: bool,
+    },
 }
 
 enum Operation {
@@ -759,31 +784,32 @@ impl Asked {
                 let class = rest.class()?;
                 let (operation, least) = match kind {
                     0x01 => (Operation::Open(class), 48),
-                    0x02 => (Operation::Close(class), 96),
+                    0x02 => (Operation::Close(class), 102),
                     _ => (Operation::Mark(class, rest.student()?), 48),
                 };
                 (What::Perform { started, operation }, least)
             }
             0x11 => (What::Status { from: rest.class()? }, 64),
-            0x12 => (What::Sheet { class: rest.class()? }, 96),
-            0x13 => {
-                let object = rest.take(32)?.try_into().expect("32 bytes");
-                (What::Block { object, index: rest.number(u32::MAX.into())? }, 1_060)
+            0x12 => {
+                let class = rest.class()?;
+                let at_most = rest.number(u32::MAX.into()).filter(|&number| number > 0)?;
+                (What::Sheets { class, at_most }, 102)
             }
-            0x14 => {
+            0x13 => {
                 let from = rest.number(u32::MAX.into())?;
                 (What::Files { from: usize::try_from(from).expect("32 bits") }, 1_200)
             }
-            0x15 => (What::File { key: rest.take(16)?.to_vec() }, 80),
-            0x16 => {
+            0x14 => (What::File { key: rest.take(16)?.to_vec() }, 80),
+            0x15 => {
                 let object = rest.take(32)?.try_into().expect("32 bytes");
                 let cookie = rest.take(16)?.try_into().expect("16 bytes");
-                (What::Pull { object, cookie, blocks: rest.blocks()? }, 76)
+                let blocks = rest.blocks()?;
+                let is_lone = blocks.len() == 1 && datagram.len() >= 1_065;
+                (What::Pull { object, cookie, blocks, is_lone }, 77)
             }
             _ => return None,
         };
-        // A `PULL` has no padding.
-        let padding = if kind == 0x16 { &[] } else { rest.byte_string()? };
+        let padding = rest.byte_string()?;
         let whole = rest.0.is_empty() && padding.iter().all(|&byte| byte == 0);
         let body = [&[kind], &covered[5..]].concat();
         let asked = Self { said: Said { client, number }, what, body };

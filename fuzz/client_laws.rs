@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
 use rollcall::client::{Client, Output};
-use rollcall::ids::{ClassId, ClientId, ContentId, Cookie, FileKey, RequestNumber};
+use rollcall::ids::{ClassId, ClientId, ContentId, Cookie, FileKey, RequestNumber, RollCallNumber};
 use rollcall::operation::{
     FileEntry, FileInfo, FileList, FileState, OpenRollCall, Operation, Query, Refusal, SheetInfo,
 };
@@ -43,7 +43,7 @@ pub(crate) mod seen {
         AGAIN_LATE: "it was told to begin again after the window" => "R-AGAIN-2";
         STALE: "STALE was said to an operation" => "R-AGAIN-3";
         BUSY: "BUSY was said" => "R-RETRY-7";
-        SKEW: "CLOCK_SKEW was said to an operation" => "R-CLIENT-3";
+        SKEW: "BEGIN_AGAIN with a time was said to an operation" => "R-CLIENT-3";
         VERDICT_ON_QUESTION: "a verdict other than BUSY was said to a question" => "R-CLIENT-7";
         OTHER_NUMBER: "an answer came under another number" => "R-CLIENT-6";
         STRANGER: "an answer came under another client id" => "R-CLIENT-6";
@@ -99,7 +99,6 @@ enum What {
 enum Question {
     Status(u8),
     Sheet(u8),
-    Block,
     Files(u8),
     File(u8),
 }
@@ -139,11 +138,10 @@ enum Said {
     Refused,
     List(Vec<u8>, bool),
     Sheet(Option<u8>),
-    Block,
-    Conflict,
     Stale,
     BeginAgain,
-    ClockSkew(i8),
+    /// With a time so many minutes away.
+    BeginAgainAt(i8),
     Busy(u16),
     Files(bool),
     File(bool),
@@ -291,11 +289,10 @@ impl Desk {
                 self.step(&Step::Fits(false));
             }
             Step::Verdict(which) => {
-                let said = match which % 5 {
-                    0 => Said::Conflict,
-                    1 => Said::Stale,
-                    2 => Said::BeginAgain,
-                    3 => Said::ClockSkew(which.cast_signed()),
+                let said = match which % 4 {
+                    0 => Said::Stale,
+                    1 => Said::BeginAgain,
+                    2 => Said::BeginAgainAt(which.cast_signed()),
                     _ => Said::Busy(u16::from(*which) * 100),
                 };
                 self.step(&Step::Reply(Whose::Last, said));
@@ -335,8 +332,9 @@ impl Desk {
         }
         let query = match *question {
             Question::Status(from) => Query::Status { from: class(from) },
-            Question::Sheet(which) => Query::Sheet { class: class(which) },
-            Question::Block => Query::Block { sheet: ContentId::from_bytes([1; 32]), index: 0 },
+            Question::Sheet(which) => {
+                Query::Sheets { class: class(which), at_most: RollCallNumber::MAX }
+            }
             Question::Files(from) => Query::Files { from: from.into() },
             Question::File(byte) => Query::File { file: FileKey::from_bytes([byte; 16]) },
         };
@@ -409,13 +407,14 @@ impl Desk {
                 };
                 Answer::Status { open: classes.iter().take(8).map(open).collect(), more }
             }
-            Said::Sheet(which) => Answer::Sheet(which.map(|which| sheet(class(which), at))),
-            Said::Block => Answer::Block(vec![1, 2, 3]),
-            Said::Conflict => Answer::Conflict,
+            Said::Sheet(which) => {
+                let sheets = which.map(|which| sheet(class(which), at)).into_iter().collect();
+                Answer::Sheets { sheets, more: false }
+            }
             Said::Stale => Answer::Stale,
-            Said::BeginAgain => Answer::BeginAgain,
-            Said::ClockSkew(minutes) => {
-                Answer::ClockSkew { server_time: at.shifted(i64::from(minutes) * 60_000) }
+            Said::BeginAgain => Answer::BeginAgain { server_time: None },
+            Said::BeginAgainAt(minutes) => {
+                Answer::BeginAgain { server_time: Some(at.shifted(i64::from(minutes) * 60_000)) }
             }
             Said::Busy(retry_after_ms) => Answer::Busy { retry_after_ms },
             Said::Files(offered) => files(offered),
@@ -480,7 +479,7 @@ impl Desk {
         if asks {
             return;
         }
-        if let Answer::ClockSkew { server_time } = answer {
+        if let Answer::BeginAgain { server_time: Some(server_time) } = answer {
             seen::SKEW.held();
             self.offset = server_time.millis_after(now.wall);
         }
@@ -492,7 +491,7 @@ impl Desk {
                 seen::STALE.held();
                 Fate::Lost
             }
-            Answer::Conflict | Answer::BeginAgain | Answer::ClockSkew { .. } => {
+            Answer::BeginAgain { .. } => {
                 let late = age(open.first_sent, now) > WINDOW;
                 seen::AGAIN_LATE.held_if(late);
                 if late { Fate::Lost } else { Fate::NotExecuted }
@@ -698,7 +697,8 @@ fn class(which: u8) -> ClassId {
 
 fn sheet(class: ClassId, at: WallTime) -> SheetInfo {
     let content = ContentId::from_bytes([1; 32]);
-    SheetInfo { class, opened_at: at, closed_at: at, students: 1, bytes: 3, content }
+    let number = RollCallNumber::FIRST;
+    SheetInfo { class, number, opened_at: at, closed_at: at, students: 1, bytes: 3, content }
 }
 
 fn fitting(request: &Request, at: WallTime, already: bool) -> Answer {
@@ -714,10 +714,12 @@ fn fitting(request: &Request, at: WallTime, already: bool) -> Answer {
         }
         Ask::Read(Query::Status { from }) => {
             let open = OpenRollCall { class: from, opened_at: at, present: 0 };
-            Answer::Status { open: vec![open], more: already }
+            Answer::Status { open: vec![open], more: false }
         }
-        Ask::Read(Query::Sheet { class }) => Answer::Sheet(already.then(|| sheet(class, at))),
-        Ask::Read(Query::Block { .. }) => Answer::Block(vec![7]),
+        Ask::Read(Query::Sheets { class, .. }) => Answer::Sheets {
+            sheets: already.then(|| sheet(class, at)).into_iter().collect(),
+            more: false,
+        },
         Ask::Read(Query::Files { .. }) => files(already),
         Ask::Read(Query::File { .. }) => file(already),
         Ask::Pull(pull) => panic!("{pull:?} is no matter of this client"),
@@ -736,14 +738,7 @@ fn file(ready: bool) -> Answer {
 
 /// A word on the asking itself; a query cannot be ended by one.
 fn is_verdict(answer: &Answer) -> bool {
-    matches!(
-        answer,
-        Answer::Conflict
-            | Answer::Stale
-            | Answer::BeginAgain
-            | Answer::ClockSkew { .. }
-            | Answer::Busy { .. }
-    )
+    matches!(answer, Answer::Stale | Answer::BeginAgain { .. } | Answer::Busy { .. })
 }
 
 /// The table of chapter 5, and R-CLIENT-8.
@@ -778,14 +773,21 @@ fn fits_query(query: Query, answer: &Answer) -> bool {
                 least = class + 1;
                 fits
             });
-            rises && (!open.is_empty() || !more)
+            // A page of 1,200 bytes that is not the last one is full (R-STATUS-4).
+            rises && (open.len() >= (1_200 - 37) / 17 || !more)
         }
-        (Query::Sheet { class }, Answer::Sheet(sheet)) => {
-            sheet.is_none_or(|sheet| sheet.class == class)
+        (Query::Sheets { class, at_most }, Answer::Sheets { sheets, more }) => {
+            let mut most = u64::from(at_most.get());
+            let falls = sheets.iter().all(|it| {
+                let number = u64::from(it.number.get());
+                let fits = it.class == class && number <= most;
+                most = number - 1;
+                fits
+            });
+            // A page of 1,200 bytes that is not the last one is full (R-SHEET-9).
+            falls && (sheets.len() >= (1_200 - 36) / 66 || !more)
         }
-        (Query::Block { .. }, Answer::Block(_))
-        | (Query::Files { .. }, Answer::Files(_))
-        | (Query::File { .. }, Answer::File(_)) => true,
+        (Query::Files { .. }, Answer::Files(_)) | (Query::File { .. }, Answer::File(_)) => true,
         _ => false,
     }
 }

@@ -5,12 +5,15 @@
 //!   number, with a cookie that it was given.
 //! * No more blocks are under way than the buffer of the socket holds, and no more than one request
 //!   before the server has taken a cookie.
+//! * A block is taken if and only if it carries the client id that was drawn for this object and the
+//!   number of a request that asked for this very block, has the length that the object gives it, and
+//!   was not taken before (R-TRANSFER-3). A request that a cookie answered may count for nothing.
 //! * What is read is the object from where it began, in order and without a gap, if every block that
-//!   came had the right bytes.
+//!   was to be taken had the right bytes: whatever comes late of another object over the same path.
 //! * It never asks to be woken at a time that has come and does nothing then.
-//! * It ends once: complete when all is there, gone when the server said so, unanswered when nothing
-//!   has come for as long as it was told to wait, and not before. With a server that answers, and
-//!   unless answers were as slow as it is patient, it is complete in the end.
+//! * It ends once: complete when all is there, gone when the server said so, unanswered when no block
+//!   was taken for as long as it was told to wait (R-TRANSFER-7), not before and not later. With a
+//!   server that answers, and unless answers were as slow as it is patient, it is complete in the end.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -65,6 +68,8 @@ enum Step {
     Gone(u8),
     /// As if to somebody else, or to a request that was never sent.
     Stranger(bool, u8),
+    /// A block of the object that was fetched before over the same path, or that it is gone.
+    Earlier(u8, u8, bool),
     Bytes(Vec<u8>),
     Framed(u8, Vec<u8>),
     Micros(u16),
@@ -113,8 +118,12 @@ struct Yard {
     wanted: BTreeSet<u32>,
     under_way: BTreeSet<u32>,
     arrived: BTreeSet<u32>,
-    /// Those that came under a request that had not asked for them: they may be here.
+    /// Those that came under a request that a cookie had answered: they may be here.
     perhaps: BTreeSet<u32>,
+    /// The requests that a cookie answered.
+    refused: BTreeSet<RequestNumber>,
+    /// Under which another object was fetched before.
+    earlier: ClientId,
     cookies: Vec<Cookie>,
     said: Vec<Vec<u8>>,
     /// Whether any block came at all, right or not.
@@ -123,9 +132,9 @@ struct Yard {
     right: bool,
     /// Whether it was said that the object is gone.
     gone: bool,
-    /// When the last block came that it must have taken, and when anything came at all.
+    /// When the last block came that it must have taken, and that it may have taken.
     taken_at: Instant,
-    heard_at: Instant,
+    perhaps_at: Instant,
     /// When each request was sent, and the longest time until one was answered.
     sent_at: Vec<Instant>,
     slowest: Duration,
@@ -144,7 +153,7 @@ impl Yard {
         let begin = u32::from(plan.begin).min(info.blocks());
         let patience = Duration::from_secs(u64::from(plan.patience_seconds % 60) + 1);
         let now = Instant::from_micros(1_000_000);
-        let path = Path::new([7; 32], now, None);
+        let (earlier, path) = Self::earlier(now);
         let buffered = plan.buffered.into();
         let download = Download::new(path, [8; 32], now, info, begin, buffered, patience);
         Self {
@@ -159,18 +168,30 @@ impl Yard {
             under_way: BTreeSet::new(),
             arrived: (0..begin).collect(),
             perhaps: BTreeSet::new(),
+            refused: BTreeSet::new(),
+            earlier,
             cookies: vec![Cookie::NONE],
             said: Vec::new(),
             served: false,
             right: true,
             gone: false,
             taken_at: now,
-            heard_at: now,
+            perhaps_at: now,
             sent_at: Vec::new(),
             slowest: Duration::ZERO,
             read: Vec::new(),
             end: None,
         }
+    }
+
+    /// Another object was begun before over the same path: under which client id, and the path.
+    fn earlier(now: Instant) -> (ClientId, Path) {
+        let info = FileInfo { bytes: 5_000, content: ContentId::from_bytes([4; 32]) };
+        let patience = Duration::from_secs(1);
+        let mut before = Download::new(Path::new(now, None), [9; 32], now, info, 0, 64, patience);
+        let mut space = Datagram::new();
+        assert_eq!(before.poll_output(&mut space), Some(Event::Transmit));
+        (before.client(), before.into_path())
     }
 
     fn step(&mut self, step: &Step) {
@@ -212,6 +233,7 @@ impl Yard {
                 let Some((request, _)) = self.request(which) else { return };
                 let cookie = Cookie::from_bytes([byte; 16]);
                 self.cookies.push(cookie);
+                self.refused.insert(request.number);
                 self.say(request.client, request.number, Answer::Cookie(cookie));
             }
             Step::Gone(which) => {
@@ -226,6 +248,13 @@ impl Yard {
                     (request.client, RequestNumber::new(u64::MAX).expect("not zero"))
                 };
                 self.say(client, number, Answer::Pulled { index: 0, bytes: vec![7; BLOCK_BYTES] });
+            }
+            Step::Earlier(number, index, gone) => {
+                let number = RequestNumber::new(u64::from(number) + 1).expect("not zero");
+                let index = u32::from(index);
+                let length = if gone { 0 } else { self.block(index).len() };
+                let bytes = vec![0x5e; length];
+                self.say(self.earlier, number, Answer::Pulled { index, bytes });
             }
             Step::Bytes(ref bytes) => self.hear(bytes),
             Step::Framed(kind, ref body) => self.hear(&laws::frame(1, kind, body)),
@@ -275,7 +304,6 @@ impl Yard {
     }
 
     fn hear(&mut self, datagram: &[u8]) {
-        self.heard_at = self.now;
         if let Ok(Reply { client, number, answer: Answer::Pulled { index, bytes } }) =
             decode_reply(datagram)
             && client == self.download.client()
@@ -293,18 +321,22 @@ impl Yard {
         self.served = true;
         self.gone |= bytes.is_empty();
         let right = self.block(index);
-        if bytes.is_empty() || bytes.len() != right.len() {
+        if !asks || bytes.is_empty() || bytes.len() != right.len() {
             return;
         }
-        self.right &= bytes == right;
-        if !self.wanted.contains(&index) {
-            return;
-        }
-        self.under_way.remove(&index);
-        if !asks {
+        if self.refused.contains(&number) {
             // It may take it or leave it.
+            self.right &= bytes == right || self.arrived.contains(&index);
             self.perhaps.insert(index);
-        } else if self.arrived.insert(index) && !self.perhaps.contains(&index) {
+            self.perhaps_at = self.now;
+            self.under_way.remove(&index);
+        } else if self.arrived.insert(index) {
+            self.under_way.remove(&index);
+            self.perhaps_at = self.now;
+            if self.perhaps.contains(&index) {
+                return;
+            }
+            self.right &= bytes == right;
             self.taken_at = self.now;
         }
     }
@@ -318,7 +350,10 @@ impl Yard {
         self.drain();
         if self.end.is_none() {
             assert!(self.download.poll_timeout() > self.now, "it asks for a time that has come");
-            assert!(self.now.since(self.heard_at) < self.patience, "it goes on after its deadline");
+            assert!(
+                self.now.since(self.perhaps_at) < self.patience,
+                "it goes on after its deadline"
+            );
         }
     }
 
@@ -420,8 +455,12 @@ impl Yard {
                 let Ask::Pull(pull) = request.ask else { panic!("{:?} is no pull", request.ask) };
                 if pull.cookie == GOOD {
                     pull.blocks().for_each(|index| self.give(&request, index, self.block(index)));
+                } else if pull.wanted == 1 && pull.cookie == Cookie::NONE {
+                    // A lone block needs no cookie.
+                    self.give(&request, pull.first, self.block(pull.first));
                 } else {
                     self.cookies.push(GOOD);
+                    self.refused.insert(request.number);
                     self.say(request.client, request.number, Answer::Cookie(GOOD));
                 }
             }

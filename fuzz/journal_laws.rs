@@ -11,12 +11,14 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use arbitrary::{Arbitrary, Unstructured};
-use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber, RollCallId, StudentNumber};
+use rollcall::ids::{
+    ClassId, ClientId, ContentId, RequestNumber, RollCallId, RollCallNumber, StudentNumber,
+};
 use rollcall::journal::encoding::{decode_items, decode_records, encode_items, encode_records};
 use rollcall::journal::{DATABASE_FILE, Journal as _, Snapshot, SqliteJournal};
 use rollcall::operation::{Operation, Outcome, Refusal, SheetInfo};
 use rollcall::record::{Batch, Record, SnapshotItem};
-use rollcall::roll::{ClientRecord, Mark, RegisterItem};
+use rollcall::roll::{ClientRecord, ClosedSheet, Mark, RegisterItem};
 use rollcall::server::{Output, Server};
 use rollcall::time::{Instant, Now, WallTime};
 use rollcall::wire::{Ask, Datagram, Request};
@@ -412,7 +414,7 @@ fn check_blob(blob: &[u8], again: &[u8]) {
 fn written(items: &[SnapshotItem]) -> Vec<u8> {
     let mut parts = encode_items(items.iter().cloned());
     assert!(parts.len() <= 1, "no part of a few items is full");
-    parts.pop().unwrap_or_else(|| sealed(vec![0]))
+    parts.pop().unwrap_or_else(|| sealed(vec![2, 0]))
 }
 
 /// A server that was brought back is a whole one.
@@ -544,7 +546,7 @@ fn check_file(content: &Content, folded: Option<(Server<u8>, u64)>) {
     let (mut journal, again) = recover().expect("what was committed is read again");
     assert_eq!(again.last_batch(), server.last_batch());
     assert_eq!(state(&again), state(&server), "the same after it was opened again");
-    for (_, sheet) in batches.iter().flat_map(|batch| &batch.sheets) {
+    for ClosedSheet { sheet, .. } in batches.iter().flat_map(|batch| &batch.sheets) {
         seen::SHEETS.held();
         let bytes = sheet.to_bytes();
         let kept = journal.sheet(ContentId::of(&bytes)).expect("a whole sheet");
@@ -636,8 +638,9 @@ impl Happened {
                 let class = class(which);
                 let opened_at = time(at);
                 let roll_call = RollCallId::new(roll_call.number());
+                let number = RollCallNumber::FIRST;
                 let outcome =
-                    Outcome::Opened { class, roll_call, opened_at, already_open: already };
+                    Outcome::Opened { class, roll_call, number, opened_at, already_open: already };
                 (who, at, Operation::Open { class }, outcome)
             }
             Self::Mark { who, class: which, at, student: number, already } => {
@@ -691,6 +694,7 @@ impl Kept {
             Self::Open { class: which, at, ref roll_call } => RegisterItem::Open {
                 class: class(which),
                 roll_call: RollCallId::new(roll_call.number()),
+                number: RollCallNumber::FIRST,
                 opened_at: time(at),
             },
             Self::Mark { class: which, at, student: number } => {
@@ -740,5 +744,7 @@ fn time(at: u8) -> WallTime {
 fn sheet(class: ClassId, at: u8, students: u8) -> SheetInfo {
     let at = time(at);
     let content = ContentId::from_bytes([students; 32]);
-    SheetInfo { class, opened_at: at, closed_at: at, students: students.into(), bytes: 9, content }
+    let number = RollCallNumber::FIRST;
+    let students = students.into();
+    SheetInfo { class, number, opened_at: at, closed_at: at, students, bytes: 9, content }
 }

@@ -5,8 +5,8 @@
 //! apply the same laws; `tests/spec.rs` builds its invalid datagrams here.
 
 use rollcall::limits::{
-    BLOCK_REQUEST_MIN_BYTES, DATAGRAM_MAX_BYTES, DATAGRAM_MIN_BYTES, FILE_REQUEST_MIN_BYTES,
-    FILES_REQUEST_MIN_BYTES, REQUEST_MIN_BYTES, SHEET_REQUEST_MIN_BYTES, STATUS_REQUEST_MIN_BYTES,
+    DATAGRAM_MAX_BYTES, DATAGRAM_MIN_BYTES, FILE_REQUEST_MIN_BYTES, FILES_REQUEST_MIN_BYTES,
+    REQUEST_MIN_BYTES, SHEET_REQUEST_MIN_BYTES, STATUS_REQUEST_MIN_BYTES,
 };
 use rollcall::operation::{Operation, Pull, Query};
 use rollcall::wire::{
@@ -43,15 +43,13 @@ pub(crate) fn frame(version: u8, kind: u8, body: &[u8]) -> Vec<u8> {
     datagram
 }
 
-/// The length of the shortest `PULL`: every number in one byte, and no padding.
-pub(crate) const PULL_MIN_BYTES: usize = DATAGRAM_MIN_BYTES + 1 + 16 + 1 + 32 + 16 + 1 + 1;
+/// The length of the shortest `PULL`: every number in one byte, and an empty padding.
+pub(crate) const PULL_MIN_BYTES: usize = DATAGRAM_MIN_BYTES + 1 + 16 + 1 + 32 + 16 + 1 + 1 + 1;
 
-/// A request with that many zeros of padding, if it is of a kind that has padding.
+/// A request with that many zeros of padding.
 pub(crate) fn request(request: &Request, zeros: usize) -> Vec<u8> {
     let mut body = bare_body(request);
-    if is_padded(request) {
-        body.extend(byte_string(&vec![0; zeros]));
-    }
+    body.extend(byte_string(&vec![0; zeros]));
     frame(1, request.ask.kind().byte(), &body)
 }
 
@@ -60,9 +58,6 @@ pub(crate) fn request(request: &Request, zeros: usize) -> Vec<u8> {
 /// # Panics
 /// If no padding gives this length.
 pub(crate) fn padding_of(request: &Request, datagram_bytes: usize) -> usize {
-    if !is_padded(request) {
-        return 0;
-    }
     let bare = DATAGRAM_MIN_BYTES + bare_body(request).len();
     match datagram_bytes.checked_sub(bare).expect("at least what it says") {
         0 => panic!("padding has a length"),
@@ -96,10 +91,6 @@ pub(crate) fn byte_string(bytes: &[u8]) -> Vec<u8> {
     string
 }
 
-fn is_padded(request: &Request) -> bool {
-    !matches!(request.ask, Ask::Pull(_))
-}
-
 fn bare_body(request: &Request) -> Vec<u8> {
     let mut body = vec![request.attempt];
     body.extend_from_slice(request.client.as_bytes());
@@ -112,12 +103,10 @@ fn bare_body(request: &Request) -> Vec<u8> {
                 body.extend(byte_string(student.as_bytes()));
             }
         }
-        Ask::Read(Query::Status { from: class } | Query::Sheet { class }) => {
+        Ask::Read(Query::Status { from: class }) => body.extend(varint(class.get().into())),
+        Ask::Read(Query::Sheets { class, at_most }) => {
             body.extend(varint(class.get().into()));
-        }
-        Ask::Read(Query::Block { sheet, index }) => {
-            body.extend_from_slice(sheet.as_bytes());
-            body.extend(varint(index.into()));
+            body.extend(varint(at_most.get().into()));
         }
         Ask::Read(Query::Files { from }) => body.extend(varint(from.into())),
         Ask::Read(Query::File { file }) => body.extend_from_slice(file.as_bytes()),
@@ -134,9 +123,8 @@ fn bare_body(request: &Request) -> Vec<u8> {
 fn least_bytes(kind: Kind) -> usize {
     match kind {
         Kind::Open | Kind::Mark => REQUEST_MIN_BYTES,
-        Kind::Close | Kind::Sheet => SHEET_REQUEST_MIN_BYTES,
+        Kind::Close | Kind::Sheets => SHEET_REQUEST_MIN_BYTES,
         Kind::Status => STATUS_REQUEST_MIN_BYTES,
-        Kind::Block => BLOCK_REQUEST_MIN_BYTES,
         Kind::Files => FILES_REQUEST_MIN_BYTES,
         Kind::File => FILE_REQUEST_MIN_BYTES,
         Kind::Pull => PULL_MIN_BYTES,

@@ -17,8 +17,10 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use crate::ids::{ClientId, RequestNumber};
-use crate::limits::{RETRY_INITIAL, RETRY_JITTER, RETRY_MAX, RETRY_MIN, WINDOW};
-use crate::operation::{Operation, Query};
+use crate::limits::{
+    DATAGRAM_MAX_BYTES, RETRY_INITIAL, RETRY_JITTER, RETRY_MAX, RETRY_MIN, WINDOW,
+};
+use crate::operation::{Operation, Query, SheetInfo};
 use crate::round_trip::{Measured, RoundTrip};
 use crate::time::{Instant, Now, WallTime};
 use crate::wire::{Answer, Ask, Datagram, Reply, Request, Versions, decode_reply, encode_request};
@@ -69,6 +71,8 @@ pub struct Unanswered {
     pub lost: bool,
     /// True if the network said that nobody listens there. A hint: the server may be starting.
     pub refused: bool,
+    /// True if the server said `BUSY`: it is there, and one of its tables is full.
+    pub busy: bool,
     /// The versions that the server speaks, if it said that ours is not among them. A hint too.
     pub versions: Option<Versions>,
 }
@@ -119,6 +123,7 @@ struct Exchange {
     /// How often it began again under a new client id.
     beginnings: u32,
     refused: bool,
+    busy: bool,
     versions: Option<Versions>,
     /// The operation that waits until this one, from before, is settled.
     then: Option<Operation>,
@@ -214,51 +219,47 @@ impl Client {
     }
 
     /// A datagram arrived from the server's address. Whatever does not answer what is under way is
-    /// ignored.
-    pub fn handle_datagram(&mut self, now: Now, datagram: &[u8]) {
-        // R-READ-1, R-READ-4
-        match decode_reply(datagram) {
-            Ok(reply) => self.handle_reply(now, reply),
-            Err(_) => {
-                if let (Some(exchange), Ok(versions)) =
-                    (&mut self.exchange, Versions::decode(datagram))
-                {
-                    // R-VERSION-3
-                    exchange.versions = Some(versions);
-                }
-            }
+    /// ignored; tells whether this did, which shows that the server has that address.
+    pub fn handle_datagram(&mut self, now: Now, datagram: &[u8]) -> bool {
+        if let Ok(reply) = decode_reply(datagram) {
+            return self.handle_reply(now, reply);
         }
+        if let (Some(exchange), Ok(versions)) = (&mut self.exchange, Versions::decode(datagram)) {
+            exchange.versions = Some(versions);
+        }
+        false
     }
 
     /// A datagram arrived that was decoded already, by somebody who serves many clients and had to
-    /// find out whose it is ([`Client::awaits`]).
-    pub fn handle_reply(&mut self, now: Now, reply: Reply) {
-        let Some(exchange) = &mut self.exchange else { return };
-        // R-CLIENT-6, R-CLIENT-7
+    /// find out whose it is ([`Client::awaits`]). Tells whether it was taken as an answer.
+    pub fn handle_reply(&mut self, now: Now, reply: Reply) -> bool {
+        let Some(exchange) = &mut self.exchange else { return false };
         let ours = reply.client == exchange.client && reply.number == exchange.number;
         if !ours || exchange.sendings == 0 {
-            return;
+            return false;
         }
         match reply.answer {
             Answer::Busy { retry_after_ms } => {
+                exchange.busy = true;
                 let wait = Duration::from_millis(retry_after_ms.into());
                 exchange.not_before = now.instant.after(wait);
                 // R-RETRY-7
                 let wait = jittered(&mut self.rng, wait);
                 exchange.next_send = exchange.next_send.max(now.instant.after(wait));
             }
-            Answer::Conflict | Answer::BeginAgain => self.begin_again(now),
             // To a query it is no answer, and nothing is learnt from what is none (R-CLIENT-7).
-            Answer::ClockSkew { server_time } if exchange.operation().is_some() => {
-                // R-CLIENT-3
-                self.clock_offset_ms = server_time.millis_after(now.wall);
+            Answer::BeginAgain { server_time } if exchange.operation().is_some() => {
+                if let Some(server_time) = server_time {
+                    self.clock_offset_ms = server_time.millis_after(now.wall);
+                }
                 self.begin_again(now);
             }
             // R-AGAIN-3
             Answer::Stale => self.lose(now),
             answer if exchange.goal.fits(&answer) => self.finish(now, answer),
-            _ => {}
+            _ => return false,
         }
+        true
     }
 
     /// The network says that nobody listens at the server's address. A hint, not an end: anybody
@@ -344,6 +345,7 @@ impl Client {
             deadline,
             beginnings: 0,
             refused: false,
+            busy: false,
             versions: None,
             then: None,
         });
@@ -370,11 +372,7 @@ impl Client {
     fn begin_again(&mut self, now: Now) {
         // R-AGAIN-1
         let Some(mut exchange) = self.exchange.take() else { return };
-        let Goal::Operation { operation, .. } = exchange.goal else {
-            // No server says this to a query.
-            self.exchange = Some(exchange);
-            return;
-        };
+        let operation = exchange.operation().expect("only an operation begins again");
         self.identity = None;
         // R-AGAIN-2
         if exchange.age(now) > WINDOW {
@@ -392,7 +390,7 @@ impl Client {
         // more often than one that says nothing.
         // R-AGAIN-5
         if exchange.beginnings == 1 {
-            exchange.next_send = now.instant;
+            exchange.next_send = now.instant.max(exchange.not_before);
         }
         self.exchange = Some(exchange);
     }
@@ -507,7 +505,8 @@ impl Exchange {
     }
 
     fn unanswered(&self, attempts: u32, lost: bool) -> Unanswered {
-        Unanswered { attempts, lost, refused: self.refused, versions: self.versions.clone() }
+        let &Self { refused, busy, ref versions, .. } = self;
+        Unanswered { attempts, lost, refused, busy, versions: versions.clone() }
     }
 }
 
@@ -519,13 +518,18 @@ impl Goal {
             (Self::Query(Query::Status { from }), Answer::Status { open, more }) => {
                 let in_order = open.windows(2).all(|pair| pair[0].class < pair[1].class);
                 let not_before = open.first().is_none_or(|first| first.class >= from);
-                in_order && not_before && !(open.is_empty() && *more)
+                // A page that is not the last one is full (R-STATUS-3): a list ends.
+                let is_full = open.len() >= Answer::status_capacity(DATAGRAM_MAX_BYTES);
+                in_order && not_before && (is_full || !more)
             }
-            (Self::Query(Query::Sheet { class }), Answer::Sheet(sheet)) => {
-                sheet.is_none_or(|sheet| sheet.class == class)
+            (Self::Query(Query::Sheets { class, at_most }), Answer::Sheets { sheets, more }) => {
+                let falls = sheets.windows(2).all(|pair| pair[0].number > pair[1].number);
+                let fits = |it: &SheetInfo| it.class == class && it.number <= at_most;
+                // A page that is not the last one is full (R-SHEET-8): a list ends.
+                let is_full = sheets.len() >= Answer::sheets_capacity(DATAGRAM_MAX_BYTES);
+                falls && sheets.iter().all(fits) && (is_full || !more)
             }
-            (Self::Query(Query::Block { .. }), Answer::Block(_))
-            | (Self::Query(Query::Files { .. }), Answer::Files(_))
+            (Self::Query(Query::Files { .. }), Answer::Files(_))
             | (Self::Query(Query::File { .. }), Answer::File(_)) => true,
             (Self::Query(_), _) => false,
         }
@@ -572,7 +576,7 @@ impl RoundTrip {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::ClassId;
+    use crate::ids::{ClassId, ContentId, RollCallNumber};
     use crate::operation::{OpenRollCall, Refusal};
     use crate::wire::{decode_request, encode_reply};
 
@@ -678,6 +682,10 @@ mod tests {
         Answer::Marked { class: class(1), at: at(), already_present: false }
     }
 
+    fn begin_again() -> Answer {
+        Answer::BeginAgain { server_time: None }
+    }
+
     fn answered(answer: Answer, attempts: u32) -> Output {
         Output::Answered { answer, attempts }
     }
@@ -730,7 +738,8 @@ mod tests {
         let mut bench = Bench::new();
         bench.perform(mark()).wait(DEADLINE);
         let attempts = u32::try_from(bench.sent.len()).unwrap();
-        let unknown = Unanswered { attempts, lost: false, refused: false, versions: None };
+        let unknown =
+            Unanswered { attempts, lost: false, refused: false, busy: false, versions: None };
         assert_eq!(*bench.ending(), Output::Unanswered(unknown));
         assert_eq!(bench.client.unsettled(), Some(mark()));
         let sent = bench.sent.len();
@@ -759,9 +768,30 @@ mod tests {
         let mut bench = Bench::new();
         bench.perform(open()).wait(DEADLINE);
         bench.perform(mark()).wait(DEADLINE);
-        let unsent = Unanswered { attempts: 0, lost: false, refused: false, versions: None };
+        let unsent =
+            Unanswered { attempts: 0, lost: false, refused: false, busy: false, versions: None };
         assert_eq!(*bench.ending(), Output::Unanswered(unsent));
         assert_eq!(bench.client.unsettled(), Some(open()), "the first is still the open one");
+    }
+
+    // spec: R-RETRY-7, R-AGAIN-1
+    #[test]
+    fn who_was_told_to_wait_waits_although_it_begins_again() {
+        let mut bench = Bench::new();
+        bench.perform(mark()).answer(Answer::Busy { retry_after_ms: 5_000 });
+        let busy_at = bench.now.instant;
+        bench.answer(begin_again());
+        assert_eq!(bench.sent.len(), 1, "not at once");
+        bench.wait(secs(10));
+        assert!(bench.sent.len() > 1);
+        assert_ne!(bench.last().client, bench.sent[0].client, "under a new client id");
+        let waited = bench.client.exchange.as_ref().expect("it waits").last_sent.since(busy_at);
+        assert!(waited >= secs(5), "{waited:?}");
+        let unknown = match bench.wait(DEADLINE).ending() {
+            Output::Unanswered(unanswered) => unanswered.clone(),
+            other => panic!("{other:?}"),
+        };
+        assert!(unknown.busy && !unknown.lost, "{unknown:?}");
     }
 
     // spec: R-SETTLE-2
@@ -785,7 +815,7 @@ mod tests {
         bench.wait(WINDOW.checked_sub(DEADLINE).unwrap()).perform(mark());
         assert_eq!((bench.last().client, bench.last().ask), (earlier.client, earlier.ask));
         bench.advance(Duration::from_millis(1));
-        bench.answer(Answer::BeginAgain);
+        bench.answer(begin_again());
         assert!(bench.heard.contains(&Output::Forsaken { operation: open() }));
     }
 
@@ -796,7 +826,7 @@ mod tests {
         bench.perform(open());
         let earlier = *bench.last();
         bench.now.wall = bench.now.wall.shifted(15 * 60 * 1_000);
-        bench.answer(Answer::BeginAgain);
+        bench.answer(begin_again());
         assert_ne!(bench.last().client, earlier.client);
         assert_eq!(*bench.answer(opened()).ending(), answered(opened(), 2));
     }
@@ -808,7 +838,7 @@ mod tests {
         bench.perform(open()).answer(opened()).perform(mark());
         let earlier = *bench.last();
         assert_eq!(earlier.number.get(), 2);
-        bench.answer(Answer::BeginAgain);
+        bench.answer(begin_again());
         assert_ne!(bench.last().client, earlier.client);
         assert_eq!(bench.last().number, RequestNumber::FIRST);
         assert_eq!(*bench.answer(marked()).ending(), answered(marked(), 2));
@@ -821,7 +851,7 @@ mod tests {
         let mut bench = Bench::new();
         bench.perform(open()).answer(opened()).perform(mark());
         bench.now.wall = bench.now.wall.shifted(31 * 60 * 1_000);
-        bench.answer(Answer::BeginAgain);
+        bench.answer(begin_again());
         assert!(matches!(bench.ending(), Output::Unanswered(Unanswered { lost: true, .. })));
         assert_eq!(bench.client.unsettled(), None);
     }
@@ -833,7 +863,7 @@ mod tests {
         let server_time = bench.now.wall.shifted(-86_400_000);
         bench.perform(open());
         let earlier = *bench.last();
-        bench.answer(Answer::ClockSkew { server_time });
+        bench.answer(Answer::BeginAgain { server_time: Some(server_time) });
         assert_ne!(bench.last().client, earlier.client);
         let Ask::Perform { started, .. } = bench.last().ask else { panic!("an operation") };
         assert_eq!(started, server_time);
@@ -845,11 +875,13 @@ mod tests {
     #[test]
     fn clock_skew_to_a_query_teaches_nothing() {
         let mut bench = Bench::new();
-        bench.client.ask(bench.now, Query::Sheet { class: class(1) }, DEADLINE);
+        let at_most = RollCallNumber::MAX;
+        bench.client.ask(bench.now, Query::Sheets { class: class(1), at_most }, DEADLINE);
         bench.settle();
         let server_time = bench.now.wall.shifted(-86_400_000);
-        bench.answer(Answer::ClockSkew { server_time });
-        bench.answer(Answer::Sheet(None)).perform(open());
+        bench.answer(Answer::BeginAgain { server_time: Some(server_time) });
+        let none = Answer::Sheets { sheets: Vec::new(), more: false };
+        bench.answer(none).perform(open());
         let Ask::Perform { started, .. } = bench.last().ask else { panic!("an operation") };
         assert_eq!(started, bench.now.wall, "it answers no request that is under way");
     }
@@ -858,10 +890,10 @@ mod tests {
     #[test]
     fn a_server_that_always_sends_back_is_not_asked_faster_than_a_silent_one() {
         let mut bench = Bench::new();
-        bench.perform(open()).answer(Answer::BeginAgain);
+        bench.perform(open()).answer(begin_again());
         let sent = bench.sent.len();
         for _ in 0..50 {
-            bench.answer(Answer::BeginAgain);
+            bench.answer(begin_again());
         }
         assert_eq!(bench.sent.len(), sent);
         bench.wait(DEADLINE);
@@ -885,13 +917,13 @@ mod tests {
         let mut bench = Bench::new();
         bench.perform(open());
         let first = *bench.last();
-        bench.wait(secs(1)).answer(Answer::Conflict);
+        bench.wait(secs(1)).answer(begin_again());
         let second = *bench.last();
         assert_ne!(second.client, first.client);
         assert_eq!(second.number, RequestNumber::FIRST);
         // A whole window since the second name: only since the first it is more.
         bench.now.wall = bench.now.wall.shifted(15 * 60 * 1_000);
-        bench.answer(Answer::Conflict);
+        bench.answer(begin_again());
         assert!(matches!(bench.ending(), Output::Unanswered(Unanswered { lost: true, .. })));
         assert_eq!(*bench.last(), second, "it was not sent again");
     }
@@ -917,7 +949,7 @@ mod tests {
     fn attempts_are_counted_over_all_names_and_up_to_255() {
         let mut bench = Bench::new();
         bench.client.perform(bench.now, mark(), secs(1_000));
-        bench.settle().wait(secs(1)).answer(Answer::BeginAgain).wait(secs(900));
+        bench.settle().wait(secs(1)).answer(begin_again()).wait(secs(900));
         assert!(bench.sent.len() > 260, "{} sendings", bench.sent.len());
         for (place, request) in bench.sent.iter().enumerate() {
             assert_eq!(request.attempt, u8::try_from(place + 1).unwrap_or(255));
@@ -949,7 +981,7 @@ mod tests {
         let mut bench = Bench::new();
         bench.perform(mark()).answer(marked());
         let (sent, heard) = (bench.sent.len(), bench.heard.len());
-        for answer in [marked(), Answer::BeginAgain, Answer::Busy { retry_after_ms: 0 }] {
+        for answer in [marked(), begin_again(), Answer::Busy { retry_after_ms: 0 }] {
             bench.answer(answer);
         }
         let mut request = Datagram::new();
@@ -1016,7 +1048,7 @@ mod tests {
             Reply { client, number: number.next().unwrap(), answer: marked() },
             Reply { client, number, answer: opened() },
             Reply { client, number, answer: other_class },
-            Reply { client, number, answer: Answer::Sheet(None) },
+            Reply { client, number, answer: Answer::Status { open: Vec::new(), more: false } },
             Reply {
                 client,
                 number,
@@ -1031,8 +1063,9 @@ mod tests {
         assert_eq!(*bench.answer(marked()).ending(), answered(marked(), 1));
     }
 
+    // spec: R-STATUS-4
     #[test]
-    fn lists_out_of_order_and_empty_ones_with_more_are_ignored() {
+    fn lists_out_of_order_and_short_ones_with_more_are_ignored() {
         let list = |classes: &[u32], more| {
             let open = classes.iter().map(|&number| OpenRollCall {
                 class: class(number),
@@ -1053,12 +1086,50 @@ mod tests {
             list(&[7, 6], true),
             list(&[4, 6], true),
             list(&[], true),
+            // A page that is not the last one is full.
+            list(&(5..5 + 67).collect::<Vec<_>>(), true),
         ];
         for answer in wrong {
             bench.answer(answer.clone());
             assert_eq!(bench.heard.len(), heard, "{answer:?}");
         }
-        let right = list(&[5, 7], true);
+        let right = list(&(5..5 + 68).collect::<Vec<_>>(), true);
+        assert_eq!(*bench.answer(right.clone()).ending(), answered(right, 1));
+    }
+
+    // spec: R-SHEET-9
+    #[test]
+    fn sheets_of_another_class_out_of_order_or_too_few_with_more_are_ignored() {
+        let listed = |numbers: &[u32], of: u32, more| {
+            let info = |&number: &u32| SheetInfo {
+                class: class(of),
+                number: RollCallNumber::new(number).unwrap(),
+                opened_at: at(),
+                closed_at: at(),
+                students: 0,
+                bytes: 16,
+                content: ContentId::of(b"a sheet"),
+            };
+            Answer::Sheets { sheets: numbers.iter().map(info).collect(), more }
+        };
+        let mut bench = Bench::new();
+        let at_most = RollCallNumber::new(50).unwrap();
+        bench.client.ask(bench.now, Query::Sheets { class: class(1), at_most }, DEADLINE);
+        bench.settle();
+        let heard = bench.heard.len();
+        let wrong = [
+            listed(&[3, 2], 2, false),
+            listed(&[51, 50], 1, false),
+            listed(&[2, 3], 1, false),
+            listed(&[3, 3], 1, false),
+            listed(&[], 1, true),
+            listed(&(1..=16).rev().collect::<Vec<_>>(), 1, true),
+        ];
+        for answer in wrong {
+            bench.answer(answer.clone());
+            assert_eq!(bench.heard.len(), heard, "{answer:?}");
+        }
+        let right = listed(&(34..=50).rev().collect::<Vec<_>>(), 1, true);
         assert_eq!(*bench.answer(right.clone()).ending(), answered(right, 1));
     }
 

@@ -261,6 +261,55 @@ impl RollCallId {
     }
 }
 
+/// Which roll call of its class it is: the class's first roll call is number 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RollCallNumber(NonZeroU32);
+
+impl RollCallNumber {
+    /// The number of a class's first roll call.
+    pub const FIRST: Self = Self(NonZeroU32::MIN);
+    /// The highest number: to ask for the sheets of a class from the last one on.
+    pub const MAX: Self = Self(NonZeroU32::MAX);
+
+    /// This number; `None` for zero, which no roll call has.
+    #[must_use]
+    pub fn new(number: u32) -> Option<Self> {
+        NonZeroU32::new(number).map(Self)
+    }
+
+    /// The number itself, never zero.
+    #[must_use]
+    pub fn get(self) -> u32 {
+        self.0.get()
+    }
+
+    /// The number after it. As for [`RollCallId::next`], the end of the numbers is never reached by
+    /// counting, and a damaged journal that claims it must not end in a panic.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+/// Why a text is no number of a roll call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("roll calls of a class are numbered from 1; see them with: rollcall-teacher history CLASS")]
+pub struct NotARollCallNumber;
+
+impl FromStr for RollCallNumber {
+    type Err = NotARollCallNumber;
+
+    fn from_str(text: &str) -> Result<Self, NotARollCallNumber> {
+        text.parse().ok().and_then(Self::new).ok_or(NotARollCallNumber)
+    }
+}
+
+impl fmt::Display for RollCallNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// The name of an object, a sheet or a file: the SHA-256 (FIPS 180-4) of its bytes.
 ///
 /// Two objects with one name are the same, so what was fetched under a name can be checked against
@@ -345,19 +394,43 @@ impl TryFrom<String> for FileName {
     type Error = NotAFileName;
 
     fn try_from(name: String) -> Result<Self, NotAFileName> {
-        // U+202A to U+202E and U+2066 to U+2069 turn the direction of what is read (UAX 9).
-        let odd = |it: char| {
-            it.is_control()
-                || matches!(it, '/' | '\\' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        let follows_ascii = |name: &str| {
+            let before = std::iter::once('.').chain(name.chars());
+            before.zip(name.chars()).any(|(before, it)| before.is_ascii() && is_joiner(it))
         };
+        let odd = |it: char| matches!(it, '/' | '\\') || is_invisible(it);
         match name {
             name if name.is_empty() => Err(NotAFileName::Empty),
             name if name.len() > FILE_NAME_MAX_BYTES => Err(NotAFileName::TooLong),
             name if name.starts_with('.') => Err(NotAFileName::Hidden),
-            name if name.contains(odd) => Err(NotAFileName::Character),
+            name if name.contains(odd) || follows_ascii(&name) => Err(NotAFileName::Character),
             name => Ok(Self(name)),
         }
     }
+}
+
+/// Whether a character steers a terminal, turns the direction of what is read (UAX 9), or cannot be
+/// seen, so that two names look like one: control characters, the line and paragraph separators, and
+/// what Unicode calls default ignorable, but for what [`is_joiner`] lists.
+fn is_invisible(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+                | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
+                | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+                | '\u{e0000}'..='\u{e0fff}'
+        )
+}
+
+/// Whether a character changes how the one before it looks and cannot be seen by itself. Persian,
+/// the scripts of India, Mongolian and emoji are written with them; after ASCII they do nothing.
+fn is_joiner(character: char) -> bool {
+    matches!(
+        character,
+        '\u{180b}'..='\u{180d}' | '\u{180f}' | '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}'
+    )
 }
 
 impl FromStr for FileName {
@@ -420,7 +493,20 @@ mod tests {
 
     #[test]
     fn a_files_name_names_one_thing_in_one_folder() {
-        for name in ["a", "notes.pdf", "João 3º.txt", "a b", "-rf", "%2e%2e%2f", "C:", "日本"] {
+        let persian = "می\u{200c}خواهم.pdf";
+        let emoji = "\u{1f469}\u{200d}\u{1f4bb} \u{2764}\u{fe0f}\u{200d}\u{1f525}";
+        for name in [
+            "a",
+            "notes.pdf",
+            "João 3º.txt",
+            "a b",
+            "-rf",
+            "%2e%2e%2f",
+            "C:",
+            "日本",
+            persian,
+            emoji,
+        ] {
             assert_eq!(name.parse::<FileName>().map(String::from), Ok(name.to_owned()));
         }
         let wrong = [
@@ -435,9 +521,18 @@ mod tests {
             ("a\nb", NotAFileName::Character),
             ("\u{1b}[31m", NotAFileName::Character),
             ("fdp\u{202e}.exe", NotAFileName::Character),
+            ("notes\u{200d}.pdf", NotAFileName::Character),
+            ("\u{fe0f}notes.pdf", NotAFileName::Character),
         ];
         for (name, error) in wrong {
             assert_eq!(name.parse::<FileName>(), Err(error), "{name:?}");
+        }
+        let invisible = "\u{ad}\u{34f}\u{61c}\u{115f}\u{180e}\u{200b}\u{200e}\u{200f}\u{2028}\u{202a}\u{2060}\
+                         \u{2064}\u{2066}\u{2069}\u{206f}\u{3164}\u{feff}\u{fff9}\u{fffb}\u{1d173}\u{e0001}\
+                         \u{e007f}";
+        for character in invisible.chars() {
+            let name = format!("é{character}");
+            assert_eq!(name.parse::<FileName>(), Err(NotAFileName::Character), "{character:?}");
         }
         assert!("x".repeat(255).parse::<FileName>().is_ok());
         assert_eq!("é".repeat(128).parse::<FileName>(), Err(NotAFileName::TooLong));

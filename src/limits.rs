@@ -17,14 +17,16 @@ pub const DATAGRAM_MIN_BYTES: usize = 8;
 pub const UDP_PAYLOAD_MAX_BYTES: usize = 65_507;
 /// The shortest `OPEN` and `MARK`: no answer to them is longer.
 pub const REQUEST_MIN_BYTES: usize = 48;
-/// The shortest `CLOSE` and `SHEET`: as long as the longest answer to them.
-pub const SHEET_REQUEST_MIN_BYTES: usize = 96;
+/// The shortest `CLOSE` and `SHEETS`: as long as the longest answer that tells of one sheet.
+pub const SHEET_REQUEST_MIN_BYTES: usize = 102;
 /// The shortest `STATUS`: room for one open class in the answer.
 pub const STATUS_REQUEST_MIN_BYTES: usize = 64;
-/// The bytes of a sheet that one `BLOCK` carries; the last one of a sheet may be shorter.
+/// The bytes of a block; the last one of an object may be shorter.
 pub const BLOCK_BYTES: usize = 1_024;
-/// The shortest `BLOCK` request: as long as the answer with a full block.
-pub const BLOCK_REQUEST_MIN_BYTES: usize = BLOCK_BYTES + 36;
+/// The shortest `PULL`: every number in one byte, and no padding.
+pub const PULL_REQUEST_MIN_BYTES: usize = 77;
+/// A `PULL` of one block that is so long gets it without a cookie: as long as the longest `PULLED`.
+pub const LONE_PULL_MIN_BYTES: usize = BLOCK_BYTES + 41;
 
 /// The blocks that one `PULL` can ask for: the bits of its map.
 pub const BLOCKS_PER_PULL_MAX: u32 = 64;
@@ -58,6 +60,10 @@ pub const OPEN_ROLL_CALLS_MAX: usize = 262_144;
 /// The different classes that a server knows: open now, or with a last sheet.
 pub const CLASSES_MAX: usize = 1_048_576;
 
+/// The closed roll calls without marks whose sheets are kept: anybody can make them, and nobody
+/// misses them. The replay of a journal counts with this number, so another one needs a new format.
+pub const EMPTY_SHEETS_KEPT_MAX: usize = 4_096;
+
 // Telling duplicates.
 
 /// How far a new client's `started` may be from the server's clock.
@@ -72,6 +78,12 @@ pub const CLIENT_SILENCE_MIN: Duration = Duration::from_secs(2 * WINDOW.as_secs(
 pub const CLIENTS_MAX: usize = 2_097_152;
 /// The clients that one call of the expiry forgets, so that no turn of the loop stalls.
 pub const CLIENTS_FORGOTTEN_PER_CALL_MAX: usize = 256;
+
+/// A start is refused whose journal holds a time that is further ahead of this computer's clock.
+pub const CLOCK_BEHIND_MAX: Duration = Duration::from_secs(60 * 60);
+/// A start is refused whose clock is further ahead of the last time in its journal: no school is
+/// closed for so long. A running server does not follow its clock over a longer leap.
+pub const CLOCK_LEAP_MAX: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 
 // The client.
 
@@ -91,6 +103,16 @@ pub const RETRY_MAX: Duration = Duration::from_millis(500);
 /// `PULL` changes nothing, so asking too early costs only its blocks (RFC 9002 6.2.1 has 1 ms; a
 /// disk that is asked for the first time takes some more).
 pub const PULL_TIMER_MIN: Duration = Duration::from_millis(4);
+/// The first wait before a question is asked again whose answer was not the last word: a file that is
+/// still read, a list that changed. Doubled up to [`RETRY_MAX`] while there is no progress.
+pub const ASK_AGAIN_MIN: Duration = Duration::from_millis(50);
+/// The sheets of one class that a client lists.
+pub const SHEETS_LISTED_MAX: usize = 65_536;
+/// A server that reads a file shows progress when it has read so much more.
+pub const READING_PROGRESS_BYTES: u64 = 1 << 20;
+/// The requests that count as lost whose blocks are still taken when they come late. More than are
+/// under way on any path that is kept filled by 64 blocks a request.
+pub const PULLS_RETIRED_MAX: usize = 1_024;
 /// The blocks that a client keeps before one that is missing (8 MiB).
 pub const BLOCKS_REORDERED_MAX: u32 = 8_192;
 /// The total deadline where the user names none.
@@ -122,6 +144,8 @@ pub const BLOCKS_PER_TURN_MAX: u32 = 32;
 pub const PIECES_AHEAD_MAX: usize = 4;
 /// The requests for blocks that wait for the disk, or for their turn.
 pub const BLOCKS_AWAITED_MAX: usize = 1_024;
+/// Questions for the sheets of a class that wait for the disk.
+pub const SHEET_QUESTIONS_MAX: usize = 1_024;
 /// Questions for files that wait for the disk.
 pub const FILE_QUESTIONS_MAX: usize = 1_024;
 /// For how long one secret makes cookies; they are taken for as long again (RFC 9018 4.3 has
@@ -160,6 +184,15 @@ pub const SNAPSHOT_AFTER_MIN_BYTES: u64 = 4 << 20;
 /// A snapshot is due when the batches are this many times as large as the last snapshot, so that
 /// the work of making snapshots stays a fraction of the work of appending.
 pub const SNAPSHOT_AFTER_RATIO: u64 = 2;
+/// A disk with less room than this gets no new roll call, so that those that are open can go on.
+pub const DISK_RESERVE_BYTES: u64 = 64 << 20;
+/// On a small disk the reserve is this part of it.
+pub const DISK_RESERVE_PART: u64 = 16;
+/// A write-ahead log that is longer than this is reported: another program keeps the journal from
+/// being copied into its database.
+pub const LOG_LONG_BYTES: u64 = 64 << 20;
+/// Above this no new roll call is opened, as on a disk that is almost full.
+pub const LOG_MAX_BYTES: u64 = 1 << 30;
 /// The size at which one row of a snapshot ends and the next begins.
 pub const SNAPSHOT_PART_BYTES: usize = 1 << 20;
 
@@ -167,8 +200,8 @@ const _: () = {
     assert!(DATAGRAM_MIN_BYTES < REQUEST_MIN_BYTES);
     assert!(REQUEST_MIN_BYTES < STATUS_REQUEST_MIN_BYTES);
     assert!(STATUS_REQUEST_MIN_BYTES < SHEET_REQUEST_MIN_BYTES);
-    assert!(SHEET_REQUEST_MIN_BYTES < BLOCK_REQUEST_MIN_BYTES);
-    assert!(BLOCK_REQUEST_MIN_BYTES <= DATAGRAM_MAX_BYTES);
+    assert!(SHEET_REQUEST_MIN_BYTES < LONE_PULL_MIN_BYTES);
+    assert!(LONE_PULL_MIN_BYTES <= DATAGRAM_MAX_BYTES);
     assert!(4 * (2 + FILE_NAME_MAX_BYTES + 10) <= FILES_REQUEST_MIN_BYTES - 48);
     assert!(BLOCKS_PER_PULL_MAX == u64::BITS);
     assert!(DATAGRAM_MAX_BYTES < UDP_PAYLOAD_MAX_BYTES);

@@ -4,8 +4,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{ClassId, ContentId, Cookie, FileKey, FileName, RollCallId, StudentNumber};
-use crate::limits::{BLOCK_BYTES, FILE_BYTES_MAX};
+use crate::ids::{
+    ClassId, ContentId, Cookie, FileKey, FileName, RollCallId, RollCallNumber, StudentNumber,
+};
+use crate::limits::{
+    BLOCK_BYTES, FILE_BYTES_MAX, MARKS_PER_ROLL_CALL_MAX, STUDENT_LENGTH_MAX_BYTES,
+};
 use crate::time::WallTime;
 
 /// A request that may change the register. It is executed at most once.
@@ -48,17 +52,12 @@ pub enum Query {
         /// The first class to tell about.
         from: ClassId,
     },
-    /// The last closed sheet of a class: its name and size.
-    Sheet {
+    /// The closed sheets of a class in brief, the last one first.
+    Sheets {
         /// The class.
         class: ClassId,
-    },
-    /// One block of a sheet.
-    Block {
-        /// The sheet's name.
-        sheet: ContentId,
-        /// Which block, counted from 0.
-        index: u32,
+        /// The highest number of a roll call to tell about.
+        at_most: RollCallNumber,
     },
     /// Which files are offered, in order of name, from the `from`-th on, counted from 0.
     Files {
@@ -176,6 +175,8 @@ pub enum Outcome {
         class: ClassId,
         /// Which roll call; not sent, but the journal's rows carry it.
         roll_call: RollCallId,
+        /// Which roll call of its class it is, counted from 1; not sent either.
+        number: RollCallNumber,
         /// When it was opened, by this request or by an earlier one.
         opened_at: WallTime,
         /// True if an earlier request had opened it.
@@ -233,16 +234,19 @@ pub enum Refusal {
     TooManyOpen,
     /// This server has seen as many different classes as it keeps.
     TooManyClasses,
+    /// The server's disk has too little room left to begin another roll call.
+    DiskLow,
 }
 
 impl Refusal {
     /// Every reason, in the order of its number.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::NotOpen,
         Self::NeverOpened,
         Self::RollCallFull,
         Self::TooManyOpen,
         Self::TooManyClasses,
+        Self::DiskLow,
     ];
 
     /// The word for it in `--json`, logs and the specification.
@@ -254,6 +258,7 @@ impl Refusal {
             Self::RollCallFull => "roll_call_full",
             Self::TooManyOpen => "too_many_open",
             Self::TooManyClasses => "too_many_classes",
+            Self::DiskLow => "disk_low",
         }
     }
 }
@@ -266,6 +271,7 @@ impl From<Refusal> for u8 {
             Refusal::RollCallFull => 3,
             Refusal::TooManyOpen => 4,
             Refusal::TooManyClasses => 5,
+            Refusal::DiskLow => 6,
         }
     }
 }
@@ -288,6 +294,8 @@ impl TryFrom<u8> for Refusal {
 pub struct SheetInfo {
     /// The class.
     pub class: ClassId,
+    /// Which roll call of the class it is of, counted from 1.
+    pub number: RollCallNumber,
     /// When its roll call was opened.
     pub opened_at: WallTime,
     /// When it was closed.
@@ -298,6 +306,25 @@ pub struct SheetInfo {
     pub bytes: u32,
     /// The name of its canonical bytes.
     pub content: ContentId,
+}
+
+impl SheetInfo {
+    /// Whether a sheet of so many students can have so many bytes, and a client is willing to keep so
+    /// many students. What a server announces is not believed beyond this (R-SHEET-4).
+    #[must_use]
+    pub fn is_plausible(&self) -> bool {
+        let students = u64::from(self.students);
+        let least = Self::HEAD_MIN_BYTES + students * Self::MARK_MIN_BYTES;
+        let most = Self::HEAD_MAX_BYTES + students * Self::MARK_MAX_BYTES;
+        self.students <= MARKS_PER_ROLL_CALL_MAX && (least..=most).contains(&u64::from(self.bytes))
+    }
+
+    // Class, two times, and the number of marks, each as a varint of one byte or at its longest.
+    const HEAD_MIN_BYTES: u64 = 4;
+    const HEAD_MAX_BYTES: u64 = 5 + 7 + 7 + 5;
+    // A student number with its length, and a time.
+    const MARK_MIN_BYTES: u64 = 2 + 1;
+    const MARK_MAX_BYTES: u64 = 1 + STUDENT_LENGTH_MAX_BYTES as u64 + 7;
 }
 
 /// An open roll call in brief.
@@ -321,6 +348,29 @@ mod tests {
             assert_eq!(Refusal::try_from(u8::from(refusal)), Ok(refusal));
         }
         assert_eq!(Refusal::try_from(0), Err(UnknownRefusal(0)));
-        assert_eq!(Refusal::try_from(6), Err(UnknownRefusal(6)));
+        assert_eq!(Refusal::try_from(7), Err(UnknownRefusal(7)));
+    }
+
+    // spec: R-SHEET-4
+    #[test]
+    fn a_sheet_is_as_long_as_its_marks_can_be() {
+        let info = |students, bytes| SheetInfo {
+            class: ClassId::new(1).unwrap(),
+            number: RollCallNumber::FIRST,
+            opened_at: WallTime::MAX,
+            closed_at: WallTime::MAX,
+            students,
+            bytes,
+            content: ContentId::of(b"a sheet"),
+        };
+        for (students, least, most) in [(0, 4, 24), (1, 7, 64), (2_000_000, 6_000_004, 80_000_024)]
+        {
+            assert!(info(students, least).is_plausible() && info(students, most).is_plausible());
+            assert!(!info(students, least - 1).is_plausible(), "{students} students");
+            assert!(!info(students, most + 1).is_plausible(), "{students} students");
+        }
+        assert!(!info(2_000_001, 50_000_000).is_plausible(), "more than a client keeps");
+        assert!(!info(3, u32::MAX).is_plausible());
+        assert!(!info(u32::MAX, u32::MAX).is_plausible());
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{ClientId, RollCallId};
 use crate::operation::Operation;
-use crate::roll::{ClientRecord, RegisterItem, Sheet};
+use crate::roll::{ClientRecord, ClosedSheet, RegisterItem};
 use crate::time::WallTime;
 
 /// One thing that happened. Variants are only ever appended: their order is their number on disk.
@@ -37,6 +37,12 @@ pub enum Record {
         /// The server's time.
         at: WallTime,
     },
+    /// An operator has said that the clock is right although it is far from the last time in the
+    /// journal. The server's time goes on from here, also if that is a step back.
+    ClockSet {
+        /// The time from now on.
+        at: WallTime,
+    },
 }
 
 /// What one turn of the loop changed: committed as a whole or not at all.
@@ -47,7 +53,9 @@ pub struct Batch {
     /// In the order in which they happened; never empty.
     pub records: Vec<Record>,
     /// The sheets that the records made, to be kept as rows.
-    pub sheets: Vec<(RollCallId, Sheet)>,
+    pub sheets: Vec<ClosedSheet>,
+    /// The roll calls whose empty sheets are not kept any longer: their rows go.
+    pub forgotten: Vec<RollCallId>,
 }
 
 /// One piece of a snapshot. Variants are only ever appended.
@@ -59,4 +67,6 @@ pub enum SnapshotItem {
     Client(ClientRecord),
     /// A piece of the register.
     Register(RegisterItem),
+    /// A client that is kept until its start lies in the past, because the clock was set back.
+    KeptUntilPast(ClientId),
 }

@@ -22,16 +22,19 @@ use std::hash::Hash;
 
 use crate::cookie::Baker;
 use crate::hashing::HashKey;
-use crate::ids::{ContentId, FileKey, RollCallId};
+use crate::ids::{ClassId, ContentId, FileKey, RollCallId};
 use crate::limits::{
-    BUSY_RETRY_AFTER_MS, CLIENTS_FORGOTTEN_PER_CALL_MAX, REPLIES_HELD_MAX, SWEEP_INTERVAL,
+    BUSY_RETRY_AFTER_MS, CLIENTS_FORGOTTEN_PER_CALL_MAX, LONE_PULL_MIN_BYTES, REPLIES_HELD_MAX,
+    SWEEP_INTERVAL,
 };
-use crate::operation::{FileEntry, FileList, FileState, Operation, Outcome, Pull, Query};
+use crate::operation::{
+    FileEntry, FileList, FileState, Operation, Outcome, Pull, Query, SheetInfo,
+};
 use crate::record::{Batch, Record, SnapshotItem};
-use crate::roll::{ClientRecord, Contradiction, Register, Sessions, Sheet, Silent, Verdict};
+use crate::roll::{ClientRecord, ClosedSheet, Contradiction, Register, Sessions, Silent, Verdict};
 use crate::stats::{Counter, Stats};
-use crate::supply::{Asker, Demand, ListDemand, Source, Supply, Wanted};
-pub use crate::supply::{FolderOrder, Piece};
+use crate::supply::{Asker, Demand, ListDemand, Supply};
+pub use crate::supply::{FolderOrder, Piece, PieceRead, SheetsQuestion};
 use crate::time::{Instant, Now, WallTime};
 use crate::wire::{
     Answer, Ask, Datagram, Received, Rejected, Reply, Request, Versions, decode_request,
@@ -52,6 +55,9 @@ pub enum Output<P> {
     Append(Batch),
     /// Read this sheet's canonical bytes and call [`Server::handle_sheet`].
     Load(ContentId),
+    /// Read these sheets of a class in brief, and one more if there is one, and call
+    /// [`Server::handle_sheets`].
+    ListSheets(SheetsQuestion),
     /// Do this in the folder of offered files. Asked for only after [`Server::offer_files`].
     Folder(FolderOrder),
 }
@@ -71,7 +77,9 @@ pub struct Server<P> {
     records: Vec<Record>,
     /// The memory of an earlier batch's records.
     spare: Vec<Record>,
-    sheets: Vec<(RollCallId, Sheet)>,
+    sheets: Vec<ClosedSheet>,
+    /// The roll calls whose empty sheets need not be kept any longer.
+    forgotten: Vec<RollCallId>,
     /// The number that the next batch gets.
     next_batch: u64,
     /// The last batch that is on disk.
@@ -112,6 +120,7 @@ impl<P> Server<P> {
             records: Vec::new(),
             spare: Vec::new(),
             sheets: Vec::new(),
+            forgotten: Vec::new(),
             next_batch: 1,
             durable: 0,
             held: VecDeque::new(),
@@ -125,6 +134,11 @@ impl<P> Server<P> {
     /// There is a folder of files to offer.
     pub fn offer_files(&mut self) {
         self.offers_files = true;
+    }
+
+    /// Whether the disk has too little room left to begin another roll call.
+    pub fn set_disk_low(&mut self, low: bool) {
+        self.register.set_disk_low(low);
     }
 
     /// What was counted so far.
@@ -156,6 +170,17 @@ impl<P> Server<P> {
         self.sessions.len()
     }
 
+    /// The last closed sheet of the class.
+    #[must_use]
+    pub fn last_sheet(&self, class: ClassId) -> Option<SheetInfo> {
+        self.register.last_sheet(class)
+    }
+
+    /// Forgets the oldest closed roll calls without marks, as many as there are too many.
+    pub(crate) fn forget_empty_sheets(&mut self) {
+        self.register.forget_empty();
+    }
+
     /// Takes back a piece of a snapshot, before the first event.
     ///
     /// # Errors
@@ -165,6 +190,11 @@ impl<P> Server<P> {
             SnapshotItem::Latest(latest) => self.learn_time(latest),
             SnapshotItem::Client(record) => self.sessions.record(record, Instant::ZERO, 0),
             SnapshotItem::Register(item) => self.register.restore(&item)?,
+            SnapshotItem::KeptUntilPast(client) => {
+                if !self.sessions.keep_until_past(client) {
+                    return Err(Contradiction("a client is kept that is not known"));
+                }
+            }
         }
         Ok(())
     }
@@ -188,6 +218,7 @@ impl<P> Server<P> {
                 }
             }
             Record::Told { at } => self.learn_time(at),
+            Record::ClockSet { at } => self.set_clock(at),
         }
         Ok(())
     }
@@ -203,13 +234,28 @@ impl<P> Server<P> {
     pub fn snapshot(&self) -> impl Iterator<Item = SnapshotItem> + '_ {
         let clients = self.sessions.records().cloned().map(SnapshotItem::Client);
         let register = self.register.items().map(SnapshotItem::Register);
-        std::iter::once(SnapshotItem::Latest(self.latest)).chain(register).chain(clients)
+        let kept = self.sessions.kept_until_past().map(SnapshotItem::KeptUntilPast);
+        let latest = std::iter::once(SnapshotItem::Latest(self.latest));
+        latest.chain(register).chain(clients).chain(kept)
     }
 
     /// The last batch that was given out.
     #[must_use]
     pub fn last_batch(&self) -> u64 {
         self.next_batch - 1
+    }
+
+    /// An operator has said that the clock is right: the server's time goes on from here. Recorded
+    /// like everything that happens.
+    pub fn accept_clock(&mut self, at: WallTime) {
+        self.set_clock(at);
+        self.records.push(Record::ClockSet { at });
+    }
+
+    fn set_clock(&mut self, at: WallTime) {
+        self.latest = at;
+        self.noted = at;
+        self.sessions.set_clock(at);
     }
 
     /// The journal holds this time.
@@ -253,7 +299,21 @@ impl<P: Clone + Hash> Server<P> {
     pub fn handle_sheet(&mut self, content: ContentId, bytes: Option<Vec<u8>>) {
         let (demands, source) = self.supply.loaded(content, bytes.unwrap_or_default());
         for demand in demands {
-            self.satisfy_later(demand, &source);
+            if source.is_empty() && self.offers_files {
+                self.supply.wait_for_piece(demand);
+            } else {
+                self.supply.give(demand, source.clone());
+            }
+        }
+    }
+
+    /// The sheets of a class were read, the highest number first: as many as the question asks for,
+    /// and one more if there are more.
+    pub fn handle_sheets(&mut self, question: SheetsQuestion, mut sheets: Vec<SheetInfo>) {
+        let more = sheets.len() > question.limit;
+        sheets.truncate(question.limit);
+        for asker in self.supply.sheets_listed(question) {
+            self.reply(asker, Answer::Sheets { sheets: sheets.clone(), more });
         }
     }
 
@@ -275,11 +335,13 @@ impl<P: Clone + Hash> Server<P> {
         }
     }
 
-    /// A piece of a file was read: its bytes, as far as the file goes, or nothing if no file has this
-    /// content any more.
-    pub fn handle_piece(&mut self, piece: Piece, bytes: Option<Vec<u8>>) {
-        if let Some((demand, source)) = self.supply.read(piece, bytes) {
-            self.satisfy_later(demand, &source);
+    /// A piece of a file was read.
+    pub fn handle_piece(&mut self, piece: Piece, read: PieceRead) {
+        match self.supply.read(piece, read) {
+            None => {}
+            Some((demand, Some(source))) => self.supply.give(demand, source),
+            // Silence: whoever pulls takes it for a full path, and asks again.
+            Some((_, None)) => self.stats.count(Counter::PullsFull),
         }
     }
 
@@ -333,6 +395,11 @@ impl<P: Clone + Hash> Server<P> {
         {
             return Some(Output::Load(content));
         }
+        if self.records.is_empty()
+            && let Some(question) = self.supply.next_sheets_question()
+        {
+            return Some(Output::ListSheets(question));
+        }
         if let Some(order) = self.supply.next_order() {
             return Some(Output::Folder(order));
         }
@@ -378,7 +445,7 @@ impl<P: Clone + Hash> Server<P> {
                 self.handle_operation(now, from, &request, started, operation, received.fingerprint)
             }
             Ask::Read(query) => self.handle_query(now, from, &request, query, request_bytes),
-            Ask::Pull(pull) => self.handle_pull(now, from, &request, pull),
+            Ask::Pull(pull) => self.handle_pull(now, from, &request, pull, request_bytes),
         }
     }
 
@@ -408,18 +475,18 @@ impl<P: Clone + Hash> Server<P> {
             }
             Verdict::Repeat(outcome) => (Answer::from(&outcome), Counter::Repeated),
             Verdict::InProgress => return Counter::InProgress,
-            Verdict::Conflict => (Answer::Conflict, Counter::Conflict),
+            Verdict::Conflict => (Answer::BeginAgain { server_time: None }, Counter::Conflict),
             Verdict::Stale => (Answer::Stale, Counter::Stale),
-            Verdict::BeginAgain => (Answer::BeginAgain, Counter::BeginAgain),
+            Verdict::BeginAgain => (Answer::BeginAgain { server_time: None }, Counter::BeginAgain),
             Verdict::ClockSkew { ahead: false } => {
                 self.note_time(at);
-                (Answer::ClockSkew { server_time: at }, Counter::ClockBehind)
+                (Answer::BeginAgain { server_time: Some(at) }, Counter::ClockBehind)
             }
             Verdict::ClockSkew { ahead: true } => {
                 // R-JUDGE-9
                 let outcome = Outcome::ClockSkew { server_time: at };
                 self.execute(now.instant, at, operation, record(outcome));
-                (Answer::ClockSkew { server_time: at }, Counter::ClockAhead)
+                (Answer::BeginAgain { server_time: Some(at) }, Counter::ClockAhead)
             }
             Verdict::TableFull => {
                 (Answer::Busy { retry_after_ms: BUSY_RETRY_AFTER_MS }, Counter::ClientsFull)
@@ -437,11 +504,12 @@ impl<P: Clone + Hash> Server<P> {
         operation: Operation,
         client: ClientRecord,
     ) {
-        let sheet = self
+        let applied = self
             .register
             .apply(&operation, &client.outcome)
             .expect("what was just decided can be done");
-        self.sheets.extend(sheet);
+        self.sheets.extend(applied.closed);
+        self.forgotten.extend(applied.forgotten);
         self.sessions.record(client.clone(), heard, self.next_batch);
         // R-DURABLE-2, R-JUDGE-13
         self.record(at, Record::Answered { at, operation, client });
@@ -467,13 +535,14 @@ impl<P: Clone + Hash> Server<P> {
                 self.reply(asker, Answer::Status { open, more });
                 Counter::Status
             }
-            Query::Sheet { class } => {
-                let info = self.register.last_sheet(class);
-                self.reply(asker, Answer::Sheet(info));
-                Counter::SheetInfo
-            }
-            Query::Block { sheet, index } => {
-                self.demand(Demand { asker, content: sheet, wanted: Wanted::Block { index } })
+            Query::Sheets { class, at_most } => {
+                let limit = Answer::sheets_capacity(request_bytes);
+                let question = SheetsQuestion { class, at_most, limit };
+                if self.supply.wait_for_sheets(question, asker) {
+                    Counter::Sheets
+                } else {
+                    Counter::SheetsFull
+                }
             }
             Query::Files { from } => {
                 self.handle_files(now, ListDemand { asker, from, request_bytes })
@@ -511,67 +580,34 @@ impl<P: Clone + Hash> Server<P> {
         self.reply(asker, Answer::Files(Some(FileList { total, files })));
     }
 
-    /// Blocks for whoever has proved that the address is his; for anybody else the means to do so.
-    fn handle_pull(&mut self, now: Now, to: P, request: &Request, pull: Pull) -> Counter {
+    /// Blocks for an address that has proved itself, and a lone block for any address that sent as
+    /// many bytes as it gets; for all others the means to prove it (R-COOKIE-1).
+    fn handle_pull(
+        &mut self,
+        now: Now,
+        to: P,
+        request: &Request,
+        pull: Pull,
+        request_bytes: usize,
+    ) -> Counter {
         let asker = Asker { to, client: request.client, number: request.number };
         let Pull { object, cookie, first, wanted } = pull;
-        // R-COOKIE-1, R-SIZE-5
-        if !self.baker.knows(cookie, &asker.to, now.instant) {
+        let is_lone = wanted == 1 && request_bytes >= LONE_PULL_MIN_BYTES;
+        if !is_lone && !self.baker.knows(cookie, &asker.to, now.instant) {
             let cookie = self.baker.bake(&asker.to, now.instant);
             self.reply(asker, Answer::Cookie(cookie));
             return Counter::Unproved;
         }
-        let wanted = Wanted::Pull { first, map: wanted };
-        self.demand(Demand { asker, content: object, wanted })
-    }
-
-    /// Satisfies a demand, or lets it wait for its bytes.
-    fn demand(&mut self, demand: Demand<P>) -> Counter {
-        let is_block = matches!(demand.wanted, Wanted::Block { .. });
-        let has_room = self.supply.has_room();
-        match self.supply.sheet(demand.content) {
-            Some(source) if is_block || has_room => self.satisfy(demand, &source),
-            None if has_room => {
-                self.supply.wait(demand);
-                if is_block { Counter::BlockAwaited } else { Counter::Pulled }
-            }
-            _ if is_block => {
-                let busy = Answer::Busy { retry_after_ms: BUSY_RETRY_AFTER_MS };
-                self.reply(demand.asker, busy);
-                Counter::BlocksFull
-            }
+        if !self.supply.has_room() {
             // Silence: whoever pulls takes it for a full path, which it is, and asks for less.
-            // R-PULL-6
-            _ => Counter::PullsFull,
+            return Counter::PullsFull;
         }
-    }
-
-    /// Satisfies a demand that had to wait. A `PULL` was counted when it came.
-    fn satisfy_later(&mut self, demand: Demand<P>, source: &Source) {
-        match self.satisfy(demand, source) {
-            Counter::Pulled => {}
-            counter => self.stats.count(counter),
+        let demand = Demand { asker, content: object, first, map: wanted };
+        match self.supply.sheet(object) {
+            Some(source) => self.supply.give(demand, source),
+            None => self.supply.wait(demand),
         }
-    }
-
-    fn satisfy(&mut self, demand: Demand<P>, source: &Source) -> Counter {
-        let Demand { asker, wanted, .. } = demand;
-        match wanted {
-            Wanted::Block { index } => {
-                // R-SHEET-4
-                let block = source.block(index).to_vec();
-                let exit = if block.is_empty() { Counter::BlockAbsent } else { Counter::Block };
-                self.reply(asker, Answer::Block(block));
-                exit
-            }
-            Wanted::Pull { first, map } => {
-                // Of an object that is not here one answer says it all.
-                // R-PULL-3
-                let map = if source.is_empty() { 1 } else { map };
-                self.supply.give(asker, first, map, source.clone());
-                Counter::Pulled
-            }
-        }
+        Counter::Pulled
     }
 
     fn reply(&mut self, asker: Asker<P>, answer: Answer) {
@@ -592,7 +628,8 @@ impl<P: Clone + Hash> Server<P> {
         let number = self.next_batch;
         self.next_batch += 1;
         let records = std::mem::replace(&mut self.records, std::mem::take(&mut self.spare));
-        Batch { number, records, sheets: std::mem::take(&mut self.sheets) }
+        let sheets = std::mem::take(&mut self.sheets);
+        Batch { number, records, sheets, forgotten: std::mem::take(&mut self.forgotten) }
     }
 
     fn record(&mut self, at: WallTime, record: Record) {
@@ -636,12 +673,13 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::ids::{ClassId, ClientId, Cookie, FileName, RequestNumber};
+    use crate::ids::{ClientId, Cookie, FileName, RequestNumber};
     use crate::limits::{
         BLOCK_BYTES, BLOCKS_AWAITED_MAX, BLOCKS_PER_TURN_MAX, CLIENT_SILENCE_MIN, COOKIE_LIFE,
         DATAGRAM_MAX_BYTES, FILE_QUESTIONS_MAX, LISTING_LIFE, WINDOW,
     };
     use crate::operation::{FileInfo, OpenRollCall, Refusal};
+    use crate::roll::Sheet;
     use crate::wire::{decode_reply, encode_request};
 
     /// A server, its clocks, a journal that is a list of batches, and a folder that is a map.
@@ -710,9 +748,15 @@ mod tests {
                         self.server.handle_durable(number);
                     }
                     Output::Folder(order) => self.obey(order),
+                    Output::ListSheets(question) => {
+                        let sheets = self.journal.iter().rev().flat_map(|batch| &batch.sheets);
+                        let of_class = |it: &SheetInfo| it.class == question.class;
+                        let infos = sheets.map(|it| it.info).filter(of_class).collect();
+                        self.server.handle_sheets(question, infos);
+                    }
                     Output::Load(content) => {
                         let sheets = self.journal.iter().flat_map(|batch| &batch.sheets);
-                        let mut sheets = sheets.map(|(_, sheet)| sheet.to_bytes());
+                        let mut sheets = sheets.map(|it| it.sheet.to_bytes());
                         let bytes = sheets.find(|bytes| ContentId::of(bytes) == content);
                         self.server.handle_sheet(content, bytes);
                     }
@@ -739,24 +783,33 @@ mod tests {
                 }
                 FolderOrder::Read(piece) => {
                     let found = self.files.values().find(|it| ContentId::of(it) == piece.content);
-                    let bytes = found.map(|bytes| {
+                    let read = found.map_or(PieceRead::Absent, |bytes| {
                         let blocks = bytes.chunks(BLOCK_BYTES).skip(piece.first as usize);
-                        blocks.take(piece.blocks as usize).flatten().copied().collect()
+                        let blocks = blocks.take(piece.blocks as usize);
+                        PieceRead::Bytes(blocks.flatten().copied().collect())
                     });
-                    self.server.handle_piece(piece, bytes);
+                    self.server.handle_piece(piece, read);
                 }
             }
         }
 
         /// A cookie of this address.
         fn cookie(&mut self, from: u8) -> Cookie {
-            let asks = pull(1, ContentId::of(b"?"), Cookie::NONE, 0, 1);
+            let asks = pull(1, ContentId::of(b"?"), Cookie::NONE, 0, 0b11);
             let replies = self.send_from(from, &asks).drain_addressed();
             let [(to, reply)] = &replies[..] else { panic!("one answer: {replies:?}") };
             assert_eq!(*to, from);
             match decode_reply(reply).unwrap().answer {
                 Answer::Cookie(cookie) => cookie,
                 other => panic!("no cookie: {other:?}"),
+            }
+        }
+
+        /// A block that is asked for alone, without a cookie.
+        fn lone_block(&mut self, object: ContentId, first: u32) -> Vec<u8> {
+            match self.ask(&pull(1, object, Cookie::NONE, first, 1)) {
+                Answer::Pulled { index, bytes } if index == first => bytes,
+                other => panic!("no block {first}: {other:?}"),
             }
         }
 
@@ -937,7 +990,7 @@ mod tests {
                         answers.push(space.as_bytes().to_vec());
                     }
                     Output::Append(batch) => bench.server.handle_durable(batch.number),
-                    Output::Load(_) | Output::Folder(_) => panic!("no block was asked for"),
+                    other => panic!("nothing was to be read: {other:?}"),
                 }
             }
         }
@@ -965,7 +1018,10 @@ mod tests {
             bench.wait(CLIENT_SILENCE_MIN + Duration::from_secs(60));
             bench.server.handle_timeout(bench.now);
             let late = bench.ask(&open(1, 1));
-            assert!(matches!(late, Answer::ClockSkew { .. }), "forgotten, and too old: {late:?}");
+            assert!(
+                matches!(late, Answer::BeginAgain { server_time: Some(_) }),
+                "forgotten, and too old: {late:?}"
+            );
             assert_eq!(bench.ask(&status()), no_class_open);
             bench.restart();
         }
@@ -991,7 +1047,7 @@ mod tests {
         let mut bench = Bench::new();
         bench.now.wall = start().shifted(86_400_000);
         let skew = bench.ask(&open(1, 1));
-        assert_eq!(skew, Answer::ClockSkew { server_time: bench.now.wall });
+        assert_eq!(skew, Answer::BeginAgain { server_time: Some(bench.now.wall) });
         bench.restart();
         bench.now.wall = start();
         assert_eq!(bench.ask(&open(1, 1)), skew, "the time that was told is in the journal");
@@ -1058,9 +1114,9 @@ mod tests {
         bench.ask(&open(1, 1));
         bench.wait(CLIENT_SILENCE_MIN + Duration::from_secs(1));
         bench.server.handle_timeout(bench.now);
-        assert_eq!(bench.ask(&close(1, 2)), Answer::BeginAgain);
+        assert_eq!(bench.ask(&close(1, 2)), Answer::BeginAgain { server_time: None });
         bench.restart();
-        assert_eq!(bench.ask(&close(1, 2)), Answer::BeginAgain);
+        assert_eq!(bench.ask(&close(1, 2)), Answer::BeginAgain { server_time: None });
     }
 
     #[test]
@@ -1119,15 +1175,12 @@ mod tests {
         let Answer::Closed { sheet: info, .. } = bench.ask(&close(1, 2)) else { panic!("closed") };
         let mut bytes = Vec::new();
         for index in 0..=info.bytes.div_ceil(1_024) {
-            let block = query(Query::Block { sheet: info.content, index });
-            let Answer::Block(block) = bench.ask(&block) else { panic!("a block") };
-            bytes.extend(block);
+            bytes.extend(bench.lone_block(info.content, index));
         }
         let sheet = Sheet::from_bytes(&bytes, &info).unwrap();
         assert_eq!(sheet.marks.len(), 200);
         assert_eq!(sheet.marks[199].student.as_str(), "student-200");
-        let absent = query(Query::Block { sheet: ContentId::of(b"?"), index: 0 });
-        assert_eq!(bench.ask(&absent), Answer::Block(vec![]));
+        assert!(bench.lone_block(ContentId::of(b"?"), 0).is_empty());
     }
 
     #[test]
@@ -1141,8 +1194,7 @@ mod tests {
             let Answer::Closed { sheet, .. } = closed else { panic!("{closed:?}") };
             sheets.push(sheet.content);
         }
-        let blocks =
-            [0, 0, 1, 1, 0, 1].map(|sheet| query(Query::Block { sheet: sheets[sheet], index: 0 }));
+        let blocks = [0, 0, 1, 1, 0, 1].map(|sheet| pull(1, sheets[sheet], Cookie::NONE, 0, 1));
         // What is asked for while the sheet is read waits for it too.
         bench.send(&blocks[0]).send(&blocks[1]).send(&blocks[2]).send(&blocks[3]);
         let mut space = Datagram::new();
@@ -1151,7 +1203,7 @@ mod tests {
         }
         assert_eq!(bench.server.poll_output(&mut space), None);
         for batch in &bench.journal {
-            for (_, sheet) in &batch.sheets {
+            for ClosedSheet { sheet, .. } in &batch.sheets {
                 let bytes = sheet.to_bytes();
                 bench.server.handle_sheet(ContentId::of(&bytes), Some(bytes));
             }
@@ -1242,7 +1294,7 @@ mod tests {
         let mut space = Datagram::new();
         let first = bench.begin_commit(&mark(2, 1, "10"));
         let sheet = ContentId::of(b"whatever was closed just now");
-        bench.send(&close(1, 2)).send(&query(Query::Block { sheet, index: 0 }));
+        bench.send(&close(1, 2)).send(&pull(1, sheet, Cookie::NONE, 0, 1));
         assert_eq!(bench.server.poll_output(&mut space), None, "the close is not given out yet");
         bench.server.handle_durable(first.number);
         let next = bench.server.poll_output(&mut space);
@@ -1293,7 +1345,7 @@ mod tests {
             let answer = bench.ask(&asks);
             assert!(matches!(answer, Answer::Cookie(_)), "{answer:?}");
         }
-        let shortest = pull(1, object, Cookie::NONE, 0, 1);
+        let shortest = pull(1, object, wrong, 0, 1);
         assert!(matches!(bench.ask(&shortest), Answer::Cookie(_)));
         for _ in 0..5 {
             bench.wait(COOKIE_LIFE);
@@ -1302,6 +1354,55 @@ mod tests {
         }
         assert!(bench.orders.is_empty(), "no disk works for a stranger");
         assert_eq!(bench.server.stats().get(Counter::Unproved), 4);
+    }
+
+    // spec: R-TIME-2, R-TIME-5
+    #[test]
+    fn a_clock_that_was_set_back_executes_nothing_twice_when_it_comes_there_again() {
+        let mut bench = Bench::new();
+        let right = bench.now.wall;
+        // For a while the clock is three hours ahead, and so are the clients, as they were told.
+        bench.now.wall = right.shifted(3 * 3_600_000);
+        let began = bench.now.wall;
+        let ahead = |who, operation| Request {
+            attempt: 1,
+            client: ClientId::from_bytes([who; 16]),
+            number: RequestNumber::FIRST,
+            ask: Ask::Perform { started: began, operation },
+        };
+        let class = ClassId::new(1).unwrap();
+        let opening = ahead(1, Operation::Open { class });
+        let closing = ahead(2, Operation::Close { class });
+        let first = bench.ask(&opening);
+        bench.ask(&closing);
+        bench.server.accept_clock(right);
+        bench.drain();
+        bench.now.wall = right;
+        // Over a snapshot and a start the same is known.
+        let items: Vec<_> = bench.server.snapshot().collect();
+        let mut copy = Server::<u8>::new(9);
+        items.iter().cloned().for_each(|item| copy.restore(item).unwrap());
+        assert_eq!(copy.snapshot().collect::<Vec<_>>(), items);
+        bench.restart();
+        assert_eq!(bench.server.latest(), right, "times go on from the clock");
+        // Nobody says a word until the clock is where it was.
+        for _ in 0..12 {
+            bench.wait(CLIENT_SILENCE_MIN / 2);
+            bench.server.handle_timeout(bench.now);
+            bench.drain();
+            assert_eq!(bench.server.clients(), 2, "{}", bench.now.wall);
+            assert_eq!(bench.ask(&opening), first, "the first answer, and nothing is opened");
+            assert_eq!(bench.server.open_roll_calls(), 0);
+        }
+        assert!(began.distance(bench.now.wall) <= WINDOW, "a first request would be punctual");
+        // Then they are forgotten like everybody else.
+        for _ in 0..3 {
+            bench.wait(CLIENT_SILENCE_MIN + Duration::from_secs(1));
+            bench.server.handle_timeout(bench.now);
+            bench.drain();
+        }
+        assert_eq!(bench.server.clients(), 0);
+        assert!(matches!(bench.ask(&opening), Answer::BeginAgain { server_time: Some(_) }));
     }
 
     // spec: R-PULL-2, R-PULL-5, R-KIND-2, R-SHEET-3
@@ -1356,9 +1457,7 @@ mod tests {
         assert_eq!(Sheet::from_bytes(&whole, &info).unwrap().marks.len(), 200);
         let mut whole = Vec::new();
         for index in 0..=3 {
-            let block = query(Query::Block { sheet: ContentId::of(&file), index });
-            let Answer::Block(block) = bench.ask(&block) else { panic!("a block") };
-            whole.extend(block);
+            whole.extend(bench.lone_block(ContentId::of(&file), index));
         }
         assert_eq!(whole, file);
     }
@@ -1543,6 +1642,32 @@ mod tests {
         let absent = bench.send(&pull(1, ContentId::of(b"a"), cookie, 0, 1)).pulled();
         assert_eq!(absent, [(1, 0, vec![])]);
         assert!(bench.orders.is_empty(), "there is no folder");
+    }
+
+    // spec: R-FILES-11
+    #[test]
+    fn of_what_may_still_be_found_nobody_is_told_that_it_is_not_here() {
+        let mut bench = Bench::offering([]);
+        let file = bytes(5);
+        let content = ContentId::of(&file);
+        let cookie = bench.cookie(0);
+        let mut space = Datagram::new();
+        let piece = Piece { content, first: 0, blocks: 1 };
+        bench.server.handle_timeout(bench.now);
+        bench.send(&pull(1, content, cookie, 0, 1));
+        assert_eq!(bench.server.poll_output(&mut space), Some(Output::Load(content)));
+        bench.server.handle_sheet(content, None);
+        let order = bench.server.poll_output(&mut space);
+        assert_eq!(order, Some(Output::Folder(FolderOrder::Read(piece))));
+        bench.server.handle_piece(piece, PieceRead::NotYet);
+        assert!(bench.drain().is_empty(), "silence");
+        // Nobody has asked for the file by its name, and it is given all the same.
+        bench.files.insert("a".parse().unwrap(), file.clone());
+        let asks = pull(3, content, cookie, 0, 1);
+        assert_eq!(bench.send(&asks).pulled(), [(3, 0, file.clone())]);
+        bench.files.clear();
+        let asks = pull(4, content, cookie, 0, 1);
+        assert_eq!(bench.send(&asks).pulled(), [(4, 0, vec![])]);
     }
 
     // spec: R-FILES-4

@@ -77,6 +77,8 @@ counters! {
     TooManyOpen = "refused_too_many_open",
     /// Refused: too many classes are known.
     TooManyClasses = "refused_too_many_classes",
+    /// An opening was refused: the disk has too little room left.
+    DiskLow = "refused_disk_low",
     /// A retry, answered with the stored reply.
     Repeated = "duplicate_repeated",
     /// A retry before its answer was on disk: silence.
@@ -95,16 +97,10 @@ counters! {
     ClientsFull = "clients_full",
     /// A question for the open roll calls.
     Status = "query_status",
-    /// A question for the last sheet.
-    SheetInfo = "query_sheet",
-    /// A block of a sheet was asked for and waits for the disk.
-    BlockAwaited = "query_block_awaited",
-    /// A block was asked for while too many wait for the disk.
-    BlocksFull = "blocks_full",
-    /// A block was given, at once or (not counted as a datagram again) after waiting.
-    Block = "query_block",
-    /// There was no such block, at once or after waiting.
-    BlockAbsent = "query_block_absent",
+    /// A question for the sheets of a class.
+    Sheets = "query_sheets",
+    /// A question for sheets while too many wait for the disk.
+    SheetsFull = "sheets_full",
     /// Blocks were asked for, and are given or read.
     Pulled = "pull",
     /// Blocks were asked for by an address that has not proved itself: it was given a cookie.
@@ -164,6 +160,7 @@ impl From<Refusal> for Counter {
             Refusal::RollCallFull => Self::RollCallFull,
             Refusal::TooManyOpen => Self::TooManyOpen,
             Refusal::TooManyClasses => Self::TooManyClasses,
+            Refusal::DiskLow => Self::DiskLow,
         }
     }
 }

@@ -2,18 +2,19 @@
 //! request names all that is needed to answer it, and waits here only until its bytes are read.
 //!
 //! ```text
-//!   BLOCK, PULL ─▶ a sheet that is in memory ───────────────────────────▶ given out, so many a turn
-//!               ├▶ a file that is known ─▶ Read(piece) ─▶ handle_piece ─▶      "
-//!               └▶ anything else ────────▶ Load(sheet) ─▶ handle_sheet ─▶      "
+//!   PULL ─┬▶ a sheet that is in memory ───────────────────────────▶ given out, so many a turn
+//!         ├▶ a file that is known ─▶ Read(piece) ─▶ handle_piece ─▶      "
+//!         └▶ anything else ────────▶ Load(sheet) ─▶ handle_sheet ─▶      "
+//!                                                    └▶ no sheet ─▶ Read(piece) …
 //! ```
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use crate::ids::{ClientId, ContentId, FileKey, RequestNumber};
+use crate::ids::{ClassId, ClientId, ContentId, FileKey, RequestNumber, RollCallNumber};
 use crate::limits::{
     BLOCK_BYTES, BLOCKS_AWAITED_MAX, BLOCKS_PER_TURN_MAX, FILE_QUESTIONS_MAX, FILES_MAX,
-    LISTING_LIFE, PIECES_AHEAD_MAX, SHEETS_CACHED_MAX,
+    LISTING_LIFE, PIECES_AHEAD_MAX, SHEET_QUESTIONS_MAX, SHEETS_CACHED_MAX,
 };
 use crate::operation::{FileEntry, span};
 use crate::time::Instant;
@@ -29,8 +30,19 @@ pub struct Piece {
     pub blocks: u32,
 }
 
-/// Something to do in the folder of offered files. All are done in the order in which they were
-/// asked for.
+/// What reading a piece came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PieceRead {
+    /// Its bytes, as far as the file goes.
+    Bytes(Vec<u8>),
+    /// It is not known yet whether a file has this content, or it cannot be read at the moment.
+    NotYet,
+    /// No file has this content.
+    Absent,
+}
+
+/// Something to do in the folder of offered files. Whether in this order or another makes no
+/// difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FolderOrder {
     /// List it, and then call [`Server::handle_listing`](crate::server::Server::handle_listing).
@@ -50,30 +62,31 @@ pub(crate) struct Asker<P> {
     pub(crate) number: RequestNumber,
 }
 
-/// What of an object was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wanted {
-    /// One block, in a `BLOCK_DATA` that waits its turn among the replies.
-    Block { index: u32 },
-    /// Any of the 64 blocks from `first` on, each in a `PULLED`.
-    Pull { first: u32, map: u64 },
-}
-
-impl Wanted {
-    fn piece(self, content: ContentId) -> Piece {
-        match self {
-            Self::Block { index } => Piece { content, first: index, blocks: 1 },
-            Self::Pull { first, map } => Piece { content, first, blocks: span(map) },
-        }
-    }
-}
-
-/// A request for blocks.
+/// A request for blocks: those of the map, which counts from block `first` on.
 #[derive(Clone, Debug)]
 pub(crate) struct Demand<P> {
     pub(crate) asker: Asker<P>,
     pub(crate) content: ContentId,
-    pub(crate) wanted: Wanted,
+    pub(crate) first: u32,
+    pub(crate) map: u64,
+}
+
+impl<P> Demand<P> {
+    fn piece(&self) -> Piece {
+        let &Self { content, first, map, .. } = self;
+        Piece { content, first, blocks: span(map) }
+    }
+}
+
+/// A question for the closed sheets of a class, the last one first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SheetsQuestion {
+    /// The class.
+    pub class: ClassId,
+    /// The highest number of a roll call to tell about.
+    pub at_most: RollCallNumber,
+    /// How many at most.
+    pub limit: usize,
 }
 
 /// A question for the list of files.
@@ -126,7 +139,11 @@ pub(crate) struct Supply<P> {
     /// Demands for sheets that are being read.
     awaited: Vec<Demand<P>>,
     to_load: VecDeque<ContentId>,
-    /// The contents of files, as far as somebody asked what is in them.
+    /// Questions for the sheets of classes that are being answered, and those to ask the journal.
+    sheet_questions: Vec<(SheetsQuestion, Asker<P>)>,
+    to_list: VecDeque<SheetsQuestion>,
+    /// The contents of files, as far as they are known: whoever wants one need not wait until the
+    /// journal was asked.
     files: BTreeSet<ContentId>,
     /// Demands for pieces that nobody reads yet: no more is read ahead than is given soon, so that
     /// reading does not take the processor from those who mark.
@@ -150,6 +167,8 @@ impl<P> Supply<P> {
             sheets: VecDeque::new(),
             awaited: Vec::new(),
             to_load: VecDeque::new(),
+            sheet_questions: Vec::new(),
+            to_list: VecDeque::new(),
             files: BTreeSet::new(),
             unread: VecDeque::new(),
             reading: VecDeque::new(),
@@ -206,6 +225,29 @@ impl<P: Clone> Supply<P> {
         self.awaited.push(demand);
     }
 
+    /// Lets a question for the sheets of a class wait until it is answered; false if there is no room.
+    pub(crate) fn wait_for_sheets(&mut self, question: SheetsQuestion, asker: Asker<P>) -> bool {
+        if self.sheet_questions.len() >= SHEET_QUESTIONS_MAX {
+            return false;
+        }
+        if !self.sheet_questions.iter().any(|(other, _)| *other == question) {
+            self.to_list.push_back(question);
+        }
+        self.sheet_questions.push((question, asker));
+        true
+    }
+
+    /// The next question for the journal.
+    pub(crate) fn next_sheets_question(&mut self) -> Option<SheetsQuestion> {
+        self.to_list.pop_front()
+    }
+
+    /// A question for the sheets of a class is answered: who waited for that.
+    pub(crate) fn sheets_listed(&mut self, question: SheetsQuestion) -> Vec<Asker<P>> {
+        let ready = self.sheet_questions.extract_if(.., |(other, _)| *other == question);
+        ready.map(|(_, asker)| asker).collect()
+    }
+
     /// The next sheet to load.
     pub(crate) fn next_load(&mut self) -> Option<ContentId> {
         self.to_load.pop_front()
@@ -220,7 +262,7 @@ impl<P: Clone> Supply<P> {
             return None;
         }
         let demand = self.unread.pop_front()?;
-        let piece = demand.wanted.piece(demand.content);
+        let piece = demand.piece();
         self.reading.push_back(demand);
         Some(FolderOrder::Read(piece))
     }
@@ -242,25 +284,41 @@ impl<P: Clone> Supply<P> {
         (ready, Source { first: 0, bytes })
     }
 
-    /// A piece was read, or there is no file with this content any more: who demanded it.
+    /// No sheet has this content: lets the demand wait until it is known whether a file has it.
+    pub(crate) fn wait_for_piece(&mut self, demand: Demand<P>) {
+        self.unread.push_back(demand);
+    }
+
+    /// A piece was read: who demanded it, and its bytes; no source if it cannot be told yet.
     pub(crate) fn read(
         &mut self,
         piece: Piece,
-        bytes: Option<Vec<u8>>,
-    ) -> Option<(Demand<P>, Source)> {
-        if bytes.is_none() {
-            // Another file by now: whoever asks what is in it learns what it is.
-            self.files.remove(&piece.content);
-        }
-        let wants = |demand: &Demand<P>| demand.wanted.piece(demand.content) == piece;
+        read: PieceRead,
+    ) -> Option<(Demand<P>, Option<Source>)> {
+        let bytes = match read {
+            PieceRead::Bytes(bytes) => {
+                self.know_file(piece.content);
+                Some(bytes)
+            }
+            PieceRead::NotYet => None,
+            PieceRead::Absent => {
+                // Another file by now: whoever asks what is in it learns what it is.
+                self.files.remove(&piece.content);
+                Some(Vec::new())
+            }
+        };
+        let wants = |demand: &Demand<P>| demand.piece() == piece;
         let place = self.reading.iter().position(wants)?;
         let demand = self.reading.remove(place).expect("found above");
-        let bytes = Arc::new(bytes.unwrap_or_default());
-        Some((demand, Source { first: piece.first, bytes }))
+        let source = bytes.map(|bytes| Source { first: piece.first, bytes: Arc::new(bytes) });
+        Some((demand, source))
     }
 
     /// Gives blocks to who pulled them, in the turns to come.
-    pub(crate) fn give(&mut self, asker: Asker<P>, first: u32, map: u64, source: Source) {
+    pub(crate) fn give(&mut self, demand: Demand<P>, source: Source) {
+        let Demand { asker, first, map, .. } = demand;
+        // Of an object that is not here one answer says it all.
+        let map = if source.block(first).is_empty() { 1 } else { map };
         self.gifts.push_back(Gift { asker, first, map, source });
     }
 

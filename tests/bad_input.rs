@@ -9,7 +9,8 @@ use std::net::UdpSocket;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
-use rollcall::operation::Query;
+use rollcall::ids::{Cookie, RollCallNumber};
+use rollcall::operation::{Pull, Query};
 use rollcall::wire::{Answer, Ask, Kind, VERSION, Versions, decode_reply};
 use serde_json::{Value, json};
 
@@ -81,7 +82,7 @@ impl Attack {
         let (_, ended) = self.server.stop("TERM");
         let mut counted = counters(&ended.stderr);
         // What follows from the rest, and what a slow moment may add.
-        for other in ["sent", "committed", "resent", "query_block", "query_block_awaited"] {
+        for other in ["sent", "committed", "resent", "pull", "blocks_given"] {
             counted.remove(other);
         }
         counted.retain(|name, _| !name.starts_with("duplicate_"));
@@ -327,21 +328,27 @@ fn no_answer_is_longer_than_its_request() {
     }
     asked.extend([last, 2, last].map(|class| first_request(close(class))));
     let query = |ask| request(new_client(), u64::MAX, 255, Ask::Read(ask));
-    let sheet = |number| query(Query::Sheet { class: class(number) });
+    let at_most = RollCallNumber::MAX;
+    let sheet = |number| query(Query::Sheets { class: class(number), at_most });
     asked.extend([sheet(last), sheet(2)]);
     for datagram in &asked {
         let answer = raw.ask(datagram);
         assert!(answer.len() <= datagram.len(), "{answer:02x?} to {datagram:02x?}");
     }
-    let Answer::Sheet(Some(info)) = raw.reply(&sheet(last)).answer else {
-        panic!("it was closed\n{}", raw.report())
+    let Answer::Sheets { sheets, more: false } = raw.reply(&sheet(last)).answer else {
+        panic!("no list\n{}", raw.report())
     };
+    let [info] = sheets[..] else { panic!("it was closed once: {sheets:?}") };
     for (index, bytes) in [(0, 1_024), (1, info.bytes as usize - 1_024), (2, 0)] {
-        let datagram = query(Query::Block { sheet: info.content, index });
+        let pull = Pull { object: info.content, cookie: Cookie::NONE, first: index, wanted: 1 };
+        let datagram = request(new_client(), u64::MAX, 255, Ask::Pull(pull));
         let answer = raw.ask(&datagram);
         assert!(answer.len() <= datagram.len(), "{answer:02x?} to {datagram:02x?}");
         let block = decode_reply(&answer).expect("a reply").answer;
-        assert!(matches!(&block, Answer::Block(block) if block.len() == bytes), "{block:?}");
+        assert!(
+            matches!(&block, Answer::Pulled { bytes: block, .. } if block.len() == bytes),
+            "{block:?}"
+        );
     }
 }
 
@@ -451,8 +458,9 @@ fn a_student_number_that_is_none_is_wrong_usage() {
 
 #[test]
 fn a_command_that_does_not_exist_or_lacks_something_is_wrong_usage() {
-    let cases: [(&str, &[&str], &str); 9] = [
-        (TEACHER, &["opne", "1"], "opne"),
+    let cases: [(&str, &[&str], &str); 10] = [
+        (TEACHER, &["opne", "1"], "unrecognized subcommand 'opne'; did you mean 'open'?"),
+        (STUDENT, &["mark", "1", "10", "--jsno"], "did you mean '--json'?"),
         (TEACHER, &["open"], "<CLASS>"),
         (TEACHER, &["open", "1", "2"], "2"),
         (TEACHER, &["--jsno"], "--jsno"),
@@ -496,18 +504,48 @@ fn student_of(server: &str, timeout: &str) -> Finished {
 
 #[test]
 fn a_server_that_cannot_be_found_is_a_failure_of_one_line() {
-    for (server, says) in [
-        ("no-such-host.invalid:5050", "cannot find the server 'no-such-host.invalid:5050': "),
-        ("127.0.0.1", "the port is missing; write it as 127.0.0.1:5050"),
-        ("127.0.0.1:", "write it as HOST:PORT"),
-        ("127.0.0.1:99999", "write it as HOST:PORT"),
-        (":5050:", "cannot find the server"),
-        ("\u{1b}[31m:1", "cannot find the server"),
-        ("", "the port is missing"),
-    ] {
+    let says = "cannot find the server 'no-such-host.invalid:5050': ";
+    for server in ["no-such-host.invalid:5050", "no-such-host.invalid"] {
         let lost = student_of(server, "2s").expect_error(1, says);
         assert_eq!(lost.stdout, "", "{lost}");
     }
+}
+
+#[test]
+fn a_server_that_is_no_address_is_wrong_usage() {
+    for server in
+        ["127.0.0.1:", "127.0.0.1:99999", ":5050", ":5050:", "\u{1b}[31m:1", "", "a b", "[::1"]
+    {
+        for arguments in [&["mark", "1", "10"][..], &[]] {
+            let mut all = vec!["--server", server];
+            all.extend(arguments);
+            misused(STUDENT, &all.iter().map(OsStr::new).collect::<Vec<_>>(), "write HOST:PORT");
+        }
+        let named = Call::new(&Place::default(), TEACHER, None).env("ROLLCALL_SERVER", server);
+        named.arg("status").run().expect_error(2, "write HOST:PORT");
+    }
+}
+
+#[test]
+fn a_server_without_a_port_is_asked_at_the_usual_one() {
+    for server in ["127.93.0.77", "::1"] {
+        let Ok(usual) = UdpSocket::bind((server, 5050)) else {
+            skip(&format!(
+                "another program has port 5050 of {server}, or there is no such address"
+            ));
+            continue;
+        };
+        let silent = student_of(server, "100ms").expect(4);
+        assert!(silent.stderr.contains(":5050 within 100ms"), "{silent}");
+        usual.set_nonblocking(true).expect("an open socket");
+        assert!(usual.recv_from(&mut [0; 2_048]).is_ok(), "it was asked\n{silent}");
+    }
+}
+
+#[test]
+fn standard_input_stands_alone_in_place_of_students() {
+    let beside = ["mark", "1", "10", "-"];
+    run(STUDENT, beside).expect_error(2, "write no other student beside it");
 }
 
 // spec: R-RETRY-6, R-RETRY-9
@@ -517,7 +555,18 @@ fn no_server_is_an_unknown_outcome_after_the_deadline() {
     let address = closed.local_addr().expect("bound").to_string();
     let silent = student_of(&address, "300ms").expect(4);
     let lines: Vec<_> = silent.stderr.lines().collect();
-    assert_eq!(silent.stdout, "", "{silent}");
+    let objects = silent.objects();
+    assert_eq!(objects.len(), 2, "one for each student\n{silent}");
+    for field in ["class", "student", "outcome"] {
+        let (first, second) = (&objects[0][field], &objects[1][field]);
+        let expected = match field {
+            "class" => (json!(1), json!(1)),
+            "student" => (json!("10"), json!("20")),
+            _ => (json!("unknown"), json!("not_sent")),
+        };
+        assert_eq!((first, second), (&expected.0, &expected.1), "{silent}");
+    }
+    assert!(objects[0]["attempts"].as_u64() >= Some(1) && objects[1]["attempts"] == 0, "{silent}");
     assert_eq!(lines.len(), 2, "{silent}");
     let unknown = format!(
         "error: no answer from {address} within 300ms; whether 10 was marked in class 1 is unknown \
@@ -528,8 +577,9 @@ fn no_server_is_an_unknown_outcome_after_the_deadline() {
     let refused = Call::new(&Place::default(), TEACHER, None)
         .args(["--server", &address, "--timeout", "300ms", "--json", "open", "1"])
         .run()
-        .expect_error(4, "nothing listens there: is the server running?");
-    assert_eq!(refused.stdout, "", "{refused}");
+        .expect_error(4, &format!("nothing listens at {address}: is the server running?"));
+    let object = refused.object();
+    assert_eq!((&object["class"], &object["outcome"]), (&json!(1), &json!("unknown")), "{refused}");
     assert!(refused.stderr.contains("whether class 1 was opened is unknown"), "{refused}");
 }
 
@@ -684,11 +734,11 @@ fn used_folder() -> tempfile::TempDir {
 #[test]
 fn a_journal_of_a_newer_server_is_a_failure() {
     let folder = used_folder();
-    database(folder.path()).pragma_update(None, "user_version", 2).expect("our database");
+    database(folder.path()).pragma_update(None, "user_version", 3).expect("our database");
     let before = contents(folder.path());
     server_refuses(folder.path(), "update the server");
     assert_eq!(contents(folder.path()), before);
-    database(folder.path()).pragma_update(None, "user_version", 1).expect("our database");
+    database(folder.path()).pragma_update(None, "user_version", 2).expect("our database");
     let server = Server::on(folder.path());
     assert_eq!(server.teacher(["close", "1"]).expect(0).object()["students"], json!(["10"]));
 }

@@ -5,21 +5,29 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{Seek as _, SeekFrom, Write as _};
+use std::net::{SocketAddr, UdpSocket};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use rollcall::ids::{ContentId, FileName};
-use rollcall::operation::Query;
+use rollcall::ids::{ContentId, Cookie, FileName};
+use rollcall::operation::{FileInfo, FileState, Pull};
+use rollcall::server::{FolderOrder, Output, PieceRead};
 use rollcall::shell::call::Caller;
-use rollcall::wire::Answer;
+use rollcall::shell::download::{FetchError, Fetcher};
+use rollcall::wire::{Answer, Ask, Datagram};
 use serde_json::json;
 use tempfile::TempDir;
 
+use support::disk::SmallDisk;
 use support::network::Network;
 use support::process::{Finished, PATIENCE, Process};
+use support::raw::{Raw, new_client, request};
 use support::{Call, LOAD, Place, STUDENT, Server, Setup, skip};
 
 #[expect(dead_code, reason = "each file of tests uses its part")]
@@ -73,6 +81,91 @@ fn content(bytes: usize, seed: u64) -> Vec<u8> {
     let mut content = vec![0; bytes];
     StdRng::seed_from_u64(seed).fill(&mut content[..]);
     content
+}
+
+/// Asks until the server has read the file.
+#[track_caller]
+fn info_of(server: &Server, name: &str) -> FileInfo {
+    let mut caller =
+        Caller::new(&server.address().to_string().parse().expect("an address")).expect("a server");
+    let key = name.parse::<FileName>().expect("a name").key();
+    let described = caller.describe_file(key, PATIENCE, &mut |_| {}, &mut |_, _| {});
+    described.expect("answered").0.expect("offered")
+}
+
+/// Fetches an object by the name of its content alone.
+fn fetch(server: &Server, info: FileInfo) -> Result<Vec<u8>, FetchError> {
+    let mut bytes = Vec::new();
+    let mut take = |piece: &[u8]| {
+        bytes.extend_from_slice(piece);
+        Ok(())
+    };
+    let mut fetcher = Fetcher::new(server.address(), None)?;
+    fetcher.fetch(info, 0, PATIENCE, &mut take, &mut |_| {})?;
+    Ok(bytes)
+}
+
+/// A server whose first transfers of the only file are damaged on their way.
+struct DamagingServer {
+    address: SocketAddr,
+    stop: Arc<AtomicBool>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl DamagingServer {
+    fn start(name: &str, file: Vec<u8>, damaged: u32) -> Self {
+        let socket = UdpSocket::bind(support::own_address()).expect("a free port");
+        socket.set_read_timeout(Some(Duration::from_millis(10))).expect("longer than zero");
+        let address = socket.local_addr().expect("an address");
+        let stop = Arc::new(AtomicBool::new(false));
+        let key = name.parse::<FileName>().expect("a name").key();
+        let stopped = Arc::clone(&stop);
+        let serve = move || {
+            let clock = rollcall::shell::clock::Clock::start();
+            let (mut space, mut buffer) = (Datagram::new(), [0; 2_000]);
+            let mut core = rollcall::server::Server::new(1);
+            core.offer_files();
+            let info = FileInfo { bytes: file.len() as u64, content: ContentId::of(&file) };
+            let mut begun = 0;
+            while !stopped.load(Ordering::Relaxed) {
+                core.handle_timeout(clock.now());
+                while let Some(output) = core.poll_output(&mut space) {
+                    match output {
+                        Output::Transmit { to } => drop(socket.send_to(space.as_bytes(), to)),
+                        Output::Load(content) => core.handle_sheet(content, None),
+                        Output::Folder(FolderOrder::Describe(asked)) => {
+                            let state = if asked == key {
+                                FileState::Ready(info)
+                            } else {
+                                FileState::Absent
+                            };
+                            core.handle_file(asked, state);
+                        }
+                        Output::Folder(FolderOrder::Read(piece)) => {
+                            begun += u32::from(piece.first == 0);
+                            let start = piece.first as usize * 1_024;
+                            let end = (start + piece.blocks as usize * 1_024).min(file.len());
+                            let mut bytes = file[start..end].to_vec();
+                            bytes[0] ^= u8::from(begun <= damaged && piece.first == 0);
+                            core.handle_piece(piece, PieceRead::Bytes(bytes));
+                        }
+                        other => unreachable!("{other:?}"),
+                    }
+                }
+                if let Ok((length, from)) = socket.recv_from(&mut buffer) {
+                    core.handle_datagram(clock.now(), from, &buffer[..length]);
+                }
+            }
+        };
+        Self { address, stop, thread: Some(std::thread::spawn(serve)) }
+    }
+}
+
+impl Drop for DamagingServer {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.take().expect("it runs").join().expect("it served");
+    }
 }
 
 /// Waits until so much of a file has arrived in this folder.
@@ -177,6 +270,44 @@ fn two_files_with_one_content_are_two_files() {
     fs::remove_file(folders.offered("b")).expect("removed");
     folders.get(&server, &["a", "--force"]).run().expect(0);
     assert!(folders.fetched("a") == same && folders.fetched("b") == same);
+}
+
+// spec: R-FILES-10, R-PULL-3
+#[test]
+fn a_content_is_given_for_as_long_as_one_of_its_files_is_there() {
+    let folders = Folders::new();
+    let same = content(100_000, 1);
+    for name in ["a", "b", "c"] {
+        folders.offer(name, &same);
+    }
+    let server = folders.server();
+    // Nobody has asked for the third one.
+    let info = info_of(&server, "a");
+    assert_eq!(info_of(&server, "b"), info);
+    for name in ["b", "a"] {
+        fs::remove_file(folders.offered(name)).expect("removed");
+        assert!(fetch(&server, info).expect("here") == same, "without {name}");
+    }
+    fs::remove_file(folders.offered("c")).expect("removed");
+    assert!(matches!(fetch(&server, info), Err(FetchError::Gone)));
+}
+
+// spec: R-FILES-11
+#[test]
+fn after_a_restart_a_transfer_goes_on_by_the_name_of_its_content_alone() {
+    let folders = Folders::new();
+    for name in 0..20 {
+        folders.offer(&format!("other {name}"), &content(3_000_000, name));
+    }
+    let notes = content(3_000_000, 99);
+    folders.offer("notes", &notes);
+    let server = folders.server();
+    let info = info_of(&server, "notes");
+    let server = server.kill().start();
+    assert!(fetch(&server, info).expect("here") == notes);
+    let server = server.kill().start();
+    let unknown = FileInfo { content: ContentId::of(b"in no file"), ..info };
+    assert!(matches!(fetch(&server, unknown), Err(FetchError::Gone)));
 }
 
 // spec: R-FILES-1
@@ -351,6 +482,277 @@ fn a_server_that_is_killed_and_comes_back_goes_on() {
     drop(server);
 }
 
+// spec: R-FILES-8
+#[test]
+fn a_file_that_is_written_again_ten_times_a_second_is_fetched_as_it_was_at_some_time() {
+    let folders = Folders::new();
+    folders.offer("notes", &[b'0'; 1_000]);
+    let server = folders.server();
+    let path = folders.offered("notes");
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let writer = std::thread::spawn(move || {
+        for digit in (b'0'..=b'9').cycle() {
+            fs::write(&path, [digit; 1_000]).expect("written");
+            // Ten times a second.
+            if stopped.recv_timeout(Duration::from_millis(100)) != Err(RecvTimeoutError::Timeout) {
+                return;
+            }
+        }
+    });
+    folders.get(&server, &["notes"]).run().expect(0);
+    drop(stop);
+    writer.join().expect("it wrote");
+    let got = folders.fetched("notes");
+    assert!(got.len() == 1_000 && got.iter().all(|it| *it == got[0]), "of one time: {got:?}");
+}
+
+/// The memory of the server's own process seems to be an empty file of which not a byte can be read.
+// spec: R-FILES-9
+#[test]
+#[cfg(target_os = "linux")]
+fn a_file_that_cannot_be_read_is_refused_and_the_log_says_so_once() {
+    let folders = Folders::new();
+    let server = Setup::new().files(Path::new("/proc/self")).start();
+    for _ in 0..3 {
+        folders.get(&server, &["mem"]).run().expect_error(3, "'mem'");
+    }
+    let (_, ended) = server.stop("TERM");
+    assert_eq!(ended.stderr.matches("'mem' is not offered").count(), 1, "{ended}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn without_files_to_open_the_last_list_is_told_and_the_log_says_what_to_do() {
+    if !support::has("prlimit") {
+        return skip("there is no command 'prlimit'");
+    }
+    let folders = Folders::new();
+    folders.offer("notes", b"notes");
+    let server = folders.server();
+    let pid = server.process().id();
+    let open = fs::read_dir(format!("/proc/{pid}/fd")).expect("a process").count();
+    let limit = |files: usize| {
+        let mut prlimit = std::process::Command::new("prlimit");
+        prlimit.args([format!("--pid={pid}"), format!("--nofile={files}:")]);
+        assert!(prlimit.status().is_ok_and(|status| status.success()));
+    };
+    limit(open);
+    folders.offer("more", b"more");
+    let names = |server: &Server| -> Vec<String> {
+        let listed = server.student(["files"]).expect(0).objects();
+        listed.iter().map(|it| it["name"].as_str().expect("text").to_owned()).collect()
+    };
+    assert_eq!(names(&server), ["notes"]);
+    server
+        .process()
+        .wait_for_log("what to do", |log| log.contains("raise the limit of open files"));
+    limit(open + 100);
+    let clock = rollcall::shell::clock::Clock::start();
+    while names(&server) != ["more", "notes"] {
+        let waited = Duration::from_micros(clock.now().instant.as_micros());
+        assert!(waited < PATIENCE, "the new file is never listed");
+    }
+    folders.get(&server, &["more"]).run().expect(0);
+}
+
+// What a student may do wrong, and what others may do to a student.
+
+// spec: R-TRANSFER-9
+#[test]
+fn what_arrives_damaged_is_fetched_once_more_before_anybody_hears_of_it() {
+    for (damaged, code) in [(1, 0), (2, 1)] {
+        let folders = Folders::new();
+        let notes = content(300_000, 1);
+        let server = DamagingServer::start("notes", notes.clone(), damaged);
+        let get = Call::new(&Place::default(), STUDENT, None);
+        let get = get.args(["--server", &server.address.to_string(), "get", "notes", "--output"]);
+        let ended = get.arg(folders.fetched.path()).run();
+        if code == 0 {
+            assert_eq!(ended.expect(0).stderr, "");
+            assert!(folders.fetched("notes") == notes);
+        } else {
+            ended.expect_error(code, "tell whoever runs the server");
+            assert!(folders.names().is_empty(), "nothing is left");
+        }
+    }
+}
+
+#[test]
+fn programs_hear_what_was_refused_and_what_is_unknown() {
+    let folders = Folders::new();
+    folders.offer("notes", b"notes");
+    let server = folders.server();
+    let failed = |get: &[&str], code: i32, says: &str| {
+        let mut failed = server.student(get).expect_error(code, says).object();
+        let attempts = failed.as_object_mut().expect("an object").remove("attempts");
+        assert!(attempts.is_some_and(|it| it.as_u64() >= Some(1)), "{failed}");
+        failed
+    };
+    let no_file = |name| json!({"name": name, "outcome": "refused", "reason": "no_file"});
+    assert_eq!(failed(&["get", "other"], 3, "offers no file 'other'"), no_file("other"));
+    assert_eq!(failed(&["get", "9"], 3, "no file number 9"), no_file("9"));
+    let at_nobody = |get: &[&str]| {
+        let nobody = std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
+        let address = nobody.local_addr().expect("an address").to_string();
+        let call = Call::new(&Place::default(), STUDENT, None).args(["--server", &address]);
+        let call = call.args(["--json", "--timeout", "300ms"]).args(get);
+        let mut ended = call.run().expect_error(4, "no answer").object();
+        ended.as_object_mut().expect("an object").remove("attempts").expect("attempts");
+        ended
+    };
+    assert_eq!(at_nobody(&["get", "notes"]), json!({"name": "notes", "outcome": "unknown"}));
+    assert_eq!(at_nobody(&["files"]), json!({"outcome": "unknown"}));
+    let server = Server::in_memory();
+    let refused = server.student(["files"]).expect_error(3, "offers no files").object();
+    assert_eq!(refused, json!({"outcome": "refused", "reason": "no_files", "attempts": 1}));
+}
+
+#[test]
+fn a_path_is_no_file_name_and_a_folder_that_is_not_there_is_told_before_anything_is_sent() {
+    // Nobody would answer.
+    let folders = Folders::new();
+    let get = |arguments: &[&OsStr]| {
+        let call = Call::new(&Place::default(), STUDENT, None);
+        call.args(["--server", "127.0.0.1:9", "get"]).args(arguments).run()
+    };
+    for path in ["a/b", "../a", "/etc/passwd", "a\\b"] {
+        get(&[OsStr::new(path)]).expect_error(2, "is a path; give a file name");
+    }
+    let output = |name: &str| folders.fetched.path().join(name).into_os_string();
+    let to = |name: &str| get(&[OsStr::new("a"), OsStr::new("--output"), &output(name)]);
+    to("new/").expect_error(1, "make it first");
+    to("no/folder").expect_error(1, "cannot write");
+    fs::create_dir(output("a")).expect("made");
+    let get = |name: &str| {
+        get(&[
+            OsStr::new(name),
+            OsStr::new("--force"),
+            OsStr::new("--output"),
+            folders.fetched.path().as_os_str(),
+        ])
+    };
+    get("a").expect_error(1, "is a folder and is never replaced");
+    let made = std::process::Command::new("mkfifo").arg(output("pipe")).status();
+    assert!(made.expect("mkfifo").success());
+    get("pipe").expect_error(1, "is no regular file and is never replaced");
+    assert_eq!(folders.names(), ["a", "pipe"]);
+}
+
+#[test]
+fn who_gets_no_answer_any_more_is_told_what_is_kept_and_how_to_go_on() {
+    let folders = Folders::new();
+    let notes = content(200_000_000, 6);
+    folders.offer("notes", &notes);
+    let server = folders.server();
+    let get = |server: &Server| folders.get(server, &["notes", "--timeout", "2s"]);
+    let begun = get(&server).start();
+    wait_for_part(folders.fetched.path(), 10_000_000, &begun);
+    let server = server.kill();
+    let ended = begun.finish().expect_error(4, "no answer");
+    assert!(ended.stderr.contains(" of 190.73 MiB are kept: run the same command"), "{ended}");
+    assert_eq!(
+        (&ended.object()["name"], &ended.object()["outcome"]),
+        (&json!("notes"), &json!("unknown"))
+    );
+    let got = get(&server.start()).run().expect(0).object();
+    assert!(got["resumed_at"].as_u64().is_some_and(|at| at >= 9_000_000), "{got}");
+    assert!(folders.fetched("notes") == notes);
+}
+
+#[test]
+fn ctrl_c_keeps_what_is_here_and_says_how_to_go_on() {
+    let folders = Folders::new();
+    let notes = content(200_000_000, 11);
+    folders.offer("notes", &notes);
+    let server = folders.server();
+    let get = folders.get(&server, &["notes"]).start();
+    wait_for_part(folders.fetched.path(), 1_000_000, &get);
+    get.signal("INT");
+    let ended = get.finish().expect_error(130, "interrupted; ");
+    assert!(ended.stderr.contains("are kept: run the same command again to go on"), "{ended}");
+    let got = folders.get(&server, &["notes"]).run().expect(0).object();
+    assert!(got["resumed_at"].as_u64().is_some_and(|at| at >= 900_000), "{got}");
+    assert!(folders.fetched("notes") == notes);
+}
+
+#[test]
+fn nothing_is_left_of_what_a_file_was_before() {
+    let folders = Folders::new();
+    folders.offer("notes", &content(200_000_000, 7));
+    let server = folders.server();
+    let get = folders.get(&server, &["notes"]).start();
+    wait_for_part(folders.fetched.path(), 1_000_000, &get);
+    get.kill();
+    folders.offer("notes", b"new");
+    folders.get(&server, &["notes"]).run().expect(0);
+    assert_eq!(folders.fetched("notes"), b"new");
+    assert_eq!(folders.names(), ["notes"]);
+}
+
+#[test]
+fn a_link_under_the_name_of_a_part_is_not_followed() {
+    let folders = Folders::new();
+    let notes = content(200_000_000, 8);
+    folders.offer("notes", &notes);
+    let server = folders.server();
+    let get = folders.get(&server, &["notes"]).start();
+    wait_for_part(folders.fetched.path(), 1_000_000, &get);
+    get.kill();
+    let part = folders.fetched.path().join(&folders.names()[0]);
+    fs::remove_file(&part).expect("removed");
+    let mine = tempfile::NamedTempFile::new().expect("a file");
+    fs::write(mine.path(), "not to be overwritten").expect("written");
+    std::os::unix::fs::symlink(mine.path(), &part).expect("linked");
+    let got = folders.get(&server, &["notes"]).run().expect(0).object();
+    assert_eq!(got["resumed_at"], 0);
+    assert!(folders.fetched("notes") == notes);
+    assert_eq!(fs::read(mine.path()).expect("read"), b"not to be overwritten");
+}
+
+#[test]
+fn on_a_full_disk_one_is_told_so_and_goes_on_when_there_is_room() {
+    let disk = match SmallDisk::new("4m") {
+        Ok(disk) => disk,
+        Err(why) => return skip(&why),
+    };
+    let folders = Folders::new();
+    folders.offer("notes", &content(3_000_000, 9));
+    let server = folders.server();
+    disk.fill(2_048);
+    let get = || {
+        let call = Call::new(&disk.place, STUDENT, Some(server.log().clone()));
+        let call = call.args(["--server", &server.address().to_string(), "--json", "get", "notes"]);
+        call.arg("--output").arg(&disk.path).run()
+    };
+    let full = get().expect_error(1, "make room there");
+    assert!(full.stderr.contains("are kept"), "{full}");
+    disk.free();
+    let got = get().expect(0).object();
+    assert!(got["resumed_at"].as_u64() > Some(1_000_000), "{got}");
+}
+
+/// On 20 columns too: it is drawn over and over again, and a line that is too long would go on in a
+/// new one each time.
+#[test]
+fn progress_stays_on_one_line() {
+    if !support::has("script") || !support::has("stty") {
+        return skip("there is no terminal to pretend: no commands 'script' and 'stty'");
+    }
+    let folders = Folders::new();
+    folders.offer("notes", &content(200_000_000, 10));
+    let server = folders.server();
+    for columns in [20, 100] {
+        let (address, to) = (server.address(), folders.fetched.path().display());
+        let get = format!(
+            "stty cols {columns}; exec {STUDENT} --server {address} get notes --force --output {to}"
+        );
+        let shown = Call::new(&Place::default(), "script", Some(server.log().clone()));
+        let shown = shown.args(["-qec", &get, "/dev/null"]).run().expect(0).stdout;
+        assert!(shown.contains(" of "), "progress is shown: {shown:?}");
+        assert_eq!(shown.matches('\n').count(), 1, "{shown:?}");
+    }
+}
+
 // Sizes.
 
 #[test]
@@ -365,7 +767,7 @@ fn five_gigabytes_are_listed_and_their_first_and_last_blocks_are_given() {
     let server = folders.server();
     let listed = server.student(["files"]).expect(0).object();
     assert_eq!((&listed["name"], &listed["bytes"]), (&json!("image"), &json!(BYTES)));
-    let mut caller = Caller::new(&server.address().to_string()).expect("a server");
+    let mut caller = Caller::new(&server.address().to_string().parse().unwrap()).expect("a server");
     let key = "image".parse::<FileName>().expect("a name").key();
     let mut heard = 0;
     let (info, _) = caller
@@ -376,10 +778,11 @@ fn five_gigabytes_are_listed_and_their_first_and_last_blocks_are_given() {
         .expect("answered");
     let info = info.expect("offered");
     assert_eq!(info.bytes, BYTES);
-    let mut block = |index| {
-        let query = Query::Block { sheet: info.content, index };
-        match caller.ask(query, PATIENCE, &mut |_| {}).expect("answered").answer {
-            Answer::Block(bytes) => bytes,
+    let raw = Raw::to(&server);
+    let block = |first| {
+        let pull = Pull { object: info.content, cookie: Cookie::NONE, first, wanted: 1 };
+        match raw.reply(&request(new_client(), 1, 1, Ask::Pull(pull))).answer {
+            Answer::Pulled { index, bytes } if index == first => bytes,
             other => panic!("{other:?}"),
         }
     };

@@ -98,7 +98,8 @@ impl Person {
     fn new(seed: u64, server: SocketAddr, clock: Clock) -> Self {
         Self {
             rng: StdRng::seed_from_u64(seed),
-            caller: Caller::new(&server.to_string()).expect("an address"),
+            caller: Caller::new(&server.to_string().parse().expect("HOST:PORT"))
+                .expect("an address"),
             clock,
             history: History::new(),
             open: None,
@@ -161,7 +162,7 @@ impl Person {
                 event.end = end;
             }
             Progress::Forsaken { .. } => self.open = None,
-            Progress::Retrying { .. } => {}
+            Progress::Retrying { .. } | Progress::Refused { .. } => {}
         }
     }
 

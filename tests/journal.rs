@@ -5,16 +5,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber};
+use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber, RollCallNumber};
 use rollcall::journal::{
     DATABASE_FILE, FolderProblem, Journal, JournalError, LOCK_FILE, MemoryJournal, Place,
     Recovered, Snapshot, SqliteJournal,
 };
-use rollcall::limits::{CLIENT_SILENCE_MIN, SNAPSHOT_AFTER_MIN_BYTES};
+use rollcall::limits::{CLIENT_SILENCE_MIN, EMPTY_SHEETS_KEPT_MAX, SNAPSHOT_AFTER_MIN_BYTES};
 use rollcall::operation::Operation;
 use rollcall::record::SnapshotItem;
 use rollcall::roll::{RegisterItem, Sheet};
-use rollcall::server::{Output, Server};
+use rollcall::server::{Output, Server, SheetsQuestion};
 use rollcall::time::{Instant, Now, WallTime};
 use rollcall::wire::{Answer, Ask, Datagram, Request, decode_reply, encode_request};
 use rusqlite::Connection;
@@ -113,6 +113,11 @@ impl<J: Journal> Host<J> {
                     self.server.handle_durable(batch.number);
                 }
                 Output::Folder(order) => unreachable!("no files are offered: {order:?}"),
+                Output::ListSheets(question) => {
+                    let SheetsQuestion { class, at_most, limit } = question;
+                    let sheets = self.journal.history(class, at_most, limit + 1).unwrap();
+                    self.server.handle_sheets(question, sheets);
+                }
                 Output::Load(content) => {
                     let bytes = self.journal.sheet(content).unwrap();
                     self.server.handle_sheet(content, bytes);
@@ -379,6 +384,79 @@ fn a_server_in_memory_gives_its_sheets() {
     assert_eq!(ContentId::of(&bytes), content(&closed));
 }
 
+#[test]
+fn the_sheets_of_a_class_are_listed_the_last_one_first() {
+    fn check<J: Journal>(mut host: Host<J>) {
+        let mut teacher = Client::new(1, host.now);
+        let mut contents = Vec::new();
+        for round in 0..4 {
+            host.now = at_seconds(round);
+            for number in [3030, 4040] {
+                host.perform(&mut teacher, open(number));
+                host.perform(&mut teacher, mark(number, &round.to_string()));
+                let closed = host.perform(&mut teacher, close(number));
+                if number == 3030 {
+                    contents.push(content(&closed));
+                }
+            }
+        }
+        host.perform(&mut teacher, open(3030));
+        contents.reverse();
+        let mut listed = |at_most, limit| -> Vec<_> {
+            let at_most = RollCallNumber::new(at_most).unwrap();
+            let found = host.journal.history(class(3030), at_most, limit).unwrap();
+            found.into_iter().map(|it| (it.number.get(), it.content)).collect()
+        };
+        let all: Vec<_> = [4, 3, 2, 1].into_iter().zip(contents).collect();
+        assert_eq!(listed(u32::MAX, 100), all);
+        assert_eq!(listed(4, 2), all[..2]);
+        assert_eq!(listed(2, 100), all[2..]);
+        assert_eq!(listed(9, 0), []);
+    }
+    let (folder, now) = (folder(), at_seconds(0));
+    check(Host::start(folder.path(), now));
+    check(Host { server: Server::new(7), journal: MemoryJournal::new(), now });
+    let (host, _) = Host::recover(folder.path(), at_seconds(9));
+    assert_eq!(host.server.last_sheet(class(3030)).map(|it| it.number.get()), Some(4));
+}
+
+// spec: R-SHEET-5
+#[test]
+fn who_opens_and_closes_without_end_leaves_a_bounded_journal() {
+    let folder = folder();
+    let mut host = Host::start(folder.path(), at_seconds(0));
+    let mut teacher = Client::new(1, host.now);
+    host.perform(&mut teacher, open(3030));
+    host.perform(&mut teacher, mark(3030, "10"));
+    let kept = content(&host.perform(&mut teacher, close(3030)));
+    let mut stranger = Client::new(2, host.now);
+    let rows = i64::try_from(EMPTY_SHEETS_KEPT_MAX).unwrap();
+    let mut first = None;
+    for round in 0..EMPTY_SHEETS_KEPT_MAX + 500 {
+        host.now = Now { wall: host.now.wall.shifted(1), ..host.now };
+        let number = 1 + u32::try_from(round).unwrap() % 3;
+        host.handle(&stranger.datagram(open(number)));
+        host.handle(&stranger.datagram(close(number)));
+        let sent = host.drain();
+        first.get_or_insert_with(|| content(&answer(&sent[1])));
+        if round == EMPTY_SHEETS_KEPT_MAX / 2 {
+            host.compact();
+        }
+    }
+    let query = "SELECT count(*) FROM roll_call WHERE students = 0";
+    assert_eq!(count(&sql(&folder), query), rows);
+    assert_eq!(host.journal.sheet(first.unwrap()).unwrap(), None, "the first is forgotten");
+    assert!(host.journal.sheet(kept).unwrap().is_some(), "what somebody is on is not");
+    // A start anew forgets the same ones.
+    let state = host.snapshot();
+    drop(host);
+    let mut host = Host::start(folder.path(), at_seconds(60));
+    assert_eq!(host.snapshot(), state);
+    host.perform(&mut stranger, open(9));
+    host.perform(&mut stranger, close(9));
+    assert_eq!(count(&sql(&folder), query), rows);
+}
+
 // The size of a journal follows what is alive.
 
 /// What a journal holds beside its sheets, in rows and bytes.
@@ -494,7 +572,7 @@ fn a_forgotten_client_stays_forgotten_after_a_restart() {
     drop(host);
     let (mut host, recovered) = Host::recover(folder.path(), now);
     assert_eq!((recovered.clients, recovered.open_roll_calls), (0, 1));
-    assert!(matches!(answer(&host.ask(&request)), Answer::ClockSkew { .. }));
+    assert!(matches!(answer(&host.ask(&request)), Answer::BeginAgain { server_time: Some(_) }));
 }
 
 // What is refused.
@@ -585,10 +663,10 @@ fn a_database_of_another_program_is_not_touched() {
 fn a_journal_of_a_newer_server_is_refused_with_both_versions() {
     let folder = folder();
     drop(SqliteJournal::open(folder.path()).unwrap());
-    sql(&folder).pragma_update(None, "user_version", 2).unwrap();
+    sql(&folder).pragma_update(None, "user_version", 3).unwrap();
     let (problem, message) = problem(folder.path());
-    assert!(matches!(problem, FolderProblem::NewerVersion { found: 2, known: 1, .. }));
-    assert!(message.ends_with("has version 2 and this server reads version 1; update the server"));
+    assert!(matches!(problem, FolderProblem::NewerVersion { found: 3, known: 2, .. }));
+    assert!(message.ends_with("has version 3 and this server reads version 2; update the server"));
     sql(&folder).pragma_update(None, "user_version", 0).unwrap();
     assert_eq!(damage(folder.path()).0, Place::File);
 }
@@ -652,7 +730,7 @@ fn damage_is_told_with_its_place() {
         let (found, message) = damage(folder.path());
         assert_eq!(found, place, "{change}");
         assert!(message.contains(&place.to_string()), "{message}");
-        assert!(message.ends_with("restore it from a backup"), "{message}");
+        assert!(message.contains("into an empty folder"), "{message}");
     }
 }
 

@@ -14,13 +14,14 @@ mod laws;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
-use std::{fs, iter};
 
 use rollcall::ids::{
-    ClassId, ClientId, ContentId, Cookie, FileKey, FileName, RequestNumber, StudentNumber,
+    ClassId, ClientId, ContentId, Cookie, FileKey, FileName, RequestNumber, RollCallNumber,
+    StudentNumber,
 };
 use rollcall::journal::encoding::encode_records;
 use rollcall::limits;
@@ -87,8 +88,8 @@ impl Example {
             (key, value.trim())
         };
         let fields = body[..hex_at].iter().map(field).collect();
-        let digits = body[hex_at..].concat().replacen("hex =", "", 1);
-        Self { what, name, lines, fields, bytes: unhex(&digits) }
+        let digits = body[hex_at..].join(" ").replacen("hex =", "", 1);
+        Self { what, name, lines, fields, bytes: unrolled(&digits) }
     }
 
     fn of(what: &str) -> Vec<Self> {
@@ -145,6 +146,7 @@ impl Example {
     fn sheet_info(&self) -> SheetInfo {
         SheetInfo {
             class: self.class("class"),
+            number: RollCallNumber::new(self.value("roll_call")).expect("not zero"),
             opened_at: self.time("opened_at"),
             closed_at: self.time("closed_at"),
             students: self.value("students"),
@@ -160,8 +162,9 @@ impl Example {
     fn message(&self) -> Message {
         match self.text("kind") {
             "VERSIONS" => Message::Versions(self.text("spoken")),
-            "OPEN" | "CLOSE" | "MARK" | "STATUS" | "SHEET" | "BLOCK" | "FILES" | "FILE"
-            | "PULL" => Message::Request(self.request()),
+            "OPEN" | "CLOSE" | "MARK" | "STATUS" | "SHEETS" | "FILES" | "FILE" | "PULL" => {
+                Message::Request(self.request())
+            }
             _ => Message::Reply(self.reply()),
         }
     }
@@ -176,9 +179,9 @@ impl Example {
                 perform(Operation::Mark { class: self.class("class"), student })
             }
             "STATUS" => Ask::Read(Query::Status { from: self.class("from") }),
-            "SHEET" => Ask::Read(Query::Sheet { class: self.class("class") }),
-            "BLOCK" => {
-                Ask::Read(Query::Block { sheet: self.content(), index: self.value("index") })
+            "SHEETS" => {
+                let at_most = RollCallNumber::new(self.value("at_most")).expect("not zero");
+                Ask::Read(Query::Sheets { class: self.class("class"), at_most })
             }
             "FILES" => Ask::Read(Query::Files { from: self.value("from") }),
             "FILE" => {
@@ -206,18 +209,21 @@ impl Example {
             "MARKED" => self.marked(),
             "REFUSED" => Answer::Refused { at: self.time("at"), reason: self.reason() },
             "STATUS_LIST" => self.status_list(),
-            "SHEET_INFO" => Answer::Sheet(self.has("class").then(|| self.sheet_info())),
-            "BLOCK_DATA" => Answer::Block(unhex(self.text("data"))),
+            "SHEET_LIST" => Answer::Sheets {
+                sheets: self.has("class").then(|| self.sheet_info()).into_iter().collect(),
+                more: self.value("more"),
+            },
             "FILE_LIST" => Answer::Files(self.has("total").then(|| self.file_list())),
             "FILE_INFO" => Answer::File(self.file_state()),
             "PULLED" => {
                 Answer::Pulled { index: self.value("index"), bytes: unhex(self.text("data")) }
             }
             "COOKIE" => Answer::Cookie(self.cookie()),
-            "CONFLICT" => Answer::Conflict,
             "STALE" => Answer::Stale,
-            "BEGIN_AGAIN" => Answer::BeginAgain,
-            "CLOCK_SKEW" => Answer::ClockSkew { server_time: self.time("server_time") },
+            "BEGIN_AGAIN" => {
+                let has_time = self.has("server_time");
+                Answer::BeginAgain { server_time: has_time.then(|| self.time("server_time")) }
+            }
             "BUSY" => Answer::Busy { retry_after_ms: self.value("retry_after_ms") },
             other => panic!("{other} is no answer"),
         };
@@ -309,10 +315,12 @@ impl Example {
             block += format!("{key} = {value}").trim_end();
             block.push('\n');
         }
-        block += "hex =";
-        let lines = bytes.chunks(48).map(hex);
+        let words = rolled(&bytes);
         let separator = if bytes.len() > 48 { '\n' } else { ' ' };
-        lines.for_each(|line| write!(block, "{separator}{line}").expect("to a string"));
+        block += "hex =";
+        for word in words {
+            write!(block, "{separator}{word}").expect("to a string");
+        }
         block.push('\n');
         block
     }
@@ -360,6 +368,36 @@ fn hex(bytes: &[u8]) -> String {
         write!(digits, "{byte:02x}").expect("to a string");
     }
     digits
+}
+
+/// Hexadecimal digits, at most 48 bytes to a word; a row of equal bytes that is longer is one word.
+fn rolled(bytes: &[u8]) -> Vec<String> {
+    const ROW_MIN: usize = 48;
+    let mut words = Vec::new();
+    let mut plain = Vec::new();
+    let end = |plain: &mut Vec<u8>, words: &mut Vec<String>| {
+        words.extend(plain.chunks(48).map(hex));
+        plain.clear();
+    };
+    for row in bytes.chunk_by(|a, b| a == b) {
+        if row.len() > ROW_MIN {
+            end(&mut plain, &mut words);
+            words.push(format!("{:02x}*{}", row[0], row.len()));
+        } else {
+            plain.extend_from_slice(row);
+        }
+    }
+    end(&mut plain, &mut words);
+    words
+}
+
+/// The bytes that such words tell.
+fn unrolled(words: &str) -> Vec<u8> {
+    let word = |word: &str| match word.split_once('*') {
+        Some((byte, count)) => unhex(byte).repeat(count.parse().expect("a count")),
+        None => unhex(word),
+    };
+    words.split_whitespace().flat_map(word).collect()
 }
 
 fn unhex(digits: &str) -> Vec<u8> {
@@ -536,10 +574,15 @@ fn invalid(name: &str) -> Vec<u8> {
         "body-refusal-with-class" => marked(class, 17),
         "body-mark-without-class" => marked(&[0], 0),
         "body-standing" => marked(&[0], 16),
-        "body-reason" => request(Kind::Refused, &[tail, time, &[6]]),
-        "body-option" => request(Kind::SheetInfo, &[tail, &[2]]),
-        "body-pull-without-its-first" => pull(&[0, 0b110]),
-        "body-pull-past-the-last" => pull(&[&laws::varint(u32::MAX.into())[..], &[0b11]].concat()),
+        "body-reason" => request(Kind::Refused, &[tail, time, &[7]]),
+        "body-option" => request(Kind::FileList, &[tail, &[2]]),
+        "body-pull-without-its-first" => pull(&[0, 0b110, 0]),
+        "body-pull-past-the-last" => {
+            pull(&[&laws::varint(u32::MAX.into())[..], &[0b11, 0]].concat())
+        }
+        "body-pull-past-the-last-and-left-over" => {
+            pull(&[&laws::varint(u32::MAX.into())[..], &[0b11, 0, 0]].concat())
+        }
         "body-file-read-past-its-end" => request(Kind::FileInfo, &[tail, &[1, 8, 7]]),
         "body-file-too-large" => {
             let large = laws::varint(limits::FILE_BYTES_MAX + 1);
@@ -548,11 +591,17 @@ fn invalid(name: &str) -> Vec<u8> {
         "body-file-name-hidden" => {
             request(Kind::FileList, &[tail, &[1, 1, 1], &student(".profile"), &[7]])
         }
+        "body-file-name-invisible" => {
+            request(Kind::FileList, &[tail, &[1, 1, 1], &student("fdp\u{200f}"), &[7]])
+        }
+        "body-file-name-joiner-after-ascii" => {
+            request(Kind::FileList, &[tail, &[1, 1, 1], &student("fdp\u{200d}"), &[7]])
+        }
         "body-file-state" => request(Kind::FileInfo, &[tail, &[3]]),
         "body-pulled-too-long" => {
             request(Kind::Pulled, &[tail, &[0], &laws::byte_string(&[7; 1_025])])
         }
-        "left-over-pull" => pull(&[0, 1, 0]),
+        "left-over-pull" => pull(&[0, 1, 0, 0]),
         "cramped-file" => request(Kind::File, &[head, &[7; 16], &laws::byte_string(&[0; 36])]),
         "left-over" => laws::frame(1, open[3], &[&body(&open)[..], &[0]].concat()),
         "left-over-answer" => laws::frame(1, opened[3], &[&body(&opened)[..], &[0]].concat()),
@@ -577,7 +626,7 @@ fn the_worked_sheet_has_its_bytes_and_its_name() {
     let sheets = Example::of("sheet");
     let [example] = &sheets[..] else { panic!("one sheet") };
     let sheet = example.sheet();
-    let info = sheet.info();
+    let info = sheet.info(RollCallNumber::FIRST);
     assert_eq!(hex(&example.bytes), hex(&sheet.to_bytes()));
     assert_eq!(example.text("sha256"), format!("{:?}", info.content));
     assert_eq!(Sheet::from_bytes(&example.bytes, &info), Ok(sheet));
@@ -586,14 +635,8 @@ fn the_worked_sheet_has_its_bytes_and_its_name() {
             ("closed", Message::Reply(Reply { answer: Answer::Closed { sheet, .. }, .. })) => {
                 assert_eq!(sheet, info);
             }
-            ("sheet-info", Message::Reply(Reply { answer, .. })) => {
-                assert_eq!(answer, Answer::Sheet(Some(info)));
-            }
-            ("block", Message::Request(Request { ask, .. })) => {
-                assert_eq!(ask, Ask::Read(Query::Block { sheet: info.content, index: 0 }));
-            }
-            ("block-data", Message::Reply(Reply { answer, .. })) => {
-                assert_eq!(answer, Answer::Block(example.bytes.clone()));
+            ("sheet-list", Message::Reply(Reply { answer, .. })) => {
+                assert_eq!(answer, Answer::Sheets { sheets: vec![info], more: true });
             }
             ("pull", Message::Request(Request { ask, .. })) => {
                 let object = info.content;
@@ -677,16 +720,15 @@ fn the_table_of_kinds_is_the_librarys() {
     assert_eq!(least, BTreeMap::from(LEAST_BYTES.map(|(kind, bytes)| (kind, bytes as u64))));
 }
 
-const LEAST_BYTES: [(&str, usize); 9] = [
+const LEAST_BYTES: [(&str, usize); 8] = [
     ("OPEN", limits::REQUEST_MIN_BYTES),
     ("CLOSE", limits::SHEET_REQUEST_MIN_BYTES),
     ("MARK", limits::REQUEST_MIN_BYTES),
     ("STATUS", limits::STATUS_REQUEST_MIN_BYTES),
-    ("SHEET", limits::SHEET_REQUEST_MIN_BYTES),
-    ("BLOCK", limits::BLOCK_REQUEST_MIN_BYTES),
+    ("SHEETS", limits::SHEET_REQUEST_MIN_BYTES),
     ("FILES", limits::FILES_REQUEST_MIN_BYTES),
     ("FILE", limits::FILE_REQUEST_MIN_BYTES),
-    ("PULL", laws::PULL_MIN_BYTES),
+    ("PULL", limits::PULL_REQUEST_MIN_BYTES),
 ];
 
 #[test]
@@ -739,11 +781,17 @@ fn constants() -> BTreeMap<&'static str, Constant> {
         SHEET_REQUEST_MIN_BYTES,
         STATUS_REQUEST_MIN_BYTES,
         BLOCK_BYTES,
-        BLOCK_REQUEST_MIN_BYTES,
+        PULL_REQUEST_MIN_BYTES,
+        LONE_PULL_MIN_BYTES,
+        PULLS_RETIRED_MAX,
+        READING_PROGRESS_BYTES,
         STUDENT_LENGTH_MAX_BYTES,
         MARKS_PER_ROLL_CALL_MAX,
         OPEN_ROLL_CALLS_MAX,
         CLASSES_MAX,
+        EMPTY_SHEETS_KEPT_MAX,
+        SHEET_QUESTIONS_MAX,
+        SHEETS_LISTED_MAX,
         CLIENTS_MAX,
         BLOCKS_AWAITED_MAX,
         REPLIES_HELD_MAX,
@@ -767,10 +815,13 @@ fn constants() -> BTreeMap<&'static str, Constant> {
         WINDOW,
         CLIENT_SILENCE_MIN,
         PULL_TIMER_MIN,
+        ASK_AGAIN_MIN,
         COOKIE_LIFE,
         LISTING_LIFE,
     ];
-    counts.into_iter().chain(times).collect()
+    let busy = Duration::from_millis(limits::BUSY_RETRY_AFTER_MS.into());
+    let busy = [("BUSY_RETRY_AFTER_MS", Constant::Time(busy))];
+    counts.into_iter().chain(times).chain(busy).collect()
 }
 
 fn parse_time(text: &str) -> Duration {
@@ -816,6 +867,7 @@ fn the_longest_answers_are_as_long_as_chapter_9_says() {
     let at = WallTime::MAX;
     let sheet = SheetInfo {
         class,
+        number: RollCallNumber::MAX,
         opened_at: at,
         closed_at: at,
         students: u32::MAX,
@@ -827,8 +879,6 @@ fn the_longest_answers_are_as_long_as_chapter_9_says() {
             "OPEN" => Answer::Opened { class, opened_at: at, already_open: true },
             "MARK" => Answer::Marked { class, at, already_present: true },
             "CLOSE" => Answer::Closed { sheet, already_closed: true },
-            "SHEET" => Answer::Sheet(Some(sheet)),
-            "BLOCK" => Answer::Block(vec![0; limits::BLOCK_BYTES]),
             "FILE" => {
                 let bytes = limits::FILE_BYTES_MAX;
                 Answer::File(FileState::Ready(FileInfo { bytes, content: sheet.content }))
@@ -982,15 +1032,16 @@ fn a_story_of_files() -> Vec<u8> {
 
 /// Blocks come twice, late, under another request, and with a wrong length.
 fn a_story_of_blocks() -> Vec<u8> {
-    let step = |place, values: &[u8]| [&choice(place, 16), values].concat();
+    let step = |place, values: &[u8]| [&choice(place, 17), values].concat();
     // A hundred blocks and a bit, a buffer of forty, and a server that answers in the end.
     let mut story = vec![100, 7, 0, 0, 40, 20, 1];
-    story.extend([step(12, &[5, 0]), step(6, &[0, 9]), step(12, &[5, 0])].concat());
+    story.extend([step(13, &[5, 0]), step(6, &[0, 9]), step(13, &[5, 0])].concat());
     for turn in 0..20 {
         story.extend(step(3, &[0, turn, turn, 3]));
         story.extend([step(0, &[turn % 3, turn]), step(1, &[turn % 3])].concat());
         story.extend([step(4, &[0, turn, 0]), step(5, &[turn])].concat());
-        story.extend([step(12, &[3, 0]), step(13, &[0]), step(15, &[])].concat());
+        story.extend([step(13, &[3, 0]), step(14, &[0]), step(16, &[])].concat());
+        story.extend(step(9, &[turn % 4, turn, turn % 2]));
     }
     story
 }
@@ -1015,20 +1066,18 @@ fn said(answer: &Answer) -> Vec<u8> {
         Answer::MarkRefused { .. } => (4, vec![]),
         Answer::Refused { .. } => (5, vec![]),
         Answer::Status { more, .. } => (6, vec![1, 0, 0, (*more).into()]),
-        Answer::Sheet(sheet) => (7, vec![sheet.is_some().into(), 0]),
-        Answer::Block(_) => (8, vec![]),
-        Answer::Conflict => (9, vec![]),
-        Answer::Stale => (10, vec![]),
-        Answer::BeginAgain => (11, vec![]),
-        Answer::ClockSkew { .. } => (12, vec![60]),
-        Answer::Busy { retry_after_ms } => (13, retry_after_ms.to_le_bytes().to_vec()),
-        Answer::Files(list) => (14, vec![list.is_some().into()]),
-        Answer::File(state) => (15, vec![matches!(state, FileState::Ready(_)).into()]),
+        Answer::Sheets { sheets, .. } => (7, vec![(!sheets.is_empty()).into(), 0]),
+        Answer::Stale => (8, vec![]),
+        Answer::BeginAgain { server_time: None } => (9, vec![]),
+        Answer::BeginAgain { server_time: Some(_) } => (10, vec![60]),
+        Answer::Busy { retry_after_ms } => (11, retry_after_ms.to_le_bytes().to_vec()),
+        Answer::Files(list) => (12, vec![list.is_some().into()]),
+        Answer::File(state) => (13, vec![matches!(state, FileState::Ready(_)).into()]),
         // No answer to anything that this client asks.
-        Answer::Pulled { .. } => (16, vec![0]),
-        Answer::Cookie(_) => (17, vec![]),
+        Answer::Pulled { .. } => (14, vec![0]),
+        Answer::Cookie(_) => (15, vec![]),
     };
-    [choice(2, 11), choice(0, 4), choice(place, 18), values].concat()
+    [choice(2, 11), choice(0, 4), choice(place, 16), values].concat()
 }
 
 fn expect_in_corpus(target: &str, name: &str, bytes: &[u8]) {
@@ -1060,6 +1109,7 @@ struct Desk {
     appended: u64,
     journal: Vec<Record>,
     sheets: Vec<Sheet>,
+    infos: Vec<SheetInfo>,
 }
 
 impl Desk {
@@ -1071,6 +1121,7 @@ impl Desk {
             appended: 0,
             journal: Vec::new(),
             sheets: Vec::new(),
+            infos: Vec::new(),
         }
     }
 
@@ -1106,12 +1157,20 @@ impl Desk {
                 Output::Append(batch) => {
                     self.appended = batch.number;
                     self.journal.extend(batch.records);
-                    self.sheets.extend(batch.sheets.into_iter().map(|(_, sheet)| sheet));
+                    self.infos.extend(batch.sheets.iter().map(|it| it.info));
+                    self.sheets.extend(batch.sheets.into_iter().map(|it| it.sheet));
                     if self.disk_works {
                         self.server.handle_durable(batch.number);
                     }
                 }
                 Output::Folder(order) => unreachable!("no files are offered: {order:?}"),
+                Output::ListSheets(question) => {
+                    let mut infos: Vec<_> = self.infos.clone();
+                    infos.retain(|it| it.class == question.class && it.number <= question.at_most);
+                    infos.reverse();
+                    infos.truncate(question.limit + 1);
+                    self.server.handle_sheets(question, infos);
+                }
                 Output::Load(content) => {
                     let bytes = self.sheets.iter().map(Sheet::to_bytes);
                     let found = bytes.into_iter().find(|it| ContentId::of(it) == content);
@@ -1189,8 +1248,12 @@ fn marked(number: u32, millis: u64, already_present: bool) -> Answer {
     Answer::Marked { class: class(number), at, already_present }
 }
 
+fn begin_again() -> Answer {
+    Answer::BeginAgain { server_time: None }
+}
+
 fn clock_skew(millis: u64) -> Answer {
-    Answer::ClockSkew { server_time: WallTime::from_millis(START + millis) }
+    Answer::BeginAgain { server_time: Some(WallTime::from_millis(START + millis)) }
 }
 
 // spec: R-READ-1, R-READ-2, R-READ-3, R-READ-5, R-KIND-1, R-VERSION-1, R-VERSION-2, R-KIND-2
@@ -1222,12 +1285,12 @@ fn duplicates_are_told_as_chapter_10_says() {
     desk.wait(1_000);
     let again = Request { attempt: 2, ..first };
     assert_eq!(desk.ask(&again), Some(opened(1, 0, false)), "the first answer again");
-    assert_eq!(desk.perform(1, 1, open(2)), Some(Answer::Conflict));
-    assert_eq!(desk.perform(1, 1, close(1)), Some(Answer::Conflict));
+    assert_eq!(desk.perform(1, 1, open(2)), Some(begin_again()));
+    assert_eq!(desk.perform(1, 1, close(1)), Some(begin_again()));
     assert_eq!(desk.perform(1, 3, close(1)), Some(Answer::Stale), "a gap");
     assert!(matches!(desk.perform(1, 2, close(1)), Some(Answer::Closed { .. })), "the next");
     assert_eq!(desk.ask(&first), Some(Answer::Stale), "the opening comes late");
-    assert_eq!(desk.perform(2, 2, open(1)), Some(Answer::BeginAgain), "nobody knows client 2");
+    assert_eq!(desk.perform(2, 2, open(1)), Some(begin_again()), "nobody knows client 2");
     assert_eq!(desk.server.open_roll_calls(), 0, "none of that had an effect");
     assert_eq!(desk.journal.len(), 2);
 }
@@ -1300,7 +1363,12 @@ fn a_register_is_kept_as_chapter_11_says() {
     let at = |millis| WallTime::from_millis(START + millis);
     let never = Some(Answer::Refused { at: at(0), reason: Refusal::NeverOpened });
     assert_eq!(desk.perform(1, 1, close(1)), never);
-    assert_eq!(desk.ask(&read(1, Query::Sheet { class: class(1) })), Some(Answer::Sheet(None)));
+    let sheets = |which, at_most| {
+        let at_most = RollCallNumber::new(at_most).expect("not zero");
+        read(which, Query::Sheets { class: class(1), at_most })
+    };
+    let none = Answer::Sheets { sheets: vec![], more: false };
+    assert_eq!(desk.ask(&sheets(1, u32::MAX)), Some(none.clone()));
     assert_eq!(desk.perform(1, 2, open(1)), Some(opened(1, 0, false)));
     assert_eq!(desk.perform(1, 3, open(2)), Some(opened(2, 0, false)));
     desk.wait(10);
@@ -1320,7 +1388,7 @@ fn a_register_is_kept_as_chapter_11_says() {
             .map(|(student, millis)| Mark { student: student.parse().unwrap(), at: at(millis) })
             .to_vec(),
     };
-    assert_eq!(sheet, expected.info());
+    assert_eq!(sheet, expected.info(RollCallNumber::FIRST));
     desk.wait(10);
     let not_open = Some(Answer::MarkRefused { at: at(30), reason: Refusal::NotOpen });
     assert_eq!(desk.perform(1, 9, mark(1, "20")), not_open);
@@ -1332,11 +1400,20 @@ fn a_register_is_kept_as_chapter_11_says() {
         "class 2 is untouched"
     );
     desk.perform(1, 12, open(1));
-    let last = desk.ask(&read(2, Query::Sheet { class: class(1) }));
-    assert_eq!(last, Some(Answer::Sheet(Some(sheet))), "though the class is open again");
+    let one = Some(Answer::Sheets { sheets: vec![sheet], more: false });
+    assert_eq!(desk.ask(&sheets(2, u32::MAX)), one, "though the class is open again");
+    // A second lesson does not hide the first.
+    desk.perform(1, 13, mark(1, "30"));
+    let Some(Answer::Closed { sheet: second, .. }) = desk.perform(1, 14, close(1)) else {
+        panic!("closed")
+    };
+    assert_eq!((sheet.number.get(), second.number.get()), (1, 2));
+    let both = Some(Answer::Sheets { sheets: vec![second, sheet], more: false });
+    assert_eq!(desk.ask(&sheets(3, u32::MAX)), both, "the last one first");
+    assert_eq!(desk.ask(&sheets(4, 1)), one, "from that number down");
 }
 
-// spec: R-SHEET-1, R-SHEET-3, R-SHEET-4, R-SHEET-5
+// spec: R-SHEET-1, R-SHEET-3, R-SHEET-5, R-COOKIE-1, R-PULL-3, R-PULL-4
 #[test]
 fn a_sheet_is_fetched_block_by_block() {
     let mut desk = Desk::new();
@@ -1349,11 +1426,11 @@ fn a_sheet_is_fetched_block_by_block() {
     };
     let mut desk = desk.start_anew();
     let mut numbers = (1..).map(number);
-    let mut block = |sheet, index| {
-        let ask = Ask::Read(Query::Block { sheet, index });
+    let mut block = |object, first| {
+        let ask = Ask::Pull(Pull { object, cookie: Cookie::NONE, first, wanted: 1 });
         let number = numbers.next().expect("endless");
         match desk.ask(&Request { attempt: 1, client: client(9), number, ask }) {
-            Some(Answer::Block(bytes)) => bytes,
+            Some(Answer::Pulled { index, bytes }) if index == first => bytes,
             other => panic!("{other:?}"),
         }
     };
@@ -1427,11 +1504,11 @@ fn a_client_is_forgotten_after_long_silence_and_stays_forgotten() {
     desk.disk_works = true;
     desk.server.handle_durable(desk.appended);
     let told = desk.poll().pop().expect("an answer");
-    assert_eq!(decode_reply(&told).expect("an answer").answer, Answer::BeginAgain);
+    assert_eq!(decode_reply(&told).expect("an answer").answer, begin_again());
     assert_eq!(desk.ask(&first), Some(clock_skew(31 * MINUTE)), "too old to be a new client's");
     let mut desk = desk.start_anew();
     assert_eq!(desk.server.clients(), 1, "a start brings nobody back");
-    assert_eq!(desk.perform(1, 2, close(1)), Some(Answer::BeginAgain));
+    assert_eq!(desk.perform(1, 2, close(1)), Some(begin_again()));
     assert_eq!(desk.server.open_roll_calls(), 2);
     // The silence of client 2 is counted from the start, which was at zero of the new clock.
     desk.millis = 29 * MINUTE;
@@ -1464,25 +1541,4 @@ fn a_server_speaks_only_when_it_is_asked() {
         assert!(desk.poll().is_empty());
     }
     assert_eq!(desk.server.clients(), 0, "it had something to do meanwhile");
-}
-
-#[test]
-fn a_server_that_is_busy_says_for_how_long() {
-    let mut desk = Desk::new();
-    let blocks = (1..).map(|which| {
-        let sheet = ContentId::from_bytes([5; 32]);
-        Message::Request(read(which, Query::Block { sheet, index: 0 })).encoded()
-    });
-    for block in blocks.take(limits::BLOCKS_AWAITED_MAX + 1) {
-        desk.server.handle_datagram(desk.now(), 7, &block);
-    }
-    let answers = desk.poll();
-    let busy = answers.iter().filter_map(|it| match decode_reply(it).expect("an answer").answer {
-        Answer::Busy { retry_after_ms } => Some(retry_after_ms),
-        _ => None,
-    });
-    let timers = table("## 16. Timers", &["timer", "value", "constant", "reason"]);
-    let row = timers.iter().find(|row| row[0] == "wait after `BUSY`").expect("a row");
-    let written = parse_time(row[1]).as_millis();
-    assert!(busy.map(u128::from).eq(iter::once(written)), "one got no place");
 }

@@ -2,12 +2,18 @@
 //! sheet, at a prompt and in scripts, and what a program reads of them.
 #![cfg(unix)]
 
-use std::net::UdpSocket;
+use std::io::pipe;
+use std::net::{SocketAddr, UdpSocket};
+use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat};
-use rollcall::operation::Operation;
+use rollcall::operation::{Operation, Query, Refusal};
 use rollcall::shell::clock::Clock;
-use rollcall::wire::{Answer, Ask, Datagram, Reply, decode_request, encode_reply};
+use rollcall::wire::{Answer, Ask, Datagram, Reply, decode_reply, decode_request, encode_reply};
 use serde_json::{Value, json};
 
 use support::process::{Finished, PATIENCE, Process};
@@ -88,15 +94,19 @@ fn one_student_client_marks_several_students_in_their_order() {
 fn people_read_the_same_as_programs() {
     let server = Server::in_memory();
     let opened = server.client(TEACHER).args(["open", "7"]).run().expect(0);
-    assert!(opened.stdout.starts_with("Class 7 is open since "), "{opened}");
+    assert!(opened.stdout.starts_with("Class 7 was opened at "), "{opened}");
     let marked = server.client(STUDENT).args(["mark", "7", "042191010"]).run().expect(0);
-    assert!(marked.stdout.starts_with("042191010 is present in class 7 since "), "{marked}");
+    assert!(marked.stdout.starts_with("042191010 was marked present in class 7 at "), "{marked}");
     let closed = server.client(TEACHER).args(["close", "7"]).run().expect(0);
     let lines: Vec<_> = closed.stdout.lines().collect();
     assert_eq!(lines.len(), 2, "{closed}");
-    assert!(lines[0].starts_with("Class 7 is closed since "), "{closed}");
-    assert!(lines[0].ends_with(". 1 student answered:"), "{closed}");
+    assert!(lines[0].starts_with("Class 7 was closed at "), "{closed}");
+    assert!(lines[0].ends_with(" +00:00. 1 student answered:"), "the zone, once\n{closed}");
     assert!(lines[1].trim_start().starts_with("1  042191010 "), "{closed}");
+    let again = server.client(STUDENT).args(["mark", "7", "042191010"]).run().expect(3);
+    let late = "error: 042191010 was refused at ";
+    assert!(again.stderr.starts_with(late), "{again}");
+    assert!(again.stderr.contains(": class 7 was closed at "), "{again}");
     for quiet in [&opened, &marked, &closed] {
         assert_eq!(quiet.stderr, "", "{quiet}");
     }
@@ -137,9 +147,17 @@ fn a_mark_without_an_open_roll_call_is_refused_with_class_zero_and_exit_code_3()
     assert_refused(&never_opened.expect_error(3, "no open roll call"));
     server.teacher(["open", "1010"]).expect(0);
     server.teacher(["close", "1010"]).expect(0);
-    assert_refused(&server.student(["mark", "1010", "10"]).expect_error(3, "no open roll call"));
+    let late = server.student(["mark", "1010", "10"]).expect_error(3, "class 1010 was closed at ");
+    assert_refused(&late);
+    assert_is_time(&late.object()["closed_at"]);
+    assert_eq!(never_opened_has_no_close(&server), Value::Null);
     let sheet = server.teacher(["sheet", "1010"]).expect(0).object();
     assert_eq!(sheet["students"], json!([]), "a refused mark is on no sheet");
+}
+
+/// When the last roll call of a class that never had one was closed.
+fn never_opened_has_no_close(server: &Server) -> Value {
+    server.student(["mark", "1011", "10"]).expect(3).object()["closed_at"].clone()
 }
 
 #[test]
@@ -291,18 +309,215 @@ fn an_open_roll_call_goes_on_after_a_restart() {
 fn a_teacher_at_the_prompt_opens_and_closes_and_is_asked_again_after_a_mistake() {
     let server = Server::in_memory();
     let input = b"maths\n0\n\n 3030 \n-1\n4294967296\n3030\n";
-    let talk = server.client(TEACHER).run_with(input).expect(0);
+    let talk = server.client(TEACHER).run_with(input).expect(2);
     assert!(talk.stdout.starts_with("Roll call. "), "{talk}");
-    assert!(talk.stdout.contains("Class: Class 3030 is open since "), "{talk}");
-    assert!(talk.stdout.contains("Class: Class 3030 is closed since "), "{talk}");
+    assert!(talk.stdout.contains("Class: Class 3030 was opened at "), "{talk}");
+    assert!(talk.stdout.contains("Class: Class 3030 was closed at "), "{talk}");
     assert!(talk.stdout.contains(". 0 students answered."), "{talk}");
     // Seven lines, one of them empty, and the end of the input.
     assert_eq!(talk.stdout.matches("Class: ").count(), 8, "{talk}");
     let complaints: Vec<_> = talk.stderr.lines().collect();
     assert_eq!(complaints.len(), 4, "{talk}");
-    for (complaint, wrong) in complaints.iter().zip(["maths", "0", "-1", "4294967296"]) {
-        assert!(complaint.starts_with(&format!("error: '{wrong}': ")), "{complaint}\n{talk}");
+    let wrong = ["1: 'maths'", "2: '0'", "5: '-1'", "6: '4294967296'"];
+    for (complaint, wrong) in complaints.iter().zip(wrong) {
+        assert!(complaint.starts_with(&format!("error: line {wrong}: ")), "{complaint}\n{talk}");
     }
+}
+
+#[test]
+fn a_class_that_somebody_else_opened_is_closed_only_after_the_prompt_said_that_it_is_open() {
+    let server = Server::in_memory();
+    let still_open = || server.teacher(["status", "3030"]).code() == Some(0);
+    server.teacher(["open", "3030"]).expect(0);
+    server.student(["mark", "3030", "10"]).expect(0);
+    let told = server.client(TEACHER).run_with(b"3030\n").expect(0);
+    assert!(told.stdout.contains("Class 3030 is open since "), "{told}");
+    assert!(told.stdout.contains(": 1 student so far."), "{told}");
+    assert!(told.stderr.contains("stays open; the same line again closes it"), "{told}");
+    assert!(still_open());
+    let told = server.client(TEACHER).arg("--json").run_with(b"3030\n").expect(0);
+    assert_eq!(told.object()["present"], 1, "{told}");
+    assert!(still_open());
+    let closed = server.client(TEACHER).run_with(b"3030\n3030\n").expect(0);
+    assert!(closed.stdout.contains("Class 3030 was closed at "), "{closed}");
+}
+
+#[test]
+fn a_class_that_was_closed_and_opened_again_by_somebody_else_is_not_closed_unseen() {
+    let server = Server::in_memory();
+    let mut teacher = server.client(TEACHER).start();
+    teacher.write(b"3030\n");
+    teacher.wait_for_output("the opening", |text| text.contains("was opened at"));
+    server.teacher(["close", "3030"]).expect(0);
+    let next = server.teacher(["open", "3030"]).expect(0).object();
+    teacher.write(b"3030\n");
+    teacher.wait_for_output("the other opening", |text| text.contains("is open since"));
+    assert_eq!(
+        server.teacher(["status", "3030"]).expect(0).object()["opened_at"],
+        next["opened_at"]
+    );
+    teacher.write(b"3030\n");
+    teacher.finish().expect(0);
+    server.teacher(["status", "3030"]).expect(3);
+}
+
+#[test]
+fn a_class_that_somebody_else_closed_is_not_opened_again_unseen() {
+    let server = Server::in_memory();
+    let mut teacher = server.client(TEACHER).start();
+    teacher.write(b"3030\n");
+    teacher.wait_for_output("the opening", |text| text.contains("was opened at"));
+    server.student(["mark", "3030", "10"]).expect(0);
+    server.teacher(["close", "3030"]).expect(0);
+    teacher.write(b"3030\n");
+    teacher.wait_for_output("the sheet", |text| text.contains(". 1 student answered:\n   1  10 "));
+    server.teacher(["status", "3030"]).expect(3);
+    teacher.write(b"3030\n");
+    teacher.finish().expect(0);
+    server.teacher(["status", "3030"]).expect(0);
+}
+
+/// What passes datagrams on between a client and the server, and loses some of the answers.
+struct Losing {
+    address: SocketAddr,
+    loses: Arc<AtomicBool>,
+    ended: Arc<AtomicBool>,
+}
+
+impl Losing {
+    fn before(server: &Server, lost: fn(&Answer) -> bool) -> Self {
+        let front = own_silence();
+        let back = UdpSocket::bind((server.address().ip(), 0)).expect("a free port");
+        back.connect(server.address()).expect("a way to the server");
+        let tick = Some(Duration::from_millis(20));
+        front.set_read_timeout(tick).expect("longer than zero");
+        back.set_read_timeout(tick).expect("longer than zero");
+        let address = front.local_addr().expect("bound");
+        let (loses, ended) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicBool::new(false)));
+        let client = Arc::new(Mutex::new(None));
+        let (from, to) =
+            (front.try_clone().expect("a socket"), back.try_clone().expect("a socket"));
+        let (its_end, its_client) = (Arc::clone(&ended), Arc::clone(&client));
+        thread::spawn(move || {
+            let mut space = [0; 2_048];
+            while !its_end.load(Ordering::Relaxed) {
+                if let Ok((length, address)) = from.recv_from(&mut space) {
+                    *its_client.lock().expect("no panic") = Some(address);
+                    to.send(&space[..length]).expect("a way to the server");
+                }
+            }
+        });
+        let (its_end, it_loses) = (Arc::clone(&ended), Arc::clone(&loses));
+        thread::spawn(move || {
+            let mut space = [0; 2_048];
+            while !its_end.load(Ordering::Relaxed) {
+                let Ok(length) = back.recv(&mut space) else { continue };
+                let answer = decode_reply(&space[..length]).expect("a reply").answer;
+                let client = client.lock().expect("no panic").expect("somebody asked");
+                if !(it_loses.load(Ordering::Relaxed) && lost(&answer)) {
+                    front.send_to(&space[..length], client).expect("a way back");
+                }
+            }
+        });
+        Self { address, loses, ended }
+    }
+
+    /// From now on nothing is lost.
+    fn heal(&self) {
+        self.loses.store(false, Ordering::Relaxed);
+    }
+
+    fn teacher(&self) -> Process {
+        Call::new(&Place::default(), TEACHER, None)
+            .args(["--server", &self.address.to_string(), "--timeout", "400ms"])
+            .start()
+    }
+}
+
+impl Drop for Losing {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_class_whose_opening_had_no_answer_is_not_closed_when_it_is_typed_again() {
+    let server = Server::in_memory();
+    let way = Losing::before(&server, |answer| matches!(answer, Answer::Opened { .. }));
+    let mut teacher = way.teacher();
+    teacher.write(b"8201\n");
+    teacher.wait_for_log("that nothing is known", |log| log.contains("was opened is unknown"));
+    way.heal();
+    teacher.write(b"8201\n");
+    teacher.wait_for_output("that it is open", |text| text.contains("Class 8201 is open since "));
+    teacher.wait_for_log("what closes it", |log| log.contains("the same line again closes it"));
+    server.teacher(["status", "8201"]).expect(0);
+    server.student(["mark", "8201", "10"]).expect(0);
+    teacher.write(b"8201\n");
+    teacher.wait_for_output("the sheet", |text| text.contains(". 1 student answered:"));
+    let ended = teacher.finish().expect(4);
+    let settled = "the opening of class 8201 from before: was opened at ";
+    assert!(ended.stderr.contains(settled), "it is told when it is known\n{ended}");
+}
+
+#[test]
+fn a_class_whose_close_had_no_answer_is_not_opened_when_it_is_typed_again() {
+    let server = Server::in_memory();
+    let way = Losing::before(&server, |answer| matches!(answer, Answer::Closed { .. }));
+    let mut teacher = way.teacher();
+    teacher.write(b"8201\n");
+    teacher.wait_for_output("the opening", |text| text.contains("was opened at"));
+    server.student(["mark", "8201", "10"]).expect(0);
+    teacher.write(b"8201\n");
+    teacher.wait_for_log("that nothing is known", |log| log.contains("was closed is unknown"));
+    way.heal();
+    teacher.write(b"8201\n");
+    teacher.wait_for_output("the sheet", |text| text.contains(". 1 student answered:"));
+    server.teacher(["status", "8201"]).expect(3);
+    teacher.finish().expect(4);
+}
+
+/// A command at a terminal of that many columns, or why there is none.
+fn at_a_terminal(columns: u16, command: &str) -> Result<Call, &'static str> {
+    if !support::has("script") || !support::has("stty") {
+        return Err("there is no command 'script' or 'stty' to make a terminal with");
+    }
+    let command = format!("stty cols {columns} rows 24; exec {command}");
+    let call = Call::new(&Place::default(), "script", None);
+    Ok(call.args(["-qec", &command, "/dev/null"]).env("TERM", "xterm").env("SHELL", "/bin/sh"))
+}
+
+#[test]
+fn a_teacher_at_a_terminal_is_asked_before_a_class_is_closed() {
+    let server = Server::in_memory();
+    let command = format!("'{TEACHER}' --server {}", server.address());
+    let call = match at_a_terminal(80, &command) {
+        Ok(call) => call,
+        Err(why) => return skip(why),
+    };
+    let mut teacher = call.start();
+    let questions = |teacher: &Process, count| {
+        let asked = |text: &str| text.matches("Close it? [y/N] ").count() >= count;
+        teacher.wait_for_output("the question", asked)
+    };
+    teacher.wait_for_output("the prompt", |text| text.contains("Class: "));
+    teacher.write(b"3030\n");
+    teacher.wait_for_output("the opening", |text| text.contains("Class 3030 was opened at "));
+    server.student(["mark", "3030", "10", "20", "30"]).expect(0);
+    teacher.write(b"3030\n");
+    let asked = questions(&teacher, 1);
+    assert!(asked.contains(", 3 present. Close it? [y/N] "), "{teacher}");
+    teacher.write(b"3030\n");
+    teacher.wait_for_output("that it stays", |text| text.contains("Class 3030 stays open."));
+    server.teacher(["status", "3030"]).expect(0);
+    // The line before comes back with the arrow key.
+    teacher.write(b"\x1b[A\n");
+    questions(&teacher, 2);
+    teacher.write(b"y\n");
+    teacher.wait_for_output("the sheet", |text| text.contains(". 3 students answered:"));
+    teacher.write(b"no class\n");
+    teacher.wait_for_output("the mistake", |text| text.contains("error: 'no class': "));
+    teacher.finish().expect(0);
 }
 
 #[test]
@@ -310,7 +525,7 @@ fn a_teacher_at_the_prompt_sees_who_answered_in_the_meantime() {
     let server = Server::in_memory();
     let mut teacher = server.client(TEACHER).start();
     teacher.write(b"3030\n");
-    teacher.wait_for_output("the opening", |text| text.contains("is open since"));
+    teacher.wait_for_output("the opening", |text| text.contains("was opened at"));
     server.student(["mark", "3030", "10", "042191010"]).expect(0);
     teacher.write(b"3030\n");
     let shown = teacher.wait_for_output("the sheet", |text| text.contains("042191010"));
@@ -331,7 +546,7 @@ fn a_teacher_at_the_prompt_goes_on_after_a_refusal_or_without_an_answer() {
     let unanswered = Call::new(&Place::default(), TEACHER, None)
         .args(["--server", &address, "--timeout", "300ms"])
         .run_with(b"1\n2\n")
-        .expect(0);
+        .expect(4);
     assert_eq!(unanswered.stderr.matches("error: no answer from ").count(), 2, "{unanswered}");
 }
 
@@ -339,19 +554,209 @@ fn a_teacher_at_the_prompt_goes_on_after_a_refusal_or_without_an_answer() {
 fn students_at_one_prompt_answer_one_after_the_other_and_mistakes_are_asked_again() {
     let server = Server::in_memory();
     server.teacher(["open", "3030"]).expect(0);
-    let long = "9".repeat(33);
-    let input = format!("10\n3030\nwith space\n{long}\n042191010\nmaths\n3030\n20\n7\n30\n3030\n");
-    let talk = server.client(STUDENT).run_with(input.as_bytes()).expect(0);
-    assert!(talk.stdout.contains("Student number: Class: 10 is present in class 3030"), "{talk}");
-    assert!(talk.stdout.contains("042191010 is present in class 3030 since "), "{talk}");
-    let complaints: Vec<_> = talk.stderr.lines().collect();
-    assert_eq!(complaints.len(), 4, "{talk}");
-    assert!(complaints[0].starts_with("error: 'with space': "), "{talk}");
-    assert!(complaints[1].starts_with(&format!("error: '{long}': ")), "{talk}");
-    assert!(complaints[2].starts_with("error: 'maths': "), "{talk}");
-    assert!(complaints[3].starts_with("error: 20 was refused at "), "{talk}");
+    let talk = server.client(STUDENT).run_with(b"10\n3030\n042191010\n3030\n20\n7\n").expect(3);
+    let marked = "Student number: Class: 10 was marked present in class 3030 at ";
+    assert!(talk.stdout.contains(marked), "{talk}");
+    assert!(talk.stdout.contains("042191010 was marked present in class 3030 at "), "{talk}");
+    assert_eq!(talk.stderr.lines().count(), 1, "{talk}");
+    assert!(talk.stderr.starts_with("error: 20 was refused at "), "{talk}");
     let sheet = server.teacher(["close", "3030"]).expect(0).object();
-    assert_eq!(sheet["students"], json!(["10", "042191010", "30"]));
+    assert_eq!(sheet["students"], json!(["10", "042191010"]));
+}
+
+#[test]
+fn after_a_line_that_is_not_understood_no_class_becomes_a_student() {
+    let long = "9".repeat(33);
+    let cases = [
+        // What is wrong, the lines, who is marked in class 3030, and which lines were left out.
+        ("a student of two words", "with space\n3030\n20\n3030\n", json!([]), "lines 1 to 4"),
+        ("a student that is too long", &format!("{long}\n3030\n20\n3030\n"), json!([]), "1 to 4"),
+        ("a class that is none", "10\nmaths\n3030\n20\n3030\n", json!([]), "lines 2 to 5"),
+        ("a heading", "Número\n042191010\n3030\n20\n3030\n", json!([]), "lines 1 to 5"),
+        ("what is not text", "\u{fffd}\n3030\n3030 3030\n", json!(["3030"]), "lines 1 to 2"),
+        ("a line with both", "maths!é\n3030\n20 3030\n30\n3030\n", json!(["20", "30"]), "1 to 2"),
+        ("a missing class", "10\n20 3030\n", json!(["20"]), "line 1: '10' was not marked"),
+        ("a missing last class", "20 3030\n10\n", json!(["20"]), "line 2: '10' was not marked"),
+        ("three fields", "10 20 3030\n3030\n20 3030", json!(["20"]), "lines 1 to 2"),
+    ];
+    for (about, lines, marked, skipped) in cases {
+        let server = Server::in_memory();
+        server.teacher(["open", "3030"]).expect(0);
+        let talk = server.client(STUDENT).run_with(lines.as_bytes()).expect(2);
+        assert!(talk.stderr.contains(skipped), "{about}\n{talk}");
+        let sheet = server.teacher(["close", "3030"]).expect(0).object();
+        assert_eq!(sheet["students"], marked, "{about}\n{talk}");
+        let (_, ended) = server.stop("TERM");
+        let refused = counters(&ended.stderr).contains_key("refused_not_open");
+        assert!(!refused, "{about}: nobody was marked in another class\n{talk}");
+    }
+}
+
+#[test]
+fn a_student_and_a_class_in_one_line_are_understood_however_they_were_pasted() {
+    let lines = "\u{feff}01 3030\r\n02\t3030 \r\n03;3030;\r\n\r\n\"04\",\"3030\"\r\n05\u{a0}3030\r\n\
+                 06\r\n 3030\r\n07,\t3030";
+    let marked = ["01", "02", "03", "04", "05", "06", "07"];
+    let server = Server::in_memory();
+    server.teacher(["open", "3030"]).expect(0);
+    let talk = server.client(STUDENT).arg("--json").run_with(lines.as_bytes()).expect(0);
+    let outcomes: Vec<_> = talk.objects().iter().map(|it| it["outcome"].clone()).collect();
+    assert_eq!(outcomes, ["present"; 7], "{talk}");
+    let sheet = server.teacher(["close", "3030"]).expect(0).object();
+    assert_eq!(sheet["students"], json!(marked), "{talk}");
+}
+
+#[test]
+fn a_paste_of_several_lines_at_a_terminal_is_not_guessed_either() {
+    let server = Server::in_memory();
+    server.teacher(["open", "3030"]).expect(0);
+    let command = format!("'{STUDENT}' --server {}", server.address());
+    let call = match at_a_terminal(80, &command) {
+        Ok(call) => call,
+        Err(why) => return skip(why),
+    };
+    let mut student = call.start();
+    student.wait_for_output("the prompt", |text| text.contains("Student number: "));
+    student.write("\x1b[200~10\r3030\rJoão\r3030\r20\r3030\r30 3030\r\x1b[201~\r".as_bytes());
+    student.wait_for_output("the last", |text| text.contains("30 was marked present"));
+    student.write(b"40\n");
+    student.wait_for_output("the class", |text| text.contains("Class: "));
+    student.write(b"maths\n");
+    student.wait_for_output("the mistake", |text| text.contains("error: 'maths': "));
+    student.write(b"3030\n");
+    let said = student.wait_for_output("the mark", |text| text.contains("40 was marked present"));
+    assert!(said.contains("lines 3 to 6 were skipped"), "{student}");
+    student.finish().expect(0);
+    let sheet = server.teacher(["close", "3030"]).expect(0).object();
+    assert_eq!(sheet["students"], json!(["10", "30", "40"]));
+}
+
+#[test]
+fn students_are_read_from_standard_input_one_on_each_line() {
+    let server = Server::in_memory();
+    server.teacher(["open", "3030"]).expect(0);
+    let input = "\u{feff}10\r\n\r\n \"042191010\";\n20 21\n-\nJoão\n30";
+    let list = server.client(STUDENT).args(["--json", "mark", "3030", "-"]);
+    let marked = list.run_with(input.as_bytes()).expect(2);
+    let names: Vec<_> = marked.objects().iter().map(|it| it["student"].clone()).collect();
+    assert_eq!(names, ["10", "042191010", "-", "30"], "{marked}");
+    let complaints: Vec<_> = marked.stderr.lines().collect();
+    assert_eq!(complaints.len(), 2, "{marked}");
+    assert!(complaints[0].starts_with("error: line 4: '20 21': "), "{marked}");
+    assert!(complaints[1].starts_with("error: line 6: 'João': "), "{marked}");
+    server.teacher(["close", "3030"]).expect(0);
+    let refused = server.client(STUDENT).args(["--json", "mark", "3030", "-"]).run_with(b"1\n2\n");
+    assert_eq!(refused.expect(3).objects().len(), 2, "a refusal does not stop the rest");
+}
+
+#[test]
+fn whoever_stops_reading_does_not_make_a_command_fail() {
+    let server = Server::in_memory();
+    server.teacher(["open", "3030"]).expect(0);
+    let address = server.address().to_string();
+    let run = |program, arguments: &[&str], input: &[u8]| {
+        // The reader is gone before anything is written.
+        let (_, stdout) = pipe().expect("a pipe");
+        let (stdin, mut typing) = pipe().expect("a pipe");
+        std::io::Write::write_all(&mut typing, input).expect("room for a few bytes");
+        drop(typing);
+        let mut command = Place::default().command(program);
+        command.args(["--server", &address]).args(arguments);
+        let output = command.stdin(stdin).stdout(stdout).stderr(Stdio::piped()).output();
+        let output = output.expect("it runs");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{arguments:?}");
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+    };
+    run(STUDENT, &["mark", "3030", "10", "20"], b"");
+    run(STUDENT, &["--json", "mark", "3030", "30"], b"");
+    run(STUDENT, &[], b"40\n3030\n50 3030\n");
+    run(TEACHER, &["status"], b"");
+    run(TEACHER, &["close", "3030"], b"");
+    run(TEACHER, &["--json", "sheet", "3030"], b"");
+    run(TEACHER, &[], b"9\n9\n");
+    let sheet = server.teacher(["sheet", "3030"]).expect(0).object();
+    assert_eq!(sheet["students"], json!(["10", "20", "30", "40", "50"]), "all of it was done");
+    let ninth = server.teacher(["sheet", "9"]).expect(0).object();
+    assert_eq!(ninth["students"], json!([]));
+}
+
+#[test]
+fn ctrl_c_while_an_answer_is_awaited_says_what_is_unknown() {
+    let server = own_silence();
+    let address = server.local_addr().expect("bound").to_string();
+    let interrupted = |program, arguments: &[&str]| {
+        let call = Call::new(&Place::default(), program, None);
+        let asking = call.args(["--server", &address]).args(arguments).start();
+        server.recv_from(&mut [0; 2_048]).expect("a request");
+        asking.signal("INT");
+        let ended = asking.finish().expect(130);
+        server.set_nonblocking(true).expect("an open socket");
+        while server.recv_from(&mut [0; 2_048]).is_ok() {}
+        server.set_nonblocking(false).expect("an open socket");
+        ended
+    };
+    let mark = interrupted(STUDENT, &["--json", "mark", "3030", "10", "20"]);
+    let says = "error: interrupted; whether 10 was marked in class 3030 is unknown; \
+                ask again to find out\nerror: not sent: 20\n";
+    assert_eq!(mark.stderr, says, "{mark}");
+    let objects = mark.objects();
+    assert_eq!((&objects[0]["outcome"], &objects[0]["student"]), (&json!("unknown"), &json!("10")));
+    assert_has_attempts(&objects[0]);
+    assert_eq!((&objects[1]["outcome"], &objects[1]["attempts"]), (&json!("not_sent"), &json!(0)));
+    let close = interrupted(TEACHER, &["--json", "close", "3030"]);
+    assert!(close.stderr.contains("whether class 3030 was closed is unknown"), "{close}");
+    let object = close.object();
+    assert_eq!(
+        (&object["class"], &object["outcome"]),
+        (&json!(3030), &json!("unknown")),
+        "{close}"
+    );
+    let status = interrupted(TEACHER, &["status"]);
+    assert_eq!(status.stderr, "error: interrupted\n", "a question changes nothing\n{status}");
+}
+
+#[test]
+fn a_refusal_is_told_whatever_becomes_of_the_question_when_the_class_was_closed() {
+    let server = own_silence();
+    let address = server.local_addr().expect("bound").to_string();
+    let call = Call::new(&Place::default(), STUDENT, None).args(["--server", &address, "--json"]);
+    let student = call.args(["mark", "3030", "10", "20"]).start();
+    let mut space = [0; 2_048];
+    let mut asked = || {
+        let (length, from) = server.recv_from(&mut space).expect("a request");
+        (decode_request(&space[..length]).expect("a request").request, from)
+    };
+    let (mark, from) = asked();
+    let at = Clock::start().now().wall;
+    let answer = Answer::MarkRefused { at, reason: Refusal::NotOpen };
+    let mut datagram = Datagram::new();
+    encode_reply(&Reply { client: mark.client, number: mark.number, answer }, &mut datagram);
+    server.send_to(datagram.as_bytes(), from).expect("a way back");
+    while !matches!(asked().0.ask, Ask::Read(Query::Sheets { .. })) {}
+    student.signal("INT");
+    let ended = student.finish().expect(130);
+    let objects = ended.objects();
+    assert_eq!(
+        (&objects[0]["outcome"], &objects[0]["closed_at"]),
+        (&json!("refused"), &Value::Null)
+    );
+    assert_eq!(objects[1]["outcome"], "not_sent", "{ended}");
+    assert!(ended.stderr.contains("class 3030 has no open roll call"), "{ended}");
+}
+
+#[test]
+fn ctrl_c_at_an_idle_prompt_ends_it_as_usual() {
+    let server = Server::in_memory();
+    for program in [TEACHER, STUDENT] {
+        let mut process = server.client(program).start();
+        process.wait_for_output("the prompt", |text| text.ends_with(": "));
+        // Once it has waited for an answer it is the same.
+        process.write(if program == TEACHER { b"1\n1\n" } else { b"1 1\n1 1\n" });
+        process.wait_for_output("the third prompt", |text| text.matches(": ").count() >= 3);
+        process.signal("INT");
+        let ended = process.finish();
+        assert_eq!(ended.code(), None, "the signal ended it\n{ended}");
+    }
 }
 
 #[test]
@@ -362,7 +767,7 @@ fn the_end_of_the_input_ends_a_prompt_with_exit_code_0() {
         assert_eq!(ended.stderr, "", "{ended}");
         assert!(ended.stdout.ends_with(": \n"), "the shell's prompt begins its own line\n{ended}");
     }
-    let half = server.client(STUDENT).run_with(b"10\n").expect(0);
+    let half = server.client(STUDENT).run_with(b"10\n").expect(2);
     assert!(half.stdout.ends_with("Class: \n"), "{half}");
     let counted = server.stop("TERM").1;
     assert!(counted.stderr.contains("counters: nothing yet"), "nothing was sent\n{counted}");
@@ -401,9 +806,72 @@ fn close_and_sheet_tell_programs_exactly_the_fields_of_the_contract() {
         assert_is_time(&object["opened_at"]);
         assert_is_time(&object["closed_at"]);
         assert_has_attempts(object);
-        let contract = ["attempts", "class", "closed_at", "opened_at", "students"];
+        let contract = ["attempts", "class", "closed_at", "number", "opened_at", "students"];
         assert_eq!(fields(object), contract, "{object}");
     }
+}
+
+/// A class that is opened again for one late student has two sheets that day, and neither hides the
+/// other.
+#[test]
+fn a_class_that_was_opened_again_shows_its_earlier_sheets_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::on(folder.path());
+    for students in [&["10", "20", "30"][..], &["late"], &[]] {
+        server.teacher(["open", "3030"]).expect(0);
+        for student in students {
+            server.student(["mark", "3030", student]).expect(0);
+        }
+        server.teacher(["close", "3030"]).expect(0);
+    }
+    server.teacher(["open", "3030"]).expect(0);
+    let number = |number: &str| server.teacher(["sheet", "3030", "--number", number]);
+    assert_eq!(number("1").expect(0).object()["students"], json!(["10", "20", "30"]));
+    assert_eq!(number("2").expect(0).object()["students"], json!(["late"]));
+    let refused = number("4").expect(3);
+    assert_eq!(refused.object()["reason"], "no_sheet", "open, and not closed\n{refused}");
+    assert!(refused.stderr.contains("rollcall-teacher history 3030"), "{refused}");
+    let last = server.teacher(["sheet", "3030"]).expect(0).object();
+    assert_eq!((&last["number"], &last["students"]), (&json!(3), &json!([])));
+    let history = server.teacher(["history", "3030"]).expect(0).objects();
+    let told: Vec<_> = history.iter().map(|it| (&it["number"], &it["present"])).collect();
+    let expected = [(json!(1), json!(3)), (json!(2), json!(1)), (json!(3), json!(0))];
+    assert_eq!(told, expected.each_ref().map(|(number, present)| (number, present)));
+    for line in &history {
+        let contract = ["attempts", "class", "closed_at", "number", "opened_at", "present"];
+        assert_eq!(fields(line), contract, "{line}");
+    }
+    // For people the others of that day are named.
+    let words = server.client(TEACHER).args(["sheet", "3030"]).run().expect(0);
+    assert!(words.stdout.contains("2 other sheets of class 3030 that day:"), "{words}");
+    assert!(words.stdout.contains("   1  ") && words.stdout.contains("  3 students"), "{words}");
+    assert!(words.stdout.contains("rollcall-teacher sheet 3030 --number 2"), "{words}");
+    let day = &history[0]["closed_at"].as_str().expect("a time")[..10];
+    let of_day = server.teacher(["sheet", "3030", "--date", day]).expect(0).objects();
+    assert_eq!(of_day.len(), 3, "all of that day");
+    server.teacher(["sheet", "3030", "--date", "1999-12-31"]).expect(3);
+    server.teacher(["sheet", "3030", "--date", "yesterday"]).expect(2);
+    server.teacher(["history", "7"]).expect(3);
+    // Kept, and numbered on, over a restart.
+    server.stop("TERM");
+    let server = Server::on(folder.path());
+    server.teacher(["close", "3030"]).expect(0);
+    let history = server.teacher(["history", "3030"]).expect(0).objects();
+    assert_eq!(history.last().expect("four")["number"], 4);
+}
+
+#[test]
+fn more_sheets_than_one_answer_holds_are_listed_page_by_page() {
+    let server = Server::in_memory();
+    for _ in 0..40 {
+        server.teacher(["open", "7"]).expect(0);
+        server.teacher(["close", "7"]).expect(0);
+    }
+    let history = server.teacher(["history", "7"]).expect(0).objects();
+    let numbers: Vec<_> =
+        history.iter().map(|it| it["number"].as_u64().expect("a number")).collect();
+    assert_eq!(numbers, (1..=40).collect::<Vec<_>>());
+    assert!(history[0]["attempts"].as_u64().expect("a count") >= 3, "{history:?}");
 }
 
 #[test]
@@ -495,24 +963,43 @@ fn a_pipe_sees_nothing_of_a_retry_but_the_attempts() {
 }
 
 #[test]
-fn a_terminal_sees_that_a_retry_is_under_way() {
-    if !support::has("script") {
-        return skip("there is no command 'script' to make a terminal with");
+fn a_terminal_sees_that_a_retry_is_under_way_in_one_line_however_narrow_it_is() {
+    for columns in [80, 20] {
+        let server = own_silence();
+        let address = server.local_addr().expect("bound").to_string();
+        let command = format!("'{STUDENT}' --server {address} mark 3030 10");
+        let student = match at_a_terminal(columns, &command) {
+            Ok(call) => call.start(),
+            Err(why) => return skip(why),
+        };
+        answer_the_second(&server, &student);
+        let marked = student.finish().expect(0);
+        let shown = &RETRY_LINE[..RETRY_LINE.len().min(columns.into())];
+        let (before, after) = marked
+            .stdout
+            .split_once(shown)
+            .unwrap_or_else(|| panic!("no line about the retry\n{marked}"));
+        assert!(!before.contains('\n'), "{marked}");
+        let (_, answer) = after.rsplit_once("\x1b[2K").expect("the line is taken away");
+        assert!(answer.starts_with("10 was marked present in class 3030 at "), "{marked}");
+        assert_eq!(after.matches('\n').count(), 1, "one line in all\n{marked}");
     }
-    let server = own_silence();
-    let address = server.local_addr().expect("bound").to_string();
-    let command = format!("'{STUDENT}' --server {address} mark 3030 10");
-    let student =
-        Call::new(&Place::default(), "script", None).args(["-qec", &command, "/dev/null"]).start();
-    answer_the_second(&server, &student);
-    let marked = student.finish().expect(0);
-    let (before, after) = marked
-        .stdout
-        .split_once(RETRY_LINE)
-        .unwrap_or_else(|| panic!("no line about the retry\n{marked}"));
-    assert!(before.ends_with("\r\x1b[2K"), "it takes the place of the line before\n{marked}");
-    let (_, after) = after.split_once("\r\x1b[2K").expect("the line is taken away");
-    assert!(after.starts_with("10 is present in class 3030 since "), "{marked}");
+}
+
+#[test]
+fn a_terminal_sees_at_once_that_nothing_listens() {
+    let closed = own_silence();
+    let address = closed.local_addr().expect("bound").to_string();
+    drop(closed);
+    let command = format!("'{STUDENT}' --server {address} --timeout 300ms mark 3030 10");
+    let student = match at_a_terminal(100, &command) {
+        Ok(call) => call.run().expect(4),
+        Err(why) => return skip(why),
+    };
+    let first = format!("nothing listens at {address} yet; still trying (1), ");
+    assert!(student.stdout.contains(&first), "before it tries again\n{student}");
+    let last = format!("is unknown (nothing listens at {address}: is the server running?)");
+    assert!(student.stdout.contains(&last), "{student}");
 }
 
 #[test]
@@ -525,7 +1012,7 @@ fn the_environment_names_the_server_unless_the_flag_does() {
     };
     call(TEACHER).env("ROLLCALL_SERVER", &address).args(["open", "1"]).run().expect(0);
     call(STUDENT).env("ROLLCALL_SERVER", &address).args(["mark", "1", "10"]).run().expect(0);
-    let flag = call(STUDENT).env("ROLLCALL_SERVER", "no port here");
+    let flag = call(STUDENT).env("ROLLCALL_SERVER", "no server here");
     flag.args(["mark", "1", "20", "--server", &address]).run().expect(0);
     let sheet = call(TEACHER).env("ROLLCALL_SERVER", &address).args(["close", "1"]).run();
     assert_eq!(sheet.expect(0).object()["students"], json!(["10", "20"]));

@@ -10,7 +10,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use rollcall::ids::ContentId;
 use rollcall::limits::{BLOCK_BYTES, COOKIE_LIFE};
 use rollcall::operation::{FileEntry, FileInfo, FileState};
-use rollcall::server::{FolderOrder, Output, Server};
+use rollcall::server::{FolderOrder, Output, PieceRead, Server};
 use rollcall::time::{Instant, Now, WallTime};
 use rollcall::transfer::{Download, Event, Path};
 use rollcall::wire::Datagram;
@@ -126,7 +126,7 @@ impl World {
     /// Somebody begins to fetch the file, from that block on.
     fn begin(&mut self, begin: u32) -> usize {
         let place = self.clients.len();
-        let path = Path::new(self.rng.random(), self.instant(), self.round_trip);
+        let path = Path::new(self.instant(), self.round_trip);
         let seed = self.rng.random();
         let object = FileInfo { bytes: self.file.len() as u64, content: self.content };
         let download = Download::new(path, seed, self.instant(), object, begin, 4_000, PATIENCE);
@@ -241,7 +241,7 @@ impl World {
                     Output::Transmit { to } => {
                         let bytes = space.as_bytes().to_vec();
                         self.said[usize::from(to)] += bytes.len() as u64;
-                        self.blocks += u64::from(bytes[3] == 0x96);
+                        self.blocks += u64::from(bytes[3] == 0x95);
                         let rate = self.link.rate;
                         self.send(&bytes, |bytes| Arrival::AtClient { to, bytes }, rate);
                     }
@@ -250,7 +250,8 @@ impl World {
                         let end = start + piece.blocks as usize * BLOCK_BYTES;
                         let bytes = self.file[start..end.min(self.file.len())].to_vec();
                         let same = piece.content == self.content;
-                        self.server.handle_piece(piece, same.then_some(bytes));
+                        let read = if same { PieceRead::Bytes(bytes) } else { PieceRead::Absent };
+                        self.server.handle_piece(piece, read);
                     }
                     Output::Folder(FolderOrder::List) => {
                         let name = "file".parse().unwrap();

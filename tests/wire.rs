@@ -10,12 +10,13 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use rollcall::ids::{
-    ClassId, ClientId, ContentId, Cookie, FileKey, FileName, RequestNumber, StudentNumber,
+    ClassId, ClientId, ContentId, Cookie, FileKey, FileName, RequestNumber, RollCallNumber,
+    StudentNumber,
 };
 use rollcall::limits::{
     BLOCK_BYTES, DATAGRAM_MAX_BYTES, DATAGRAM_MIN_BYTES, FILE_BYTES_MAX, FILE_NAME_MAX_BYTES,
-    FILES_REQUEST_MIN_BYTES, STATUS_REQUEST_MIN_BYTES, STUDENT_LENGTH_MAX_BYTES,
-    UDP_PAYLOAD_MAX_BYTES,
+    FILES_REQUEST_MIN_BYTES, LONE_PULL_MIN_BYTES, PULL_REQUEST_MIN_BYTES, SHEET_REQUEST_MIN_BYTES,
+    STATUS_REQUEST_MIN_BYTES, STUDENT_LENGTH_MAX_BYTES, UDP_PAYLOAD_MAX_BYTES,
 };
 use rollcall::operation::{
     FileEntry, FileInfo, FileList, FileState, OpenRollCall, Operation, Pull, Query, Refusal,
@@ -91,8 +92,9 @@ fn operation() -> impl Strategy<Value = Operation> {
 fn query() -> impl Strategy<Value = Query> {
     prop_oneof![
         class().prop_map(|from| Query::Status { from }),
-        class().prop_map(|class| Query::Sheet { class }),
-        (content(), edgy_u32()).prop_map(|(sheet, index)| Query::Block { sheet, index }),
+        (class(), 1..=u32::MAX).prop_map(|(class, at_most)| {
+            Query::Sheets { class, at_most: RollCallNumber::new(at_most).expect("not zero") }
+        }),
         edgy_u32().prop_map(|from| Query::Files { from }),
         any::<[u8; 16]>().prop_map(|key| Query::File { file: FileKey::from_bytes(key) }),
     ]
@@ -129,9 +131,10 @@ fn request() -> impl Strategy<Value = Request> {
 }
 
 fn sheet_info() -> impl Strategy<Value = SheetInfo> {
-    (class(), time(), time(), edgy_u32(), edgy_u32(), content()).prop_map(
-        |(class, opened_at, closed_at, students, bytes, content)| SheetInfo {
+    (class(), 1..=u32::MAX, time(), time(), edgy_u32(), edgy_u32(), content()).prop_map(
+        |(class, number, opened_at, closed_at, students, bytes, content)| SheetInfo {
             class,
+            number: RollCallNumber::new(number).expect("not zero"),
             opened_at,
             closed_at,
             students,
@@ -190,17 +193,15 @@ fn answer() -> impl Strategy<Value = Answer> {
         (time(), select(&Refusal::ALL)).prop_map(|(at, reason)| Answer::Refused { at, reason }),
         (vec(open_roll_call(), 0..=capacity), any::<bool>())
             .prop_map(|(open, more)| Answer::Status { open, more }),
-        proptest::option::of(sheet_info()).prop_map(Answer::Sheet),
-        vec(any::<u8>(), 0..=BLOCK_BYTES).prop_map(Answer::Block),
+        (vec(sheet_info(), 0..=17), any::<bool>())
+            .prop_map(|(sheets, more)| Answer::Sheets { sheets, more }),
         proptest::option::of(file_list()).prop_map(Answer::Files),
         file_state().prop_map(Answer::File),
         (edgy_u32(), vec(any::<u8>(), 0..=BLOCK_BYTES))
             .prop_map(|(index, bytes)| Answer::Pulled { index, bytes }),
         cookie().prop_map(Answer::Cookie),
-        Just(Answer::Conflict),
         Just(Answer::Stale),
-        Just(Answer::BeginAgain),
-        time().prop_map(|server_time| Answer::ClockSkew { server_time }),
+        proptest::option::of(time()).prop_map(|server_time| Answer::BeginAgain { server_time }),
         any::<u16>().prop_map(|retry_after_ms| Answer::Busy { retry_after_ms }),
     ]
 }
@@ -384,13 +385,14 @@ fn variations(request: &Request) -> Vec<Request> {
             asks.push(Ask::Perform { started, operation });
             asks
         }
-        Ask::Read(Query::Status { from: class } | Query::Sheet { class }) => vec![
-            Ask::Read(Query::Status { from: class }),
-            Ask::Read(Query::Sheet { class }),
-            Ask::Read(Query::Status { from: other(class) }),
-        ],
-        Ask::Read(Query::Block { sheet, index }) => {
-            vec![Ask::Read(Query::Block { sheet, index: index ^ 1 })]
+        Ask::Read(Query::Status { from }) => vec![Ask::Read(Query::Status { from: other(from) })],
+        Ask::Read(Query::Sheets { class, at_most }) => {
+            let another = RollCallNumber::new(at_most.get() ^ 2).unwrap_or(RollCallNumber::FIRST);
+            vec![
+                Ask::Read(Query::Status { from: class }),
+                Ask::Read(Query::Sheets { class: other(class), at_most }),
+                Ask::Read(Query::Sheets { class, at_most: another }),
+            ]
         }
         Ask::Read(Query::Files { from }) => vec![Ask::Read(Query::Files { from: from ^ 1 })],
         Ask::Read(Query::File { file }) => {
@@ -496,8 +498,8 @@ fn overlong_numbers_are_named_as_not_canonical() {
 // spec: R-VALUE-4
 #[test]
 fn a_block_has_at_most_1024_bytes() {
-    let body = |length| [&[1; 16][..], &[1], &laws::byte_string(&vec![7; length])].concat();
-    let block = |length| decode_reply(&laws::frame(1, Kind::BlockData.byte(), &body(length)));
+    let body = |length| [&[1; 16][..], &[1, 0], &laws::byte_string(&vec![7; length])].concat();
+    let block = |length| decode_reply(&laws::frame(1, Kind::Pulled.byte(), &body(length)));
     assert!(block(BLOCK_BYTES).is_ok());
     assert_eq!(block(BLOCK_BYTES + 1), Err(Rejected::Body));
 }
@@ -516,7 +518,7 @@ fn a_pulled_block_has_at_most_1024_bytes() {
 fn a_pull_wants_its_first_block_and_none_past_the_last_that_there_can_be() {
     let pull = |first: u32, wanted: u64| {
         let (first, wanted) = (laws::varint(first.into()), laws::varint(wanted));
-        let body = [&[1; 17][..], &[1], &[7; 48], &first, &wanted].concat();
+        let body = [&[1; 17][..], &[1], &[7; 48], &first, &wanted, &[0]].concat();
         decode_request(&laws::frame(1, Kind::Pull.byte(), &body)).map(|it| it.request.ask)
     };
     for (first, wanted, blocks) in [
@@ -571,7 +573,20 @@ fn a_list_with_a_name_that_no_file_has_is_not_read() {
     };
     assert!(list("notes 3º.pdf".as_bytes()).is_ok());
     assert!(list(&[b'x'; FILE_NAME_MAX_BYTES]).is_ok());
-    let wrong = ["", ".", "..", ".hidden", "a/b", "a\\b", "a\0", "a\n", "\u{1b}[2J", "a\u{202e}b"];
+    let wrong = [
+        "",
+        ".",
+        "..",
+        ".hidden",
+        "a/b",
+        "a\\b",
+        "a\0",
+        "a\n",
+        "\u{1b}[2J",
+        "a\u{202e}b",
+        "a\u{200f}",
+        "a\u{200d}",
+    ];
     for name in wrong {
         assert_eq!(list(name.as_bytes()), Err(Rejected::Body), "{name:?}");
     }
@@ -590,8 +605,7 @@ fn no_answer_is_longer_than_the_shortest_request_that_it_answers() {
         Operation::Close { class }.into_ask(),
         Operation::Mark { class, student }.into_ask(),
         Ask::Read(Query::Status { from: class }),
-        Ask::Read(Query::Sheet { class }),
-        Ask::Read(Query::Block { sheet, index: 0 }),
+        Ask::Read(Query::Sheets { class, at_most: RollCallNumber::FIRST }),
         Ask::Read(Query::Files { from: 0 }),
         Ask::Read(Query::File { file: FileKey::from_bytes([0; 16]) }),
         Ask::Pull(Pull { object: sheet, cookie: Cookie::NONE, first: 0, wanted: 1 }),
@@ -607,6 +621,20 @@ fn no_answer_is_longer_than_the_shortest_request_that_it_answers() {
             );
         }
     }
+}
+
+// spec: R-SIZE-3, R-SHEET-8
+#[test]
+fn a_longer_question_for_sheets_makes_room_for_more_and_never_for_too_much() {
+    let mut last = 0;
+    for length in SHEET_REQUEST_MIN_BYTES..=DATAGRAM_MAX_BYTES {
+        let capacity = Answer::sheets_capacity(length);
+        assert!(capacity >= last.max(1), "{length} bytes");
+        let [longest, _] = &longest_answers(Kind::Sheets, length)[..] else { panic!("two") };
+        assert!(longest_reply(longest.clone()) <= length, "{length} bytes");
+        last = capacity;
+    }
+    assert_eq!(last, 17, "what the longest request has room for");
 }
 
 // spec: R-SIZE-3, R-STATUS-3
@@ -637,6 +665,11 @@ proptest! {
         let room = Answer::files_that_fit(&files, FILES_REQUEST_MIN_BYTES).len();
         prop_assert!(room >= files.len().min(4), "four names have room, however long");
         prop_assert!(fit.len() <= room);
+        let needed = |count: usize| {
+            42 + files[..count].iter().map(|it| 12 + it.name.as_str().len()).sum::<usize>()
+        };
+        prop_assert!(fit.is_empty() || needed(fit.len()) <= request_bytes);
+        prop_assert!(fit.len() == files.len() || needed(fit.len() + 1) > request_bytes);
     }
 }
 
@@ -645,8 +678,15 @@ proptest! {
 fn a_cookie_is_shorter_than_the_shortest_pull() {
     let object = ContentId::from_bytes([0; 32]);
     let pull = Pull { object, cookie: Cookie::NONE, first: 0, wanted: 1 };
-    let shortest = request_bytes(&smallest(Ask::Pull(pull))).len();
-    assert_eq!(shortest, laws::PULL_MIN_BYTES);
+    let shortest = shortest_that_is_read(&smallest(Ask::Pull(pull)));
+    assert_eq!((shortest, PULL_REQUEST_MIN_BYTES), (laws::PULL_MIN_BYTES, laws::PULL_MIN_BYTES));
+    // A lone block needs no cookie, because its request is as long as its answer.
+    let lone = request_bytes(&smallest(Ask::Pull(pull))).len();
+    let block = Answer::Pulled { index: u32::MAX, bytes: vec![7; BLOCK_BYTES] };
+    assert_eq!((lone, LONE_PULL_MIN_BYTES), (longest_reply(block.clone()), longest_reply(block)));
+    let with_cookie = Pull { cookie: Cookie::from_bytes([1; 16]), ..pull };
+    let unpadded = request_bytes(&smallest(Ask::Pull(with_cookie))).len();
+    assert_eq!(unpadded, shortest, "who has a cookie does not pad");
     let longest = longest_reply(Answer::Cookie(Cookie::from_bytes([0xff; 16])));
     assert_eq!(longest, 50);
     assert!(longest < shortest);
@@ -741,6 +781,7 @@ fn longest_answers(kind: Kind, request_bytes: usize) -> Vec<Answer> {
     let reason = Refusal::TooManyClasses;
     let sheet = SheetInfo {
         class,
+        number: RollCallNumber::MAX,
         opened_at: at,
         closed_at: at,
         students: u32::MAX,
@@ -748,13 +789,7 @@ fn longest_answers(kind: Kind, request_bytes: usize) -> Vec<Answer> {
         content: ContentId::from_bytes([0xff; 32]),
     };
     let busy = Answer::Busy { retry_after_ms: u16::MAX };
-    let verdicts = [
-        Answer::Conflict,
-        Answer::Stale,
-        Answer::BeginAgain,
-        Answer::ClockSkew { server_time: at },
-        busy.clone(),
-    ];
+    let verdicts = [Answer::Stale, Answer::BeginAgain { server_time: Some(at) }, busy.clone()];
     let own = match kind {
         Kind::Open => vec![
             Answer::Opened { class, opened_at: at, already_open: true },
@@ -770,8 +805,10 @@ fn longest_answers(kind: Kind, request_bytes: usize) -> Vec<Answer> {
         Kind::Status => {
             return vec![longest_status(Answer::status_capacity(request_bytes)), busy];
         }
-        Kind::Sheet => return vec![Answer::Sheet(Some(sheet)), busy],
-        Kind::Block => return vec![Answer::Block(vec![0xff; BLOCK_BYTES]), busy],
+        Kind::Sheets => {
+            let sheets = vec![sheet; Answer::sheets_capacity(request_bytes)];
+            return vec![Answer::Sheets { sheets, more: true }, busy];
+        }
         Kind::Files => {
             let name: FileName = "x".repeat(FILE_NAME_MAX_BYTES).parse().expect("a name");
             let files = vec![FileEntry { name, bytes: u64::MAX }; 80];

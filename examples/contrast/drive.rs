@@ -153,7 +153,9 @@ impl Drive {
                     self.server.handle_durable(batch.number);
                     self.server.recycle(batch);
                 }
-                Output::Load(_) | Output::Folder(_) => unreachable!("nobody asks for a sheet"),
+                Output::Load(_) | Output::ListSheets(_) | Output::Folder(_) => {
+                    unreachable!("nobody asks for a sheet")
+                }
             }
         }
     }

@@ -217,5 +217,6 @@ fn batch_of_one(number: u64) -> Batch {
         outcome: Outcome::Marked { class, at, already_present: false },
     };
     let operation = Operation::Mark { class, student };
-    Batch { number, records: vec![Record::Answered { at, operation, client }], sheets: Vec::new() }
+    let records = vec![Record::Answered { at, operation, client }];
+    Batch { number, records, sheets: Vec::new(), forgotten: Vec::new() }
 }

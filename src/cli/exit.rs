@@ -15,6 +15,8 @@ pub enum Exit {
     Refused,
     /// 4: no answer before the deadline; the outcome is unknown.
     Unknown,
+    /// 130: Ctrl-C while an answer was awaited; the outcome of an operation is unknown.
+    Interrupted,
 }
 
 impl Exit {
@@ -27,7 +29,14 @@ impl Exit {
             Self::Usage => 2,
             Self::Refused => 3,
             Self::Unknown => 4,
+            Self::Interrupted => 130,
         }
+    }
+
+    /// The one of the two with the higher code: how a command ends that did several things.
+    #[must_use]
+    pub fn worse(self, other: Self) -> Self {
+        if other.code() > self.code() { other } else { self }
     }
 }
 

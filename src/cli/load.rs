@@ -81,7 +81,7 @@ Examples:
                                                    kill the server meanwhile and start it again
 
 Exit codes: 0 every receipt is on the sheets, 1 one is not (or another failure), 2 wrong usage,
-3 refused, 4 some had no answer (outcome unknown)";
+3 refused, 4 some had no answer (outcome unknown), 130 Ctrl-C";
 
 fn count(most: usize) -> clap::builder::RangedU64ValueParser {
     clap::value_parser!(u64).range(1..=most as u64)
@@ -173,9 +173,13 @@ fn tell(report: &Report) -> Result<(), Exit> {
     }
     let unknown = count(Fate::Unknown) + count(Fate::NotAsked);
     if unknown + report.sheets_unanswered > 0 {
-        let students = counted(unknown, "student", "students");
-        let sheets = counted(report.sheets_unanswered, "sheet", "sheets");
-        complain(format_args!("no answer for {students} and {sheets}; the outcome is unknown"));
+        let missing = [
+            (unknown, counted(unknown, "student", "students")),
+            (report.sheets_unanswered, counted(report.sheets_unanswered, "sheet", "sheets")),
+        ];
+        let missing: Vec<_> = missing.into_iter().filter(|it| it.0 > 0).map(|it| it.1).collect();
+        let missing = missing.join(" and ");
+        complain(format_args!("no answer for {missing}; the outcome is unknown"));
         return Err(Exit::Unknown);
     }
     Ok(())

@@ -12,6 +12,8 @@ pub mod teacher;
 mod asking;
 mod exit;
 mod files;
+mod part;
+mod progress;
 mod prompt;
 mod words;
 

@@ -5,18 +5,20 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{ArgAction, Parser};
+use clap::{ArgAction, Args, Parser, Subcommand};
 use tracing::{info, level_filters::LevelFilter, warn};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::Exit;
-use super::words::{complain, parse};
-use crate::journal::{Journal, JournalError, MemoryJournal, SqliteJournal};
+use super::words::{complain, counted, parse};
+use crate::journal::{
+    self, BackupError, Journal, JournalError, MemoryJournal, Recovered, SqliteJournal,
+};
 use crate::limits::LISTEN_MAX;
-use crate::server::Server;
-use crate::shell::clock::entropy;
+use crate::server::{Output, Server};
+use crate::shell::clock::{Clock, ClockImplausible, check_plausible, entropy};
 use crate::shell::serve::{Folder, FolderError, Path, ServeError, Service};
 
 /// Where the journal is kept if no folder is named.
@@ -27,8 +29,16 @@ const DEFAULT_FOLDER: &str = "rollcall-data";
 /// Prints one line "listening on ADDR" for each address when it serves. SIGTERM or Ctrl-C ends it
 /// in order; SIGUSR1 logs its counters. Whatever it acknowledged is on disk, even after a crash.
 #[derive(Parser, Debug)]
-#[command(name = "rollcall-server", version, after_help = EXAMPLES)]
+#[command(
+    name = "rollcall-server",
+    version,
+    after_help = EXAMPLES,
+    args_conflicts_with_subcommands = true
+)]
 struct Flags {
+    #[command(subcommand)]
+    care: Option<Care>,
+
     /// An address and port to listen on, may be given several times; port 0 takes a free one.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:5050")]
     listen: Vec<SocketAddr>,
@@ -50,12 +60,52 @@ struct Flags {
     verbose: u8,
 }
 
+/// What is done with a journal beside serving from it.
+#[derive(Subcommand, Debug)]
+enum Care {
+    /// Write a backup of the journal to a new file, also while a server runs on it.
+    ///
+    /// The file is read back before this ends. To restore it, put it as rollcall.sqlite3 into an empty
+    /// folder and start a server on that one.
+    Backup {
+        /// The file to write; nothing is ever overwritten.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Check the whole journal while no server runs on it: what a start reads, and every sheet.
+    Doctor {
+        #[command(flatten)]
+        data: Data,
+        /// This computer's clock is right, although it is far from the last time in the journal: go on
+        /// from it. Nothing is lost, and who was answered stays known.
+        #[arg(long)]
+        accept_clock: bool,
+    },
+}
+
+#[derive(Args, Debug)]
+struct Data {
+    /// The folder of the journal. Without it: ./rollcall-data.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+impl Data {
+    fn folder(&self) -> PathBuf {
+        self.data.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FOLDER))
+    }
+}
+
 const EXAMPLES: &str = "\
 Examples:
   rollcall-server                                     this computer only, journal in ./rollcall-data
   rollcall-server --listen 0.0.0.0:5050 --listen '[::]:5050' --data /var/lib/rollcall
   rollcall-server --listen 127.0.0.1:0 --in-memory    to try it out
   rollcall-server --files handouts                    offer the files of ./handouts too
+  rollcall-server backup sheets.backup                a backup of ./rollcall-data, also while it runs
+  rollcall-server doctor --data /var/lib/rollcall     check a journal
   sqlite3 rollcall-data/rollcall.sqlite3 'SELECT * FROM sheet'
 
 Exit codes: 0 ended in order, 1 failure, 2 wrong usage";
@@ -72,7 +122,12 @@ pub fn run(arguments: &[OsString]) -> Exit {
         return Exit::Usage;
     }
     begin_logging(flags.verbose);
-    match serve(&flags) {
+    let done = match &flags.care {
+        None => serve(&flags),
+        Some(Care::Backup { file, data }) => back_up(&data.folder(), file),
+        Some(Care::Doctor { data, accept_clock }) => examine(&data.folder(), *accept_clock),
+    };
+    match done {
         Ok(()) => Exit::Done,
         Err(error) => {
             complain(error);
@@ -87,6 +142,10 @@ enum Ended {
     Folder(#[from] FolderError),
     #[error(transparent)]
     Serve(#[from] ServeError),
+    #[error(transparent)]
+    Clock(#[from] ClockImplausible),
+    #[error(transparent)]
+    Backup(#[from] BackupError),
 }
 
 impl From<JournalError> for Ended {
@@ -106,6 +165,13 @@ fn serve(flags: &Flags) -> Result<(), Ended> {
     let folder = flags.data.clone().unwrap_or_else(default_folder);
     let mut journal = SqliteJournal::open(&folder)?;
     let recovered = journal.recover(&mut server)?;
+    check_plausible(Clock::start().now().wall, server.latest())?;
+    if journal::is_open_to_others(&folder) {
+        let folder = folder.display();
+        warn!(
+            "other users of this computer may look into {folder}; to end that: chmod 700 {folder}"
+        );
+    }
     info!(
         "journal in {}: {} roll calls open, {} clients known, {} batches replayed",
         folder.display(),
@@ -114,6 +180,71 @@ fn serve(flags: &Flags) -> Result<(), Ended> {
         recovered.batches
     );
     Ok(serve_from(server, journal, files, &flags.listen)?)
+}
+
+fn back_up(folder: &std::path::Path, file: &std::path::Path) -> Result<(), Ended> {
+    let (recovered, examined) = journal::backup(folder, file)?;
+    say(format_args!(
+        "{}: {} with {}, {} open, up to batch {}; read back and whole",
+        file.display(),
+        counted(to_count(examined.sheets), "closed roll call", "closed roll calls"),
+        counted(to_count(examined.marks), "mark", "marks"),
+        counted(recovered.open_roll_calls, "roll call", "roll calls"),
+        recovered.last_batch
+    ));
+    Ok(())
+}
+
+fn examine(folder: &std::path::Path, accept_clock: bool) -> Result<(), Ended> {
+    let mut server: Server<Path> = Server::new(0);
+    let mut journal = SqliteJournal::open(folder)?;
+    let recovered = journal.recover(&mut server)?;
+    let examined = journal.examine()?;
+    let Recovered { last_batch, batches, snapshot_items, clients, open_roll_calls, .. } = recovered;
+    say(format_args!(
+        "{}: up to batch {last_batch}, a snapshot of {} and {} after it",
+        folder.display(),
+        counted(to_count(snapshot_items), "item", "items"),
+        counted(to_count(batches), "batch", "batches")
+    ));
+    say(format_args!(
+        "{} open, {} known",
+        counted(open_roll_calls, "roll call", "roll calls"),
+        counted(clients, "client", "clients")
+    ));
+    say(format_args!(
+        "{} with {}: each sheet is what its name says",
+        counted(to_count(examined.sheets), "closed roll call", "closed roll calls"),
+        counted(to_count(examined.marks), "mark", "marks")
+    ));
+    let (clock, latest) = (Clock::start().now().wall, server.latest());
+    if last_batch > 0 {
+        say(format_args!("last time in the journal {latest}, this computer's clock {clock}"));
+    }
+    match check_plausible(clock, latest) {
+        Ok(()) if accept_clock => say(format_args!("the clock is plausible: nothing to accept")),
+        Ok(()) => {}
+        Err(implausible) if !accept_clock => return Err(implausible.into()),
+        Err(_) => {
+            server.accept_clock(clock);
+            let mut space = crate::wire::Datagram::new();
+            while let Some(Output::Append(batch)) = server.poll_output(&mut space) {
+                journal.commit(&batch)?;
+                server.handle_durable(batch.number);
+            }
+            say(format_args!("the clock is accepted: times go on from {clock}"));
+        }
+    }
+    Ok(())
+}
+
+fn to_count(many: u64) -> usize {
+    usize::try_from(many).unwrap_or(usize::MAX)
+}
+
+/// A line for whoever reads it; nobody may be reading any more.
+fn say(line: std::fmt::Arguments<'_>) {
+    let _ = writeln!(io::stdout(), "{line}");
 }
 
 fn serve_from<J: Journal + Send + 'static>(
@@ -135,7 +266,7 @@ fn serve_from<J: Journal + Send + 'static>(
 /// have been mistyped. If it cannot be made, opening it says why.
 fn default_folder() -> PathBuf {
     let folder = PathBuf::from(DEFAULT_FOLDER);
-    let _ = std::fs::create_dir(&folder);
+    let _ = journal::make(&folder);
     folder
 }
 

@@ -1,6 +1,7 @@
 //! `rollcall-student`: answers a roll call, and fetches files.
 
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
@@ -8,19 +9,24 @@ use clap::{Parser, Subcommand};
 use serde::Serialize;
 
 use super::Exit;
-use super::asking::{Asker, AskingFlags, print_json, reason};
+use super::asking::{Asker, AskingFlags, UnknownLine, print_json, reason};
 use super::files::Files;
-use super::prompt::Prompt;
-use super::words::{complain, parse, printed};
-use crate::ids::{ClassId, StudentNumber};
-use crate::operation::Operation;
+use super::prompt::{Line, Prompt, fields};
+use super::words::{complain, parse, printed, remark, typed};
+use crate::ids::{ClassId, RollCallNumber, StudentNumber};
+use crate::operation::{Operation, Query, Refusal};
 use crate::time::WallTime;
 use crate::wire::Answer;
 
 /// Answer the roll call of a class with a student number, and fetch files.
 ///
 /// Without a command it asks for student number and class again and again, so that several students
-/// can use one computer.
+/// can use one computer. Both may be given in one line, STUDENT CLASS, with a space, a tab, a comma
+/// or a semicolon between them.
+///
+/// Where nobody can be asked, because standard input is no terminal, nothing is guessed: after a line
+/// that is not understood only lines with both are taken until there is one. Then the exit code is
+/// the highest of what was done.
 #[derive(Parser, Debug)]
 #[command(name = "rollcall-student", version, after_help = EXAMPLES)]
 struct Flags {
@@ -36,11 +42,16 @@ Examples:
   rollcall-student                          ask for student number and class
   rollcall-student mark 3030 042191010      answer the roll call of class 3030
   rollcall-student --json mark 3030 10 20   several students, for a program
+  rollcall-student mark 3030 - < list.txt   the students of a list, one on each line
   rollcall-student files                    which files the server offers
   rollcall-student get notes.pdf            fetch one of them; also by its number in the list
   rollcall-student --server 192.0.2.7:5050 mark 3030 042191010
 
-Exit codes: 0 done, 1 failure, 2 wrong usage, 3 refused, 4 no answer (outcome unknown)";
+Exit codes: 0 done, 1 failure, 2 wrong usage, 3 refused, 4 no answer (outcome unknown),
+130 Ctrl-C while waiting for an answer (outcome unknown)";
+
+/// What stands for standard input in place of a student number.
+const STANDARD_INPUT: &str = "-";
 
 #[derive(Subcommand, Clone, Debug)]
 enum Command {
@@ -49,7 +60,8 @@ enum Command {
         /// The class: a number from 1 to 4294967295.
         #[arg(allow_negative_numbers = true)]
         class: ClassId,
-        /// The student numbers: 1 to 32 characters without spaces; leading zeros are kept.
+        /// The student numbers: 1 to 32 characters without spaces; leading zeros are kept. Or "-" to
+        /// read them from standard input, one on each line.
         #[arg(value_name = "STUDENT", required = true)]
         students: Vec<StudentNumber>,
     },
@@ -73,9 +85,16 @@ enum Command {
 #[must_use]
 pub fn run(arguments: &[OsString]) -> Exit {
     let result = parse::<Flags>(arguments).and_then(|flags| {
-        let student = Student { asker: Asker::new(flags.asking)? };
+        let student = Student { asker: Asker::new(flags.asking)?, closed: None };
         match flags.command {
-            Some(Command::Mark { class, students }) => student.mark_all(class, &students),
+            Some(Command::Mark { class, students }) => match students[..] {
+                [only] if only.as_str() == STANDARD_INPUT => student.mark_from_input(class),
+                _ if students.iter().any(|it| it.as_str() == STANDARD_INPUT) => {
+                    complain("'-' stands for standard input; write no other student beside it");
+                    Err(Exit::Usage)
+                }
+                _ => student.mark_all(class, &students),
+            },
             Some(Command::Files) => Files::new(student.asker).list(),
             Some(Command::Get { file, output, force }) => {
                 Files::new(student.asker).get(file.as_deref(), output.as_deref(), force)
@@ -88,77 +107,289 @@ pub fn run(arguments: &[OsString]) -> Exit {
 
 struct Student {
     asker: Asker,
+    /// The class about whose last close the server was asked, and its answer.
+    closed: Option<(ClassId, Option<WallTime>)>,
 }
 
 impl Student {
     /// Marks one after the other. A refusal does not keep the others from being asked; without an
     /// answer the rest is not sent, because it would wait as long again.
     fn mark_all(mut self, class: ClassId, students: &[StudentNumber]) -> Result<(), Exit> {
-        let mut result = Ok(());
+        let mut worst = Exit::Done;
         for (place, &student) in students.iter().enumerate() {
             match self.mark(class, student) {
                 Ok(()) => {}
-                Err(Exit::Refused) => result = Err(Exit::Refused),
+                Err(Exit::Refused) => worst = Exit::Refused,
                 Err(exit) => {
-                    let rest = &students[place + 1..];
-                    if !rest.is_empty() {
-                        let names: Vec<_> = rest.iter().map(StudentNumber::as_str).collect();
-                        complain(format_args!("not sent: {}", names.join(" ")));
-                    }
+                    self.not_sent(class, &students[place + 1..])?;
                     return Err(exit);
                 }
             }
         }
-        result
+        if worst == Exit::Done { Ok(()) } else { Err(worst) }
+    }
+
+    fn not_sent(&self, class: ClassId, rest: &[StudentNumber]) -> Result<(), Exit> {
+        if rest.is_empty() {
+            return Ok(());
+        }
+        if self.asker.json() {
+            for &student in rest {
+                printed(print_json(&UnknownLine::new(&Operation::Mark { class, student }, 0)))?;
+            }
+        }
+        let names: Vec<_> = rest.iter().map(StudentNumber::as_str).collect();
+        complain(format_args!("not sent: {}", names.join(" ")));
+        Ok(())
+    }
+
+    /// Marks the students that standard input names, each as soon as it is read. A line that is not
+    /// understood does not keep the others from being asked.
+    fn mark_from_input(mut self, class: ClassId) -> Result<(), Exit> {
+        let mut input = Prompt::at_standard_input(true);
+        let mut worst = Exit::Done;
+        while let Some(line) = typed(input.read_quietly())? {
+            let student = match line.only() {
+                Ok(Some(student)) => student,
+                Ok(None) => continue,
+                Err(exit) => {
+                    worst = worst.worse(exit);
+                    continue;
+                }
+            };
+            match self.mark(class, student) {
+                Ok(()) => {}
+                Err(Exit::Refused) => worst = worst.worse(Exit::Refused),
+                Err(exit) => {
+                    complain(format_args!("not sent: what comes after line {}", line.number));
+                    return Err(exit);
+                }
+            }
+        }
+        if worst == Exit::Done { Ok(()) } else { Err(worst) }
     }
 
     fn again_and_again(mut self) -> Result<(), Exit> {
-        let mut prompt = Prompt::new(io::stdin().lock(), self.asker.json());
+        let mut prompt = Prompt::at_standard_input(self.asker.json());
         let welcome = "Roll call. Answer with your student number and the number of the class. \
                        Ctrl-D ends.";
         printed(prompt.say(welcome))?;
+        let mut entries = Entries::default();
+        let mut worst = Exit::Done;
         loop {
-            let student = prompt.ask("Student number: ", str::parse::<StudentNumber>);
-            let Some(student) = printed(student)? else { return Ok(()) };
-            let Some(class) = printed(prompt.ask("Class: ", str::parse::<ClassId>))? else {
-                return Ok(());
+            let question = if entries.student.is_some() { "Class: " } else { "Student number: " };
+            let line = typed(prompt.read(question))?;
+            let entry = match &line {
+                Some(line) => entries.take(line),
+                None => entries.end(prompt.is_attended()),
             };
-            // What went wrong was said; the next student may have more luck.
-            let _ = self.mark(class, student);
+            if prompt.is_attended() && !prompt.has_more_pasted() {
+                entries.found();
+            }
+            let result = match entry {
+                Entry::Incomplete => Ok(()),
+                Entry::Wrong => Err(Exit::Usage),
+                Entry::Whole { class, student, skipped } => {
+                    worst = worst.worse(if skipped { Exit::Usage } else { Exit::Done });
+                    self.closed = None;
+                    self.mark(class, student)
+                }
+            };
+            match result {
+                Ok(()) => {}
+                Err(Exit::Interrupted) => return Err(Exit::Interrupted),
+                // What went wrong was said; the next student may have more luck.
+                Err(exit) => worst = worst.worse(exit),
+            }
+            if line.is_none() {
+                break;
+            }
         }
+        if prompt.is_attended() || worst == Exit::Done { Ok(()) } else { Err(worst) }
     }
 
     fn mark(&mut self, class: ClassId, student: StudentNumber) -> Result<(), Exit> {
         let answered = self.asker.perform(Operation::Mark { class, student })?;
-        let line = |class: u32, at: WallTime, outcome, reason| MarkLine {
+        let line = |class: u32, at: WallTime, outcome| MarkLine {
             class,
             student: student.as_str(),
             at: at.to_rfc3339(),
             outcome,
-            reason,
+            reason: None,
+            closed_at: None,
             attempts: answered.attempts,
         };
         match answered.answer {
             Answer::Marked { class, at, already_present } => {
+                self.closed = None;
                 let outcome = if already_present { "already_present" } else { "present" };
                 if self.asker.json() {
-                    return printed(print_json(&line(class.get(), at, outcome, None)));
+                    return printed(print_json(&line(class.get(), at, outcome)));
                 }
-                let already = if already_present { "was already" } else { "is" };
+                let already = if already_present { "already " } else { "" };
                 let at = at.to_local();
-                let said = format!("{student} {already} present in class {class} since {at}.");
+                let said =
+                    format!("{student} was {already}marked present in class {class} at {at}.");
                 printed(writeln!(io::stdout(), "{said}"))
             }
             Answer::MarkRefused { at, reason: why } => {
+                let looked = self.closed_at(class, why);
+                let closed_at = looked.unwrap_or_default();
                 if self.asker.json() {
-                    printed(print_json(&line(0, at, "refused", Some(why.name()))))?;
+                    printed(print_json(&MarkLine {
+                        reason: Some(why.name()),
+                        closed_at: closed_at.map(WallTime::to_rfc3339),
+                        ..line(0, at, "refused")
+                    }))?;
                 }
-                let why = reason(why, class);
+                let why = match closed_at {
+                    Some(closed) => closed_before(class, closed, at),
+                    None => reason(why, class),
+                };
                 complain(format_args!("{student} was refused at {}: {why}", at.to_local()));
-                Err(Exit::Refused)
+                looked.and(Err(Exit::Refused))
             }
             _ => Err(Exit::Failed),
         }
+    }
+
+    /// When the last roll call of the class was closed, if that is why a mark was refused.
+    fn closed_at(&mut self, class: ClassId, why: Refusal) -> Result<Option<WallTime>, Exit> {
+        if why != Refusal::NotOpen {
+            return Ok(None);
+        }
+        if let Some((_, closed_at)) = self.closed.filter(|(asked, _)| *asked == class) {
+            return Ok(closed_at);
+        }
+        let at_most = RollCallNumber::MAX;
+        let closed_at = match self.asker.ask_for_detail(Query::Sheets { class, at_most })? {
+            Some(Answer::Sheets { sheets, .. }) => sheets.first().map(|last| last.closed_at),
+            _ => None,
+        };
+        self.closed = Some((class, closed_at));
+        Ok(closed_at)
+    }
+}
+
+/// Why a mark that came after a close was refused.
+fn closed_before(class: ClassId, closed_at: WallTime, refused_at: WallTime) -> String {
+    let at = closed_at.to_local_on(refused_at);
+    if at == closed_at.to_local() {
+        // Another day's: what is missing is an opening.
+        return format!(
+            "class {class} has no open roll call (the last was closed at {at}); \
+             ask the teacher to open it"
+        );
+    }
+    format!("class {class} was closed at {at}")
+}
+
+/// What the lines at the prompt have led to: a student who still lacks the class, or after a line
+/// that was not understood nothing until there is one with both.
+#[derive(Default)]
+struct Entries {
+    /// With the number of the line.
+    student: Option<(StudentNumber, u64)>,
+    /// The line that was not understood, and the last one that was skipped after it.
+    lost: Option<(u64, u64)>,
+}
+
+enum Entry {
+    /// Nothing to do yet.
+    Incomplete,
+    /// Something was skipped, and it was said what.
+    Wrong,
+    /// Somebody answers; `skipped` says that lines before it were left out.
+    Whole { student: StudentNumber, class: ClassId, skipped: bool },
+}
+
+impl Entries {
+    fn take(&mut self, line: &Line) -> Entry {
+        let text = match &line.text {
+            Ok(text) => text,
+            Err(cause) => return self.wrong(line, cause),
+        };
+        match fields(text)[..] {
+            [] => Entry::Incomplete,
+            [student, class] => match (student.parse(), class.parse()) {
+                (Ok(student), Ok(class)) => self.whole(student, class, line),
+                (Err(cause), _) => self.wrong(line, &cause),
+                (_, Err(cause)) => self.wrong(line, &cause),
+            },
+            [_] if self.lost.is_some() => {
+                self.lost = self.lost.map(|(from, _)| (from, line.number));
+                Entry::Incomplete
+            }
+            [only] => match self.student {
+                None => match only.parse() {
+                    Ok(student) => {
+                        self.student = Some((student, line.number));
+                        Entry::Incomplete
+                    }
+                    Err(cause) => self.wrong(line, &cause),
+                },
+                Some((student, _)) => match only.parse() {
+                    Ok(class) => {
+                        self.student = None;
+                        Entry::Whole { student, class, skipped: false }
+                    }
+                    Err(cause) => self.wrong(line, &cause),
+                },
+            },
+            _ => self.wrong(line, &"write STUDENT CLASS, or only one of them"),
+        }
+    }
+
+    /// A line with both. A student who still lacked the class has none.
+    fn whole(&mut self, student: StudentNumber, class: ClassId, line: &Line) -> Entry {
+        let left_out = self.student.take();
+        if let Some((before, number)) = left_out {
+            without_class(before, number, line.unattended);
+        }
+        self.found();
+        Entry::Whole { student, class, skipped: left_out.is_some() }
+    }
+
+    fn wrong(&mut self, line: &Line, cause: &dyn Display) -> Entry {
+        line.misunderstood(cause);
+        if !line.unattended {
+            // It is asked again.
+            return Entry::Incomplete;
+        }
+        if let Some((student, number)) = self.student.take() {
+            without_class(student, number, true);
+        }
+        let (from, to) = self.lost.unwrap_or((line.number, line.number));
+        self.lost = Some((from, to.max(line.number)));
+        Entry::Wrong
+    }
+
+    /// Lines are understood again: says which ones were left out.
+    fn found(&mut self) {
+        let Some((from, to)) = self.lost.take().filter(|(from, to)| from < to) else { return };
+        complain(format_args!(
+            "lines {from} to {to} were skipped: after one that is not understood only a line with \
+             both, STUDENT CLASS, is taken"
+        ));
+    }
+
+    fn end(&mut self, attended: bool) -> Entry {
+        self.found();
+        match self.student.take().filter(|_| !attended) {
+            None => Entry::Incomplete,
+            Some((student, number)) => {
+                without_class(student, number, true);
+                Entry::Wrong
+            }
+        }
+    }
+}
+
+fn without_class(student: StudentNumber, number: u64, unattended: bool) {
+    if unattended {
+        complain(format_args!("line {number}: '{student}' was not marked: no class came with it"));
+    } else {
+        remark(format_args!("{student} was not marked: no class came with it"));
     }
 }
 
@@ -170,5 +401,7 @@ struct MarkLine<'a> {
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    closed_at: Option<String>,
     attempts: u32,
 }

@@ -1,16 +1,18 @@
 //! `rollcall-teacher`: opens a roll call, closes it, shows the sheet.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, Write as _};
 
+use chrono::NaiveDate;
 use clap::{Parser, Subcommand};
 use serde::Serialize;
 
 use super::Exit;
-use super::asking::{Asker, AskingFlags, RefusedLine, print_json, reason};
-use super::prompt::Prompt;
-use super::words::{complain, counted, parse, printed, remark};
-use crate::ids::ClassId;
+use super::asking::{Asker, AskingFlags, RefusedLine, local_clock, print_json, reason};
+use super::prompt::{Line, Prompt};
+use super::words::{complain, counted, parse, printed, remark, typed};
+use crate::ids::{ClassId, RollCallNumber};
 use crate::operation::{OpenRollCall, Operation, Query, SheetInfo};
 use crate::roll::Sheet;
 use crate::time::WallTime;
@@ -18,8 +20,12 @@ use crate::wire::Answer;
 
 /// Open the roll call of a class, close it, and get the sheet.
 ///
-/// Without a command it asks for a class number again and again: typed once it opens the roll call
-/// of that class, typed again it closes it and shows who answered.
+/// Without a command it asks for a class number again and again. A class that is not open is opened;
+/// of one that is open it tells since when and how many have answered, and asks whether to close it.
+///
+/// Where nobody can be asked, because standard input is no terminal, a second line with the same class
+/// closes it, if the line before opened it or told that it was open. Then the exit code is the highest
+/// of what was done.
 #[derive(Parser, Debug)]
 #[command(name = "rollcall-teacher", version, after_help = EXAMPLES)]
 struct Flags {
@@ -37,9 +43,13 @@ Examples:
   rollcall-teacher status                what is open, and how many have answered
   rollcall-teacher close 3030            close it and show the sheet
   rollcall-teacher --json sheet 3030     the last closed sheet again, for a program
+  rollcall-teacher history 3030          all roll calls of the class, with their numbers
+  rollcall-teacher sheet 3030 --number 7
+  rollcall-teacher sheet 3030 --date 2026-11-22
   rollcall-teacher --server 192.0.2.7:5050 open 3030
 
-Exit codes: 0 done, 1 failure, 2 wrong usage, 3 refused, 4 no answer (outcome unknown)";
+Exit codes: 0 done, 1 failure, 2 wrong usage, 3 refused, 4 no answer (outcome unknown),
+130 Ctrl-C while waiting for an answer (outcome unknown)";
 
 #[derive(Subcommand, Clone, Copy, Debug)]
 enum Command {
@@ -61,8 +71,20 @@ enum Command {
         #[arg(allow_negative_numbers = true)]
         class: Option<ClassId>,
     },
-    /// Show the last closed sheet of a class again.
+    /// Show the last closed sheet of a class again, or an earlier one.
     Sheet {
+        /// The class.
+        #[arg(allow_negative_numbers = true)]
+        class: ClassId,
+        /// The roll call with this number, as 'history' shows it.
+        #[arg(long, value_name = "N", allow_negative_numbers = true)]
+        number: Option<RollCallNumber>,
+        /// All that were closed on this day: 2026-11-22.
+        #[arg(long, value_name = "D", conflicts_with = "number", value_parser = parse_day)]
+        date: Option<NaiveDate>,
+    },
+    /// List all closed roll calls of a class, with their numbers.
+    History {
         /// The class.
         #[arg(allow_negative_numbers = true)]
         class: ClassId,
@@ -86,100 +108,209 @@ struct Teacher {
     asker: Asker,
 }
 
+/// What a session at the prompt knows: the roll calls that it opened, or told to be open, and since
+/// when. Only those are closed by a line that nobody can be asked about.
+type Known = BTreeMap<ClassId, WallTime>;
+
 impl Teacher {
     fn once(mut self, command: Command) -> Result<(), Exit> {
         match command {
-            Command::Open { class } => self.open(class),
+            Command::Open { class } => self.open(class).map(drop),
             Command::Close { class } => self.close(class),
             Command::Status { class: Some(class) } => self.status_of(class),
             Command::Status { class: None } => self.status(),
-            Command::Sheet { class } => self.sheet(class),
+            Command::Sheet { class, number: Some(number), .. } => self.sheet_number(class, number),
+            Command::Sheet { class, date: Some(day), .. } => self.sheets_of_day(class, day),
+            Command::Sheet { class, .. } => self.last_sheet(class),
+            Command::History { class } => self.history(class),
         }
     }
 
     fn again_and_again(mut self) -> Result<(), Exit> {
-        let mut prompt = Prompt::new(io::stdin().lock(), self.asker.json());
+        let mut prompt = Prompt::at_standard_input(self.asker.json());
         let welcome = "Roll call. Type the number of a class to open its roll call; type it again \
                        to close it and see who answered. Ctrl-D ends.";
         printed(prompt.say(welcome))?;
-        while let Some(class) = printed(prompt.ask("Class: ", str::parse::<ClassId>))? {
-            // What went wrong was said; the next class may go better.
-            let _ = self.toggle(class);
+        let mut known = Known::new();
+        let mut worst = Exit::Done;
+        while let Some(line) = typed(prompt.read("Class: "))? {
+            match self.take(&line, &mut known, &mut prompt) {
+                Ok(()) => {}
+                Err(Exit::Interrupted) => return Err(Exit::Interrupted),
+                // What went wrong was said; the next class may go better.
+                Err(exit) => worst = worst.worse(exit),
+            }
         }
+        if prompt.is_attended() || worst == Exit::Done { Ok(()) } else { Err(worst) }
+    }
+
+    fn take(&mut self, line: &Line, known: &mut Known, prompt: &mut Prompt) -> Result<(), Exit> {
+        match line.only()? {
+            None => Ok(()),
+            Some(class) => self.toggle(class, line.unattended, known, prompt),
+        }
+    }
+
+    /// Opens a class or closes it, whichever is next, and never acts on what nobody has seen.
+    fn toggle(
+        &mut self,
+        class: ClassId,
+        unattended: bool,
+        known: &mut Known,
+        prompt: &mut Prompt,
+    ) -> Result<(), Exit> {
+        let (roll_call, attempts) = self.find_open(class)?;
+        let Some(roll_call) = roll_call else {
+            let Some(since) = known.remove(&class) else {
+                known.insert(class, self.open(class)?);
+                return Ok(());
+            };
+            // It was open when this was last told, and somebody closed it, perhaps from here without
+            // an answer: the end of that roll call is told before another one begins.
+            let told = self.last_sheet(class);
+            if told == Err(Exit::Unknown) {
+                known.insert(class, since);
+            }
+            return told;
+        };
+        let known_since = known.insert(class, roll_call.opened_at);
+        if unattended {
+            if known_since != Some(roll_call.opened_at) {
+                self.show_status(&roll_call, attempts)?;
+                remark(format_args!("class {class} stays open; the same line again closes it"));
+                return Ok(());
+            }
+        } else {
+            let (since, present) =
+                (roll_call.opened_at.to_local_on(local_clock()), roll_call.present);
+            let question =
+                format!("Class {class} is open since {since}, {present} present. Close it? [y/N] ");
+            if !typed(prompt.confirm(&question))? {
+                return printed(prompt.say(&format!("Class {class} stays open.")));
+            }
+        }
+        self.close(class)?;
+        known.remove(&class);
         Ok(())
     }
 
-    fn toggle(&mut self, class: ClassId) -> Result<(), Exit> {
-        if self.find_open(class)?.0.is_some() { self.close(class) } else { self.open(class) }
-    }
-
-    fn open(&mut self, class: ClassId) -> Result<(), Exit> {
+    /// Opens a class and tells since when it is open.
+    fn open(&mut self, class: ClassId) -> Result<WallTime, Exit> {
         let answered = self.asker.perform(Operation::Open { class })?;
         let attempts = answered.attempts;
-        match answered.answer {
-            Answer::Opened { opened_at, already_open, .. } => {
-                if self.asker.json() {
-                    let opened_at = opened_at.to_rfc3339();
-                    let class = class.get();
-                    return printed(print_json(&OpenedLine {
-                        class,
-                        opened_at,
-                        already_open,
-                        attempts,
-                    }));
-                }
-                let since = opened_at.to_local();
-                if already_open {
-                    say(format_args!("Class {class} was already open, since {since}."))
-                } else {
-                    say(format_args!("Class {class} is open since {since}."))
-                }
-            }
-            other => self.refused(class, &other, attempts),
+        let Answer::Opened { opened_at, already_open, .. } = answered.answer else {
+            return Err(self.refused(class, &answered.answer, attempts));
+        };
+        let at = opened_at.to_local();
+        if self.asker.json() {
+            let (class, opened_at) = (class.get(), opened_at.to_rfc3339());
+            printed(print_json(&OpenedLine { class, opened_at, already_open, attempts }))?;
+        } else if already_open {
+            say(format_args!("Class {class} was already open, since {at}."))?;
+        } else {
+            say(format_args!("Class {class} was opened at {at}."))?;
         }
+        Ok(opened_at)
     }
 
     fn close(&mut self, class: ClassId) -> Result<(), Exit> {
         let answered = self.asker.perform(Operation::Close { class })?;
         let attempts = answered.attempts;
-        match answered.answer {
-            Answer::Closed { sheet, already_closed } => {
-                let heading = if already_closed {
-                    format!("Class {class} was already closed, at {}", sheet.closed_at.to_local())
-                } else {
-                    format!("Class {class} is closed since {}", sheet.closed_at.to_local())
-                };
-                self.show_sheet(&sheet, &heading, attempts)
-            }
-            other => self.refused(class, &other, attempts),
-        }
+        let Answer::Closed { sheet, already_closed } = answered.answer else {
+            return Err(self.refused(class, &answered.answer, attempts));
+        };
+        let at = sheet.closed_at.to_local_with_zone();
+        let heading = if already_closed {
+            format!("Class {class} was already closed, at {at}")
+        } else {
+            format!("Class {class} was closed at {at}")
+        };
+        self.show_sheet(&sheet, &heading, attempts)
     }
 
-    fn sheet(&mut self, class: ClassId) -> Result<(), Exit> {
-        let answered = self.asker.ask(Query::Sheet { class })?;
-        match answered.answer {
-            Answer::Sheet(Some(info)) => {
-                let heading = format!("Class {class}, closed at {}", info.closed_at.to_local());
-                self.show_sheet(&info, &heading, answered.attempts)
+    /// The sheet that was closed last. A class that was opened again the same day has more than one of
+    /// that day: the others are named, so that nobody takes a part for the whole.
+    fn last_sheet(&mut self, class: ClassId) -> Result<(), Exit> {
+        let mut day = None;
+        let (sheets, attempts) =
+            self.asker.list_sheets(class, RollCallNumber::MAX, &mut |info| {
+                let closed_on = info.closed_at.to_local_day();
+                *day.get_or_insert(closed_on) == closed_on
+            })?;
+        let Some((last, earlier)) = sheets.split_first() else {
+            return self.absent(class, "no_sheet", "has no closed sheet", attempts);
+        };
+        self.show_closed(last, attempts)?;
+        if !earlier.is_empty() && !self.asker.json() {
+            let others = counted(earlier.len(), "other sheet", "other sheets");
+            say(format_args!("{others} of class {class} that day:"))?;
+            for info in earlier.iter().rev() {
+                say(format_args!("{}", brief(info)))?;
             }
-            _ => self.absent(class, "no_sheet", "has no closed sheet", answered.attempts),
+            let number = earlier[0].number;
+            say(format_args!("See one with: rollcall-teacher sheet {class} --number {number}"))?;
         }
+        Ok(())
+    }
+
+    fn sheet_number(&mut self, class: ClassId, number: RollCallNumber) -> Result<(), Exit> {
+        let (sheets, attempts) =
+            self.asker.list_sheets(class, number, &mut |info| info.number == number)?;
+        if let Some(info) = sheets.first() {
+            return self.show_closed(info, attempts);
+        }
+        let words = format!(
+            "has no closed sheet with number {number}; see them with: rollcall-teacher history {class}"
+        );
+        self.absent(class, "no_sheet", &words, attempts)
+    }
+
+    fn sheets_of_day(&mut self, class: ClassId, day: NaiveDate) -> Result<(), Exit> {
+        let not_before = &mut |info: &SheetInfo| info.closed_at.to_local_day() >= day;
+        let (mut sheets, attempts) =
+            self.asker.list_sheets(class, RollCallNumber::MAX, not_before)?;
+        sheets.retain(|info| info.closed_at.to_local_day() == day);
+        if sheets.is_empty() {
+            let words = format!(
+                "has no sheet that was closed on {day}; see them with: rollcall-teacher history {class}"
+            );
+            return self.absent(class, "no_sheet", &words, attempts);
+        }
+        for info in sheets.iter().rev() {
+            self.show_closed(info, attempts)?;
+        }
+        Ok(())
+    }
+
+    fn history(&mut self, class: ClassId) -> Result<(), Exit> {
+        let (sheets, attempts) =
+            self.asker.list_sheets(class, RollCallNumber::MAX, &mut |_| true)?;
+        if sheets.is_empty() {
+            return self.absent(class, "no_sheet", "has no closed sheet", attempts);
+        }
+        for info in sheets.iter().rev() {
+            if self.asker.json() {
+                printed(print_json(&HistoryLine::new(info, attempts)))?;
+            } else {
+                say(format_args!("{}", brief(info)))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn show_closed(&mut self, info: &SheetInfo, attempts: u32) -> Result<(), Exit> {
+        let SheetInfo { class, number, closed_at, .. } = *info;
+        let at = closed_at.to_local_with_zone();
+        let heading = format!("Class {class}, roll call {number}, was closed at {at}");
+        self.show_sheet(info, &heading, attempts)
     }
 
     fn status(&mut self) -> Result<(), Exit> {
-        let mut from = ClassId::new(1);
-        let mut any = false;
-        while let Some(first) = from {
-            let answered = self.asker.ask(Query::Status { from: first })?;
-            let Answer::Status { open, more } = answered.answer else { break };
-            for roll_call in &open {
-                any = true;
-                self.show_status(roll_call, answered.attempts)?;
-            }
-            let last = open.last().filter(|_| more);
-            from = last.and_then(|last| last.class.get().checked_add(1)).and_then(ClassId::new);
+        let (open, attempts) = self.asker.list_open()?;
+        for roll_call in &open {
+            self.show_status(roll_call, attempts)?;
         }
-        if !any && !self.asker.json() {
+        if open.is_empty() && !self.asker.json() {
             return say(format_args!("No roll call is open."));
         }
         Ok(())
@@ -219,25 +350,33 @@ impl Teacher {
         let (sheet, more_attempts) = self.asker.fetch_sheet(info)?;
         if self.asker.json() {
             let attempts = attempts + more_attempts;
-            return printed(print_json(&SheetLine::new(&sheet, attempts)));
+            return printed(print_json(&SheetLine::new(&sheet, info.number, attempts)));
         }
         let students = counted(sheet.marks.len(), "student", "students");
         let end = if sheet.marks.is_empty() { "." } else { ":" };
-        say(format_args!("{heading}. {students} answered{end}"))?;
-        for (place, mark) in sheet.marks.iter().enumerate() {
-            let (student, at) = (mark.student, mark.at.to_local());
-            say(format_args!("{:>4}  {student:<16}  {at}", place + 1))?;
-        }
-        Ok(())
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        let mut print = || -> io::Result<()> {
+            writeln!(out, "{heading}. {students} answered{end}")?;
+            for (place, mark) in sheet.marks.iter().enumerate() {
+                let (student, at) = (mark.student, mark.at.to_local());
+                writeln!(out, "{:>4}  {student:<16}  {at}", place + 1)?;
+            }
+            out.flush()
+        };
+        printed(print())
     }
 
-    fn refused(&self, class: ClassId, answer: &Answer, attempts: u32) -> Result<(), Exit> {
-        let Answer::Refused { at, reason: why } = *answer else { return Err(Exit::Failed) };
-        if self.asker.json() {
-            printed(print_json(&RefusedLine::new(class, why.name(), Some(at), attempts)))?;
+    /// Tells of a refusal.
+    fn refused(&self, class: ClassId, answer: &Answer, attempts: u32) -> Exit {
+        let Answer::Refused { at, reason: why } = *answer else { return Exit::Failed };
+        let line = RefusedLine::new(class, why.name(), at, attempts);
+        if self.asker.json()
+            && let Err(exit) = printed(print_json(&line))
+        {
+            return exit;
         }
         complain(format_args!("refused at {}: {}", at.to_local(), reason(why, class)));
-        Err(Exit::Refused)
+        Exit::Refused
     }
 
     fn absent(
@@ -248,7 +387,8 @@ impl Teacher {
         attempts: u32,
     ) -> Result<(), Exit> {
         if self.asker.json() {
-            printed(print_json(&RefusedLine::new(class, reason, None, attempts)))?;
+            // A question changes nothing, so its answer carries no time of the server.
+            printed(print_json(&RefusedLine::new(class, reason, local_clock(), attempts)))?;
         }
         remark(format_args!("class {class} {words}"));
         Err(Exit::Refused)
@@ -271,9 +411,47 @@ struct OpenRollCallLine {
     attempts: u32,
 }
 
+/// A closed roll call in one line.
+fn brief(info: &SheetInfo) -> String {
+    let SheetInfo { number, opened_at, closed_at, students, .. } = *info;
+    let (from, to) = (opened_at.to_local(), closed_at.to_local_on(opened_at));
+    let students = counted(students as usize, "student", "students");
+    format!("{number:>4}  {from} to {to}  {students}")
+}
+
+/// Reads a day as it is written in `--date`.
+fn parse_day(text: &str) -> Result<NaiveDate, &'static str> {
+    NaiveDate::parse_from_str(text, "%Y-%m-%d").map_err(|_| "write it as 2026-11-22")
+}
+
+#[derive(Serialize)]
+struct HistoryLine {
+    class: u32,
+    number: u32,
+    opened_at: String,
+    closed_at: String,
+    present: u32,
+    attempts: u32,
+}
+
+impl HistoryLine {
+    fn new(info: &SheetInfo, attempts: u32) -> Self {
+        let SheetInfo { class, number, opened_at, closed_at, students, .. } = *info;
+        Self {
+            class: class.get(),
+            number: number.get(),
+            opened_at: opened_at.to_rfc3339(),
+            closed_at: closed_at.to_rfc3339(),
+            present: students,
+            attempts,
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct SheetLine<'a> {
     class: u32,
+    number: u32,
     opened_at: String,
     closed_at: String,
     students: Vec<&'a str>,
@@ -281,9 +459,10 @@ struct SheetLine<'a> {
 }
 
 impl<'a> SheetLine<'a> {
-    fn new(sheet: &'a Sheet, attempts: u32) -> Self {
+    fn new(sheet: &'a Sheet, number: RollCallNumber, attempts: u32) -> Self {
         Self {
             class: sheet.class.get(),
+            number: number.get(),
             opened_at: WallTime::to_rfc3339(sheet.opened_at),
             closed_at: WallTime::to_rfc3339(sheet.closed_at),
             students: sheet.marks.iter().map(|mark| mark.student.as_str()).collect(),

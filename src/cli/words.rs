@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::time::Duration;
 
 use clap::Parser;
+use clap::error::{ContextKind, ContextValue};
 
 use super::Exit;
 use crate::limits::DEADLINE_MAX;
@@ -23,9 +24,24 @@ pub(super) fn parse<T: Parser>(arguments: &[std::ffi::OsString]) -> Result<T, Ex
         // The first paragraph is the cause; the rest repeats the usage.
         let lines = text.lines().take_while(|line| !line.trim().is_empty());
         let cause = lines.map(str::trim).collect::<Vec<_>>().join(" ");
-        complain(format_args!("{cause} (see {name} --help)"));
+        let suggestion = suggestion(&error);
+        complain(format_args!("{cause}{suggestion} (see {name} --help)"));
         Exit::Usage
     })
+}
+
+/// What a mistyped word may have been, as the end of a sentence.
+fn suggestion(error: &clap::Error) -> String {
+    let kinds =
+        [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg, ContextKind::SuggestedValue];
+    let words = kinds.iter().find_map(|&kind| match error.get(kind) {
+        Some(ContextValue::String(word)) => Some(format!("'{word}'")),
+        Some(ContextValue::Strings(words)) if !words.is_empty() => {
+            Some(words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(" or "))
+        }
+        _ => None,
+    });
+    words.map(|words| format!("; did you mean {words}?")).unwrap_or_default()
 }
 
 /// Says on standard error what went wrong, in one line.
@@ -39,10 +55,22 @@ pub(super) fn remark(what: impl Display) {
     let _ = writeln!(io::stderr(), "{}", safe(&what.to_string()));
 }
 
-/// What cannot be read or printed (a closed pipe, a full disk) ends the command.
-pub(super) fn printed<T>(result: io::Result<T>) -> Result<T, Exit> {
+/// What cannot be printed (a full disk) ends the command. A closed pipe does not: whoever read from
+/// it has seen enough, and what was asked for is done all the same.
+pub(super) fn printed<T: Default>(result: io::Result<T>) -> Result<T, Exit> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(T::default()),
+        result => result.map_err(|error| {
+            complain(format_args!("cannot read or print: {error}"));
+            Exit::Failed
+        }),
+    }
+}
+
+/// Standard input that cannot be read ends the command.
+pub(super) fn typed<T>(result: io::Result<T>) -> Result<T, Exit> {
     result.map_err(|error| {
-        complain(format_args!("cannot read or print: {error}"));
+        complain(format_args!("cannot read standard input: {error}"));
         Exit::Failed
     })
 }

@@ -1,10 +1,13 @@
 //! Records and snapshot items ↔ the blobs of the journal.
 //!
 //! ```text
-//! ┌────────────────────────────────────────┬────────┐
-//! │ postcard: how many, then one by one    │ CRC-32 │  little-endian, over all bytes before it
-//! └────────────────────────────────────────┴────────┘
+//! ┌────────┬────────────────────────────────────────┬────────┐
+//! │ format │ postcard: how many, then one by one    │ CRC-32 │  little-endian, over all bytes before it
+//! └────────┴────────────────────────────────────────┴────────┘
 //! ```
+//!
+//! The format is one byte, [`FORMAT`]. Blobs of format 1 have no such byte; the version of their
+//! database tells them apart, and they are read in `v1`.
 //!
 //! Laws: what was encoded decodes to the same; whatever is decoded, the answer is values or
 //! [`BlobDamaged`], never a panic. The checksum is looked at first, so that nothing is read into
@@ -17,6 +20,8 @@ use crate::limits::SNAPSHOT_PART_BYTES;
 use crate::record::{Record, SnapshotItem};
 
 const CHECKSUM_BYTES: usize = 4;
+/// What the types of [`crate::record`] look like as bytes. Another byte means other types.
+pub const FORMAT: u8 = 2;
 
 /// Why a blob says nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,6 +32,9 @@ pub enum BlobDamaged {
     /// It is not what was written.
     #[error("its checksum does not match")]
     Checksum,
+    /// Its checksum is right, but its bytes are of another format than the database says.
+    #[error("its checksum matches, but it is of another format")]
+    Format,
     /// Its checksum is right, but it does not say what it should.
     #[error("its checksum matches, but it cannot be read")]
     Content,
@@ -39,6 +47,7 @@ pub enum BlobDamaged {
 #[must_use]
 pub fn encode_records(records: &[Record], mut space: Vec<u8>) -> Vec<u8> {
     space.clear();
+    space.push(FORMAT);
     with_checksum(append(records, space))
 }
 
@@ -63,7 +72,9 @@ pub fn decode_items(blob: &[u8]) -> Result<Vec<SnapshotItem>, BlobDamaged> {
 pub fn encode_items(items: impl IntoIterator<Item = SnapshotItem>) -> Vec<Vec<u8>> {
     let (mut parts, mut body, mut count) = (Vec::new(), Vec::new(), 0_usize);
     let mut end_part = |body: &mut Vec<u8>, count: &mut usize| {
-        let mut blob = append(count, Vec::with_capacity(body.len() + 16));
+        let mut blob = Vec::with_capacity(body.len() + 16);
+        blob.push(FORMAT);
+        let mut blob = append(count, blob);
         blob.append(body);
         parts.push(with_checksum(blob));
         *count = 0;
@@ -92,11 +103,27 @@ fn with_checksum(mut body: Vec<u8>) -> Vec<u8> {
 }
 
 fn decode<T: DeserializeOwned>(blob: &[u8]) -> Result<Vec<T>, BlobDamaged> {
+    match body(blob)?.split_first() {
+        Some((&FORMAT, values)) => decode_values(values),
+        Some(_) => Err(BlobDamaged::Format),
+        None => Err(BlobDamaged::TooShort),
+    }
+}
+
+/// What stands before the checksum, if that is right.
+fn body(blob: &[u8]) -> Result<&[u8], BlobDamaged> {
     let (body, checksum) =
         blob.split_last_chunk::<CHECKSUM_BYTES>().ok_or(BlobDamaged::TooShort)?;
-    if crc32fast::hash(body) != u32::from_le_bytes(*checksum) {
-        return Err(BlobDamaged::Checksum);
-    }
+    let right = crc32fast::hash(body) == u32::from_le_bytes(*checksum);
+    if right { Ok(body) } else { Err(BlobDamaged::Checksum) }
+}
+
+/// The values of a blob of format 1.
+pub(super) fn decode_v1<T: DeserializeOwned>(blob: &[u8]) -> Result<Vec<T>, BlobDamaged> {
+    decode_values(body(blob)?)
+}
+
+fn decode_values<T: DeserializeOwned>(body: &[u8]) -> Result<Vec<T>, BlobDamaged> {
     let (values, rest) = postcard::take_from_bytes(body).map_err(|_| BlobDamaged::Content)?;
     if rest.is_empty() { Ok(values) } else { Err(BlobDamaged::LeftOver) }
 }
@@ -106,7 +133,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::ids::{ClassId, ClientId, ContentId, RequestNumber, RollCallId, StudentNumber};
+    use crate::ids::{
+        ClassId, ClientId, ContentId, RequestNumber, RollCallId, RollCallNumber, StudentNumber,
+    };
     use crate::operation::{Operation, Outcome, Refusal, SheetInfo};
     use crate::roll::{ClientRecord, Mark, RegisterItem};
     use crate::time::WallTime;
@@ -135,10 +164,16 @@ mod tests {
         ]
     }
 
+    fn number() -> impl Strategy<Value = RollCallNumber> {
+        (1..=u32::MAX).prop_map(|number| RollCallNumber::new(number).unwrap())
+    }
+
     fn sheet_info() -> impl Strategy<Value = SheetInfo> {
-        (class(), wall(), wall(), any::<u32>(), any::<u32>(), any::<[u8; 32]>()).prop_map(
-            |(class, opened_at, closed_at, students, bytes, content)| SheetInfo {
+        let fields = (class(), number(), wall(), wall(), any::<u32>(), any::<u32>());
+        (fields, any::<[u8; 32]>()).prop_map(
+            |((class, number, opened_at, closed_at, students, bytes), content)| SheetInfo {
                 class,
+                number,
                 opened_at,
                 closed_at,
                 students,
@@ -151,10 +186,11 @@ mod tests {
     fn outcome() -> impl Strategy<Value = Outcome> {
         let reason = || proptest::sample::select(Refusal::ALL.to_vec());
         prop_oneof![
-            (class(), any::<u64>(), wall(), any::<bool>()).prop_map(
-                |(class, roll_call, opened_at, already_open)| Outcome::Opened {
+            (class(), any::<u64>(), number(), wall(), any::<bool>()).prop_map(
+                |(class, roll_call, number, opened_at, already_open)| Outcome::Opened {
                     class,
                     roll_call: RollCallId::new(roll_call),
+                    number,
                     opened_at,
                     already_open,
                 }
@@ -189,6 +225,8 @@ mod tests {
             (wall(), operation(), client_record())
                 .prop_map(|(at, operation, client)| Record::Answered { at, operation, client }),
             (wall(), client()).prop_map(|(at, client)| Record::Forgot { at, client }),
+            wall().prop_map(|at| Record::Told { at }),
+            wall().prop_map(|at| Record::ClockSet { at }),
         ]
     }
 
@@ -197,8 +235,19 @@ mod tests {
         prop_oneof![
             roll_call().prop_map(RegisterItem::NextRollCall),
             sheet_info().prop_map(RegisterItem::LastSheet),
-            (class(), roll_call(), wall()).prop_map(|(class, roll_call, opened_at)| {
-                RegisterItem::Open { class, roll_call, opened_at }
+            (class(), roll_call(), number(), wall()).prop_map(
+                |(class, roll_call, number, opened_at)| RegisterItem::Open {
+                    class,
+                    roll_call,
+                    number,
+                    opened_at,
+                }
+            ),
+            sheet_info().prop_map(RegisterItem::EarlierSheet),
+            (class(), number())
+                .prop_map(|(class, number)| RegisterItem::LastNumber { class, number }),
+            (class(), roll_call(), number()).prop_map(|(class, roll_call, number)| {
+                RegisterItem::Empty { class, roll_call, number }
             }),
             (class(), student(), wall()).prop_map(|(class, student, at)| RegisterItem::Mark {
                 class,
@@ -212,6 +261,7 @@ mod tests {
             wall().prop_map(SnapshotItem::Latest),
             client_record().prop_map(SnapshotItem::Client),
             register_item().prop_map(SnapshotItem::Register),
+            client().prop_map(SnapshotItem::KeptUntilPast),
         ]
     }
 
@@ -238,7 +288,7 @@ mod tests {
             let _ = decode_records(&bytes);
             let _ = decode_items(&bytes);
             // The same behind a right checksum, which only a mistake of ours could write.
-            let sealed = with_checksum(bytes);
+            let sealed = with_checksum([&[FORMAT][..], &bytes].concat());
             if let Ok(records) = decode_records(&sealed) {
                 let again = encode_records(&records, Vec::new());
                 prop_assert_eq!(decode_records(&again), Ok(records));
@@ -262,9 +312,11 @@ mod tests {
     fn each_damage_has_its_name() {
         assert_eq!(decode_records(&[1, 2, 3]), Err(BlobDamaged::TooShort));
         assert_eq!(decode_records(&[0, 0, 0, 0, 1]), Err(BlobDamaged::Checksum));
-        let lots = with_checksum(vec![0xff, 0xff, 0xff, 0xff, 0x0f]);
+        let lots = with_checksum(vec![FORMAT, 0xff, 0xff, 0xff, 0xff, 0x0f]);
+        assert_eq!(decode_records(&with_checksum(vec![1, 0])), Err(BlobDamaged::Format));
+        assert_eq!(decode_records(&with_checksum(vec![])), Err(BlobDamaged::TooShort));
         assert_eq!(decode_records(&lots), Err(BlobDamaged::Content), "it claims 4 billion records");
-        assert_eq!(decode_records(&with_checksum(vec![0, 7])), Err(BlobDamaged::LeftOver));
+        assert_eq!(decode_records(&with_checksum(vec![FORMAT, 0, 7])), Err(BlobDamaged::LeftOver));
     }
 
     #[test]

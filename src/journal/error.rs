@@ -4,6 +4,7 @@
 //! next. Causes are kept as text: nobody decides anything by them, and a reader needs the words.
 
 use std::fmt::Display;
+use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -32,7 +33,8 @@ pub enum JournalError {
     /// What is on disk is not what was written. The server must not guess: an acknowledged mark
     /// might be missing.
     #[error(
-        "{} is damaged, {place}: {what}; no data was changed; restore it from a backup",
+        "{} is damaged, {place}: {what}; no data was changed; restore a backup: put it as \
+         rollcall.sqlite3 into an empty folder, and start the server on that one",
         path.display()
     )]
     Damaged {
@@ -42,6 +44,35 @@ pub enum JournalError {
         place: Place,
         /// What was found.
         what: String,
+    },
+    /// A database without the log that has what was acknowledged last.
+    #[error(
+        "{} lacks what was acknowledged last ({what}): the server on it was not ended, and its \
+         log is not here; put {}-wal of the same moment beside it, or restore a backup made with \
+         rollcall-server backup; no data was changed", path.display(), path.display()
+    )]
+    Incomplete {
+        /// The database.
+        path: PathBuf,
+        /// How it was noticed.
+        what: String,
+    },
+    /// The name of a file does not lead to the file that is written to any more.
+    #[error(
+        "{} was deleted, moved or replaced while the server ran; nothing more was acknowledged; \
+         put it back or restore a backup, and start the server again", path.display()
+    )]
+    Replaced {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The system refused something that has nothing to do with the disk.
+    #[error("{} cannot be opened: {cause}; no data was changed", path.display())]
+    System {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        cause: String,
     },
     /// There is no room for what was to be written.
     #[error("the disk is full: free some space and start again; every acknowledged mark is kept")]
@@ -68,9 +99,18 @@ pub enum FolderProblem {
     /// There is no such folder. It is never made here: a mistyped name must not begin a new journal.
     #[error("the folder {folder} does not exist; create it with: mkdir {folder}", folder = .0.display())]
     Missing(PathBuf),
+    /// There is no journal in the folder.
+    #[error("there is no journal in {}; name the folder with --data", .0.display())]
+    NoJournal(PathBuf),
     /// There is something else under that name.
     #[error("{} is not a folder; choose a folder for the data", .0.display())]
     NotAFolder(PathBuf),
+    /// This user may not look into one of the folders on the way.
+    #[error(
+        "{} may not be reached by this user: give the server's user the right to enter every \
+         folder on the way to it", .0.display()
+    )]
+    NotReachable(PathBuf),
     /// This user may not write there.
     #[error(
         "{} cannot be written by this user; give the server's user the right to write there",
@@ -179,9 +219,14 @@ fn of_sqlite(error: &rusqlite::Error, path: &Path) -> JournalError {
     match sqlite.code {
         ErrorCode::DiskFull => JournalError::DiskFull,
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => JournalError::Locked { path },
-        ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen => {
+        ErrorCode::ReadOnly | ErrorCode::PermissionDenied => {
             FolderProblem::NotWritable(path).into()
         }
+        // SQLite does not tell why: the system does, when it is asked once more.
+        ErrorCode::CannotOpen => match OpenOptions::new().read(true).write(true).open(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => of_io(&error, &path),
+            _ => FolderProblem::NotWritable(path).into(),
+        },
         ErrorCode::SystemIoFailure if sqlite.extended_code == SQLITE_IOERR_SHORT_READ => {
             damaged(path, cause)
         }
@@ -195,9 +240,16 @@ fn of_sqlite(error: &rusqlite::Error, path: &Path) -> JournalError {
     }
 }
 
+/// Too many files are open, in the system or in this process; the same numbers on every Unix.
+const ENFILE: i32 = 23;
+const EMFILE: i32 = 24;
+
 /// Sorts what the system says of a file or folder that is to be written.
 pub(super) fn of_io(error: &io::Error, path: &Path) -> JournalError {
     use io::ErrorKind;
+    if cfg!(unix) && matches!(error.raw_os_error(), Some(ENFILE | EMFILE)) {
+        return JournalError::System { path: path.to_owned(), cause: one_line(error) };
+    }
     match error.kind() {
         // `NotFound` after the folder was seen: a folder of the system that takes no files.
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem | ErrorKind::NotFound => {

@@ -7,10 +7,12 @@
 
 use std::collections::VecDeque;
 
-use super::{Journal, JournalError, Snapshot};
-use crate::ids::ContentId;
+use super::{Condition, Journal, JournalError, SheetReader, Snapshot};
+use crate::ids::{ClassId, ContentId, RollCallNumber};
 use crate::limits::MARKS_PER_ROLL_CALL_MAX;
+use crate::operation::SheetInfo;
 use crate::record::Batch;
+use crate::roll::ClosedSheet;
 
 /// The sheets that are kept.
 const SHEETS_KEPT_MAX: usize = 16_384;
@@ -26,7 +28,7 @@ const _: () = {
 #[derive(Debug)]
 pub struct MemoryJournal {
     /// The oldest first.
-    sheets: VecDeque<(ContentId, Vec<u8>)>,
+    sheets: VecDeque<(SheetInfo, Vec<u8>)>,
     bytes: usize,
     sheets_max: usize,
     bytes_max: usize,
@@ -43,9 +45,10 @@ impl MemoryJournal {
         Self { sheets: VecDeque::new(), bytes: 0, sheets_max, bytes_max }
     }
 
-    fn keep(&mut self, bytes: Vec<u8>) {
+    fn keep(&mut self, ClosedSheet { info, sheet, .. }: &ClosedSheet) {
+        let bytes = sheet.to_bytes();
         self.bytes += bytes.len();
-        self.sheets.push_back((ContentId::of(&bytes), bytes));
+        self.sheets.push_back((*info, bytes));
         while self.sheets.len() > self.sheets_max
             || (self.bytes > self.bytes_max && self.sheets.len() > 1)
         {
@@ -62,16 +65,33 @@ impl Default for MemoryJournal {
 }
 
 impl Journal for MemoryJournal {
-    const WAITS: bool = false;
-
     fn commit(&mut self, batch: &Batch) -> Result<(), JournalError> {
-        batch.sheets.iter().for_each(|(_, sheet)| self.keep(sheet.to_bytes()));
+        batch.sheets.iter().for_each(|sheet| self.keep(sheet));
         Ok(())
     }
 
     fn sheet(&mut self, content: ContentId) -> Result<Option<Vec<u8>>, JournalError> {
-        let found = self.sheets.iter().find(|(name, _)| *name == content);
+        let found = self.sheets.iter().find(|(info, _)| info.content == content);
         Ok(found.map(|(_, bytes)| bytes.clone()))
+    }
+
+    fn history(
+        &mut self,
+        class: ClassId,
+        at_most: RollCallNumber,
+        limit: usize,
+    ) -> Result<Vec<SheetInfo>, JournalError> {
+        let of_class = |info: &SheetInfo| info.class == class && info.number <= at_most;
+        let newest_first = self.sheets.iter().rev().map(|(info, _)| *info);
+        Ok(newest_first.filter(of_class).take(limit).collect())
+    }
+
+    fn reader(&self) -> Result<Option<Box<dyn SheetReader>>, JournalError> {
+        Ok(None)
+    }
+
+    fn condition(&mut self) -> Result<Condition, JournalError> {
+        Ok(Condition::default())
     }
 
     /// Never: there are no batches to take the place of.
@@ -102,14 +122,16 @@ mod tests {
     }
 
     fn batch(number: u32) -> Batch {
-        let id = RollCallId::new(u64::from(number));
-        Batch { number: u64::from(number), records: vec![], sheets: vec![(id, sheet(number))] }
+        let (roll_call, sheet) = (RollCallId::new(u64::from(number)), sheet(number));
+        let sheets =
+            vec![ClosedSheet { roll_call, info: sheet.info(RollCallNumber::FIRST), sheet }];
+        Batch { number: u64::from(number), records: vec![], sheets, forgotten: vec![] }
     }
 
     fn kept(journal: &mut MemoryJournal) -> Vec<u32> {
         let has = |number: &u32| {
             let sheet = sheet(*number);
-            let found = journal.sheet(sheet.info().content).unwrap();
+            let found = journal.sheet(sheet.info(RollCallNumber::FIRST).content).unwrap();
             assert!(found.iter().all(|bytes| *bytes == sheet.to_bytes()));
             found.is_some()
         };

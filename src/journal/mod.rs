@@ -16,25 +16,74 @@
 //! [`SqliteJournal`] keeps its promise across crashes; [`MemoryJournal`] keeps it as long as its
 //! process lives. Neither knows a clock, a socket or a message.
 
+mod care;
 pub mod encoding;
 mod error;
 mod folder;
 mod memory;
+mod read;
 mod sqlite;
+mod v1;
 
+pub use care::{BackupError, Examined, backup};
 pub use error::{FolderProblem, JournalError, Place};
-pub use folder::{DATABASE_FILE, LOCK_FILE};
+pub use folder::{DATABASE_FILE, LOCK_FILE, is_open_to_others, make};
 pub use memory::MemoryJournal;
 pub use sqlite::{Recovered, SqliteJournal};
 
-use crate::ids::ContentId;
+use crate::ids::{ClassId, ContentId, RollCallNumber};
+use crate::limits::{DISK_RESERVE_BYTES, DISK_RESERVE_PART, LOG_LONG_BYTES, LOG_MAX_BYTES};
+use crate::operation::SheetInfo;
 use crate::record::{Batch, SnapshotItem};
+
+/// How it stands with the disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Condition {
+    /// The room that is left, as far as it is known.
+    pub free_bytes: Option<u64>,
+    /// The size of the disk.
+    pub disk_bytes: u64,
+    /// The length of the write-ahead log.
+    pub log_bytes: u64,
+}
+
+impl Condition {
+    /// Whether too little room is left to begin another roll call.
+    #[must_use]
+    pub fn is_low(&self) -> bool {
+        let reserve = DISK_RESERVE_BYTES.min(self.disk_bytes / DISK_RESERVE_PART);
+        self.free_bytes.is_some_and(|free| free < reserve) || self.log_bytes > LOG_MAX_BYTES
+    }
+
+    /// Whether the log is so long that somebody must keep it from being copied.
+    #[must_use]
+    pub fn log_is_long(&self) -> bool {
+        self.log_bytes > LOG_LONG_BYTES
+    }
+}
+
+/// Reads closed sheets beside a journal that commits, without waiting for it.
+pub trait SheetReader: Send {
+    /// As [`Journal::sheet`], of everything that was durable when it was asked for.
+    ///
+    /// # Errors
+    /// If the sheet cannot be read or is not what its name says.
+    fn sheet(&mut self, content: ContentId) -> Result<Option<Vec<u8>>, JournalError>;
+
+    /// As [`Journal::history`].
+    ///
+    /// # Errors
+    /// As for [`SheetReader::sheet`].
+    fn history(
+        &mut self,
+        class: ClassId,
+        at_most: RollCallNumber,
+        limit: usize,
+    ) -> Result<Vec<SheetInfo>, JournalError>;
+}
 
 /// Where a server's promises are kept.
 pub trait Journal {
-    /// Whether its work waits for a disk, so that it pays to do something else meanwhile.
-    const WAITS: bool;
-
     /// Appends the batch and makes it durable: when this returns, no crash undoes it.
     ///
     /// # Errors
@@ -47,6 +96,30 @@ pub trait Journal {
     /// # Errors
     /// If the sheet cannot be read or is not what its name says. Nothing was changed.
     fn sheet(&mut self, content: ContentId) -> Result<Option<Vec<u8>>, JournalError>;
+
+    /// The closed roll calls of a class from this number down, the last one first, at most so many.
+    ///
+    /// # Errors
+    /// As for [`Journal::sheet`].
+    fn history(
+        &mut self,
+        class: ClassId,
+        at_most: RollCallNumber,
+        limit: usize,
+    ) -> Result<Vec<SheetInfo>, JournalError>;
+
+    /// What reads sheets at the same time; `None` if this journal never waits for a disk, so that
+    /// nothing else needs to be done meanwhile.
+    ///
+    /// # Errors
+    /// If the system does not let it.
+    fn reader(&self) -> Result<Option<Box<dyn SheetReader>>, JournalError>;
+
+    /// How it stands with the disk. To be asked about once a second.
+    ///
+    /// # Errors
+    /// If the journal is not where it was. It must not be used any more.
+    fn condition(&mut self) -> Result<Condition, JournalError>;
 
     /// Whether a snapshot pays now: enough was appended since the last one, in bytes and in
     /// proportion to it.
@@ -72,5 +145,30 @@ impl Snapshot {
     #[must_use]
     pub fn new(batch: u64, items: impl IntoIterator<Item = SnapshotItem>) -> Self {
         Self { batch, parts: encoding::encode_items(items) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_is_low_below_its_reserve_or_when_the_log_has_eaten_it() {
+        let disk_bytes = 100 << 30;
+        let large =
+            |free_bytes| Condition { free_bytes: Some(free_bytes), disk_bytes, log_bytes: 0 };
+        assert!(large(DISK_RESERVE_BYTES - 1).is_low());
+        assert!(!large(DISK_RESERVE_BYTES).is_low());
+        let small = |free_bytes| Condition {
+            free_bytes: Some(free_bytes),
+            disk_bytes: 16 << 20,
+            log_bytes: 0,
+        };
+        assert!(small((1 << 20) - 1).is_low());
+        assert!(!small(1 << 20).is_low());
+        assert!(!Condition::default().is_low(), "nothing is known");
+        let log = |log_bytes| Condition { log_bytes, ..large(DISK_RESERVE_BYTES) };
+        assert!(!log(LOG_LONG_BYTES).log_is_long() && log(LOG_LONG_BYTES + 1).log_is_long());
+        assert!(!log(LOG_MAX_BYTES).is_low() && log(LOG_MAX_BYTES + 1).is_low());
     }
 }

@@ -5,15 +5,17 @@
 --     sqlite3 rollcall.sqlite3 'select * from sheet where class = 3030'
 --
 -- Please do not write to it: the server checks what it reads and refuses to start with a file that
--- was changed. To make a backup while the server runs:
+-- was changed. Do not stay inside of a transaction either: as long as one reads, the log only grows.
+-- To make a backup, also while the server runs:
 --
---     sqlite3 rollcall.sqlite3 '.backup backup.sqlite3'
+--     rollcall-server backup FILE --data FOLDER
 
--- The closed roll calls, one row each, kept for ever. All times are milliseconds since 1970 UTC;
--- the view "sheet" below shows them as dates.
+-- The closed roll calls, one row each, kept for ever; of those that nobody answered only the last
+-- 4,096. All times are milliseconds since 1970 UTC; the view "sheet" below shows them as dates.
 CREATE TABLE roll_call (
     id        INTEGER PRIMARY KEY, -- counted from 1, never used again
     class     INTEGER NOT NULL,
+    number    INTEGER NOT NULL,    -- which roll call of its class, counted from 1
     opened_at INTEGER NOT NULL,
     closed_at INTEGER NOT NULL,
     students  INTEGER NOT NULL,    -- how many answered
@@ -23,7 +25,7 @@ CREATE TABLE roll_call (
 
 -- Not unique: a class that is opened and closed twice within one millisecond makes the same sheet.
 CREATE INDEX roll_call_by_content ON roll_call (content);
-CREATE INDEX roll_call_by_class ON roll_call (class);
+CREATE INDEX roll_call_by_number ON roll_call (class, number);
 
 -- Who answered in a closed roll call, in order of arrival.
 CREATE TABLE mark (
@@ -71,3 +73,10 @@ CREATE TABLE snapshot_end (
 ) STRICT;
 
 INSERT INTO snapshot_end (id, batch, parts) VALUES (1, 0, 0);
+
+-- One row while a server runs, none after it has ended in order. A file with such a row is whole only
+-- together with its write-ahead log.
+CREATE TABLE running (
+    id    INTEGER PRIMARY KEY CHECK (id = 1),
+    run   INTEGER NOT NULL
+) STRICT;

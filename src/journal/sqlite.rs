@@ -10,24 +10,25 @@
 //! log. Copying the log into the database is SQLite's own business; if that fails, the log keeps the
 //! pages and SQLite writes them all again.
 
-use std::cmp::Ordering;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{
     Connection, ErrorCode, OpenFlags, OptionalExtension as _, Transaction, TransactionBehavior,
 };
 
-use super::encoding::{decode_items, decode_records, encode_records};
-use super::error::{Fault, FolderProblem, JournalError, Place};
-use super::{Journal, Snapshot, folder};
-use crate::ids::{ClassId, ContentId, RollCallId, StudentNumber};
-use crate::limits::{
-    DEADLINE_DEFAULT, MARKS_PER_ROLL_CALL_MAX, SNAPSHOT_AFTER_MIN_BYTES, SNAPSHOT_AFTER_RATIO,
-};
+use super::care::{self, Examined};
+use super::encoding::{encode_items, encode_records};
+use super::error::{Fault, FolderProblem, JournalError, Place, of_io};
+use super::folder::{Lock, Note, Watch};
+use super::read::{self, Bytes, count_bytes, last_batch, to_column};
+use super::{Condition, Journal, SheetReader, Snapshot, folder, v1};
+use crate::ids::{ClassId, ContentId, RollCallNumber};
+use crate::limits::{DEADLINE_DEFAULT, SNAPSHOT_AFTER_MIN_BYTES, SNAPSHOT_AFTER_RATIO};
+use crate::operation::SheetInfo;
 use crate::record::Batch;
-use crate::roll::{Mark, Sheet};
+use crate::roll::ClosedSheet;
 use crate::server::Server;
 use crate::time::WallTime;
 
@@ -35,47 +36,45 @@ const SCHEMA: &str = include_str!("schema.sql");
 /// "ROLL": how `file` and we ourselves tell our databases from others.
 const APPLICATION_ID: i64 = 0x524f_4c4c;
 /// The version of the schema and of what is in the blobs.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 /// How long a commit waits for another program that writes to the database. Its own thread waits and
 /// clients ask again, so the wait may be long; it ends before a client's usual patience does.
 const LOCKED_WAIT: Duration = Duration::from_secs(20);
+/// How long a start waits for another program that reads the database.
+const READER_WAIT: Duration = Duration::from_secs(1);
 const _: () = assert!(LOCKED_WAIT.as_secs() < DEADLINE_DEFAULT.as_secs());
 /// The write-ahead log is cut to this after a large snapshot went through it.
 const LOG_KEPT_BYTES: i64 = 16 << 20;
 
 const INSERT_BATCH: &str = "INSERT INTO batch (number, records) VALUES (?1, ?2)";
 const INSERT_ROLL_CALL: &str = "INSERT INTO roll_call \
-    (id, class, opened_at, closed_at, students, bytes, content) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    (id, class, number, opened_at, closed_at, students, bytes, content) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+/// Only what nobody answered is ever forgotten.
+const FORGET_ROLL_CALL: &str = "DELETE FROM roll_call WHERE id = ?1 AND students = 0";
 const INSERT_MARK: &str =
     "INSERT INTO mark (roll_call, position, student, at) VALUES (?1, ?2, ?3, ?4)";
 const INSERT_PART: &str = "INSERT INTO snapshot (part, items) VALUES (?1, ?2)";
-/// `length` of a blob reads no blob, so this costs a row a batch and not its bytes.
-const BYTES: &str = "SELECT \
-    (SELECT coalesce(sum(length(records)), 0) FROM batch), \
-    (SELECT coalesce(sum(length(items)), 0) FROM snapshot)";
 
 /// A journal in a folder.
 #[derive(Debug)]
 pub struct SqliteJournal {
     connection: Connection,
+    folder: PathBuf,
     path: PathBuf,
     /// The last batch that is kept.
     last: u64,
+    /// Which run of a server this is, as the database and the lock file say it from the moment on
+    /// from which something may be written.
+    run: Option<i64>,
     bytes: Bytes,
     /// The memory of the last blob, to be used again.
     space: Vec<u8>,
     /// Set while something is written, so that it stays set if that fails.
     stopped: bool,
+    watch: Watch,
     /// Dropped last: we are alone until the database is closed.
-    _lock: File,
-}
-
-/// How much a restart would read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Bytes {
-    batches: u64,
-    snapshot: u64,
+    lock: Lock,
 }
 
 /// What a restart brought back, for the log.
@@ -102,19 +101,50 @@ impl SqliteJournal {
     /// Nothing was changed then that anybody had been told.
     pub fn open(folder: &Path) -> Result<Self, JournalError> {
         folder::check(folder)?;
-        let lock = folder::lock(folder)?;
+        let lock = Lock::take(folder)?;
         let path = folder.join(folder::DATABASE_FILE);
-        folder::settle(&path)?;
-        let mut connection = connect(&path)?;
+        let log_bytes = folder::settle(&path)?;
+        folder::keep_private(folder)?;
+        let note = Note::read(folder);
+        let mut connection = connect(&path, Access::Write)?;
         let at = |fault: Fault| fault.at(&path);
         if is_empty(&connection, &path)? {
             create(&mut connection).map_err(at)?;
         }
-        check_identity(&connection, &path)?;
+        let version = check_identity(&connection, &path)?;
+        let left_mark = if version == v1::VERSION {
+            migrate(&mut connection).map_err(at)?;
+            None
+        } else {
+            let checked = check_complete(&connection, &path, log_bytes, note);
+            if checked.is_err() && log_bytes.is_some_and(|bytes| bytes > 0) {
+                // What log there is stays as it is.
+                let keep_log = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+                connection.set_db_config(keep_log, true).map_err(|error| at(error.into()))?;
+            }
+            checked?
+        };
         use_log(&connection, &path)?;
         let last = last_batch(&connection).map_err(at)?;
         let bytes = count_bytes(&connection).map_err(at)?;
-        Ok(Self { connection, path, last, bytes, space: Vec::new(), stopped: false, _lock: lock })
+        if let Some(run) = left_mark {
+            // Its log is copied now and may be gone after this: the note says that nothing lacks.
+            lock.begin(Note { run, batch: last }).map_err(|error| of_io(&error, folder))?;
+        }
+        copy_log(&connection, &path)?;
+        folder::sync_folder(folder).map_err(|error| of_io(&error, folder))?;
+        Ok(Self {
+            connection,
+            folder: folder.to_owned(),
+            path,
+            last,
+            run: None,
+            bytes,
+            space: Vec::new(),
+            stopped: false,
+            watch: Watch::default(),
+            lock,
+        })
     }
 
     /// Brings a new server to where the last one on this journal was.
@@ -126,7 +156,32 @@ impl SqliteJournal {
     /// If the server is not new.
     pub fn recover<P>(&mut self, server: &mut Server<P>) -> Result<Recovered, JournalError> {
         assert_eq!(server.last_batch(), 0, "only a new server can be brought back");
-        replay(&self.connection, self.last, server).map_err(|fault| fault.at(&self.path))
+        let recovered = read::replay(&self.connection, self.last, server)
+            .map_err(|fault| fault.at(&self.path))?;
+        self.begin_run()?;
+        Ok(recovered)
+    }
+
+    /// Marks the database as that of a running server, as soon as it is known to be whole.
+    fn begin_run(&mut self) -> Result<(), JournalError> {
+        if self.run.is_some() {
+            return Ok(());
+        }
+        let at = |error: rusqlite::Error| Fault::Sqlite(error).at(&self.path);
+        let connection = &self.connection;
+        let run: i64 = connection.query_row("SELECT random()", (), |row| row.get(0)).map_err(at)?;
+        // The note is durable before the mark is: a mark without it is that of a copy.
+        let note = Note { run, batch: self.last };
+        self.lock.begin(note).map_err(|error| of_io(&error, &self.folder))?;
+        // From here on the log goes only at an orderly end, which says so.
+        let keep_log = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+        connection.set_db_config(keep_log, true).map_err(at)?;
+        let mark = "INSERT OR REPLACE INTO running (id, run) VALUES (1, ?1)";
+        connection.execute(mark, [run]).map_err(at)?;
+        copy_log(connection, &self.path)?;
+        self.watch = Watch::new(&self.path);
+        self.run = Some(run);
+        Ok(())
     }
 
     /// Writes, unless writing has failed before.
@@ -138,9 +193,26 @@ impl SqliteJournal {
         if std::mem::replace(&mut self.stopped, true) {
             return Err(JournalError::Stopped);
         }
+        self.begin_run()?;
         work(self).map_err(|fault| fault.at(&self.path))?;
         self.stopped = false;
         Ok(())
+    }
+
+    /// Checks that the files are still where they are known. If not, nothing is written any more.
+    fn check_place(&mut self) -> Result<(), JournalError> {
+        let checked = self.watch.check();
+        self.stopped |= checked.is_err();
+        checked
+    }
+
+    /// Checks everything that is kept: the database, the batches and the snapshot (which were read
+    /// by [`SqliteJournal::recover`]), and every sheet against its name.
+    ///
+    /// # Errors
+    /// At the first thing that is not as it was written.
+    pub fn examine(&self) -> Result<Examined, JournalError> {
+        care::examine(&self.connection).map_err(|fault| fault.at(&self.path))
     }
 
     fn append(&mut self, batch: &Batch) -> Result<(), Fault> {
@@ -149,8 +221,12 @@ impl SqliteJournal {
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let number = to_column(batch.number, Place::File)?;
         transaction.prepare_cached(INSERT_BATCH)?.execute((number, &self.space))?;
-        for (roll_call, sheet) in &batch.sheets {
-            insert_sheet(&transaction, *roll_call, sheet)?;
+        for sheet in &batch.sheets {
+            insert_sheet(&transaction, sheet)?;
+        }
+        for roll_call in &batch.forgotten {
+            let id = to_column(roll_call.get(), Place::File)?;
+            transaction.prepare_cached(FORGET_ROLL_CALL)?.execute([id])?;
         }
         transaction.commit()?;
         self.last = batch.number;
@@ -159,16 +235,9 @@ impl SqliteJournal {
     }
 
     fn replace(&mut self, snapshot: &Snapshot) -> Result<(), Fault> {
-        let number = to_column(snapshot.batch, Place::File)?;
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        transaction.execute("DELETE FROM snapshot", ())?;
-        let parts = insert_snapshot(&transaction, &snapshot.parts)?;
-        transaction.execute("DELETE FROM batch WHERE number <= ?1", [number])?;
-        let end = "UPDATE snapshot_end SET batch = ?1, parts = ?2";
-        if transaction.execute(end, (number, parts))? != 1 {
-            return Err(Fault::damaged(Place::File, "it does not say where its snapshot ends"));
-        }
+        replace_snapshot(&transaction, snapshot.batch, &snapshot.parts)?;
         transaction.commit()?;
         self.bytes = count_bytes(&self.connection)?;
         Ok(())
@@ -176,23 +245,47 @@ impl SqliteJournal {
 }
 
 impl Journal for SqliteJournal {
-    const WAITS: bool = true;
-
     /// # Panics
     /// If the batch does not follow the last one: a mistake of ours, not of the disk.
     fn commit(&mut self, batch: &Batch) -> Result<(), JournalError> {
         self.write(|journal| {
             assert_eq!(batch.number, journal.last + 1, "batches are appended in order");
             journal.append(batch)
-        })
+        })?;
+        self.check_place()?;
+        if let Some(run) = self.run {
+            self.lock.note(Note { run, batch: batch.number });
+        }
+        Ok(())
     }
 
     fn sheet(&mut self, content: ContentId) -> Result<Option<Vec<u8>>, JournalError> {
         if self.stopped {
             return Err(JournalError::Stopped);
         }
-        // R-SHEET-5
-        read_sheet(&self.connection, content).map_err(|fault| fault.at(&self.path))
+        read::sheet(&self.connection, content).map_err(|fault| fault.at(&self.path))
+    }
+
+    fn history(
+        &mut self,
+        class: ClassId,
+        at_most: RollCallNumber,
+        limit: usize,
+    ) -> Result<Vec<SheetInfo>, JournalError> {
+        if self.stopped {
+            return Err(JournalError::Stopped);
+        }
+        read::history(&self.connection, class, at_most, limit).map_err(|fault| fault.at(&self.path))
+    }
+
+    fn reader(&self) -> Result<Option<Box<dyn SheetReader>>, JournalError> {
+        let connection = connect(&self.path, Access::Read)?;
+        Ok(Some(Box::new(Reader { connection, path: self.path.clone() })))
+    }
+
+    fn condition(&mut self) -> Result<Condition, JournalError> {
+        self.check_place()?;
+        Ok(folder::condition(&self.folder, &self.path))
     }
 
     fn snapshot_due(&self) -> bool {
@@ -211,15 +304,72 @@ impl Journal for SqliteJournal {
     }
 }
 
+/// An orderly end: the mark of this run goes, and SQLite copies the log into the database and
+/// removes it. After a failure everything is left as it is, for the next start to look at.
+impl Drop for SqliteJournal {
+    fn drop(&mut self) {
+        if self.stopped || self.run.is_none() {
+            return;
+        }
+        let end = || {
+            self.connection.busy_timeout(Duration::ZERO)?;
+            self.connection.execute("DELETE FROM running", ())?;
+            self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)
+        };
+        // Without it the next start finds the mark, and beside it the log that belongs to it.
+        let _: rusqlite::Result<bool> = end();
+    }
+}
+
+/// Reads sheets by a connection of its own.
+struct Reader {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl SheetReader for Reader {
+    fn sheet(&mut self, content: ContentId) -> Result<Option<Vec<u8>>, JournalError> {
+        // One transaction, so that the marks are those of the row.
+        let read = || {
+            let transaction = self.connection.unchecked_transaction()?;
+            read::sheet(&transaction, content)
+        };
+        read().map_err(|fault: Fault| fault.at(&self.path))
+    }
+
+    fn history(
+        &mut self,
+        class: ClassId,
+        at_most: RollCallNumber,
+        limit: usize,
+    ) -> Result<Vec<SheetInfo>, JournalError> {
+        read::history(&self.connection, class, at_most, limit).map_err(|fault| fault.at(&self.path))
+    }
+}
+
 // Opening.
 
-fn connect(path: &Path) -> Result<Connection, JournalError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+/// What a connection is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// The journal's own.
+    Write,
+    /// Reads a journal that is there, and leaves its log as it is.
+    Read,
+}
+
+pub(super) fn connect(path: &Path, access: Access) -> Result<Connection, JournalError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let create = match access {
+        Access::Write => OpenFlags::SQLITE_OPEN_CREATE,
+        Access::Read => OpenFlags::empty(),
+    };
     let connect = || {
-        let connection = Connection::open_with_flags(path, flags)?;
+        let connection = Connection::open_with_flags(path, flags | create)?;
         connection.busy_timeout(LOCKED_WAIT)?;
+        if access == Access::Read {
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        }
         Ok(connection)
     };
     connect().map_err(|error| Fault::Sqlite(error).at(path))
@@ -246,13 +396,52 @@ fn create(connection: &mut Connection) -> Result<(), Fault> {
     Ok(transaction.commit()?)
 }
 
-fn check_identity(connection: &Connection, path: &Path) -> Result<(), JournalError> {
+/// Brings an older journal to the present form, as a whole or not at all. The sync of this
+/// transaction is full, whatever the form of the log is at this moment.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), Fault> {
+    connection.pragma_update(None, "synchronous", 2)?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let server = v1::migrate(&transaction)?;
+    replace_snapshot(&transaction, server.last_batch(), &encode_items(server.snapshot()))?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    Ok(transaction.commit()?)
+}
+
+/// Checks that nothing is missing that was acknowledged: a server that was not ended has left its
+/// mark, which is told, and what it wrote last may be in its log only.
+pub(super) fn check_complete(
+    connection: &Connection,
+    path: &Path,
+    log_bytes: Option<u64>,
+    note: Option<Note>,
+) -> Result<Option<i64>, JournalError> {
+    let at = |fault: Fault| fault.at(path);
+    let mark: Option<i64> = connection
+        .query_row("SELECT run FROM running", (), |row| row.get(0))
+        .optional()
+        .map_err(|error| at(error.into()))?;
+    let Some(run) = mark else { return Ok(None) };
+    let last = last_batch(connection).map_err(at)?;
+    let what = match note.filter(|note| note.run == run) {
+        Some(Note { batch, .. }) if batch <= last => return Ok(mark),
+        Some(Note { batch, .. }) => format!("it ends with batch {last} of {batch}"),
+        None => match log_bytes {
+            None => "it has no log".to_owned(),
+            Some(0) => "its log is empty".to_owned(),
+            Some(_) => return Ok(mark),
+        },
+    };
+    Err(JournalError::Incomplete { path: path.to_owned(), what })
+}
+
+/// Checks that this is a journal that we can read, and tells its version.
+pub(super) fn check_identity(connection: &Connection, path: &Path) -> Result<i64, JournalError> {
     let read = |name| pragma(connection, name).map_err(|error| Fault::Sqlite(error).at(path));
     if read("application_id")? != APPLICATION_ID {
         return Err(not_ours(path, "it is a database of another program"));
     }
     match read("user_version")? {
-        VERSION => Ok(()),
+        found @ (VERSION | v1::VERSION) => Ok(found),
         found if found > VERSION => {
             let path = path.to_owned();
             Err(FolderProblem::NewerVersion { path, found, known: VERSION }.into())
@@ -264,10 +453,7 @@ fn check_identity(connection: &Connection, path: &Path) -> Result<(), JournalErr
     }
 }
 
-/// Switches to the write-ahead log, and copies into the database what an earlier server left in it.
-/// That writes those pages anew: if their sync had failed, they may be in the system's memory only,
-/// and syncing them a second time would do nothing. A reader can keep us from copying all of it; the
-/// log itself was synced before it was opened.
+/// Switches to the write-ahead log.
 fn use_log(connection: &Connection, path: &Path) -> Result<(), JournalError> {
     let at = |error: rusqlite::Error| Fault::Sqlite(error).at(path);
     let text = |row: &rusqlite::Row<'_>| row.get::<_, String>(0);
@@ -288,8 +474,21 @@ fn use_log(connection: &Connection, path: &Path) -> Result<(), JournalError> {
     for (name, value) in settings {
         connection.pragma_update(None, name, value).map_err(at)?;
     }
-    let done = |_: &rusqlite::Row<'_>| Ok(());
-    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), done).map_err(at)
+    Ok(())
+}
+
+/// Copies into the database what an earlier server left in the log, and the mark of this one.
+///
+/// That writes those pages anew: if their sync had failed, they may be in the system's memory only,
+/// and syncing them a second time would do nothing. A reader can keep us from copying all of it; the
+/// log itself was synced before it was opened.
+fn copy_log(connection: &Connection, path: &Path) -> Result<(), JournalError> {
+    let copy = || {
+        connection.busy_timeout(READER_WAIT)?;
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()))?;
+        connection.busy_timeout(LOCKED_WAIT)
+    };
+    copy().map_err(|error| Fault::Sqlite(error).at(path))
 }
 
 fn not_ours(path: &Path, what: &str) -> JournalError {
@@ -300,44 +499,18 @@ fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, name, |row| row.get(0))
 }
 
-fn last_batch(connection: &Connection) -> Result<u64, Fault> {
-    let newest: Option<i64> =
-        connection.query_row("SELECT max(number) FROM batch", (), |row| row.get(0))?;
-    match newest {
-        Some(number) => from_column(number, Place::Batch(number)),
-        None => Ok(snapshot_end(connection)?.0),
-    }
-}
-
-/// The last batch of the snapshot, and its number of parts.
-fn snapshot_end(connection: &Connection) -> Result<(u64, i64), Fault> {
-    let row: Option<(i64, i64)> = connection
-        .query_row("SELECT batch, parts FROM snapshot_end", (), |row| row.try_into())
-        .optional()?;
-    let missing = || Fault::damaged(Place::File, "it does not say where its snapshot ends");
-    let (batch, parts) = row.ok_or_else(missing)?;
-    Ok((from_column(batch, Place::Batch(batch))?, parts))
-}
-
-fn count_bytes(connection: &Connection) -> Result<Bytes, Fault> {
-    let (batches, snapshot): (i64, i64) = connection.query_row(BYTES, (), |row| row.try_into())?;
-    let count = |bytes| from_column(bytes, Place::File);
-    Ok(Bytes { batches: count(batches)?, snapshot: count(snapshot)? })
-}
-
 // Writing.
 
 fn insert_sheet(
     transaction: &Transaction<'_>,
-    roll_call: RollCallId,
-    sheet: &Sheet,
+    ClosedSheet { roll_call, info, sheet }: &ClosedSheet,
 ) -> Result<(), Fault> {
     let id = to_column(roll_call.get(), Place::File)?;
-    let info = sheet.info();
     let mut insert = transaction.prepare_cached(INSERT_ROLL_CALL)?;
     insert.execute((
         id,
         info.class.get(),
+        info.number.get(),
         millis(info.opened_at),
         millis(info.closed_at),
         info.students,
@@ -347,6 +520,23 @@ fn insert_sheet(
     let mut insert = transaction.prepare_cached(INSERT_MARK)?;
     for (position, mark) in (1_i64..).zip(&sheet.marks) {
         insert.execute((id, position, mark.student.as_str(), millis(mark.at)))?;
+    }
+    Ok(())
+}
+
+/// Puts a snapshot in place of the last one and of all batches up to its own.
+fn replace_snapshot(
+    transaction: &Transaction<'_>,
+    batch: u64,
+    parts: &[Vec<u8>],
+) -> Result<(), Fault> {
+    let number = to_column(batch, Place::File)?;
+    transaction.execute("DELETE FROM snapshot", ())?;
+    let parts = insert_snapshot(transaction, parts)?;
+    transaction.execute("DELETE FROM batch WHERE number <= ?1", [number])?;
+    let end = "UPDATE snapshot_end SET batch = ?1, parts = ?2";
+    if transaction.execute(end, (number, parts))? != 1 {
+        return Err(Fault::damaged(Place::File, "it does not say where its snapshot ends"));
     }
     Ok(())
 }
@@ -366,153 +556,14 @@ fn millis(time: WallTime) -> i64 {
     i64::try_from(time.as_millis()).expect("below WallTime::MAX")
 }
 
-/// Numbers are counted from 1 and never reach the end of an `i64`, unless the file told us so.
-fn to_column(number: u64, place: Place) -> Result<i64, Fault> {
-    i64::try_from(number).map_err(|_| Fault::damaged(place, "its numbers are past all counting"))
-}
-
-fn from_column(number: i64, place: Place) -> Result<u64, Fault> {
-    u64::try_from(number).map_err(|_| Fault::damaged(place, "a number is below zero"))
-}
-
-// Reading.
-
-fn replay<P>(
-    connection: &Connection,
-    last: u64,
-    server: &mut Server<P>,
-) -> Result<Recovered, Fault> {
-    let (end, parts) = snapshot_end(connection)?;
-    let snapshot_items = restore_snapshot(connection, parts, server)?;
-    let (batches, records) = replay_batches(connection, end, server)?;
-    if end + batches != last {
-        return Err(Fault::damaged(Place::File, "another program has written to it"));
-    }
-    server.resume_after(last);
-    Ok(Recovered {
-        last_batch: last,
-        snapshot_items,
-        batches,
-        records,
-        clients: server.clients(),
-        open_roll_calls: server.open_roll_calls(),
-    })
-}
-
-/// Gives the snapshot to the server, a part at a time; tells how many items there were.
-fn restore_snapshot<P>(
-    connection: &Connection,
-    parts: i64,
-    server: &mut Server<P>,
-) -> Result<u64, Fault> {
-    let mut statement = connection.prepare("SELECT part, items FROM snapshot ORDER BY part")?;
-    let mut rows = statement.query(())?;
-    let (mut next, mut count) = (0, 0);
-    while let Some(row) = rows.next()? {
-        let place = expect_next(row.get(0)?, next, Place::Snapshot)?;
-        next += 1;
-        let items = row.get_ref(1)?.as_blob().map_err(|error| Fault::damaged(place, error))?;
-        for item in decode_items(items).map_err(|damaged| Fault::damaged(place, damaged))? {
-            server.restore(item).map_err(|error| Fault::damaged(place, error))?;
-            count += 1;
-        }
-    }
-    match next.cmp(&parts) {
-        Ordering::Equal => Ok(count),
-        Ordering::Less => Err(Fault::damaged(Place::Snapshot(next), MISSING)),
-        Ordering::Greater => Err(Fault::damaged(Place::Snapshot(parts), LEFT_OVER)),
-    }
-}
-
-/// Gives the batches after the snapshot to the server, one at a time; tells how many batches and
-/// records there were.
-fn replay_batches<P>(
-    connection: &Connection,
-    end: u64,
-    server: &mut Server<P>,
-) -> Result<(u64, u64), Fault> {
-    let mut statement = connection.prepare("SELECT number, records FROM batch ORDER BY number")?;
-    let mut rows = statement.query(())?;
-    let (mut batches, mut count) = (0, 0);
-    while let Some(row) = rows.next()? {
-        batches += 1;
-        let next = to_column(end.saturating_add(batches), Place::File)?;
-        let place = expect_next(row.get(0)?, next, Place::Batch)?;
-        let records = row.get_ref(1)?.as_blob().map_err(|error| Fault::damaged(place, error))?;
-        for record in decode_records(records).map_err(|damaged| Fault::damaged(place, damaged))? {
-            server.replay(record).map_err(|error| Fault::damaged(place, error))?;
-            count += 1;
-        }
-    }
-    Ok((batches, count))
-}
-
-const MISSING: &str = "it is missing";
-const LEFT_OVER: &str = "it should not be there any more";
-
-/// Rows are counted without gaps; a number that is left out is a row that was lost.
-fn expect_next(found: i64, next: i64, place: fn(i64) -> Place) -> Result<Place, Fault> {
-    match found.cmp(&next) {
-        Ordering::Equal => Ok(place(found)),
-        Ordering::Greater => Err(Fault::damaged(place(next), MISSING)),
-        Ordering::Less => Err(Fault::damaged(place(found), LEFT_OVER)),
-    }
-}
-
-fn read_sheet(connection: &Connection, content: ContentId) -> Result<Option<Vec<u8>>, Fault> {
-    // Two roll calls may have made the same sheet; either will do.
-    let found: Option<RollCallRow> = connection
-        .prepare_cached(
-            "SELECT id, class, opened_at, closed_at, students FROM roll_call WHERE content = ?1 \
-             ORDER BY id LIMIT 1",
-        )?
-        .query_row([content.as_bytes()], |row| row.try_into())
-        .optional()?;
-    let Some((id, class, opened_at, closed_at, students)) = found else { return Ok(None) };
-    let place = Place::RollCall(id);
-    let class = ClassId::new(class).ok_or_else(|| Fault::damaged(place, "its class is zero"))?;
-    let sheet = Sheet {
-        class,
-        opened_at: to_time(opened_at, place)?,
-        closed_at: to_time(closed_at, place)?,
-        marks: read_marks(connection, id, students)?,
-    };
-    let bytes = sheet.to_bytes();
-    if ContentId::of(&bytes) != content {
-        return Err(Fault::damaged(place, "it is not the sheet that was closed"));
-    }
-    Ok(Some(bytes))
-}
-
-/// Id, class, when it was opened and closed, students.
-type RollCallRow = (i64, u32, i64, i64, u32);
-
-fn read_marks(connection: &Connection, id: i64, students: u32) -> Result<Vec<Mark>, Fault> {
-    let place = Place::RollCall(id);
-    let mut statement = connection
-        .prepare_cached("SELECT student, at FROM mark WHERE roll_call = ?1 ORDER BY position")?;
-    let mut rows = statement.query([id])?;
-    let mut marks = Vec::with_capacity(students.min(MARKS_PER_ROLL_CALL_MAX) as usize);
-    while let Some(row) = rows.next()? {
-        let text = row.get_ref(0)?.as_str().map_err(|error| Fault::damaged(place, error))?;
-        let student: StudentNumber = text.parse().map_err(|error| Fault::damaged(place, error))?;
-        marks.push(Mark { student, at: to_time(row.get(1)?, place)? });
-    }
-    Ok(marks)
-}
-
-fn to_time(millis: i64, place: Place) -> Result<WallTime, Fault> {
-    let millis = from_column(millis, place)?;
-    WallTime::try_from(millis).map_err(|error| Fault::damaged(place, error))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::{ClientId, RequestNumber};
+    use crate::ids::{ClientId, RequestNumber, RollCallId};
     use crate::operation::{Operation, Outcome, Refusal};
     use crate::record::{Record, SnapshotItem};
-    use crate::roll::ClientRecord;
+    use crate::roll::{ClientRecord, Mark, Sheet};
+    use crate::time::WallTime;
 
     fn record(number: u64) -> Record {
         let at = WallTime::from_millis(number);
@@ -530,7 +581,7 @@ mod tests {
     }
 
     fn batch(number: u64, records: usize) -> Batch {
-        Batch { number, records: vec![record(number); records], sheets: vec![] }
+        Batch { number, records: vec![record(number); records], sheets: vec![], forgotten: vec![] }
     }
 
     /// A sheet whose times do not depend on its roll call.
@@ -543,6 +594,13 @@ mod tests {
             closed_at: at,
             marks: (0..students).map(mark).collect(),
         }
+    }
+
+    /// The sheet of the class's first, second, … roll call.
+    fn closed(id: u32, students: u32) -> ClosedSheet {
+        let sheet = sheet(students);
+        let info = sheet.info(RollCallNumber::new(id).unwrap());
+        ClosedSheet { roll_call: RollCallId::new(id.into()), info, sheet }
     }
 
     fn journal() -> (tempfile::TempDir, SqliteJournal) {
@@ -561,7 +619,7 @@ mod tests {
         let read = |name| pragma(&journal.connection, name).unwrap();
         assert_eq!(read("synchronous"), 2);
         assert_eq!(read("application_id"), 0x524f_4c4c);
-        assert_eq!(read("user_version"), 1);
+        assert_eq!(read("user_version"), 2);
         assert_eq!(read("journal_size_limit"), LOG_KEPT_BYTES);
         let mode = journal.connection.pragma_query_value(None, "journal_mode", |row| row.get(0));
         assert_eq!(mode, Ok("wal".to_owned()));
@@ -676,11 +734,11 @@ mod tests {
     #[test]
     fn two_roll_calls_that_made_the_same_sheet_are_both_kept() {
         let (_folder, mut journal) = journal();
-        let twice = [1, 2].map(|id| (RollCallId::new(id), sheet(0)));
+        let twice = [1, 2].map(|id| closed(id, 0));
         journal.commit(&Batch { sheets: twice.into(), ..batch(1, 1) }).unwrap();
-        let found = journal.sheet(sheet(0).info().content).unwrap();
+        let found = journal.sheet(closed(1, 0).info.content).unwrap();
         assert_eq!(found, Some(sheet(0).to_bytes()));
-        assert_eq!(journal.sheet(sheet(1).info().content).unwrap(), None);
+        assert_eq!(journal.sheet(closed(1, 1).info.content).unwrap(), None);
     }
 
     #[test]
@@ -697,10 +755,10 @@ mod tests {
         ];
         for change in changes {
             let (_folder, mut journal) = journal();
-            let sheets = vec![(RollCallId::FIRST, sheet(3))];
+            let sheets = vec![closed(1, 3)];
             journal.commit(&Batch { sheets, ..batch(1, 1) }).unwrap();
             assert!(journal.connection.execute(change, ()).unwrap() > 0, "{change}");
-            let error = journal.sheet(sheet(3).info().content).unwrap_err();
+            let error = journal.sheet(closed(1, 3).info.content).unwrap_err();
             assert!(matches!(error, JournalError::Damaged { .. }), "{change}: {error:?}");
             // What it is asked for next has nothing to do with it.
             journal.commit(&batch(2, 1)).unwrap();

@@ -8,6 +8,6 @@ mod register;
 mod sessions;
 mod sheet;
 
-pub use register::{Contradiction, Register, RegisterItem};
+pub use register::{Applied, Contradiction, Register, RegisterItem};
 pub use sessions::{ClientRecord, Sessions, Silent, Verdict};
-pub use sheet::{Mark, Sheet, SheetDamaged};
+pub use sheet::{ClosedSheet, Mark, Sheet, SheetError, SheetReader};

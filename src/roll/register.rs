@@ -4,16 +4,18 @@
 //! then does, the replay of the journal only does. Invariants: a class has at most one open roll
 //! call; a student is on it at most once; the order of marks is the order of their records.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use serde::{Deserialize, Serialize};
 
-use super::sheet::{Mark, Sheet};
+use super::sheet::{ClosedSheet, Mark, Sheet};
 use crate::hashing::{HashKey, Place};
-use crate::ids::{ClassId, RollCallId, StudentNumber};
-use crate::limits::{CLASSES_MAX, MARKS_PER_ROLL_CALL_MAX, OPEN_ROLL_CALLS_MAX};
+use crate::ids::{ClassId, RollCallId, RollCallNumber, StudentNumber};
+use crate::limits::{
+    CLASSES_MAX, EMPTY_SHEETS_KEPT_MAX, MARKS_PER_ROLL_CALL_MAX, OPEN_ROLL_CALLS_MAX,
+};
 use crate::operation::{OpenRollCall, Operation, Outcome, Refusal, SheetInfo};
 use crate::time::WallTime;
 
@@ -35,6 +37,8 @@ pub enum RegisterItem {
         class: ClassId,
         /// Its number.
         roll_call: RollCallId,
+        /// Which of its class it is.
+        number: RollCallNumber,
         /// When it was opened.
         opened_at: WallTime,
     },
@@ -45,6 +49,24 @@ pub enum RegisterItem {
         /// Who and when.
         mark: Mark,
     },
+    /// The last sheet with students of a class whose last sheet has none.
+    EarlierSheet(SheetInfo),
+    /// The number of a class's last closed roll call, where its sheet is forgotten.
+    LastNumber {
+        /// The class.
+        class: ClassId,
+        /// The number.
+        number: RollCallNumber,
+    },
+    /// A closed roll call without marks whose sheet is still kept, in order of the closes.
+    Empty {
+        /// Its class.
+        class: ClassId,
+        /// Its number.
+        roll_call: RollCallId,
+        /// Which of its class it is.
+        number: RollCallNumber,
+    },
 }
 
 /// What is open, and what was closed last.
@@ -52,10 +74,52 @@ pub enum RegisterItem {
 pub struct Register {
     // Ordered, because `STATUS` lists classes in order and no hash order may be seen outside.
     open: BTreeMap<ClassId, RollCall>,
-    last_sheets: BTreeMap<ClassId, SheetInfo>,
+    past: BTreeMap<ClassId, Past>,
+    /// The roll calls without marks that were closed last. When there are too many, the first is
+    /// forgotten, so that nobody fills a disk by opening and closing.
+    empty: VecDeque<Empty>,
     next_roll_call: RollCallId,
+    /// No roll call is opened: the disk has too little room left. Not a part of what is recorded.
+    disk_low: bool,
     hash_key: HashKey,
     limits: RegisterLimits,
+}
+
+/// What is kept of a class's closed roll calls.
+#[derive(Clone)]
+struct Past {
+    last_number: RollCallNumber,
+    last: SheetInfo,
+    /// If the last one has no students: the last one before it that has, because that one is left
+    /// when the empty ones are forgotten.
+    with_students: Option<Box<SheetInfo>>,
+}
+
+impl Past {
+    fn of(last: SheetInfo) -> Self {
+        Self { last_number: last.number, last, with_students: None }
+    }
+
+    fn into_with_students(self) -> Option<Box<SheetInfo>> {
+        if self.last.students > 0 { Some(Box::new(self.last)) } else { self.with_students }
+    }
+}
+
+/// A closed roll call without marks.
+#[derive(Clone, Copy)]
+struct Empty {
+    class: ClassId,
+    roll_call: RollCallId,
+    number: RollCallNumber,
+}
+
+/// What the journal has to keep, and what it need not keep any more, after an operation.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// The sheet that a close made.
+    pub closed: Option<ClosedSheet>,
+    /// The roll calls whose empty sheets are forgotten for it.
+    pub forgotten: Vec<RollCallId>,
 }
 
 /// The bounds of a register; [`Default`] has those of [`crate::limits`], tests have smaller ones.
@@ -64,6 +128,7 @@ pub(crate) struct RegisterLimits {
     pub(crate) marks_per_roll_call: usize,
     pub(crate) open_roll_calls: usize,
     pub(crate) classes: usize,
+    pub(crate) empty_sheets: usize,
 }
 
 impl Default for RegisterLimits {
@@ -72,6 +137,7 @@ impl Default for RegisterLimits {
             marks_per_roll_call: MARKS_PER_ROLL_CALL_MAX as usize,
             open_roll_calls: OPEN_ROLL_CALLS_MAX,
             classes: CLASSES_MAX,
+            empty_sheets: EMPTY_SHEETS_KEPT_MAX,
         }
     }
 }
@@ -82,11 +148,18 @@ impl Register {
     pub fn new(hash_key: HashKey) -> Self {
         Self {
             open: BTreeMap::new(),
-            last_sheets: BTreeMap::new(),
+            past: BTreeMap::new(),
+            empty: VecDeque::new(),
             next_roll_call: RollCallId::FIRST,
+            disk_low: false,
             hash_key,
             limits: RegisterLimits::default(),
         }
+    }
+
+    /// Whether the disk has too little room left to begin another roll call.
+    pub fn set_disk_low(&mut self, low: bool) {
+        self.disk_low = low;
     }
 
     /// What the operation leads to if it is executed at this time. Changes nothing.
@@ -99,7 +172,7 @@ impl Register {
         }
     }
 
-    /// Does what was decided. A close gives the sheet that it made.
+    /// Does what was decided, and tells what that means for the sheets that are kept.
     ///
     /// # Errors
     /// If the outcome cannot follow from the present state. Nothing has changed then. After
@@ -108,28 +181,28 @@ impl Register {
         &mut self,
         operation: &Operation,
         outcome: &Outcome,
-    ) -> Result<Option<(RollCallId, Sheet)>, Contradiction> {
+    ) -> Result<Applied, Contradiction> {
         match (*operation, outcome) {
             (
                 Operation::Open { class },
-                &Outcome::Opened { roll_call, opened_at, already_open: false, .. },
+                &Outcome::Opened { roll_call, number, opened_at, already_open: false, .. },
             ) => {
-                self.insert_open(class, roll_call, opened_at)?;
+                self.insert_open(class, roll_call, number, opened_at)?;
                 self.next_roll_call = roll_call.next();
-                Ok(None)
+                Ok(Applied::default())
             }
             (
                 Operation::Mark { class, student },
                 &Outcome::Marked { at, already_present: false, .. },
             ) => {
                 self.insert_mark(class, Mark { student, at })?;
-                Ok(None)
+                Ok(Applied::default())
             }
             (Operation::Close { class }, Outcome::Closed { sheet, already_closed: false }) => {
-                self.finish(class, sheet).map(Some)
+                self.finish(class, sheet)
             }
             // A refusal, or something that had already been so: nothing to do.
-            _ => Ok(None),
+            _ => Ok(Applied::default()),
         }
     }
 
@@ -146,8 +219,7 @@ impl Register {
     /// The last closed sheet of the class.
     #[must_use]
     pub fn last_sheet(&self, class: ClassId) -> Option<SheetInfo> {
-        // R-SHEET-6
-        self.last_sheets.get(&class).copied()
+        self.past.get(&class).map(|past| past.last)
     }
 
     /// How many roll calls are open.
@@ -158,14 +230,24 @@ impl Register {
 
     /// Everything that a snapshot has to keep, in the order in which [`Register::restore`] takes it.
     pub fn items(&self) -> impl Iterator<Item = RegisterItem> + '_ {
-        let sheets = self.last_sheets.values().map(|&info| RegisterItem::LastSheet(info));
+        let sheets = self.past.iter().flat_map(|(&class, past)| {
+            let Past { last_number: number, last, ref with_students } = *past;
+            let earlier = with_students.as_deref().copied().map(RegisterItem::EarlierSheet);
+            let counted =
+                (number != last.number).then_some(RegisterItem::LastNumber { class, number });
+            std::iter::once(RegisterItem::LastSheet(last)).chain(earlier).chain(counted)
+        });
+        let empty = self.empty.iter().map(|&Empty { class, roll_call, number }| {
+            RegisterItem::Empty { class, roll_call, number }
+        });
         let open = self.open.iter().flat_map(|(&class, roll_call)| {
-            let RollCall { id, opened_at, ref marks, .. } = *roll_call;
-            let head = RegisterItem::Open { class, roll_call: id, opened_at };
+            let RollCall { id, number, opened_at, ref marks, .. } = *roll_call;
+            let head = RegisterItem::Open { class, roll_call: id, number, opened_at };
             let marks = marks.iter().map(move |&it| RegisterItem::Mark { class, mark: it.into() });
             std::iter::once(head).chain(marks)
         });
-        std::iter::once(RegisterItem::NextRollCall(self.next_roll_call)).chain(sheets).chain(open)
+        let next = RegisterItem::NextRollCall(self.next_roll_call);
+        std::iter::once(next).chain(sheets).chain(empty).chain(open)
     }
 
     /// Takes back one piece of a snapshot.
@@ -176,47 +258,60 @@ impl Register {
         match *item {
             RegisterItem::NextRollCall(roll_call) => self.next_roll_call = roll_call,
             RegisterItem::LastSheet(info) => {
-                self.last_sheets.insert(info.class, info);
+                self.past.insert(info.class, Past::of(info));
             }
-            RegisterItem::Open { class, roll_call, opened_at } => {
-                self.insert_open(class, roll_call, opened_at)?;
+            RegisterItem::Open { class, roll_call, number, opened_at } => {
+                self.insert_open(class, roll_call, number, opened_at)?;
             }
             RegisterItem::Mark { class, mark } => self.insert_mark(class, mark)?,
+            RegisterItem::EarlierSheet(info) => {
+                self.past_of(info.class)?.with_students = Some(Box::new(info));
+            }
+            RegisterItem::LastNumber { class, number } => {
+                self.past_of(class)?.last_number = number;
+            }
+            RegisterItem::Empty { class, roll_call, number } => {
+                self.empty.push_back(Empty { class, roll_call, number });
+            }
         }
         Ok(())
     }
 
+    fn past_of(&mut self, class: ClassId) -> Result<&mut Past, Contradiction> {
+        self.past
+            .get_mut(&class)
+            .ok_or(Contradiction("a class has no last sheet, but an earlier one"))
+    }
+
     fn decide_open(&self, class: ClassId, at: WallTime) -> Outcome {
         if let Some(open) = self.open.get(&class) {
-            let RollCall { id: roll_call, opened_at, .. } = *open;
-            // R-ROLL-2
-            return Outcome::Opened { class, roll_call, opened_at, already_open: true };
+            let RollCall { id: roll_call, number, opened_at, .. } = *open;
+            return Outcome::Opened { class, roll_call, number, opened_at, already_open: true };
+        }
+        if self.disk_low {
+            return Outcome::Refused { at, reason: Refusal::DiskLow };
         }
         if self.open.len() >= self.limits.open_roll_calls {
             // R-ROLL-11
             return Outcome::Refused { at, reason: Refusal::TooManyOpen };
         }
-        let known = self.last_sheets.contains_key(&class);
+        let past = self.past.get(&class);
         // Open classes without a sheet count too, so that closing never finds the table full.
-        if !known && self.last_sheets.len() + self.open.len() >= self.limits.classes {
-            // R-ROLL-12
+        if past.is_none() && self.past.len() + self.open.len() >= self.limits.classes {
             return Outcome::Refused { at, reason: Refusal::TooManyClasses };
         }
         let roll_call = self.next_roll_call;
-        // R-ROLL-1
-        Outcome::Opened { class, roll_call, opened_at: at, already_open: false }
+        let number = past.map_or(RollCallNumber::FIRST, |past| past.last_number.next());
+        Outcome::Opened { class, roll_call, number, opened_at: at, already_open: false }
     }
 
     fn decide_close(&self, class: ClassId, at: WallTime) -> Outcome {
         if let Some(open) = self.open.get(&class) {
-            let sheet = Box::new(open.sheet(class, at).info());
-            // R-ROLL-6
+            let sheet = Box::new(open.sheet(class, at).info(open.number));
             return Outcome::Closed { sheet, already_closed: false };
         }
-        match self.last_sheets.get(&class) {
-            // R-ROLL-7
-            Some(&info) => Outcome::Closed { sheet: Box::new(info), already_closed: true },
-            // R-ROLL-8
+        match self.last_sheet(class) {
+            Some(info) => Outcome::Closed { sheet: Box::new(info), already_closed: true },
             None => Outcome::Refused { at, reason: Refusal::NeverOpened },
         }
     }
@@ -242,12 +337,13 @@ impl Register {
         &mut self,
         class: ClassId,
         id: RollCallId,
+        number: RollCallNumber,
         opened_at: WallTime,
     ) -> Result<(), Contradiction> {
         if self.open.contains_key(&class) {
             return Err(Contradiction("a class that is open is opened"));
         }
-        self.open.insert(class, RollCall::new(id, opened_at));
+        self.open.insert(class, RollCall::new(id, number, opened_at));
         Ok(())
     }
 
@@ -259,20 +355,47 @@ impl Register {
         open.insert(self.hash_key, mark)
     }
 
-    fn finish(
-        &mut self,
-        class: ClassId,
-        info: &SheetInfo,
-    ) -> Result<(RollCallId, Sheet), Contradiction> {
+    fn finish(&mut self, class: ClassId, info: &SheetInfo) -> Result<Applied, Contradiction> {
         let open =
             self.open.get(&class).ok_or(Contradiction("a class that is not open is closed"))?;
         if open.present() != info.students {
             return Err(Contradiction("a sheet has other students than were marked"));
         }
-        // R-ROLL-6, R-ROLL-9
+        if open.number != info.number {
+            return Err(Contradiction("a sheet is of another roll call than is open"));
+        }
         let open = self.open.remove(&class).expect("found above");
-        self.last_sheets.insert(class, *info);
-        Ok((open.id, open.sheet(class, info.closed_at)))
+        let before = self.past.remove(&class);
+        let mut past = Past::of(*info);
+        if info.students == 0 {
+            past.with_students = before.and_then(Past::into_with_students);
+            self.empty.push_back(Empty { class, roll_call: open.id, number: open.number });
+        }
+        self.past.insert(class, past);
+        let closed = ClosedSheet {
+            roll_call: open.id,
+            info: *info,
+            sheet: open.sheet(class, info.closed_at),
+        };
+        Ok(Applied { closed: Some(closed), forgotten: self.forget_empty() })
+    }
+
+    /// Forgets the oldest roll calls without marks, as many as there are too many.
+    pub fn forget_empty(&mut self) -> Vec<RollCallId> {
+        let excess = self.empty.len().saturating_sub(self.limits.empty_sheets);
+        let mut forgotten = Vec::with_capacity(excess);
+        for Empty { class, roll_call, number } in self.empty.drain(..excess) {
+            forgotten.push(roll_call);
+            let Some(past) = self.past.get_mut(&class) else { continue };
+            if past.last.students > 0 || past.last.number != number {
+                continue;
+            }
+            match past.with_students.take() {
+                Some(earlier) => past.last = *earlier,
+                None => _ = self.past.remove(&class),
+            }
+        }
+        forgotten
     }
 
     #[cfg(test)]
@@ -285,6 +408,7 @@ impl Register {
 #[derive(Clone)]
 struct RollCall {
     id: RollCallId,
+    number: RollCallNumber,
     opened_at: WallTime,
     /// In order of arrival.
     marks: Vec<PackedMark>,
@@ -322,8 +446,8 @@ impl From<PackedMark> for Mark {
 }
 
 impl RollCall {
-    fn new(id: RollCallId, opened_at: WallTime) -> Self {
-        Self { id, opened_at, marks: Vec::new(), by_student: HashTable::new() }
+    fn new(id: RollCallId, number: RollCallNumber, opened_at: WallTime) -> Self {
+        Self { id, number, opened_at, marks: Vec::new(), by_student: HashTable::new() }
     }
 
     fn present(&self) -> u32 {
@@ -392,8 +516,8 @@ mod tests {
 
     fn students(register: &mut Register, number: u32, millis: u64) -> Vec<String> {
         let outcome = register.decide(&close(number), at(millis));
-        let (_, sheet) = register.apply(&close(number), &outcome).unwrap().unwrap();
-        sheet.marks.iter().map(|mark| mark.student.to_string()).collect()
+        let closed = register.apply(&close(number), &outcome).unwrap().closed.unwrap();
+        closed.sheet.marks.iter().map(|mark| mark.student.to_string()).collect()
     }
 
     #[test]
@@ -508,6 +632,7 @@ mod tests {
             marks_per_roll_call: 1,
             open_roll_calls: 2,
             classes: 3,
+            empty_sheets: 9,
         });
         run(&mut register, &open(1), 1);
         run(&mut register, &mark(1, "10"), 2);
@@ -524,6 +649,102 @@ mod tests {
         let many = Outcome::Refused { at: at(10), reason: Refusal::TooManyClasses };
         assert_eq!(run(&mut register, &open(4), 10), many);
         assert!(matches!(run(&mut register, &open(1), 11), Outcome::Opened { .. }));
+    }
+
+    #[test]
+    fn on_a_disk_that_is_almost_full_only_what_is_open_goes_on() {
+        let mut register = register();
+        run(&mut register, &open(1), 1);
+        register.set_disk_low(true);
+        let low = Outcome::Refused { at: at(2), reason: Refusal::DiskLow };
+        assert_eq!(run(&mut register, &open(2), 2), low);
+        let again = run(&mut register, &open(1), 3);
+        assert!(matches!(again, Outcome::Opened { already_open: true, .. }), "{again:?}");
+        let marked = run(&mut register, &mark(1, "10"), 4);
+        assert!(matches!(marked, Outcome::Marked { already_present: false, .. }), "{marked:?}");
+        assert_eq!(students(&mut register, 1, 5), ["10"]);
+        register.set_disk_low(false);
+        assert!(matches!(run(&mut register, &open(2), 6), Outcome::Opened { .. }));
+    }
+
+    /// Opens, marks and closes; gives the number of the sheet and what was forgotten for it.
+    fn roll_call(register: &mut Register, number: u32, students: u32) -> (u32, Vec<RollCallId>) {
+        run(register, &open(number), 1);
+        for student in 0..students {
+            run(register, &mark(number, &student.to_string()), 2);
+        }
+        let outcome = register.decide(&close(number), at(3));
+        let applied = register.apply(&close(number), &outcome).unwrap();
+        let closed = applied.closed.unwrap();
+        assert_eq!(closed.info, closed.sheet.info(closed.info.number));
+        (closed.info.number.get(), applied.forgotten)
+    }
+
+    #[test]
+    fn the_roll_calls_of_a_class_are_counted() {
+        let mut register = register();
+        for expected in 1..=3 {
+            assert_eq!(roll_call(&mut register, 3030, 2), (expected, vec![]));
+            assert_eq!(roll_call(&mut register, expected, 0), (1, vec![]));
+        }
+        run(&mut register, &open(3030), 1);
+        let mut restored = Register::new(HashKey::new(8));
+        for item in register.items() {
+            restored.restore(&item).unwrap();
+        }
+        let Outcome::Closed { sheet, .. } = run(&mut restored, &close(3030), 2) else { panic!() };
+        assert_eq!(sheet.number.get(), 4);
+    }
+
+    // spec: R-SHEET-5, R-ROLL-7, R-ROLL-8
+    #[test]
+    fn of_roll_calls_without_marks_only_the_last_are_kept() {
+        let mut register = register();
+        register.set_limits(RegisterLimits { empty_sheets: 2, ..RegisterLimits::default() });
+        let id = RollCallId::new;
+        assert_eq!(roll_call(&mut register, 1, 0), (1, vec![]), "roll call 1");
+        assert_eq!(roll_call(&mut register, 2, 5), (1, vec![]), "roll call 2");
+        assert_eq!(roll_call(&mut register, 2, 0), (2, vec![]), "roll call 3");
+        let present = |register: &Register, number| {
+            register.last_sheet(class(number)).map(|info| info.students)
+        };
+        assert_eq!((present(&register, 1), present(&register, 2)), (Some(0), Some(0)));
+        // The third empty one: the first is forgotten, and its class, which had nothing else.
+        assert_eq!(roll_call(&mut register, 3, 0), (1, vec![id(1)]), "roll call 4");
+        assert_eq!(present(&register, 1), None);
+        let refused = Outcome::Refused { at: at(9), reason: Refusal::NeverOpened };
+        assert_eq!(run(&mut register, &close(1), 9), refused);
+        // A class that has an earlier sheet keeps that one, and goes on counting.
+        assert_eq!(roll_call(&mut register, 4, 0), (1, vec![id(3)]), "roll call 5");
+        assert_eq!(present(&register, 2), Some(5));
+        let mut restored = Register::new(HashKey::new(8));
+        restored.set_limits(RegisterLimits { empty_sheets: 2, ..RegisterLimits::default() });
+        for item in register.items() {
+            restored.restore(&item).unwrap();
+        }
+        assert_eq!(restored.items().collect::<Vec<_>>(), register.items().collect::<Vec<_>>());
+        for register in [&mut register, &mut restored] {
+            assert_eq!(roll_call(register, 2, 1), (3, vec![]), "roll call 6");
+            // What is open while its class is forgotten goes on.
+            run(register, &open(3), 1);
+            assert_eq!(roll_call(register, 5, 0), (1, vec![id(4)]));
+            assert_eq!(register.last_sheet(class(3)), None);
+            run(register, &mark(3, "10"), 2);
+            assert_eq!(students(register, 3, 3), ["10"]);
+            assert_eq!(register.last_sheet(class(3)).unwrap().number.get(), 2);
+        }
+        assert_eq!(restored.items().collect::<Vec<_>>(), register.items().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn strangers_who_open_and_close_do_not_use_up_the_classes() {
+        let mut register = register();
+        let limits = RegisterLimits { empty_sheets: 2, classes: 4, ..RegisterLimits::default() };
+        register.set_limits(limits);
+        for number in 1..=100 {
+            assert_eq!(roll_call(&mut register, number, 0).0, 1);
+        }
+        assert_eq!(register.items().count(), 1 + 2 + 2);
     }
 
     #[test]
@@ -582,6 +803,7 @@ mod tests {
         let first = Outcome::Opened {
             class: class(1),
             roll_call: last,
+            number: RollCallNumber::FIRST,
             opened_at: at(1),
             already_open: false,
         };

@@ -111,6 +111,9 @@ struct Entry {
     heard: Instant,
     /// The batch of the journal that holds the record.
     batch: u64,
+    /// It is not forgotten before its start lies in the past: the clock was set back behind it, and
+    /// its first request would look punctual once more when the clock comes there again.
+    until_past: bool,
 }
 
 impl Sessions {
@@ -182,15 +185,15 @@ impl Sessions {
         let client = record.client;
         if let Some(slot) = self.find(client) {
             // A client keeps the start that it began with: what it claims later is not believed.
-            let started = self.entry(slot).record.started;
+            let &Entry { record: ClientRecord { started, .. }, until_past, .. } = self.entry(slot);
             let record = ClientRecord { started, ..record };
-            self.entries[slot as usize].entry = Some(Entry { record, heard, batch });
+            self.entries[slot as usize].entry = Some(Entry { record, heard, batch, until_past });
             self.unlink(slot);
             self.link_newest(slot);
             return;
         }
         let hash = self.hash_key.hash(record.client.as_bytes());
-        let slot = self.take_slot(Entry { record, heard, batch });
+        let slot = self.take_slot(Entry { record, heard, batch, until_past: false });
         self.by_client.insert_unique(hash, Place::new(hash, slot), Place::hash);
         self.link_newest(slot);
     }
@@ -211,12 +214,35 @@ impl Sessions {
     /// nothing was silent, and silence may pass while the date stands still.
     #[must_use]
     pub fn longest_silent(&self, now: Now) -> Option<Silent> {
-        let Entry { record, heard, .. } = self.entry(self.oldest?);
-        // R-FORGET-1
+        let Entry { record, heard, until_past, .. } = self.entry(self.oldest?);
         let silent = now.instant.since(*heard) > CLIENT_SILENCE_MIN;
-        // R-FORGET-2
-        let forgettable = record.started.distance(now.wall) > WINDOW;
+        let is_ahead = record.started > now.wall;
+        let forgettable = record.started.distance(now.wall) > WINDOW && !(*until_past && is_ahead);
         silent.then_some(Silent { client: record.client, forgettable })
+    }
+
+    /// The clock was set to this time: every client that began ahead of its window is kept until
+    /// its start lies in the past.
+    pub fn set_clock(&mut self, at: WallTime) {
+        for entry in self.entries.iter_mut().filter_map(|slot| slot.entry.as_mut()) {
+            let started = entry.record.started;
+            entry.until_past |= started > at && started.distance(at) > WINDOW;
+        }
+    }
+
+    /// Keeps a client until its start lies in the past; true if it is known.
+    pub fn keep_until_past(&mut self, client: ClientId) -> bool {
+        let Some(slot) = self.find(client) else { return false };
+        self.entries[slot as usize].entry.as_mut().expect("found slots are taken").until_past =
+            true;
+        true
+    }
+
+    /// The clients that are kept until their start lies in the past.
+    pub fn kept_until_past(&self) -> impl Iterator<Item = ClientId> {
+        let after = |&slot: &u32| self.entries[slot as usize].after;
+        let entries = std::iter::successors(self.oldest, after).map(|slot| self.entry(slot));
+        entries.filter(|entry| entry.until_past).map(|entry| entry.record.client)
     }
 
     /// Forgets a client; true if it was known.

@@ -1,8 +1,10 @@
 //! A closed roll call: who answered and when, in order of arrival, for ever.
 
+use postcard::ser_flavors::Size;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
-use crate::ids::{ClassId, ContentId, StudentNumber};
+use crate::ids::{ClassId, ContentId, RollCallId, RollCallNumber, StudentNumber};
 use crate::operation::SheetInfo;
 use crate::time::WallTime;
 
@@ -31,10 +33,17 @@ pub struct Sheet {
     pub marks: Vec<Mark>,
 }
 
-/// The bytes are not the sheet that was announced.
+/// Why bytes are not the sheet that was announced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the sheet does not match its name")]
-pub struct SheetDamaged;
+pub enum SheetError {
+    /// They have another length or another SHA-256: some were damaged on the way.
+    #[error("the sheet does not match its name")]
+    Damaged,
+    /// They have the right name, but they are not the sheet that was announced with it: the server
+    /// is at fault, and fetching it again does not help.
+    #[error("what the server calls a sheet is none")]
+    NotASheet,
+}
 
 impl Sheet {
     /// The canonical bytes.
@@ -46,15 +55,17 @@ impl Sheet {
         postcard::to_stdvec(self).expect("a sheet can be written")
     }
 
-    /// The sheet in brief, with the name of its bytes.
+    /// The sheet in brief, with the name of its bytes. Which roll call of its class it is does not
+    /// stand in it: a sheet is known by what it says.
     ///
     /// # Panics
     /// Never: the students of a roll call are bounded so that its bytes are counted in 32 bits.
     #[must_use]
-    pub fn info(&self) -> SheetInfo {
+    pub fn info(&self, number: RollCallNumber) -> SheetInfo {
         let bytes = self.to_bytes();
         SheetInfo {
             class: self.class,
+            number,
             opened_at: self.opened_at,
             closed_at: self.closed_at,
             students: u32::try_from(self.marks.len()).expect("bounded by MARKS_PER_ROLL_CALL_MAX"),
@@ -68,19 +79,153 @@ impl Sheet {
     ///
     /// # Errors
     /// If its bytes have another name or do not say what `info` says.
-    pub fn from_bytes(bytes: &[u8], info: &SheetInfo) -> Result<Self, SheetDamaged> {
-        // R-SHEET-7
-        if ContentId::of(bytes) != info.content {
-            return Err(SheetDamaged);
-        }
-        let sheet: Self = postcard::from_bytes(bytes).map_err(|_| SheetDamaged)?;
-        if sheet.info() == *info { Ok(sheet) } else { Err(SheetDamaged) }
+    pub fn from_bytes(bytes: &[u8], info: &SheetInfo) -> Result<Self, SheetError> {
+        let mut reader = SheetReader::new(*info);
+        reader.push(bytes);
+        reader.finish()
     }
+}
+
+/// Reads a sheet while its bytes arrive, so that no more than its marks is ever kept, and no more
+/// marks than were announced.
+#[derive(Debug)]
+pub struct SheetReader {
+    info: SheetInfo,
+    hasher: Sha256,
+    bytes: u64,
+    /// The beginning of a value whose rest has not arrived.
+    carry: Vec<u8>,
+    head: Option<Head>,
+    marks: Vec<Mark>,
+    /// Something was no part of a sheet; whether it was damaged on the way is known at the end.
+    is_malformed: bool,
+}
+
+/// The fields before the marks, and how many marks follow.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Head {
+    class: ClassId,
+    opened_at: WallTime,
+    closed_at: WallTime,
+    students: u32,
+}
+
+impl SheetReader {
+    /// No value of a sheet is longer than this, however it is written.
+    const VALUE_MAX_BYTES: usize = 64;
+
+    /// Nothing has arrived yet of the sheet that was announced so.
+    #[must_use]
+    pub fn new(info: SheetInfo) -> Self {
+        Self {
+            info,
+            hasher: Sha256::new(),
+            bytes: 0,
+            carry: Vec::new(),
+            head: None,
+            marks: Vec::new(),
+            is_malformed: false,
+        }
+    }
+
+    /// Some bytes have arrived, in order.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.hasher.update(bytes);
+        self.bytes += bytes.len() as u64;
+        // What follows something malformed is only hashed.
+        if self.is_malformed {
+            return;
+        }
+        let mut carry = std::mem::take(&mut self.carry);
+        carry.extend_from_slice(bytes);
+        let mut rest = &carry[..];
+        while !rest.is_empty() && !self.is_malformed {
+            match self.read_value(rest) {
+                Some(after) => rest = after,
+                None => break,
+            }
+        }
+        self.is_malformed |= rest.len() > Self::VALUE_MAX_BYTES;
+        if !self.is_malformed {
+            self.carry = rest.to_vec();
+        }
+    }
+
+    /// Everything has arrived.
+    ///
+    /// # Errors
+    /// If it is not the announced sheet.
+    pub fn finish(self) -> Result<Sheet, SheetError> {
+        let Self { info, hasher, bytes, carry, head, marks, is_malformed } = self;
+        let content = ContentId::from_bytes(hasher.finalize().into());
+        if bytes != u64::from(info.bytes) || content != info.content {
+            return Err(SheetError::Damaged);
+        }
+        let head = head.filter(|head| {
+            let Head { class, opened_at, closed_at, students } = *head;
+            (class, opened_at, closed_at) == (info.class, info.opened_at, info.closed_at)
+                && (students, students as usize) == (info.students, marks.len())
+        });
+        let Head { class, opened_at, closed_at, .. } = head.ok_or(SheetError::NotASheet)?;
+        if is_malformed || !carry.is_empty() {
+            return Err(SheetError::NotASheet);
+        }
+        Ok(Sheet { class, opened_at, closed_at, marks })
+    }
+
+    /// Reads the next value; `None` if more bytes are needed for it.
+    fn read_value<'a>(&mut self, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        if self.head.is_none() {
+            let (head, rest) = self.take::<Head>(bytes)?;
+            self.head = Some(head);
+            return Some(rest);
+        }
+        if self.marks.len() >= self.info.students as usize {
+            // More than was announced.
+            self.is_malformed = true;
+            return None;
+        }
+        let (mark, rest) = self.take::<Mark>(bytes)?;
+        self.marks.push(mark);
+        Some(rest)
+    }
+
+    /// Takes a value that is written in its one canonical form.
+    fn take<'a, T: Deserialize<'a> + Serialize>(
+        &mut self,
+        bytes: &'a [u8],
+    ) -> Option<(T, &'a [u8])> {
+        match postcard::take_from_bytes::<T>(bytes) {
+            Ok((value, rest)) => {
+                let size = postcard::serialize_with_flavor(&value, Size::default());
+                if size == Ok(bytes.len() - rest.len()) {
+                    return Some((value, rest));
+                }
+                self.is_malformed = true;
+            }
+            Err(postcard::Error::DeserializeUnexpectedEnd) => {}
+            Err(_) => self.is_malformed = true,
+        }
+        None
+    }
+}
+
+/// A sheet as its close made it, for the journal to keep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClosedSheet {
+    /// Its roll call.
+    pub roll_call: RollCallId,
+    /// The sheet in brief.
+    pub info: SheetInfo,
+    /// The sheet.
+    pub sheet: Sheet,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const FIRST: RollCallNumber = RollCallNumber::FIRST;
 
     fn sheet() -> Sheet {
         let mark = |student: &str, millis| Mark {
@@ -98,7 +243,7 @@ mod tests {
     #[test]
     fn a_sheet_is_read_back_from_its_bytes() {
         let sheet = sheet();
-        assert_eq!(Sheet::from_bytes(&sheet.to_bytes(), &sheet.info()), Ok(sheet));
+        assert_eq!(Sheet::from_bytes(&sheet.to_bytes(), &sheet.info(FIRST)), Ok(sheet));
     }
 
     // spec: R-SHEET-7
@@ -108,9 +253,61 @@ mod tests {
         let mut bytes = sheet.to_bytes();
         let mut other = sheet.clone();
         other.marks.pop();
-        assert_eq!(Sheet::from_bytes(&bytes, &other.info()), Err(SheetDamaged));
+        assert_eq!(Sheet::from_bytes(&bytes, &other.info(FIRST)), Err(SheetError::Damaged));
         *bytes.last_mut().unwrap() ^= 1;
-        assert_eq!(Sheet::from_bytes(&bytes, &sheet.info()), Err(SheetDamaged));
-        assert_eq!(Sheet::from_bytes(&[], &sheet.info()), Err(SheetDamaged));
+        assert_eq!(Sheet::from_bytes(&bytes, &sheet.info(FIRST)), Err(SheetError::Damaged));
+        assert_eq!(Sheet::from_bytes(&[], &sheet.info(FIRST)), Err(SheetError::Damaged));
+    }
+
+    // spec: R-SHEET-7
+    #[test]
+    fn a_sheet_is_read_in_pieces_of_any_length() {
+        let sheet = sheet();
+        let (bytes, info) = (sheet.to_bytes(), sheet.info(FIRST));
+        for length in 1..=bytes.len() {
+            let mut reader = SheetReader::new(info);
+            bytes.chunks(length).for_each(|piece| reader.push(piece));
+            assert_eq!(reader.finish().as_ref(), Ok(&sheet), "pieces of {length}");
+        }
+    }
+
+    // spec: R-SHEET-7
+    #[test]
+    fn bytes_of_the_right_name_that_are_not_the_announced_sheet_are_told_apart() {
+        let (sheet, info) = (sheet(), sheet().info(FIRST));
+        let named = |bytes: &[u8], students| SheetInfo {
+            students,
+            bytes: u32::try_from(bytes.len()).unwrap(),
+            content: ContentId::of(bytes),
+            ..info
+        };
+        let bytes = sheet.to_bytes();
+        let longer = [&bytes[..], &[0]].concat();
+        let mut overlong = bytes.clone();
+        // The length of the last student number, in two bytes.
+        let place = bytes.len() - 5;
+        assert_eq!(overlong[place], 2);
+        overlong.splice(place..=place, [0x82, 0]);
+        for (bytes, students) in [
+            (&bytes[..], 1),
+            (&bytes[..], 3),
+            (&longer[..], 2),
+            (&overlong[..], 2),
+            (&bytes[..bytes.len() - 1], 2),
+            (&[0xff; 200][..], 2),
+            (&[][..], 0),
+        ] {
+            let read = Sheet::from_bytes(bytes, &named(bytes, students));
+            assert_eq!(read, Err(SheetError::NotASheet), "{students} students, {bytes:02x?}");
+        }
+    }
+
+    #[test]
+    fn a_sheet_with_more_marks_than_were_announced_keeps_no_more() {
+        let mut sheet = sheet();
+        sheet.marks = vec![sheet.marks[0]; 10_000];
+        let mut reader = SheetReader::new(SheetInfo { students: 7, ..sheet.info(FIRST) });
+        reader.push(&sheet.to_bytes());
+        assert_eq!((reader.marks.len(), reader.carry.len()), (7, 0), "the rest is only hashed");
     }
 }

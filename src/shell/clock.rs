@@ -4,12 +4,42 @@ use std::time::SystemTime;
 
 use rand::RngExt as _;
 
+use crate::limits::{CLOCK_BEHIND_MAX, CLOCK_LEAP_MAX};
 use crate::time::{Instant, Now, WallTime};
 
 /// The computer's two clocks.
+///
+/// The date is believed as long as it goes on from the one at the start about as fast as the clock
+/// that never jumps. Over a leap of more than [`CLOCK_LEAP_MAX`] it is reckoned from that clock.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     zero: std::time::Instant,
+    date: WallTime,
+}
+
+/// The clock at a start and the last time in the journal are implausibly far apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "this computer's clock shows {clock}, and the last time in the journal is {journal}: set the \
+     clock right; if it is right, say so once with: rollcall-server doctor --accept-clock"
+)]
+pub struct ClockImplausible {
+    /// The clock.
+    pub clock: WallTime,
+    /// The last time in the journal.
+    pub journal: WallTime,
+}
+
+/// Whether a server may start at this time on a journal whose last time is that one.
+///
+/// # Errors
+/// If the clock is more than an hour behind, or more than 400 days ahead: with a wrong clock every
+/// time that is written would be wrong, and a time that is too late would stay for ever.
+pub fn check_plausible(clock: WallTime, journal: WallTime) -> Result<(), ClockImplausible> {
+    let apart = clock.distance(journal);
+    let is_new = journal == WallTime::default();
+    let most = if clock < journal { CLOCK_BEHIND_MAX } else { CLOCK_LEAP_MAX };
+    if apart > most && !is_new { Err(ClockImplausible { clock, journal }) } else { Ok(()) }
 }
 
 impl Clock {
@@ -17,13 +47,27 @@ impl Clock {
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is where the clock is read")]
     pub fn start() -> Self {
-        Self { zero: std::time::Instant::now() }
+        Self { zero: std::time::Instant::now(), date: wall() }
     }
 
     /// What both clocks show.
     #[must_use]
     pub fn now(&self) -> Now {
-        Now { instant: self.instant(), wall: wall() }
+        let instant = self.instant();
+        let expected = self.expected(instant);
+        let shown = wall();
+        Now { instant, wall: if has_leapt(expected, shown) { expected } else { shown } }
+    }
+
+    /// The date that the computer shows, if it has leapt so far that it is not believed.
+    #[must_use]
+    pub fn leap(&self) -> Option<WallTime> {
+        let shown = wall();
+        has_leapt(self.expected(self.instant()), shown).then_some(shown)
+    }
+
+    fn expected(&self, instant: Instant) -> WallTime {
+        self.date.shifted(i64::try_from(instant.as_micros() / 1_000).unwrap_or(i64::MAX))
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is where the clock is read")]
@@ -31,6 +75,10 @@ impl Clock {
         let micros = std::time::Instant::now().duration_since(self.zero).as_micros();
         Instant::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
     }
+}
+
+fn has_leapt(expected: WallTime, shown: WallTime) -> bool {
+    expected.distance(shown) > CLOCK_LEAP_MAX
 }
 
 /// The date, as far as the computer knows it; a date before 1970 counts as 1970.
@@ -46,4 +94,48 @@ pub(super) fn wall() -> WallTime {
 pub fn entropy() -> [u8; 32] {
     // R-CLIENT-1
     rand::rng().random()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR_MS: i64 = 3_600_000;
+    const DAY_MS: i64 = 24 * HOUR_MS;
+
+    // spec: R-TIME-4
+    #[test]
+    fn a_start_is_refused_an_hour_behind_its_journal_or_400_days_ahead_of_it() {
+        let journal = WallTime::from_millis(1_700_000_000_000);
+        for plausible in [0, -HOUR_MS, 400 * DAY_MS] {
+            assert_eq!(check_plausible(journal.shifted(plausible), journal), Ok(()));
+        }
+        for implausible in [-HOUR_MS - 1, 400 * DAY_MS + 1, i64::MIN] {
+            let clock = journal.shifted(implausible);
+            let refused = ClockImplausible { clock, journal };
+            assert_eq!(check_plausible(clock, journal), Err(refused));
+            let message = refused.to_string();
+            assert!(message.contains(&clock.to_string()), "{message}");
+            assert!(message.contains(&journal.to_string()), "{message}");
+        }
+        assert_eq!(check_plausible(journal, WallTime::default()), Ok(()), "a new journal");
+    }
+
+    // spec: R-TIME-6
+    #[test]
+    fn a_running_server_does_not_follow_a_leap_of_its_clock() {
+        let mut clock = Clock::start();
+        assert_eq!(clock.leap(), None);
+        assert!(clock.now().wall.distance(wall()) < CLOCK_BEHIND_MAX);
+        // As if the computer had shown another date when the server began.
+        for leap in [401, -401] {
+            clock.date = wall().shifted(leap * DAY_MS);
+            assert!(clock.leap().is_some());
+            assert!(clock.now().wall >= clock.date);
+            assert!(clock.now().wall.distance(clock.date) < CLOCK_BEHIND_MAX, "it goes on");
+        }
+        clock.date = wall().shifted(399 * DAY_MS);
+        assert_eq!(clock.leap(), None);
+        assert!(clock.now().wall.distance(wall()) < CLOCK_BEHIND_MAX, "it is believed");
+    }
 }

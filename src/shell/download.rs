@@ -10,10 +10,11 @@ use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSockRef, UdpSocketState};
 
 use super::call::is_refusal;
 use super::clock::{Clock, entropy};
+use super::interrupt::Interrupts;
 use super::socket::connect;
 use crate::limits::UDP_PAYLOAD_MAX_BYTES;
 use crate::operation::{FileInfo, SheetInfo};
-use crate::roll::{Sheet, SheetDamaged};
+use crate::roll::{Sheet, SheetError, SheetReader};
 use crate::transfer::{Download, Event, Path};
 use crate::wire::Datagram;
 
@@ -27,21 +28,39 @@ const SLOT_BYTES: usize = UDP_PAYLOAD_MAX_BYTES + 1;
 /// Batches that are received before what they brought is dealt with.
 const BATCHES_AT_ONCE: usize = 4;
 
+/// The tokens of the socket and of Ctrl-C.
+const SOCKET: Token = Token(0);
+const INTERRUPTED: Token = Token(1);
+
 /// Why an object could not be fetched.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
-    /// Nothing arrived for as long as one wanted to wait.
+    /// No block arrived for the idle timeout.
     #[error("no answer")]
     Unanswered {
         /// Whether the network said that nobody listens there.
         refused: bool,
     },
+    /// Ctrl-C was pressed.
+    #[error("interrupted")]
+    Interrupted,
     /// The server has no such object any more.
     #[error("the server no longer has it")]
     Gone,
-    /// What arrived is not what was announced.
-    #[error(transparent)]
-    Damaged(#[from] SheetDamaged),
+    /// What arrived is not what was announced, twice.
+    #[error("{0}; fetch it again, or ask who runs the server")]
+    Sheet(#[from] SheetError),
+    /// No sheet has so many bytes for so many students, so none was fetched.
+    #[error(
+        "the server announces a sheet of {bytes} bytes for {students} students, which cannot be; ask \
+         who runs the server"
+    )]
+    Implausible {
+        /// The announced length.
+        bytes: u32,
+        /// The announced students.
+        students: u32,
+    },
     /// Whoever takes the bytes cannot.
     #[error("cannot write: {0}")]
     Write(io::Error),
@@ -69,6 +88,7 @@ pub struct Fetcher {
     round_trip: Option<Duration>,
     poll: Poll,
     events: Events,
+    interrupts: Interrupts,
     clock: Clock,
     buffer: Vec<u8>,
     metas: [RecvMeta; BATCH_SIZE],
@@ -81,14 +101,17 @@ impl Fetcher {
     /// # Errors
     /// If the system does not let us wait for events.
     pub fn new(server: SocketAddr, round_trip: Option<Duration>) -> Result<Self, FetchError> {
+        let poll = Poll::new().map_err(FetchError::System)?;
+        let interrupts = Interrupts::register(poll.registry(), INTERRUPTED);
         Ok(Self {
             server,
             socket: None,
             buffered: 1,
             path: None,
             round_trip,
-            poll: Poll::new().map_err(FetchError::System)?,
+            poll,
             events: Events::with_capacity(4),
+            interrupts: interrupts.map_err(FetchError::System)?,
             clock: Clock::start(),
             buffer: Vec::new(),
             metas: [RecvMeta::default(); BATCH_SIZE],
@@ -96,29 +119,41 @@ impl Fetcher {
         })
     }
 
-    /// Fetches a whole sheet and checks it against its name. Also tells how many requests it took.
+    /// Fetches a whole sheet and checks it against its name; one that was damaged on the way is
+    /// fetched a second time. Also tells how many requests it took.
     ///
     /// # Errors
     /// Why it could not be fetched.
     pub fn fetch_sheet(
         &mut self,
         info: &SheetInfo,
-        patience: Duration,
+        idle_timeout: Duration,
     ) -> Result<(Sheet, u32), FetchError> {
-        // As it grows: the length is what somebody said.
-        let mut bytes = Vec::new();
-        let mut take = |piece: &[u8]| {
-            bytes.extend_from_slice(piece);
-            Ok(())
-        };
-        let done = self.fetch((*info).into(), 0, patience, &mut take, &mut |_| {})?;
-        // R-TRANSFER-9
-        Ok((Sheet::from_bytes(&bytes, info)?, done.requests))
+        let &SheetInfo { bytes, students, .. } = info;
+        if !info.is_plausible() {
+            return Err(FetchError::Implausible { bytes, students });
+        }
+        let mut requests = 0;
+        let mut is_second = false;
+        loop {
+            let mut reader = SheetReader::new(*info);
+            let mut take = |piece: &[u8]| {
+                reader.push(piece);
+                Ok(())
+            };
+            let done = self.fetch((*info).into(), 0, idle_timeout, &mut take, &mut |_| {})?;
+            requests += done.requests;
+            match reader.finish() {
+                Ok(sheet) => return Ok((sheet, requests)),
+                Err(SheetError::Damaged) if !is_second => is_second = true,
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// Fetches an object of which the blocks before `begin` are here already. `take` gets its bytes
-    /// in order; they are not yet checked against the name of the content. After `patience` without
-    /// a sign of it, it ends.
+    /// in order; they are not yet checked against the name of the content. When no block was taken for
+    /// `idle_timeout`, it ends.
     ///
     /// # Errors
     /// Why it could not be fetched. What was taken until then is good to go on from.
@@ -126,16 +161,16 @@ impl Fetcher {
         &mut self,
         object: FileInfo,
         begin: u32,
-        patience: Duration,
+        idle_timeout: Duration,
         take: &mut dyn FnMut(&[u8]) -> io::Result<()>,
         watch: &mut dyn FnMut(Progressed),
     ) -> Result<Progressed, FetchError> {
         let now = self.clock.now().instant;
-        let path = self.path.take().unwrap_or_else(|| Path::new(entropy(), now, self.round_trip));
+        let path = self.path.take().unwrap_or_else(|| Path::new(now, self.round_trip));
         self.refused = false;
         self.open();
         let mut download =
-            Download::new(path, entropy(), now, object, begin, self.buffered, patience);
+            Download::new(path, entropy(), now, object, begin, self.buffered, idle_timeout);
         let ended = self.run(&mut download, take, watch);
         let done = Progressed { bytes: download.bytes_read(), requests: download.requests() };
         self.path = Some(download.into_path());
@@ -150,6 +185,7 @@ impl Fetcher {
     ) -> Result<(), FetchError> {
         let mut space = Datagram::new();
         let mut readable = true;
+        let _waiting = self.interrupts.wait_begins();
         loop {
             if readable {
                 readable = self.receive(download);
@@ -176,6 +212,10 @@ impl Fetcher {
                     return Err(FetchError::Unanswered { refused: self.refused });
                 }
             }
+            // What has arrived by now was taken.
+            if self.interrupts.arrived() {
+                return Err(FetchError::Interrupted);
+            }
             if !readable {
                 readable = self.wait(download)?;
             }
@@ -197,7 +237,7 @@ impl Fetcher {
         if self.socket.is_some() {
             return;
         }
-        let connected = connect(self.server, &self.poll, Token(0)).and_then(|socket| {
+        let connected = connect(self.server, &self.poll, SOCKET).and_then(|socket| {
             let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
             Ok((socket, state))
         });

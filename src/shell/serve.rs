@@ -25,12 +25,13 @@ use tracing::{debug, info, warn};
 use super::clock::Clock;
 pub use super::folder::{Folder, FolderError};
 use super::folder::{FolderDone, FolderKeeper};
-use super::keeper::{Done, Keeper, Order};
+use super::keeper::{Done, Keeper, Order, Read};
+use super::log::EventLog;
 use super::outbox::Outbox;
 use super::signals::{Wish, Wishes};
 pub use super::socket::Path;
 use super::socket::{Listener, ReceiveBuffer};
-use crate::journal::{Journal, JournalError, Snapshot};
+use crate::journal::{Condition, Journal, JournalError, Snapshot};
 use crate::limits::{DATAGRAMS_PER_TURN_MAX, RECEIVE_BUFFER_BYTES};
 use crate::record::Batch;
 use crate::server::{Output, Server};
@@ -95,6 +96,7 @@ pub struct Service<J> {
     poll: Poll,
     wishes: Wishes,
     trouble: Trouble,
+    log: EventLog,
 }
 
 /// Whether the journal should be replaced by a snapshot.
@@ -144,6 +146,7 @@ impl<J: Journal + Send + 'static> Service<J> {
             poll,
             wishes,
             trouble: Trouble::default(),
+            log: EventLog::new(),
         })
     }
 
@@ -236,9 +239,12 @@ impl<J: Journal + Send + 'static> Service<J> {
                 if !*readable {
                     continue;
                 }
-                let Self { server, listeners, clock, trouble, .. } = self;
+                let Self { server, listeners, clock, trouble, log, .. } = self;
                 let now = clock.now();
-                let handle = |path, datagram: &[u8]| server.handle_datagram(now, path, datagram);
+                let handle = |path: Path, datagram: &[u8]| {
+                    log.heard(&path, datagram);
+                    server.handle_datagram(now, path, datagram);
+                };
                 match buffer.receive(index, &listeners[index], handle) {
                     Ok(datagrams) => left = left.saturating_sub(datagrams),
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => *readable = false,
@@ -263,7 +269,10 @@ impl<J: Journal + Send + 'static> Service<J> {
             while let Some(output) = self.server.poll_output(space) {
                 match output {
                     Output::Append(batch) => self.append(batch),
-                    Output::Load(content) => self.keeper.order(Order::Read(content)),
+                    Output::Load(content) => self.keeper.order(Order::Read(Read::Sheet(content))),
+                    Output::ListSheets(question) => {
+                        self.keeper.order(Order::Read(Read::List(question)));
+                    }
                     Output::Folder(order) => {
                         self.folder.as_ref().expect("files are offered").order(order);
                     }
@@ -299,6 +308,7 @@ impl<J: Journal + Send + 'static> Service<J> {
 
     fn append(&mut self, batch: Batch) {
         let number = batch.number;
+        self.log.begin_commit();
         self.keeper.order(Order::Commit(batch));
         if self.snapshot == SnapshotWish::Due {
             // Nothing has happened since the batch was given out: this is the state after it.
@@ -308,9 +318,10 @@ impl<J: Journal + Send + 'static> Service<J> {
     }
 
     fn handle_done(&mut self, done: Done) {
-        let Self { server, snapshot, .. } = self;
+        let Self { server, snapshot, log, .. } = self;
         match done {
             Done::Committed { batch, snapshot_due } => {
+                log.committed(&batch);
                 server.handle_durable(batch.number);
                 server.recycle(batch);
                 if snapshot_due && *snapshot == SnapshotWish::NotDue {
@@ -318,12 +329,28 @@ impl<J: Journal + Send + 'static> Service<J> {
                 }
             }
             Done::Read(content, bytes) => server.handle_sheet(content, bytes),
+            Done::Listed(question, sheets) => server.handle_sheets(question, sheets),
             Done::Replaced => {
                 *snapshot = SnapshotWish::NotDue;
                 server.count(Counter::Snapshots);
                 debug!("snapshot of {} clients", server.clients());
             }
+            Done::Condition(condition) => self.handle_condition(condition),
         }
+    }
+
+    /// Stops and lets begin new roll calls as the disk has room, and tells the operator.
+    fn handle_condition(&mut self, condition: Condition) {
+        let low = condition.is_low();
+        self.server.set_disk_low(low);
+        if !low && self.trouble.disk_was_low {
+            info!("the disk has room again: roll calls are opened");
+        }
+        self.trouble.disk_was_low = low;
+        if !low && !condition.log_is_long() {
+            return;
+        }
+        self.trouble.disk.report(self.clock.now().instant, || warn_of(condition));
     }
 
     fn handle_folder_done(&mut self, done: FolderDone) {
@@ -350,6 +377,15 @@ impl<J: Journal + Send + 'static> Service<J> {
 
     /// Tells the operator when the computer's clock is behind the time that was already written.
     fn watch_clock(&mut self, now: Now) {
+        if let Some(shown) = self.clock.leap() {
+            self.trouble.clock.report(now.instant, || {
+                warn!(
+                    "this computer's clock has leapt to {shown} and is not believed; times go on \
+                     from {}; set the clock right",
+                    now.wall
+                );
+            });
+        }
         let latest = self.server.latest();
         let behind = latest.distance(now.wall);
         if latest > now.wall && behind > Duration::from_secs(1) {
@@ -361,6 +397,25 @@ impl<J: Journal + Send + 'static> Service<J> {
                 );
             });
         }
+    }
+}
+
+fn warn_of(condition: Condition) {
+    let Condition { free_bytes, log_bytes, .. } = condition;
+    let mib = |bytes: u64| bytes >> 20;
+    if condition.log_is_long() {
+        let and = if condition.is_low() { "; no new roll call is opened until then" } else { "" };
+        warn!(
+            "the write-ahead log of the journal is {} MiB long: another program stays inside of a \
+             transaction on the database; end it{and}",
+            mib(log_bytes)
+        );
+    } else {
+        warn!(
+            "the disk of the journal has {} MiB left: no new roll call is opened, what is open goes \
+             on; free some space",
+            mib(free_bytes.unwrap_or(0))
+        );
     }
 }
 
@@ -382,6 +437,8 @@ struct Trouble {
     receiving: Quietly,
     sending: Quietly,
     clock: Quietly,
+    disk: Quietly,
+    disk_was_low: bool,
 }
 
 #[derive(Default)]

@@ -5,6 +5,10 @@
 //! waits in a window of bounded size. The bytes are those that arrived: whoever reads them checks the
 //! whole against its name.
 //!
+//! Each object is pulled under a client id of its own, so that a block of one object that arrives late
+//! can never be taken for a block of another. A block is taken only under the number of a `PULL` that
+//! asked for it.
+//!
 //! What counts as lost follows RACK (RFC 8985): a block is lost when something that was asked for
 //! later has arrived, and a quarter of a round trip more than usual has passed. If nothing arrives at
 //! all, a timer runs out as in RFC 9002 6.2, ever later, and everything is asked for anew.
@@ -18,8 +22,8 @@ use rand::{RngExt as _, SeedableRng as _};
 use super::congestion::{Asked, Congestion};
 use crate::ids::{ClientId, Cookie, RequestNumber};
 use crate::limits::{
-    BLOCK_BYTES, BLOCKS_PER_PULL_MAX, BLOCKS_REORDERED_MAX, PULL_TIMER_MIN, RETRY_INITIAL,
-    RETRY_JITTER, RETRY_MAX,
+    BLOCK_BYTES, BLOCKS_PER_PULL_MAX, BLOCKS_REORDERED_MAX, PULL_TIMER_MIN, PULLS_RETIRED_MAX,
+    RETRY_INITIAL, RETRY_JITTER, RETRY_MAX,
 };
 use crate::operation::{FileInfo, Pull, blocks};
 use crate::round_trip::{Measured, RoundTrip};
@@ -51,13 +55,21 @@ pub enum Event {
     Complete,
     /// The server has no such object (any more): it was never there, or it is another one now.
     Gone,
-    /// Nothing has arrived for as long as the person waits.
+    /// No block was taken for the idle timeout.
     Unanswered,
 }
 
 /// An object on its way.
 pub struct Download {
     rng: StdRng,
+    /// Drawn for this object alone.
+    client: ClientId,
+    /// The number of the next request.
+    number: RequestNumber,
+    /// The first request that carries the present cookie.
+    cookie_since: RequestNumber,
+    /// How many times the server gave a cookie since it last gave a block.
+    cookies: u32,
     path: Path,
     object: FileInfo,
     /// Blocks in all.
@@ -72,6 +84,8 @@ pub struct Download {
     arrived: Vec<bool>,
     bytes: Vec<u8>,
     flights: VecDeque<Flight>,
+    /// The last requests that count as lost, the newest at the end: their blocks may come late.
+    retired: VecDeque<Retired>,
     /// The latest request of which anything has arrived.
     newest_answered: Option<RequestNumber>,
     in_flight: u64,
@@ -82,22 +96,18 @@ pub struct Download {
     /// The time of blocks that were asked for and never sent, because their request was lost.
     unused: Duration,
     now: Instant,
-    /// The last time that anything of it arrived.
-    heard: Instant,
-    patience: Duration,
+    /// When a block was last taken.
+    progress_at: Instant,
+    idle_timeout: Duration,
     end: Option<Event>,
     asked: u32,
 }
 
-/// What one knows of the way to the server; it outlives an object.
+/// What is known of the path to the server; it outlives an object.
 #[derive(Clone, Debug)]
 pub struct Path {
-    client: ClientId,
-    number: RequestNumber,
     cookie: Cookie,
-    /// The first request that carried this cookie.
-    cookie_since: RequestNumber,
-    /// Whether the server has taken it.
+    /// Whether the server has taken the cookie.
     proved: bool,
     congestion: Congestion,
     round_trip: RoundTrip,
@@ -125,20 +135,29 @@ impl Flight {
     }
 }
 
+/// A request that counts as lost.
+struct Retired {
+    number: RequestNumber,
+    first: u32,
+    wanted: u64,
+}
+
+/// The bit of a block in the map of the blocks from `first` on, if the map wants it.
+fn wanted_bit(first: u32, wanted: u64, index: u32) -> Option<u32> {
+    let bit = index.checked_sub(first).filter(|bit| *bit < u64::BITS)?;
+    (wanted & 1 << bit != 0).then_some(bit)
+}
+
 impl Path {
-    /// A way of which no more is known than perhaps a round trip; the seed is fresh randomness.
+    /// A path of which no more is known than perhaps a round trip.
     #[must_use]
-    pub fn new(seed: [u8; 32], now: Instant, round_trip: Option<Duration>) -> Self {
+    pub fn new(now: Instant, round_trip: Option<Duration>) -> Self {
         let mut known = RoundTrip::default();
         if let Some(round_trip) = round_trip {
             known.sample(round_trip);
         }
         Self {
-            client: ClientId::from_bytes(StdRng::from_seed(seed).random()),
-            number: RequestNumber::FIRST,
-            // R-COOKIE-4
             cookie: Cookie::NONE,
-            cookie_since: RequestNumber::FIRST,
             proved: false,
             congestion: Congestion::new(now),
             round_trip: known,
@@ -150,7 +169,7 @@ impl Path {
         self.round_trip.sample(sample.min(ROUND_TRIP_MAX));
     }
 
-    /// How long nothing may arrive before everything counts as lost.
+    /// How long no block may be taken before everything counts as lost (R-TRANSFER-5).
     fn timer(&self) -> Duration {
         let first = match self.round_trip.measured() {
             None => RETRY_INITIAL,
@@ -164,9 +183,9 @@ impl Path {
 }
 
 impl Download {
-    /// Begins to fetch an object, of which the blocks before `begin` are here already.
-    /// `buffered_max`: how many blocks fit the buffer of the socket. After `patience` without a
-    /// sign of it, it ends.
+    /// Begins to fetch an object, of which the blocks before `begin` are here already. The seed is
+    /// fresh randomness. `buffered_max`: how many blocks fit the buffer of the socket. When no block
+    /// was taken for `idle_timeout`, it ends.
     #[must_use]
     pub fn new(
         path: Path,
@@ -175,12 +194,17 @@ impl Download {
         object: FileInfo,
         begin: u32,
         buffered_max: u64,
-        patience: Duration,
+        idle_timeout: Duration,
     ) -> Self {
         let blocks = object.blocks();
         let room = (blocks - begin.min(blocks)).min(BLOCKS_REORDERED_MAX) as usize;
+        let mut rng = StdRng::from_seed(seed);
         Self {
-            rng: StdRng::from_seed(seed),
+            client: ClientId::from_bytes(rng.random()),
+            rng,
+            number: RequestNumber::FIRST,
+            cookie_since: RequestNumber::FIRST,
+            cookies: 0,
             path,
             object,
             blocks,
@@ -190,14 +214,15 @@ impl Download {
             arrived: vec![false; room],
             bytes: vec![0; room * BLOCK_BYTES],
             flights: VecDeque::new(),
+            retired: VecDeque::new(),
             newest_answered: None,
             in_flight: 0,
             buffered_max: buffered_max.max(1),
             next_ask: now,
             unused: Duration::ZERO,
             now,
-            heard: now,
-            patience,
+            progress_at: now,
+            idle_timeout,
             end: (begin >= blocks).then_some(Event::Complete),
             asked: 0,
         }
@@ -218,7 +243,7 @@ impl Download {
     /// The client id that replies to it carry.
     #[must_use]
     pub fn client(&self) -> ClientId {
-        self.path.client
+        self.client
     }
 
     /// A datagram arrived from the server's address. Whatever does not answer what is under way is
@@ -232,7 +257,7 @@ impl Download {
     /// A reply arrived.
     pub fn handle_reply(&mut self, now: Instant, reply: &Reply) {
         self.now = self.now.max(now);
-        if reply.client != self.path.client || self.end.is_some() {
+        if reply.client != self.client || self.end.is_some() {
             return;
         }
         match &reply.answer {
@@ -248,8 +273,7 @@ impl Download {
         if self.end.is_some() {
             return;
         }
-        // R-TRANSFER-7
-        if self.now.since(self.heard) >= self.patience {
+        if self.now.since(self.progress_at) >= self.idle_timeout {
             self.end = Some(Event::Unanswered);
             return;
         }
@@ -260,8 +284,9 @@ impl Download {
             if self.path.timeouts >= PERSISTENT_TIMEOUTS {
                 self.path.congestion.timed_out();
             }
-            while let Some(flight) = self.flights.pop_back() {
+            while let Some(flight) = self.flights.pop_front() {
                 self.lose(flight.first, flight.missing);
+                self.retire(&flight);
             }
             // Clients that lost their datagrams together do not ask again together.
             let wait = self.path.timer().mul_f64(self.rng.random_range(RETRY_JITTER) - 1.0);
@@ -273,7 +298,7 @@ impl Download {
     /// When [`Download::handle_timeout`] wants to be called next.
     #[must_use]
     pub fn poll_timeout(&self) -> Instant {
-        let given_up = self.heard.after(self.patience);
+        let given_up = self.progress_at.after(self.idle_timeout);
         let overtaken = self.overtaken_at().unwrap_or(given_up);
         let timer = self.timer_at().unwrap_or(given_up);
         let ask = if self.may_ask() > 0 { self.next_ask } else { given_up };
@@ -297,15 +322,14 @@ impl Download {
         let count = wanted.count_ones();
         let limited = self.lost.is_empty() && self.next >= self.window_end();
         let asked = self.path.congestion.ask(self.now, self.in_flight, limited);
-        let number = self.path.number;
-        // R-TRANSFER-2
-        self.path.number = number.next().expect("fewer than 2^64 requests");
+        let number = self.number;
+        self.number = number.next().expect("fewer than 2^64 requests");
         self.flights.push_back(Flight { number, first, wanted, missing: wanted, asked, passed: 0 });
         self.in_flight += u64::from(count);
         self.asked = self.asked.saturating_add(1);
         self.space_out(count);
         let pull = Pull { object: self.object.content, cookie: self.path.cookie, first, wanted };
-        let client = self.path.client;
+        let client = self.client;
         encode_request(&Request { attempt: 1, client, number, ask: Ask::Pull(pull) }, space);
         Some(Event::Transmit)
     }
@@ -344,26 +368,19 @@ impl Download {
         &self.object
     }
 
+    /// A block arrived (R-TRANSFER-3, R-TRANSFER-8).
     fn handle_block(&mut self, number: RequestNumber, index: u32, bytes: &[u8]) {
-        let Ok(place) = self.flights.binary_search_by_key(&number, |flight| flight.number) else {
-            return self.keep_late(number, index, bytes);
+        let place = self.flights.binary_search_by_key(&number, |flight| flight.number).ok();
+        let asked = if let Some(place) = place {
+            let &Flight { first, wanted, .. } = &self.flights[place];
+            wanted_bit(first, wanted, index)
+        } else {
+            let retired = self.retired.iter().find(|it| it.number == number);
+            retired.and_then(|it| wanted_bit(it.first, it.wanted, index))
         };
-        let flight = &mut self.flights[place];
-        let Some(bit) = index.checked_sub(flight.first).filter(|bit| *bit < u64::BITS) else {
-            return;
-        };
-        if flight.wanted & 1 << bit == 0 {
-            return;
-        }
-        if flight.missing & 1 << bit == 0 {
-            return self.keep_late(number, index, bytes);
-        }
-        self.heard = self.now;
-        self.path.timeouts = 0;
-        self.path.proved = true;
-        self.newest_answered = self.newest_answered.max(Some(number));
-        if bytes.is_empty() {
-            // R-TRANSFER-8
+        let Some(bit) = asked else { return };
+        let under_way = place.filter(|&place| self.flights[place].missing & 1 << bit != 0);
+        if bytes.is_empty() && under_way.is_some() {
             self.end = Some(Event::Gone);
             return;
         }
@@ -371,7 +388,24 @@ impl Download {
         if bytes.len() as u64 != self.offset(index + 1) - self.offset(index) {
             return;
         }
+        match under_way {
+            Some(place) => self.take(place, bit),
+            // It came under a request that counts as lost: unless it has come otherwise.
+            None if self.take_late(index) => {}
+            None => return,
+        }
+        self.progress_at = self.now;
+        self.keep(index, bytes);
+    }
+
+    /// Notes that a block arrived under the request that is under way for it.
+    fn take(&mut self, place: usize, bit: u32) {
+        self.path.timeouts = 0;
+        self.cookies = 0;
+        // A lone block may have been given without a cookie, which proves nothing.
+        self.path.proved = self.path.cookie != Cookie::NONE;
         let flight = &mut self.flights[place];
+        self.newest_answered = self.newest_answered.max(Some(flight.number));
         flight.missing &= !(1 << bit);
         self.in_flight -= 1;
         let asked = flight.asked;
@@ -379,33 +413,27 @@ impl Download {
             self.path.sample(self.now.since(asked.at));
         }
         flight.passed |= u64::MAX >> (u64::BITS - 1 - bit);
-        self.path.congestion.arrived(self.now, &asked, self.in_flight);
-        self.keep(index, bytes);
-        if self.flights[place].missing == 0 {
+        if flight.missing == 0 {
             self.flights.remove(place);
         }
+        self.path.congestion.arrived(self.now, &asked, self.in_flight);
     }
 
-    /// A block of a request that was given up too early: it may be asked for again already.
-    fn keep_late(&mut self, number: RequestNumber, index: u32, bytes: &[u8]) {
-        let whole = index < self.blocks
-            && bytes.len() as u64 == self.offset(index + 1) - self.offset(index);
-        // R-TRANSFER-3
-        if number >= self.path.number || !whole || bytes.is_empty() {
-            return;
+    /// Notes that a block arrived that counted as lost; it may be asked for again already. False if
+    /// it is here already.
+    fn take_late(&mut self, index: u32) -> bool {
+        if self.lost.remove(&index) {
+            return true;
         }
-        if !self.lost.remove(&index) {
-            let bit = |flight: &Flight| index.checked_sub(flight.first).filter(|bit| *bit < 64);
-            let again = self.flights.iter_mut().find_map(|flight| {
-                bit(flight).filter(|bit| flight.missing & 1 << bit != 0).map(|bit| (flight, bit))
-            });
-            let Some((flight, bit)) = again else { return };
-            flight.missing &= !(1 << bit);
-            self.in_flight -= 1;
-            self.flights.retain(|flight| flight.missing != 0);
-        }
-        self.heard = self.now;
-        self.keep(index, bytes);
+        let again = self.flights.iter_mut().find_map(|flight| {
+            let bit = wanted_bit(flight.first, flight.missing, index)?;
+            Some((flight, bit))
+        });
+        let Some((flight, bit)) = again else { return false };
+        flight.missing &= !(1 << bit);
+        self.in_flight -= 1;
+        self.flights.retain(|flight| flight.missing != 0);
+        true
     }
 
     /// Keeps a block that was asked for, so that it lies within the window.
@@ -422,29 +450,30 @@ impl Download {
         self.next >= self.blocks && self.lost.is_empty() && self.in_flight == 0
     }
 
-    /// The server wants to know that this address is ours, and gave us the means to say so.
+    /// The server wants a proof that this address is ours, and gave the means for it.
     fn handle_cookie(&mut self, number: RequestNumber, cookie: Cookie) {
-        let Some(place) = self.flights.iter().position(|flight| flight.number == number) else {
+        let Ok(place) = self.flights.binary_search_by_key(&number, |flight| flight.number) else {
             return;
         };
         let flight = self.flights.remove(place).expect("found above");
         self.lose(flight.first, flight.missing);
-        if number < self.path.cookie_since {
-            return;
-        }
-        // R-COOKIE-6
-        if cookie == self.path.cookie && !self.path.proved {
-            // It does not take what it gave: no faster than with no answer at all.
-            self.path.timeouts += 1;
-            self.next_ask = self.now.after(self.path.timer());
+        if number < self.cookie_since {
+            // It was sent with an earlier cookie.
             return;
         }
         self.path.sample(self.now.since(flight.asked.at));
         // R-COOKIE-4
         self.path.cookie = cookie;
-        self.path.cookie_since = self.path.number;
         self.path.proved = false;
-        self.heard = self.now;
+        self.cookie_since = self.number;
+        self.cookies = self.cookies.saturating_add(1);
+        if self.cookies > 1 {
+            // It does not take what it gave, or the address changes with each datagram: no faster
+            // than with no answer at all (R-COOKIE-6).
+            self.path.timeouts = self.path.timeouts.saturating_add(1);
+            let wait = self.path.timer().mul_f64(self.rng.random_range(RETRY_JITTER));
+            self.next_ask = self.now.after(wait);
+        }
     }
 
     /// Gives up what was asked for before something that has arrived. The server gives the blocks of
@@ -461,7 +490,10 @@ impl Download {
             let first = flight.first;
             self.lose(first, passed);
         }
-        self.flights.retain(|flight| flight.missing != 0);
+        while let Some(place) = self.flights.iter().position(|flight| flight.missing == 0) {
+            let flight = self.flights.remove(place).expect("found above");
+            self.retire(&flight);
+        }
         while let Some(flight) = self.flights.front() {
             // R-TRANSFER-4
             let is_overtaken = Some(flight.number) < self.newest_answered;
@@ -476,6 +508,7 @@ impl Download {
                 self.unused = (self.unused + spacing).min(UNUSED_MAX);
             }
             self.lose(flight.first, flight.missing);
+            self.retire(&flight);
         }
     }
 
@@ -498,7 +531,16 @@ impl Download {
     /// When everything counts as lost.
     fn timer_at(&self) -> Option<Instant> {
         let newest = self.flights.back()?;
-        Some(newest.asked.at.max(self.heard).after(self.path.timer()))
+        Some(newest.asked.at.max(self.progress_at).after(self.path.timer()))
+    }
+
+    /// Remembers a request that counts as lost: what it asked for may come late.
+    fn retire(&mut self, flight: &Flight) {
+        if self.retired.len() >= PULLS_RETIRED_MAX {
+            self.retired.pop_front();
+        }
+        let &Flight { number, first, wanted, .. } = flight;
+        self.retired.push_back(Retired { number, first, wanted });
     }
 
     fn lose(&mut self, first: u32, missing: u64) {
@@ -521,9 +563,10 @@ impl Download {
         let room = u32::try_from(window.saturating_sub(self.in_flight)).unwrap_or(u32::MAX);
         let left = (self.window_end() - self.next)
             .saturating_add(u32::try_from(self.lost.len()).expect("no more than the window"));
-        // Several requests to a window: what is asked for later shows what was lost before. Only
-        // who is not proved yet has one, and makes the most of it.
-        let requests = if self.path.proved { REQUESTS_PER_WINDOW } else { 1 };
+        // Several requests to a window: what is asked for later shows what was lost before. Only one
+        // that makes the most of it where the server has taken no cookie yet, or nothing comes.
+        let is_heard = self.path.proved && self.path.timeouts < PERSISTENT_TIMEOUTS;
+        let requests = if is_heard { REQUESTS_PER_WINDOW } else { 1 };
         let share = u32::try_from(window / requests).unwrap_or(u32::MAX).max(1);
         let quantum = self.path.congestion.quantum().min(BLOCKS_PER_PULL_MAX).min(share);
         let pays = quantum.min(left).min(u32::try_from(window).unwrap_or(u32::MAX));

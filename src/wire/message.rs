@@ -9,12 +9,10 @@
 //!    │ ◀────────────────────────── MARKED        │  class zero: refused
 //!    │ CLOSE ──────────────────────────────────▶ │  a teacher ends it
 //!    │ ◀────────────────────────── CLOSED        │  names the sheet; or REFUSED
-//!    │ BLOCK ──────────────────────────────────▶ │  the sheet itself, piece by piece
-//!    │ ◀────────────────────────── BLOCK_DATA    │
 //!    │ STATUS ─────────────────────────────────▶ │  what is open?
 //!    │ ◀────────────────────────── STATUS_LIST   │
-//!    │ SHEET ──────────────────────────────────▶ │  which sheet was closed last?
-//!    │ ◀────────────────────────── SHEET_INFO    │
+//!    │ SHEETS ─────────────────────────────────▶ │  which sheets has a class?
+//!    │ ◀────────────────────────── SHEET_LIST    │
 //!    │ FILES ──────────────────────────────────▶ │  which files are offered?
 //!    │ ◀────────────────────────── FILE_LIST     │
 //!    │ FILE ───────────────────────────────────▶ │  what is in that one?
@@ -23,8 +21,8 @@
 //!    │ ◀────────────────────────── PULLED        │  each; or COOKIE: prove your address first
 //! ```
 //!
-//! Instead of its answer a request may get a verdict on the asking itself: `CONFLICT`, `STALE`,
-//! `BEGIN_AGAIN`, `CLOCK_SKEW`, `BUSY`, or `VERSIONS`.
+//! Instead of its answer a request may get a verdict on the asking itself: `STALE`, `BEGIN_AGAIN`,
+//! `BUSY`, or `VERSIONS`.
 //!
 //! A lost request or a lost answer looks the same to the client, and the cure is the same: the
 //! same bytes again, with only the attempt number changed.
@@ -37,11 +35,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Rejected;
 use super::frame::{self, Datagram, VERSION, VERSION_NEGOTIATION};
-use crate::ids::{ClassId, ClientId, ContentId, Cookie, FileKey, RequestNumber, StudentNumber};
+use crate::ids::{
+    ClassId, ClientId, ContentId, Cookie, FileKey, RequestNumber, RollCallNumber, StudentNumber,
+};
 use crate::limits::{
-    BLOCK_BYTES, BLOCK_REQUEST_MIN_BYTES, DATAGRAM_MAX_BYTES, DATAGRAM_MIN_BYTES, FILE_BYTES_MAX,
-    FILE_REQUEST_MIN_BYTES, FILES_REQUEST_MIN_BYTES, REQUEST_MIN_BYTES, SHEET_REQUEST_MIN_BYTES,
-    STATUS_REQUEST_MIN_BYTES,
+    BLOCK_BYTES, DATAGRAM_MAX_BYTES, DATAGRAM_MIN_BYTES, FILE_BYTES_MAX, FILE_REQUEST_MIN_BYTES,
+    FILES_REQUEST_MIN_BYTES, LONE_PULL_MIN_BYTES, PULL_REQUEST_MIN_BYTES, REQUEST_MIN_BYTES,
+    SHEET_REQUEST_MIN_BYTES, STATUS_REQUEST_MIN_BYTES,
 };
 use crate::operation::{
     FileEntry, FileInfo, FileList, FileState, OpenRollCall, Operation, Outcome, Pull, Query,
@@ -57,8 +57,8 @@ pub struct Request {
     pub attempt: u8,
     /// Who asks.
     pub client: ClientId,
-    /// The how-manieth request of this client. Operations and queries are counted apart: only
-    /// operations are remembered.
+    /// The sequence number of the request, per client id, from 1. A client id is used for operations
+    /// or for queries, never for both: only operations are remembered.
     pub number: RequestNumber,
     /// What is asked.
     pub ask: Ask,
@@ -89,8 +89,7 @@ impl Ask {
             Self::Perform { operation: Operation::Close { .. }, .. } => Kind::Close,
             Self::Perform { operation: Operation::Mark { .. }, .. } => Kind::Mark,
             Self::Read(Query::Status { .. }) => Kind::Status,
-            Self::Read(Query::Sheet { .. }) => Kind::Sheet,
-            Self::Read(Query::Block { .. }) => Kind::Block,
+            Self::Read(Query::Sheets { .. }) => Kind::Sheets,
             Self::Read(Query::Files { .. }) => Kind::Files,
             Self::Read(Query::File { .. }) => Kind::File,
             Self::Pull(_) => Kind::Pull,
@@ -158,10 +157,13 @@ pub enum Answer {
         /// True if there are more after the last one.
         more: bool,
     },
-    /// `SHEET_INFO`: the last closed sheet of the class, if it ever had one.
-    Sheet(Option<SheetInfo>),
-    /// `BLOCK_DATA`: the block; nothing if there is no such sheet or no such block.
-    Block(Vec<u8>),
+    /// `SHEET_LIST`: closed sheets of the class, the highest number first.
+    Sheets {
+        /// As many as the answer has room for.
+        sheets: Vec<SheetInfo>,
+        /// True if there are more below the last one.
+        more: bool,
+    },
     /// `FILE_LIST`: the offered files; nothing if this server offers none.
     Files(Option<FileList>),
     /// `FILE_INFO`: how it stands with the file.
@@ -175,19 +177,15 @@ pub enum Answer {
     },
     /// `COOKIE`: the address has not proved itself; with this it can.
     Cookie(Cookie),
-    /// `CONFLICT`: under this number the client asked something else before.
-    Conflict,
     /// `STALE`: the number is older than the client's last one, or leaves one out.
     Stale,
-    /// `BEGIN_AGAIN`: the server does not know this client (any more); this datagram was not executed
-    /// and no copy of it will be. An earlier sending may have been, if it is so long ago that the
-    /// server has forgotten the client since.
-    BeginAgain,
-    /// `CLOCK_SKEW`: the client's `started` is too far from the server's clock; this datagram was not
-    /// executed and no copy of it will be. For earlier sendings, see `BEGIN_AGAIN`.
-    ClockSkew {
-        /// The server's clock.
-        server_time: WallTime,
+    /// `BEGIN_AGAIN`: under this client id the datagram was not executed, and no copy of it will be:
+    /// the server does not know the client (any more), knows another request under this number, or
+    /// finds `started` too far from its clock. An earlier sending may have been executed, if it is so
+    /// long ago that the server has forgotten the client since.
+    BeginAgain {
+        /// The server's clock, if `started` was too far from it.
+        server_time: Option<WallTime>,
     },
     /// `BUSY`: a table is full; not executed now, ask again later.
     Busy {
@@ -210,7 +208,9 @@ impl From<&Outcome> for Answer {
             }
             Outcome::MarkRefused { at, reason } => Self::MarkRefused { at, reason },
             Outcome::Refused { at, reason } => Self::Refused { at, reason },
-            Outcome::ClockSkew { server_time } => Self::ClockSkew { server_time },
+            Outcome::ClockSkew { server_time } => {
+                Self::BeginAgain { server_time: Some(server_time) }
+            }
         }
     }
 }
@@ -223,8 +223,7 @@ pub enum Kind {
     Close,
     Mark,
     Status,
-    Sheet,
-    Block,
+    Sheets,
     Files,
     File,
     Pull,
@@ -234,16 +233,13 @@ pub enum Kind {
     Marked,
     Refused,
     StatusList,
-    SheetInfo,
-    BlockData,
+    SheetList,
     FileList,
     FileInfo,
     Pulled,
     Cookie,
-    Conflict,
     Stale,
     BeginAgain,
-    ClockSkew,
     Busy,
     SealedReply,
     Versions,
@@ -251,33 +247,29 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind with its byte on the wire and its name in the specification.
-    pub const TABLE: [(Self, u8, &'static str); 28] = [
+    pub const TABLE: [(Self, u8, &'static str); 24] = [
         (Self::Open, 0x01, "OPEN"),
         (Self::Close, 0x02, "CLOSE"),
         (Self::Mark, 0x03, "MARK"),
         (Self::Status, 0x11, "STATUS"),
-        (Self::Sheet, 0x12, "SHEET"),
-        (Self::Block, 0x13, "BLOCK"),
-        (Self::Files, 0x14, "FILES"),
-        (Self::File, 0x15, "FILE"),
-        (Self::Pull, 0x16, "PULL"),
+        (Self::Sheets, 0x12, "SHEETS"),
+        (Self::Files, 0x13, "FILES"),
+        (Self::File, 0x14, "FILE"),
+        (Self::Pull, 0x15, "PULL"),
         (Self::Sealed, 0x7e, "SEALED"),
         (Self::Opened, 0x81, "OPENED"),
         (Self::Closed, 0x82, "CLOSED"),
         (Self::Marked, 0x83, "MARKED"),
         (Self::Refused, 0x84, "REFUSED"),
         (Self::StatusList, 0x91, "STATUS_LIST"),
-        (Self::SheetInfo, 0x92, "SHEET_INFO"),
-        (Self::BlockData, 0x93, "BLOCK_DATA"),
-        (Self::FileList, 0x94, "FILE_LIST"),
-        (Self::FileInfo, 0x95, "FILE_INFO"),
-        (Self::Pulled, 0x96, "PULLED"),
-        (Self::Cookie, 0x97, "COOKIE"),
-        (Self::Conflict, 0xa1, "CONFLICT"),
-        (Self::Stale, 0xa2, "STALE"),
-        (Self::BeginAgain, 0xa3, "BEGIN_AGAIN"),
-        (Self::ClockSkew, 0xa4, "CLOCK_SKEW"),
-        (Self::Busy, 0xa5, "BUSY"),
+        (Self::SheetList, 0x92, "SHEET_LIST"),
+        (Self::FileList, 0x93, "FILE_LIST"),
+        (Self::FileInfo, 0x94, "FILE_INFO"),
+        (Self::Pulled, 0x95, "PULLED"),
+        (Self::Cookie, 0x96, "COOKIE"),
+        (Self::Stale, 0xa1, "STALE"),
+        (Self::BeginAgain, 0xa2, "BEGIN_AGAIN"),
+        (Self::Busy, 0xa3, "BUSY"),
         (Self::SealedReply, 0xfe, "SEALED_REPLY"),
         (Self::Versions, 0xff, "VERSIONS"),
     ];
@@ -307,20 +299,26 @@ impl Kind {
     /// The length below which a request of this kind is not read: no answer to it is longer.
     fn request_min_bytes(self) -> usize {
         match self {
-            Self::Close | Self::Sheet => SHEET_REQUEST_MIN_BYTES,
+            Self::Close | Self::Sheets => SHEET_REQUEST_MIN_BYTES,
             Self::Status => STATUS_REQUEST_MIN_BYTES,
-            Self::Block => BLOCK_REQUEST_MIN_BYTES,
+            Self::Pull => PULL_REQUEST_MIN_BYTES,
             Self::Files => FILES_REQUEST_MIN_BYTES,
             Self::File => FILE_REQUEST_MIN_BYTES,
             _ => REQUEST_MIN_BYTES,
         }
     }
+}
 
-    /// The length to which a client pads: `STATUS` asks for as much room as there can be.
-    fn request_padded_bytes(self) -> usize {
+impl Ask {
+    /// The length to which a client pads: lists ask for as much room as there can be, a `PULL` of one
+    /// block without a cookie for the room of that block.
+    fn padded_bytes(&self) -> usize {
         match self {
-            Self::Status => DATAGRAM_MAX_BYTES,
-            other => other.request_min_bytes(),
+            Self::Read(Query::Status { .. } | Query::Sheets { .. }) => DATAGRAM_MAX_BYTES,
+            Self::Pull(pull) if pull.wanted == 1 && pull.cookie == Cookie::NONE => {
+                LONE_PULL_MIN_BYTES
+            }
+            other => other.kind().request_min_bytes(),
         }
     }
 }
@@ -401,16 +399,12 @@ pub fn decode_request(datagram: &[u8]) -> Result<Received, Rejected> {
             it.head.perform(it.started, operation)
         }
         Kind::Status => {
-            let it: QueryBody = canonical(frame.body)?;
+            let it: StatusBody = canonical(frame.body)?;
             it.head.read(Query::Status { from: it.class })
         }
-        Kind::Sheet => {
-            let it: QueryBody = canonical(frame.body)?;
-            it.head.read(Query::Sheet { class: it.class })
-        }
-        Kind::Block => {
-            let it: BlockBody = canonical(frame.body)?;
-            it.head.read(Query::Block { sheet: it.sheet, index: it.index })
+        Kind::Sheets => {
+            let it: SheetsBody = canonical(frame.body)?;
+            it.head.read(Query::Sheets { class: it.class, at_most: it.at_most })
         }
         Kind::Files => {
             let it: FilesBody = canonical(frame.body)?;
@@ -420,8 +414,7 @@ pub fn decode_request(datagram: &[u8]) -> Result<Received, Rejected> {
             let it: FileBody = canonical(frame.body)?;
             it.head.read(Query::File { file: it.file })
         }
-        Kind::Pull => canonical::<PullBody>(frame.body)?.into_request()?,
-        // R-READ-5
+        Kind::Pull => canonical::<PullBody>(frame.body)?.into_request(),
         Kind::Sealed => return Err(Rejected::Sealed),
         // R-KIND-1
         _ => return Err(Rejected::Kind(frame.kind)),
@@ -439,28 +432,27 @@ pub fn decode_request(datagram: &[u8]) -> Result<Received, Rejected> {
 
 /// Writes a request down, padded so that no answer to it is longer than itself.
 pub fn encode_request(request: &Request, datagram: &mut Datagram) {
-    let kind = request.ask.kind();
+    let (kind, length) = (request.ask.kind(), request.ask.padded_bytes());
     let head = Head { attempt: request.attempt, client: request.client, number: request.number };
     let padding = Padding::default();
     let body = datagram.begin(VERSION, kind.byte());
     let length = match request.ask {
         Ask::Perform { started, operation: Operation::Mark { class, student } } => {
-            padded(MarkBody { head, started, class, student, padding }, kind, body)
+            padded(MarkBody { head, started, class, student, padding }, length, body)
         }
         Ask::Perform { started, operation } => {
-            padded(ClassBody { head, started, class: operation.class(), padding }, kind, body)
+            padded(ClassBody { head, started, class: operation.class(), padding }, length, body)
         }
-        Ask::Read(Query::Status { from: class } | Query::Sheet { class }) => {
-            padded(QueryBody { head, class, padding }, kind, body)
+        Ask::Read(Query::Status { from: class }) => {
+            padded(StatusBody { head, class, padding }, length, body)
         }
-        Ask::Read(Query::Block { sheet, index }) => {
-            padded(BlockBody { head, sheet, index, padding }, kind, body)
+        Ask::Read(Query::Sheets { class, at_most }) => {
+            padded(SheetsBody { head, class, at_most, padding }, length, body)
         }
-        Ask::Read(Query::Files { from }) => padded(FilesBody { head, from, padding }, kind, body),
-        Ask::Read(Query::File { file }) => padded(FileBody { head, file, padding }, kind, body),
-        // It is never shorter than a COOKIE; whoever gets more has proved his address.
+        Ask::Read(Query::Files { from }) => padded(FilesBody { head, from, padding }, length, body),
+        Ask::Read(Query::File { file }) => padded(FileBody { head, file, padding }, length, body),
         Ask::Pull(Pull { object, cookie, first, wanted }) => {
-            to_body(&PullBody { head, object, cookie, first, wanted }, body)
+            padded(PullBody { head, object, cookie, first, wanted, padding }, length, body)
         }
     };
     datagram.end(length);
@@ -477,27 +469,24 @@ pub fn decode_reply(datagram: &[u8]) -> Result<Reply, Rejected> {
     let reply = match kind {
         Kind::Opened => canonical::<OpenedBody>(body)?.into_reply(),
         Kind::Closed => canonical::<ClosedBody>(body)?.into_reply(),
-        Kind::Marked => canonical::<MarkedBody>(body)?.into_reply()?,
+        Kind::Marked => canonical::<MarkedBody>(body)?.into_reply(),
         Kind::Refused => canonical::<RefusedBody>(body)?.into_reply(),
-        Kind::StatusList => canonical::<StatusBody<'_>>(body)?.into_reply(),
-        Kind::SheetInfo => canonical::<SheetInfoBody>(body)?.into_reply(),
-        Kind::BlockData => canonical::<BlockDataBody<'_>>(body)?.into_reply()?,
+        Kind::StatusList => canonical::<StatusListBody<'_>>(body)?.into_reply(),
+        Kind::SheetList => canonical::<SheetListBody<'_>>(body)?.into_reply(),
         Kind::FileList => {
             let it: FileListBody<'_> = canonical(body)?;
             it.tail.reply(Answer::Files(it.list.map(FileListPart::into_list)))
         }
-        Kind::FileInfo => canonical::<FileInfoBody>(body)?.into_reply()?,
-        Kind::Pulled => canonical::<PulledBody<'_>>(body)?.into_reply()?,
+        Kind::FileInfo => canonical::<FileInfoBody>(body)?.into_reply(),
+        Kind::Pulled => canonical::<PulledBody<'_>>(body)?.into_reply(),
         Kind::Cookie => {
             let it: CookieBody = canonical(body)?;
             it.tail.reply(Answer::Cookie(it.cookie))
         }
-        Kind::Conflict => canonical::<Tail>(body)?.reply(Answer::Conflict),
         Kind::Stale => canonical::<Tail>(body)?.reply(Answer::Stale),
-        Kind::BeginAgain => canonical::<Tail>(body)?.reply(Answer::BeginAgain),
-        Kind::ClockSkew => {
-            let it: ClockSkewBody = canonical(body)?;
-            it.tail.reply(Answer::ClockSkew { server_time: it.server_time })
+        Kind::BeginAgain => {
+            let it: BeginAgainBody = canonical(body)?;
+            it.tail.reply(Answer::BeginAgain { server_time: it.server_time })
         }
         Kind::Busy => {
             let it: BusyBody = canonical(body)?;
@@ -539,11 +528,13 @@ pub fn encode_reply(reply: &Reply, datagram: &mut Datagram) {
             write.body(Kind::Refused, &RefusedBody { tail, at, reason });
         }
         Answer::Status { ref open, more } => {
-            write.body(Kind::StatusList, &StatusBody { tail, open: Cow::Borrowed(open), more });
+            write.body(Kind::StatusList, &StatusListBody { tail, open: Cow::Borrowed(open), more });
         }
-        Answer::Sheet(sheet) => write.body(Kind::SheetInfo, &SheetInfoBody { tail, sheet }),
-        Answer::Block(ref bytes) => {
-            write.body(Kind::BlockData, &BlockDataBody { tail, bytes: Bytes(bytes) });
+        Answer::Sheets { ref sheets, more } => {
+            write.body(
+                Kind::SheetList,
+                &SheetListBody { tail, sheets: Cow::Borrowed(sheets), more },
+            );
         }
         Answer::Files(ref list) => {
             let list = list
@@ -558,11 +549,9 @@ pub fn encode_reply(reply: &Reply, datagram: &mut Datagram) {
             write.body(Kind::Pulled, &PulledBody { tail, index, bytes: Bytes(bytes) });
         }
         Answer::Cookie(cookie) => write.body(Kind::Cookie, &CookieBody { tail, cookie }),
-        Answer::Conflict => write.body(Kind::Conflict, &tail),
         Answer::Stale => write.body(Kind::Stale, &tail),
-        Answer::BeginAgain => write.body(Kind::BeginAgain, &tail),
-        Answer::ClockSkew { server_time } => {
-            write.body(Kind::ClockSkew, &ClockSkewBody { tail, server_time });
+        Answer::BeginAgain { server_time } => {
+            write.body(Kind::BeginAgain, &BeginAgainBody { tail, server_time });
         }
         Answer::Busy { retry_after_ms } => {
             write.body(Kind::Busy, &BusyBody { tail, retry_after_ms });
@@ -601,6 +590,15 @@ impl Answer {
             fits
         });
         &files[..fit.count()]
+    }
+
+    /// How many sheets the answer to a `SHEETS` of this length has room for, counted with every number
+    /// at its longest.
+    #[must_use]
+    pub fn sheets_capacity(request_bytes: usize) -> usize {
+        const SHEET_MAX_BYTES: usize = 5 + 5 + 7 + 7 + 5 + 5 + 32;
+        const REST_MAX_BYTES: usize = DATAGRAM_MIN_BYTES + 16 + 10 + 1 + 1;
+        request_bytes.min(DATAGRAM_MAX_BYTES).saturating_sub(REST_MAX_BYTES) / SHEET_MAX_BYTES
     }
 
     /// How many open roll calls the answer to a `STATUS` of this length has room for, counted with
@@ -659,17 +657,17 @@ struct MarkBody {
 }
 
 #[derive(Serialize, Deserialize)]
-struct QueryBody {
+struct StatusBody {
     head: Head,
     class: ClassId,
     padding: Padding,
 }
 
 #[derive(Serialize, Deserialize)]
-struct BlockBody {
+struct SheetsBody {
     head: Head,
-    sheet: ContentId,
-    index: u32,
+    class: ClassId,
+    at_most: RollCallNumber,
     padding: Padding,
 }
 
@@ -694,14 +692,18 @@ struct PullBody {
     cookie: Cookie,
     first: u32,
     wanted: u64,
+    padding: Padding,
 }
 
 impl PullBody {
-    fn into_request(self) -> Result<Request, Rejected> {
-        let Self { head, object, cookie, first, wanted } = self;
-        let pull = Pull { object, cookie, first, wanted };
-        // R-PULL-1
-        if pull.is_valid() { Ok(head.request(Ask::Pull(pull))) } else { Err(Rejected::Body) }
+    fn pull(&self) -> Pull {
+        let &Self { object, cookie, first, wanted, .. } = self;
+        Pull { object, cookie, first, wanted }
+    }
+
+    fn into_request(self) -> Request {
+        let pull = self.pull();
+        self.head.request(Ask::Pull(pull))
     }
 }
 
@@ -755,21 +757,23 @@ struct MarkedBody {
 }
 
 impl MarkedBody {
-    fn into_reply(self) -> Result<Reply, Rejected> {
-        let Self { tail, class, at, standing } = self;
-        // R-MARKED-1
-        let answer = match (ClassId::new(class), standing) {
+    /// The answer, unless a refusal names a class, or a mark names none (R-MARKED-1).
+    fn answer(&self) -> Option<Answer> {
+        let &Self { class, at, standing, .. } = self;
+        match (ClassId::new(class), standing) {
             (Some(class), Standing::Present) => {
-                Answer::Marked { class, at, already_present: false }
+                Some(Answer::Marked { class, at, already_present: false })
             }
             (Some(class), Standing::AlreadyPresent) => {
-                Answer::Marked { class, at, already_present: true }
+                Some(Answer::Marked { class, at, already_present: true })
             }
-            (None, Standing::Refused(reason)) => Answer::MarkRefused { at, reason },
-            // A refusal that names a class, or a mark that names none.
-            _ => return Err(Rejected::Body),
-        };
-        Ok(tail.reply(answer))
+            (None, Standing::Refused(reason)) => Some(Answer::MarkRefused { at, reason }),
+            _ => None,
+        }
+    }
+
+    fn into_reply(self) -> Reply {
+        self.tail.reply(self.answer().expect("what is canonical is valid"))
     }
 }
 
@@ -826,40 +830,28 @@ impl RefusedBody {
 }
 
 #[derive(Serialize, Deserialize)]
-struct StatusBody<'a> {
+struct StatusListBody<'a> {
     tail: Tail,
     open: Cow<'a, [OpenRollCall]>,
     more: bool,
 }
 
-impl StatusBody<'_> {
+impl StatusListBody<'_> {
     fn into_reply(self) -> Reply {
         self.tail.reply(Answer::Status { open: self.open.into_owned(), more: self.more })
     }
 }
 
 #[derive(Serialize, Deserialize)]
-struct SheetInfoBody {
+struct SheetListBody<'a> {
     tail: Tail,
-    sheet: Option<SheetInfo>,
+    sheets: Cow<'a, [SheetInfo]>,
+    more: bool,
 }
 
-impl SheetInfoBody {
+impl SheetListBody<'_> {
     fn into_reply(self) -> Reply {
-        self.tail.reply(Answer::Sheet(self.sheet))
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-struct BlockDataBody<'a> {
-    tail: Tail,
-    #[serde(borrow)]
-    bytes: Bytes<'a>,
-}
-
-impl BlockDataBody<'_> {
-    fn into_reply(self) -> Result<Reply, Rejected> {
-        Ok(self.tail.reply(Answer::Block(self.bytes.into_block()?)))
+        self.tail.reply(Answer::Sheets { sheets: self.sheets.into_owned(), more: self.more })
     }
 }
 
@@ -906,18 +898,15 @@ impl From<FileState> for WireFileState {
 }
 
 impl FileInfoBody {
-    fn into_reply(self) -> Result<Reply, Rejected> {
+    fn into_reply(self) -> Reply {
         let state = match self.state {
             WireFileState::Absent => FileState::Absent,
-            WireFileState::Reading { done, bytes } if done <= bytes && bytes <= FILE_BYTES_MAX => {
-                FileState::Reading { done, bytes }
-            }
-            WireFileState::Ready { bytes, content } if bytes <= FILE_BYTES_MAX => {
+            WireFileState::Reading { done, bytes } => FileState::Reading { done, bytes },
+            WireFileState::Ready { bytes, content } => {
                 FileState::Ready(FileInfo { bytes, content })
             }
-            _ => return Err(Rejected::Body),
         };
-        Ok(self.tail.reply(Answer::File(state)))
+        self.tail.reply(Answer::File(state))
     }
 }
 
@@ -930,8 +919,8 @@ struct PulledBody<'a> {
 }
 
 impl PulledBody<'_> {
-    fn into_reply(self) -> Result<Reply, Rejected> {
-        Ok(self.tail.reply(Answer::Pulled { index: self.index, bytes: self.bytes.into_block()? }))
+    fn into_reply(self) -> Reply {
+        self.tail.reply(Answer::Pulled { index: self.index, bytes: self.bytes.0.to_vec() })
     }
 }
 
@@ -942,9 +931,9 @@ struct CookieBody {
 }
 
 #[derive(Serialize, Deserialize)]
-struct ClockSkewBody {
+struct BeginAgainBody {
     tail: Tail,
-    server_time: WallTime,
+    server_time: Option<WallTime>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -955,14 +944,6 @@ struct BusyBody {
 
 /// Bytes that postcard writes as a length and then as they are.
 struct Bytes<'a>(&'a [u8]);
-
-impl Bytes<'_> {
-    /// As the bytes of a block.
-    fn into_block(self) -> Result<Vec<u8>, Rejected> {
-        // R-VALUE-4
-        if self.0.len() > BLOCK_BYTES { Err(Rejected::Body) } else { Ok(self.0.to_vec()) }
-    }
-}
 
 impl Serialize for Bytes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -1015,13 +996,13 @@ macro_rules! padded_bodies {
     )*};
 }
 
-padded_bodies!(ClassBody, MarkBody, QueryBody, BlockBody, FilesBody, FileBody);
+padded_bodies!(ClassBody, MarkBody, StatusBody, SheetsBody, FilesBody, FileBody, PullBody);
 
-/// Writes a request's body, padded to the length of its kind, and returns its length.
-fn padded(mut body: impl Padded, kind: Kind, space: &mut [u8]) -> usize {
+/// Writes a request's body, padded so that its datagram has that length, and returns the length of
+/// the body.
+fn padded(mut body: impl Padded, datagram_bytes: usize, space: &mut [u8]) -> usize {
     let bare = DATAGRAM_MIN_BYTES + to_body(&body, space);
-    // R-SIZE-1, R-SIZE-3
-    let missing = kind.request_padded_bytes().saturating_sub(bare);
+    let missing = datagram_bytes.saturating_sub(bare);
     // The padding's own length takes a second byte from 128 on.
     let length = if missing > 128 { missing - 1 } else { missing };
     body.set_padding(Padding { length });
@@ -1044,21 +1025,84 @@ fn to_body(value: &(impl Serialize + ?Sized), space: &mut [u8]) -> usize {
     postcard::to_slice(value, space).expect("the largest message fits its datagram").len()
 }
 
-/// Reads a body that has nothing left over.
-fn from_body<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Rejected> {
-    // R-VALUE-2, R-VALUE-4
-    let (value, rest) = postcard::take_from_bytes(body).map_err(|_| Rejected::Body)?;
-    // R-VALUE-3
-    if rest.is_empty() { Ok(value) } else { Err(Rejected::LeftOver) }
+/// What a body says beyond the form of its fields: the rest of step 7 of the order of trust.
+trait Body {
+    /// Whether its values fit each other and the tables of the specification.
+    fn is_valid(&self) -> bool {
+        true
+    }
 }
 
-/// Reads a body that has nothing left over and is written in the one form that its values have.
+macro_rules! bodies_of_any_values {
+    ($($body:ty),* $(,)?) => {
+        $(impl Body for $body {})*
+    };
+}
+
+bodies_of_any_values!(
+    ClassBody,
+    MarkBody,
+    StatusBody,
+    SheetsBody,
+    FilesBody,
+    FileBody,
+    Tail,
+    OpenedBody,
+    ClosedBody,
+    RefusedBody,
+    StatusListBody<'_>,
+    SheetListBody<'_>,
+    FileListBody<'_>,
+    CookieBody,
+    BeginAgainBody,
+    BusyBody,
+    Bytes<'_>,
+);
+
+impl Body for PullBody {
+    fn is_valid(&self) -> bool {
+        self.pull().is_valid()
+    }
+}
+
+impl Body for MarkedBody {
+    fn is_valid(&self) -> bool {
+        self.answer().is_some()
+    }
+}
+
+impl Body for FileInfoBody {
+    fn is_valid(&self) -> bool {
+        match self.state {
+            WireFileState::Absent => true,
+            WireFileState::Reading { done, bytes } => done <= bytes && bytes <= FILE_BYTES_MAX,
+            WireFileState::Ready { bytes, .. } => bytes <= FILE_BYTES_MAX,
+        }
+    }
+}
+
+impl Body for PulledBody<'_> {
+    fn is_valid(&self) -> bool {
+        self.bytes.0.len() <= BLOCK_BYTES
+    }
+}
+
+/// Reads a body that is valid, has nothing left over, and is written in the one form that its values
+/// have: steps 7 to 9 of the order of trust.
 ///
 /// The only freedom that postcard leaves is to write a number with more bytes than it needs, so a
 /// body that is as long as it would be if it were written again is the same body.
-fn canonical<'a, T: Deserialize<'a> + Serialize>(body: &'a [u8]) -> Result<T, Rejected> {
-    let value: T = from_body(body)?;
-    // R-VALUE-1
+fn canonical<'a, T>(body: &'a [u8]) -> Result<T, Rejected>
+where
+    T: Deserialize<'a> + Serialize + Body,
+{
+    let (value, rest): (T, _) = postcard::take_from_bytes(body).map_err(|_| Rejected::Body)?;
+    if !value.is_valid() {
+        return Err(Rejected::Body);
+    }
+    if !rest.is_empty() {
+        return Err(Rejected::LeftOver);
+    }
     match postcard::serialize_with_flavor(&value, Size::default()) {
         Ok(length) if length == body.len() => Ok(value),
         _ => Err(Rejected::NotCanonical),

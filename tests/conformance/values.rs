@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use rollcall::ids::{
     ClassId, ClientId, ContentId, Cookie, FileKey, FileName, RequestNumber, RollCallId,
-    StudentNumber,
+    RollCallNumber, StudentNumber,
 };
 use rollcall::journal::encoding::{decode_items, decode_records, encode_items, encode_records};
 use rollcall::limits::{BLOCK_BYTES, FILE_BYTES_MAX};
@@ -46,12 +46,8 @@ pub(crate) const FORMATS: &[(&str, Write)] = &[
         let query = Query::Status { from: it.class() };
         it.asked(Ask::Read(query))
     }),
-    ("SHEET", |it| {
-        let query = Query::Sheet { class: it.class() };
-        it.asked(Ask::Read(query))
-    }),
-    ("BLOCK", |it| {
-        let query = Query::Block { sheet: it.content(), index: it.u32() };
+    ("SHEETS", |it| {
+        let query = Query::Sheets { class: it.class(), at_most: it.roll_call_number() };
         it.asked(Ask::Read(query))
     }),
     ("FILES", |it| {
@@ -96,13 +92,10 @@ pub(crate) const FORMATS: &[(&str, Write)] = &[
         let more = it.flag();
         it.answered(Answer::Status { open, more })
     }),
-    ("SHEET_INFO", |it| {
-        let sheet = it.flag().then(|| it.sheet_info());
-        it.answered(Answer::Sheet(sheet))
-    }),
-    ("BLOCK_DATA", |it| {
-        let block = it.block();
-        it.answered(Answer::Block(block))
+    ("SHEET_LIST", |it| {
+        let sheets = it.some(14, Values::sheet_info);
+        let more = it.flag();
+        it.answered(Answer::Sheets { sheets, more })
     }),
     ("FILE_LIST", |it| {
         let list = it.flag().then(|| {
@@ -123,12 +116,10 @@ pub(crate) const FORMATS: &[(&str, Write)] = &[
         let cookie = it.cookie();
         it.answered(Answer::Cookie(cookie))
     }),
-    ("CONFLICT", |it| it.answered(Answer::Conflict)),
     ("STALE", |it| it.answered(Answer::Stale)),
-    ("BEGIN_AGAIN", |it| it.answered(Answer::BeginAgain)),
-    ("CLOCK_SKEW", |it| {
-        let server_time = it.time();
-        it.answered(Answer::ClockSkew { server_time })
+    ("BEGIN_AGAIN", |it| {
+        let server_time = it.flag().then(|| it.time());
+        it.answered(Answer::BeginAgain { server_time })
     }),
     ("BUSY", |it| {
         let retry_after_ms = u16::try_from(it.number() & 0xffff).expect("16 bits");
@@ -273,6 +264,7 @@ impl Values {
             Refusal::RollCallFull,
             Refusal::TooManyOpen,
             Refusal::TooManyClasses,
+            Refusal::DiskLow,
         ];
         all[usize::try_from(self.below(all.len() as u64)).expect("small")]
     }
@@ -310,6 +302,7 @@ impl Values {
     fn sheet_info(&mut self) -> SheetInfo {
         SheetInfo {
             class: self.class(),
+            number: self.roll_call_number(),
             opened_at: self.time(),
             closed_at: self.time(),
             students: self.u32(),
@@ -320,9 +313,9 @@ impl Values {
 
     fn outcome(&mut self) -> Outcome {
         let (class, at, flag, reason) = (self.class(), self.time(), self.flag(), self.refusal());
-        let roll_call = self.roll_call();
+        let (roll_call, number) = (self.roll_call(), self.roll_call_number());
         match self.below(6) {
-            0 => Outcome::Opened { class, roll_call, opened_at: at, already_open: flag },
+            0 => Outcome::Opened { class, roll_call, number, opened_at: at, already_open: flag },
             1 => Outcome::Closed { sheet: Box::new(self.sheet_info()), already_closed: flag },
             2 => Outcome::Marked { class, at, already_present: flag },
             3 => Outcome::MarkRefused { at, reason },
@@ -333,6 +326,10 @@ impl Values {
 
     fn roll_call(&mut self) -> RollCallId {
         RollCallId::new(self.number())
+    }
+
+    fn roll_call_number(&mut self) -> RollCallNumber {
+        RollCallNumber::new(self.u32().max(1)).expect("not zero")
     }
 
     fn client_record(&mut self) -> ClientRecord {
@@ -350,35 +347,45 @@ impl Values {
     }
 
     fn register_item(&mut self) -> RegisterItem {
-        match self.below(4) {
+        match self.below(7) {
             0 => RegisterItem::NextRollCall(self.roll_call()),
             1 => RegisterItem::LastSheet(self.sheet_info()),
             2 => RegisterItem::Open {
                 class: self.class(),
                 roll_call: self.roll_call(),
+                number: self.roll_call_number(),
                 opened_at: self.time(),
             },
-            _ => RegisterItem::Mark { class: self.class(), mark: self.mark() },
+            3 => RegisterItem::Mark { class: self.class(), mark: self.mark() },
+            4 => RegisterItem::EarlierSheet(self.sheet_info()),
+            5 => RegisterItem::LastNumber { class: self.class(), number: self.roll_call_number() },
+            _ => RegisterItem::Empty {
+                class: self.class(),
+                roll_call: self.roll_call(),
+                number: self.roll_call_number(),
+            },
         }
     }
 
     fn record(&mut self) -> Record {
         let at = self.time();
-        match self.below(3) {
+        match self.below(4) {
             0 => {
                 let (operation, client) = (self.operation(), self.client_record());
                 Record::Answered { at, operation, client }
             }
             1 => Record::Forgot { at, client: self.client() },
-            _ => Record::Told { at },
+            2 => Record::Told { at },
+            _ => Record::ClockSet { at },
         }
     }
 
     fn snapshot_item(&mut self) -> SnapshotItem {
-        match self.below(3) {
+        match self.below(4) {
             0 => SnapshotItem::Latest(self.time()),
             1 => SnapshotItem::Client(self.client_record()),
-            _ => SnapshotItem::Register(self.register_item()),
+            2 => SnapshotItem::Register(self.register_item()),
+            _ => SnapshotItem::KeptUntilPast(self.client()),
         }
     }
 
@@ -458,6 +465,11 @@ const VARIANTS: &[&str] = &[
     "Answered",
     "Forgot",
     "Told",
+    "ClockSet",
+    "KeptUntilPast",
+    "EarlierSheet",
+    "LastNumber",
+    "Empty",
     "Latest",
     "Client",
     "NextRollCall",
@@ -483,6 +495,7 @@ fn record_name(record: &Record) -> &'static str {
         Record::Answered { .. } => "Answered",
         Record::Forgot { .. } => "Forgot",
         Record::Told { .. } => "Told",
+        Record::ClockSet { .. } => "ClockSet",
     }
 }
 
@@ -494,6 +507,10 @@ fn item_name(item: &SnapshotItem) -> &'static str {
         SnapshotItem::Register(RegisterItem::LastSheet(_)) => "LastSheet",
         SnapshotItem::Register(RegisterItem::Open { .. }) => "Open",
         SnapshotItem::Register(RegisterItem::Mark { .. }) => "Mark",
+        SnapshotItem::Register(RegisterItem::EarlierSheet(_)) => "EarlierSheet",
+        SnapshotItem::Register(RegisterItem::LastNumber { .. }) => "LastNumber",
+        SnapshotItem::Register(RegisterItem::Empty { .. }) => "Empty",
+        SnapshotItem::KeptUntilPast(_) => "KeptUntilPast",
     }
 }
 

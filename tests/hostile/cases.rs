@@ -1,11 +1,11 @@
 //! The hostile servers: what each of them answers, which commands meet it, and how those must end.
 
-use rollcall::ids::{ClassId, ClientId, ContentId, Cookie, RequestNumber};
+use rollcall::ids::{ClassId, ClientId, ContentId, Cookie, RequestNumber, RollCallNumber};
 use rollcall::operation::{FileInfo, FileList, FileState, OpenRollCall, Query, SheetInfo};
 use rollcall::time::WallTime;
 use rollcall::wire::{Answer, Ask, Datagram, Request, Versions};
 
-use crate::Command::{self, Close, Files, Get, Mark, Open, Sheet, Status};
+use crate::Command::{self, Close, Files, Get, History, Mark, Open, Sheet, SheetNumber, Status};
 use crate::peer::{Behave, World, at, entry, reply, written};
 
 /// One hostile server.
@@ -20,25 +20,30 @@ pub(crate) struct Case {
     pub(crate) requests_max: usize,
 }
 
-/// What two seconds without an answer take is five requests, and no command asks more than a handful
-/// of questions, the transfer of a small object among them.
+/// What a second without an answer takes is four requests, and no command asks more than a handful of
+/// questions, the transfer of a small object among them.
 const FEW: usize = 60;
 
 /// What the longest honest list takes: 262,144 open roll calls with 67 on a page, and 65,536 files with
 /// four of the longest names on a page.
 const STATUS_PAGES: usize = 4_000;
 const FILES_PAGES: usize = 17_000;
+/// 65,536 sheets of one class with 17 on a page.
+const SHEETS_PAGES: usize = 4_000;
 
 /// Done, failed, refused, unknown: whatever the help names, but wrong usage.
 const ANY: &[i32] = &[0, 1, 3, 4];
 const DONE: &[i32] = &[0];
+const REFUSED: &[i32] = &[3];
 const UNKNOWN: &[i32] = &[4];
 const FAILED: &[i32] = &[1, 4];
 
 const ALL: &[Command] = Command::ALL;
 const OPERATIONS: &[Command] = &[Open, Close, Mark];
-const TRANSFERS: &[Command] = &[Close, Sheet, Get];
-const SHEETS: &[Command] = &[Close, Sheet];
+const TRANSFERS: &[Command] = &[Close, Sheet, SheetNumber, Get];
+const SHEETS: &[Command] = &[Close, Sheet, SheetNumber];
+const OF_A_CLASS: &[Command] = &[Open, Close, Mark, Sheet, SheetNumber, History];
+const LISTS: &[Command] = &[Sheet, SheetNumber, History];
 
 /// The server that the others deviate from.
 pub(crate) const HONEST: Case = case("honest", ALL, DONE, FEW, honest);
@@ -70,7 +75,7 @@ pub(crate) const CASES: &[Case] = &[
         honest(world, &Request { client, ..*request })
     }),
     case("an answer of another kind", ALL, UNKNOWN, FEW, of_another_kind),
-    case("another class", &[Open, Close, Mark, Sheet], UNKNOWN, FEW, |world, request| {
+    case("another class", OF_A_CLASS, UNKNOWN, FEW, |world, request| {
         let other = ClassId::new(4040).expect("above zero");
         let sheet = SheetInfo { class: other, ..world.sheet_info() };
         let answer = match world.honest(request).remove(0) {
@@ -81,7 +86,7 @@ pub(crate) const CASES: &[Case] = &[
                 Answer::Marked { class: other, at, already_present }
             }
             Answer::Closed { already_closed, .. } => Answer::Closed { sheet, already_closed },
-            Answer::Sheet(_) => Answer::Sheet(Some(sheet)),
+            Answer::Sheets { more, .. } => Answer::Sheets { sheets: vec![sheet], more },
             answer => answer,
         };
         vec![reply(request, answer)]
@@ -137,23 +142,34 @@ pub(crate) const CASES: &[Case] = &[
         vec![reply(request, Answer::Busy { retry_after_ms: u16::MAX })]
     }),
     case("STALE for ever", ALL, UNKNOWN, FEW, |_, request| vec![reply(request, Answer::Stale)]),
-    case("CONFLICT for ever", ALL, UNKNOWN, FEW, |_, request| {
-        vec![reply(request, Answer::Conflict)]
-    }),
     case("BEGIN_AGAIN for ever", ALL, UNKNOWN, FEW, |_, request| {
-        vec![reply(request, Answer::BeginAgain)]
+        vec![reply(request, Answer::BeginAgain { server_time: None })]
     }),
-    case("CLOCK_SKEW for ever, another time each", ALL, UNKNOWN, FEW, |world, request| {
+    case("BEGIN_AGAIN for ever, another time each", ALL, UNKNOWN, FEW, |world, request| {
         let server_time = WallTime::from_millis(world.asked as u64 * 3_600_000);
-        vec![reply(request, Answer::ClockSkew { server_time })]
+        vec![reply(request, Answer::BeginAgain { server_time: Some(server_time) })]
     }),
-    case("CLOCK_SKEW for ever, the end of time", ALL, UNKNOWN, FEW, |_, request| {
-        vec![reply(request, Answer::ClockSkew { server_time: WallTime::MAX })]
+    case("BEGIN_AGAIN for ever, the end of time", ALL, UNKNOWN, FEW, |_, request| {
+        vec![reply(request, Answer::BeginAgain { server_time: Some(WallTime::MAX) })]
+    }),
+    case("BEGIN_AGAIN for ever, with a time and without", ALL, UNKNOWN, FEW, |world, request| {
+        let server_time = world.asked.is_multiple_of(2).then_some(at(1_000));
+        vec![reply(request, Answer::BeginAgain { server_time })]
     }),
     case("BEGIN_AGAIN and BUSY in turn", OPERATIONS, UNKNOWN, FEW, |world, request| {
         let busy = Answer::Busy { retry_after_ms: 0 };
-        let answer = if world.asked.is_multiple_of(2) { busy } else { Answer::BeginAgain };
+        let again = Answer::BeginAgain { server_time: None };
+        let answer = if world.asked.is_multiple_of(2) { busy } else { again };
         vec![reply(request, answer)]
+    }),
+    case("a verdict on each PULL", TRANSFERS, UNKNOWN, FEW, |world, request| {
+        let verdicts = [
+            Answer::Stale,
+            Answer::BeginAgain { server_time: None },
+            Answer::BeginAgain { server_time: Some(at(1_000)) },
+            Answer::Busy { retry_after_ms: 0 },
+        ];
+        unless_pulled(world, request, |_| verdicts.to_vec())
     }),
     // Lists without an end.
     case("STATUS: the same page and more, for ever", &[Status], ANY, FEW, |_, request| {
@@ -171,6 +187,46 @@ pub(crate) const CASES: &[Case] = &[
     case("STATUS: the last class of all, and more", &[Status], ANY, FEW, |_, request| {
         let open = vec![open_roll_call(u32::MAX)];
         vec![reply(request, Answer::Status { open, more: true })]
+    }),
+    case("SHEETS: none", LISTS, REFUSED, FEW, |_, request| listed(request, Vec::new(), false)),
+    case("SHEETS: none, but more", LISTS, UNKNOWN, FEW, |_, request| {
+        listed(request, Vec::new(), true)
+    }),
+    case("SHEETS: the same one and more, for ever", LISTS, UNKNOWN, FEW, |world, request| {
+        listed(request, vec![world.sheet_info()], true)
+    }),
+    case(
+        "SHEETS: full pages for ever",
+        &[Sheet, History],
+        UNKNOWN,
+        SHEETS_PAGES,
+        |world, request| {
+            let sheets = numbered(world, request, |place| -place);
+            listed(request, sheets, true)
+        },
+    ),
+    case(
+        "SHEETS: full pages, the same for ever",
+        &[Sheet, History],
+        UNKNOWN,
+        FEW,
+        |world, request| {
+            let last = RollCallNumber::MAX;
+            let sheets = (0..PAGE).filter_map(|place| number(last, -place));
+            let sheets = sheets.map(|number| SheetInfo { number, ..world.sheet_info() }).collect();
+            listed(request, sheets, true)
+        },
+    ),
+    case("SHEETS: rising", &[Sheet, History], UNKNOWN, FEW, |world, request| {
+        let sheets = numbered(world, request, |place| place - 2 * PAGE);
+        listed(request, sheets, true)
+    }),
+    case("SHEETS: above what was asked for", &[SheetNumber], UNKNOWN, FEW, |world, request| {
+        let sheets = numbered(world, request, |place| PAGE - place);
+        listed(request, sheets, true)
+    }),
+    case("SHEETS: one number twice", &[Sheet, History], UNKNOWN, FEW, |world, request| {
+        listed(request, vec![world.sheet_info(); 2], false)
     }),
     case("FILES: five, none listed", &[Files], ANY, FEW, |_, request| {
         vec![reply(request, Answer::Files(Some(FileList { total: 5, files: Vec::new() })))]
@@ -264,12 +320,65 @@ pub(crate) const CASES: &[Case] = &[
         let mut answers = world.honest(request);
         for answer in &mut answers {
             match answer {
-                Answer::Pulled { bytes, .. } | Answer::Block(bytes) => bytes.fill(7),
+                Answer::Pulled { bytes, .. } => bytes.fill(7),
                 _ => {}
             }
         }
         written(request, answers)
     }),
+    // An object of one block, which is asked for without a cookie.
+    case("lone: honest, without a cookie", TRANSFERS, DONE, FEW, |world, request| {
+        lone(world, request, |index, bytes| vec![Answer::Pulled { index, bytes }])
+    }),
+    case("lone: honest, twice, after a cookie", TRANSFERS, DONE, FEW, |world, request| {
+        lone(world, request, |index, bytes| {
+            let pulled = Answer::Pulled { index, bytes };
+            vec![Answer::Cookie(World::COOKIE), pulled.clone(), pulled]
+        })
+    }),
+    case("lone: without data for ever", TRANSFERS, FAILED, FEW, |world, request| {
+        lone(world, request, |index, _| vec![Answer::Pulled { index, bytes: Vec::new() }])
+    }),
+    case("lone: another index for ever", TRANSFERS, UNKNOWN, FEW, |world, request| {
+        lone(world, request, |index, bytes| vec![Answer::Pulled { index: index + 1, bytes }])
+    }),
+    case("lone: the last index for ever", TRANSFERS, UNKNOWN, FEW, |world, request| {
+        lone(world, request, |_, bytes| vec![Answer::Pulled { index: u32::MAX, bytes }])
+    }),
+    case("lone: one byte too few for ever", TRANSFERS, UNKNOWN, FEW, |world, request| {
+        lone(world, request, |index, mut bytes| {
+            bytes.pop();
+            vec![Answer::Pulled { index, bytes }]
+        })
+    }),
+    case("lone: a whole block for ever", TRANSFERS, UNKNOWN, FEW, |world, request| {
+        lone(world, request, |index, _| vec![Answer::Pulled { index, bytes: vec![1; 1_024] }])
+    }),
+    case("lone: bytes that never fit the name", TRANSFERS, FAILED, FEW, |world, request| {
+        lone(world, request, |index, mut bytes| {
+            bytes.fill(7);
+            vec![Answer::Pulled { index, bytes }]
+        })
+    }),
+    case("lone: a new COOKIE each time", TRANSFERS, UNKNOWN, FEW, |world, request| {
+        let cookie = Cookie::from_bytes([u8::try_from(world.asked % 256).expect("a byte"); 16]);
+        lone(world, request, |_, _| vec![Answer::Cookie(cookie)])
+    }),
+    case("lone: the same COOKIE each time", TRANSFERS, UNKNOWN, FEW, |world, request| {
+        lone(world, request, |_, _| vec![Answer::Cookie(World::COOKIE)])
+    }),
+    case(
+        "lone: a wrong block and a COOKIE each time",
+        TRANSFERS,
+        UNKNOWN,
+        FEW,
+        |world, request| {
+            lone(world, request, |index, bytes| {
+                let wrong = Answer::Pulled { index: index + 1, bytes };
+                vec![wrong, Answer::Cookie(World::COOKIE)]
+            })
+        },
+    ),
     // Sheets that cannot be.
     case("a sheet of 4 GB for 3 students", SHEETS, FAILED, FEW, |world, request| {
         let sheet = SheetInfo { bytes: u32::MAX, students: 3, ..world.sheet_info() };
@@ -296,13 +405,7 @@ pub(crate) const CASES: &[Case] = &[
         },
     ),
     case("a sheet of another class under its right hash", SHEETS, FAILED, FEW, |world, request| {
-        let other = rollcall::roll::Sheet {
-            class: ClassId::new(4040).expect("above zero"),
-            opened_at: at(1_000),
-            closed_at: at(9_000),
-            marks: Vec::new(),
-        };
-        let bytes = other.to_bytes();
+        let bytes = of_another_class().to_bytes();
         let length = u32::try_from(bytes.len()).expect("short");
         let sheet = SheetInfo {
             bytes: length,
@@ -310,15 +413,7 @@ pub(crate) const CASES: &[Case] = &[
             content: ContentId::of(&bytes),
             ..world.sheet_info()
         };
-        announced(world, request, sheet, |_, _| {
-            rollcall::roll::Sheet {
-                class: ClassId::new(4040).expect("above zero"),
-                opened_at: at(1_000),
-                closed_at: at(9_000),
-                marks: Vec::new(),
-            }
-            .to_bytes()
-        })
+        announced(world, request, sheet, |_, _| of_another_class().to_bytes())
     }),
     case("a new sheet each time", SHEETS, FAILED, FEW, |world, request| {
         let content = ContentId::of(&world.asked.to_le_bytes());
@@ -340,12 +435,40 @@ fn changed(mut datagrams: Vec<Vec<u8>>, change: impl Fn(&mut Vec<u8>)) -> Vec<Ve
 fn of_another_kind(world: &mut World, request: &Request) -> Vec<Vec<u8>> {
     let opened = Answer::Opened { class: World::class(), opened_at: at(0), already_open: true };
     let answer = match &world.honest(request)[0] {
-        Answer::Opened { .. } => Answer::Sheet(None),
+        Answer::Opened { .. } => Answer::Sheets { sheets: Vec::new(), more: false },
         Answer::Closed { .. } => Answer::Cookie(World::COOKIE),
-        Answer::Sheet(_) => Answer::Status { open: Vec::new(), more: false },
+        Answer::Sheets { .. } => Answer::Status { open: Vec::new(), more: false },
         _ => opened,
     };
     vec![reply(request, answer)]
+}
+
+fn of_another_class() -> rollcall::roll::Sheet {
+    rollcall::roll::Sheet {
+        class: ClassId::new(4040).expect("above zero"),
+        opened_at: at(1_000),
+        closed_at: at(9_000),
+        marks: Vec::new(),
+    }
+}
+
+/// How many sheets a page holds.
+const PAGE: i64 = 17;
+
+fn number(from: RollCallNumber, away: i64) -> Option<RollCallNumber> {
+    u32::try_from(i64::from(from.get()) + away).ok().and_then(RollCallNumber::new)
+}
+
+/// A page of sheets, each so far away from the number that was asked for.
+fn numbered(world: &World, request: &Request, away: fn(i64) -> i64) -> Vec<SheetInfo> {
+    let Ask::Read(Query::Sheets { at_most, .. }) = request.ask else { return Vec::new() };
+    let numbers = (0..PAGE).filter_map(|place| number(at_most, away(place)));
+    numbers.map(|number| SheetInfo { number, ..world.sheet_info() }).collect()
+}
+
+/// To the question for sheets this list.
+fn listed(request: &Request, sheets: Vec<SheetInfo>, more: bool) -> Vec<Vec<u8>> {
+    vec![reply(request, Answer::Sheets { sheets, more })]
 }
 
 fn open_roll_call(class: u32) -> OpenRollCall {
@@ -377,6 +500,20 @@ fn unless_pulled(
     written(request, answers)
 }
 
+/// Honest, with objects of one block, but for what a `PULL` gets: told the block's index and bytes.
+fn lone(
+    world: &mut World,
+    request: &Request,
+    answers: impl FnOnce(u32, Vec<u8>) -> Vec<Answer>,
+) -> Vec<Vec<u8>> {
+    world.shrink();
+    let answers = match request.ask {
+        Ask::Pull(pull) => answers(pull.first, world.block_of(pull.object, pull.first)),
+        _ => world.honest(request),
+    };
+    written(request, answers)
+}
+
 /// Honest, but for what is in each block that was pulled.
 fn with_blocks(
     world: &mut World,
@@ -402,9 +539,9 @@ fn announced(
     let mut answers = world.honest(request);
     for answer in &mut answers {
         match answer {
-            Answer::Closed { sheet: honest, .. } | Answer::Sheet(Some(honest)) => *honest = sheet,
+            Answer::Closed { sheet: honest, .. } => *honest = sheet,
+            Answer::Sheets { sheets, .. } => sheets.fill(sheet),
             Answer::Pulled { index, bytes } => *bytes = block(world, *index),
-            Answer::Block(bytes) => *bytes = block(world, 0),
             _ => {}
         }
     }

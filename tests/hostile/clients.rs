@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use rollcall::ids::{ClientId, ContentId, Cookie, FileKey};
+use rollcall::ids::{ClientId, ContentId, Cookie, FileKey, RollCallNumber};
 use rollcall::operation::{Operation, Pull, Query};
 use rollcall::shell::clock::Clock;
 use rollcall::wire::{Answer, Ask, Kind, decode_reply, decode_request};
@@ -16,6 +16,9 @@ use crate::support::{STUDENT, Server, Setup};
 const FOR_EVER: u64 = 20_000;
 /// The same where each time is another request, which costs the server more.
 const FOR_LONG: u64 = 4_000;
+
+/// What is in the file that the server offers.
+const FILE: &[u8] = &[5; 10_000];
 
 /// What a hostile client asks, as this client, with this number.
 struct Question {
@@ -36,12 +39,14 @@ const QUESTIONS: &[Question] = &[
     Question { name: "MARK, refused", ask: || perform(mark(78, "hostile")) },
     Question { name: "OPEN, clock behind", ask: || late(open(79)) },
     Question { name: "STATUS", ask: || Ask::Read(Query::Status { from: class(1) }) },
-    Question { name: "SHEET", ask: || Ask::Read(Query::Sheet { class: class(3030) }) },
+    Question { name: "SHEETS", ask: || sheets(3030) },
+    Question { name: "SHEETS, of no class", ask: || sheets(3031) },
     Question { name: "FILES", ask: || Ask::Read(Query::Files { from: 0 }) },
     Question { name: "FILES, past the end", ask: || Ask::Read(Query::Files { from: u32::MAX }) },
     Question { name: "FILE", ask: || Ask::Read(Query::File { file: key(b'f') }) },
-    Question { name: "PULL, unproved", ask: || pull(Cookie::NONE) },
-    Question { name: "PULL, forged", ask: || pull(Cookie::from_bytes([3; 16])) },
+    Question { name: "PULL, unproved", ask: || pull(Cookie::NONE, u64::MAX) },
+    Question { name: "PULL, forged", ask: || pull(Cookie::from_bytes([3; 16]), u64::MAX) },
+    Question { name: "PULL, one block", ask: || pull(Cookie::NONE, 1) },
 ];
 
 fn perform(operation: Operation) -> Ask {
@@ -56,15 +61,18 @@ fn key(byte: u8) -> FileKey {
     FileKey::from_bytes([byte; 16])
 }
 
-fn pull(cookie: Cookie) -> Ask {
-    let object = ContentId::of(b"nothing that is here");
-    Ask::Pull(Pull { object, cookie, first: 0, wanted: u64::MAX })
+fn sheets(number: u32) -> Ask {
+    Ask::Read(Query::Sheets { class: class(number), at_most: RollCallNumber::MAX })
+}
+
+fn pull(cookie: Cookie, wanted: u64) -> Ask {
+    Ask::Pull(Pull { object: ContentId::of(FILE), cookie, first: 0, wanted })
 }
 
 /// A server with an open class and a file.
 fn server() -> (tempfile::TempDir, Server) {
     let files = tempfile::tempdir().expect("a folder");
-    fs::write(files.path().join("notes.pdf"), [5; 10_000]).expect("a file");
+    fs::write(files.path().join("notes.pdf"), FILE).expect("a file");
     let server = Setup::new().files(files.path()).start();
     server.teacher(["open", "3030"]).expect(0);
     (files, server)
@@ -211,7 +219,7 @@ fn numbers_out_of_order_execute_nothing() {
 fn a_client_that_pulls_for_ever_does_not_keep_others_from_marking() {
     let (_files, server) = server();
     let raw = Raw::to(&server);
-    let object = ContentId::of(&[5; 10_000]);
+    let object = ContentId::of(FILE);
     let client = new_client();
     let pull = |cookie, number| {
         request(client, number, 1, Ask::Pull(Pull { object, cookie, first: 0, wanted: u64::MAX }))

@@ -24,12 +24,17 @@ use support::{Call, Place, STUDENT, TEACHER};
 #[path = "../support/mod.rs"]
 mod support;
 
-/// After so long without an end a command counts as one that never ends, and is killed. Each waits two
-/// seconds for an answer and asks a handful of questions.
+/// After so long without an end a command counts as one that never ends, and is killed. Each waits a
+/// second for an answer and asks a handful of questions.
 const WATCHDOG: Duration = Duration::from_secs(40);
 
 /// Commands that run at once: nearly all of them wait.
-const AT_ONCE: usize = 12;
+const AT_ONCE: usize = 32;
+
+/// How long commands wait for an answer that they should not get.
+const SHORT: &str = "1s";
+/// How long those wait that should get one, however busy this machine is.
+const LONG: &str = "30s";
 
 /// The commands as people type them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,18 +44,29 @@ pub(crate) enum Command {
     Mark,
     Status,
     Sheet,
+    SheetNumber,
+    History,
     Files,
     Get,
 }
 
 impl Command {
-    pub(crate) const ALL: &[Self] =
-        &[Self::Open, Self::Close, Self::Mark, Self::Status, Self::Sheet, Self::Files, Self::Get];
+    pub(crate) const ALL: &[Self] = &[
+        Self::Open,
+        Self::Close,
+        Self::Mark,
+        Self::Status,
+        Self::Sheet,
+        Self::SheetNumber,
+        Self::History,
+        Self::Files,
+        Self::Get,
+    ];
 
     fn program(self) -> &'static str {
         match self {
-            Self::Open | Self::Close | Self::Status | Self::Sheet => TEACHER,
             Self::Mark | Self::Files | Self::Get => STUDENT,
+            _ => TEACHER,
         }
     }
 
@@ -61,6 +77,8 @@ impl Command {
             Self::Mark => &["mark", "3030", "042191010"],
             Self::Status => &["status"],
             Self::Sheet => &["sheet", "3030"],
+            Self::SheetNumber => &["sheet", "3030", "--number", "1"],
+            Self::History => &["history", "3030"],
             Self::Files => &["files"],
             Self::Get => &["get", World::FILE_NAME],
         }
@@ -80,8 +98,9 @@ impl Result {
     fn of(case: &'static Case, command: Command) -> Self {
         let here = tempfile::tempdir().expect("a folder");
         let peer = Peer::start(case.behave);
+        let timeout = if case.exits == [0] { LONG } else { SHORT };
         let mut call = Call::new(&Place::default(), command.program(), None)
-            .args(["--server", &peer.address().to_string(), "--timeout", "2s"])
+            .args(["--server", &peer.address().to_string(), "--timeout", timeout])
             .args(command.arguments());
         if command == Command::Get {
             call = call.arg("--output").arg(here.path().join("file"));
@@ -106,7 +125,7 @@ impl fmt::Display for Result {
         let command = format!("{command:?}");
         write!(
             f,
-            "{command:6} | {name:44} | {exit:11} of {exits:?} | {requests:7} requests of {requests_max} | {error}"
+            "{command:11} | {name:44} | {exit:11} of {exits:?} | {requests:7} requests of {requests_max} | {error}"
         )
     }
 }
@@ -143,12 +162,12 @@ fn every_command_ends_after_few_requests_whatever_a_server_answers() {
 fn what_does_not_fit_its_name_is_neither_shown_nor_kept() {
     let case = CASES.iter().find(|case| case.name == "bytes that never fit the name");
     let behave = case.expect("it is there").behave;
-    for command in [Command::Close, Command::Sheet, Command::Get] {
+    for command in [Command::Close, Command::Sheet, Command::SheetNumber, Command::Get] {
         let here = tempfile::tempdir().expect("a folder");
         let peer = Peer::start(behave);
         let target = here.path().join("file");
         let mut call = Call::new(&Place::default(), command.program(), None)
-            .args(["--server", &peer.address().to_string(), "--timeout", "2s"])
+            .args(["--server", &peer.address().to_string(), "--timeout", SHORT])
             .args(command.arguments());
         if command == Command::Get {
             call = call.arg("--output").arg(&target);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 
-use rollcall::ids::{ClassId, ContentId, Cookie, FileName};
+use rollcall::ids::{ClassId, ContentId, Cookie, FileName, RollCallNumber};
 use rollcall::operation::{
     FileEntry, FileInfo, FileList, FileState, OpenRollCall, Operation, Pull, Query, SheetInfo,
 };
@@ -58,7 +58,7 @@ impl World {
     }
 
     pub(crate) fn sheet_info(&self) -> SheetInfo {
-        self.sheet.info()
+        self.sheet.info(RollCallNumber::FIRST)
     }
 
     /// What an honest server answers.
@@ -78,9 +78,8 @@ impl World {
                 let open = if from <= open.class { vec![open] } else { Vec::new() };
                 Answer::Status { open, more: false }
             }
-            Ask::Read(Query::Sheet { .. }) => Answer::Sheet(Some(self.sheet_info())),
-            Ask::Read(Query::Block { index, .. }) => {
-                Answer::Block(block(&self.sheet.to_bytes(), index).to_vec())
+            Ask::Read(Query::Sheets { .. }) => {
+                Answer::Sheets { sheets: vec![self.sheet_info()], more: false }
             }
             Ask::Read(Query::Files { from }) => {
                 let files = [entry(Self::FILE_NAME, self.file.len() as u64)];
@@ -97,10 +96,20 @@ impl World {
         if pull.cookie != Self::COOKIE {
             return vec![Answer::Cookie(Self::COOKIE)];
         }
-        let sheet = self.sheet.to_bytes();
-        let object = if pull.object == ContentId::of(&sheet) { &sheet } else { &self.file };
-        let answer = |index| Answer::Pulled { index, bytes: block(object, index).to_vec() };
+        let answer = |index| Answer::Pulled { index, bytes: self.block_of(pull.object, index) };
         pull.blocks().map(answer).collect()
+    }
+
+    /// The sheet and the file have one block from now on.
+    pub(crate) fn shrink(&mut self) {
+        self.sheet.marks.truncate(20);
+        self.file.truncate(600);
+    }
+
+    pub(crate) fn block_of(&self, object: ContentId, index: u32) -> Vec<u8> {
+        let sheet = self.sheet.to_bytes();
+        let object = if object == ContentId::of(&sheet) { &sheet } else { &self.file };
+        block(object, index).to_vec()
     }
 }
 

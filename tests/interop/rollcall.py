@@ -24,6 +24,9 @@ DATAGRAM_MAX_BYTES = 1200
 UDP_PAYLOAD_MAX_BYTES = 65_507
 BLOCK_BYTES = 1024
 BLOCKS_UNDER_WAY = 8
+LONE_PULL_BYTES = 1065
+PULL_TIMER_MIN_S = 0.004
+SHEET_STUDENTS_MAX = 1_000_000
 TIME_MAX = 253_402_300_799_999
 BLOCK_INDEX_MAX = 4_294_967_295
 SIZE_MAX = BLOCK_INDEX_MAX * BLOCK_BYTES
@@ -36,7 +39,8 @@ JITTER_MAX = 1.5
 DEADLINE_DEFAULT_S = 30.0
 DEADLINE_MAX_S = 600.0
 
-REASONS = {1: "not_open", 2: "never_opened", 3: "roll_call_full", 4: "too_many_open", 5: "too_many_classes"}
+REASONS = {1: "not_open", 2: "never_opened", 3: "roll_call_full", 4: "too_many_open", 5: "too_many_classes",
+           6: "disk_low"}
 STANDING_REFUSED = 16
 
 
@@ -171,19 +175,34 @@ def is_student(data: bytes) -> bool:
     return 1 <= len(data) <= 32 and all(0x21 <= character <= 0x7E for character in data)
 
 
+# What no file name has, and what it has only after a character above U+007F (chapter 4).
+INVISIBLE = [
+    (0x0000, 0x001F), (0x007F, 0x009F), (0x00AD, 0x00AD), (0x034F, 0x034F), (0x061C, 0x061C), (0x115F, 0x1160),
+    (0x17B4, 0x17B5), (0x180E, 0x180E), (0x200B, 0x200B), (0x200E, 0x200F), (0x2028, 0x202E), (0x2060, 0x206F),
+    (0x3164, 0x3164), (0xFEFF, 0xFEFF), (0xFFA0, 0xFFA0), (0xFFF0, 0xFFFB), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A),
+    (0xE0000, 0xE0FFF),
+]  # fmt: skip
+JOINERS = [(0x180B, 0x180D), (0x180F, 0x180F), (0x200C, 0x200D), (0xFE00, 0xFE0F)]
+
+
 def is_file_name(data: bytes) -> bool:
     try:
         name = data.decode("utf-8")
     except UnicodeDecodeError:
         return False
-    odd = [*range(0x20), *range(0x7F, 0xA0), *range(0x2028, 0x202F), *range(0x2066, 0x206A), *map(ord, "/\\")]
-    return 1 <= len(data) <= 255 and name[0] != "." and not set(map(ord, name)) & set(odd)
+    if not 1 <= len(data) <= 255 or name[0] in "." or set(name) & {"/", "\\"}:
+        return False
+    if any(first <= ord(character) <= last for character in name for first, last in INVISIBLE):
+        return False
+    joined = zip("." + name, name)
+    return not any(before < "\x80" and any(first <= ord(it) <= last for first, last in JOINERS) for before, it in joined)
 
 
 U8 = byte(lambda _: True)
 BOOL = byte(lambda value: value <= 1)
 U16, U32, U64 = integer(16), integer(32), integer(64)
 CLASS = integer(32, least=1)
+ROLL_CALL_NUMBER = integer(32, least=1)
 NUMBER = integer(64, least=1)
 TIME = integer(64, most=TIME_MAX)
 CLIENT, CONTENT, COOKIE, FILE_KEY = fixed(16), fixed(32), fixed(16), fixed(16)
@@ -194,8 +213,9 @@ STANDING = byte(lambda value: value in (0, 1) or value - STANDING_REFUSED in REA
 REASON = byte(lambda value: value in REASONS)
 DATA = counted(lambda data: len(data) <= BLOCK_BYTES)
 SHEET_IN_BRIEF = structure(
-    {"class": CLASS, "opened_at": TIME, "closed_at": TIME, "students": U32, "bytes": U32, "content": CONTENT}
-)
+    {"class": CLASS, "number": ROLL_CALL_NUMBER, "opened_at": TIME, "closed_at": TIME,
+     "students": U32, "bytes": U32, "content": CONTENT}
+)  # fmt: skip
 OPEN_ROLL_CALL = structure({"class": CLASS, "opened_at": TIME, "present": U32})
 FILE_LIST = structure({"total": U32, "files": list_of(structure({"name": text(counted(is_file_name)), "bytes": U64}))})
 FILE_STATE = by_state([{}, {"done": SIZE, "bytes": SIZE}, {"bytes": SIZE, "content": CONTENT}])
@@ -234,7 +254,7 @@ class Message:
         return self.fields[name]
 
 
-VERDICTS = ("CONFLICT", "STALE", "BEGIN_AGAIN", "CLOCK_SKEW", "BUSY")
+VERDICTS = ("STALE", "BEGIN_AGAIN", "BUSY")
 
 
 def _request(name: str, code: int, least: int, fitting: tuple[str, ...], **fields: Type) -> Kind:
@@ -248,32 +268,26 @@ def _answer(name: str, code: int, fields: dict[str, Type]) -> Kind:
 
 KINDS = [
     _request("OPEN", 0x01, 48, ("OPENED", "REFUSED", *VERDICTS), started=TIME, **{"class": CLASS}),
-    _request("CLOSE", 0x02, 96, ("CLOSED", "REFUSED", *VERDICTS), started=TIME, **{"class": CLASS}),
+    _request("CLOSE", 0x02, 102, ("CLOSED", "REFUSED", *VERDICTS), started=TIME, **{"class": CLASS}),
     _request("MARK", 0x03, 48, ("MARKED", *VERDICTS), started=TIME, **{"class": CLASS, "student": STUDENT}),
     _request("STATUS", 0x11, 64, ("STATUS_LIST", "BUSY"), **{"from": CLASS}),
-    _request("SHEET", 0x12, 96, ("SHEET_INFO", "BUSY"), **{"class": CLASS}),
-    _request("BLOCK", 0x13, 1060, ("BLOCK_DATA", "BUSY"), content=CONTENT, index=U32),
-    _request("FILES", 0x14, 1200, ("FILE_LIST", "BUSY"), **{"from": U32}),
-    _request("FILE", 0x15, 80, ("FILE_INFO", "BUSY"), key=FILE_KEY),
-    # No padding.
-    Kind("PULL", 0x16, structure({"attempt": U8, "client": CLIENT, "number": NUMBER, "object": CONTENT,
-                                  "cookie": COOKIE, "first": U32, "wanted": U64}), 76, ("PULLED", "COOKIE")),
+    _request("SHEETS", 0x12, 102, ("SHEET_LIST", "BUSY"), **{"class": CLASS, "at_most": ROLL_CALL_NUMBER}),
+    _request("FILES", 0x13, 1200, ("FILE_LIST", "BUSY"), **{"from": U32}),
+    _request("FILE", 0x14, 80, ("FILE_INFO", "BUSY"), key=FILE_KEY),
+    _request("PULL", 0x15, 77, ("PULLED", "COOKIE"), object=CONTENT, cookie=COOKIE, first=U32, wanted=U64),
     _answer("OPENED", 0x81, {"class": CLASS, "opened_at": TIME, "already_open": BOOL}),
     _answer("CLOSED", 0x82, {"sheet": SHEET_IN_BRIEF, "already_closed": BOOL}),
     _answer("MARKED", 0x83, {"class": U32, "at": TIME, "standing": STANDING}),
     _answer("REFUSED", 0x84, {"at": TIME, "reason": REASON}),
     _answer("STATUS_LIST", 0x91, {"open": list_of(OPEN_ROLL_CALL), "more": BOOL}),
-    _answer("SHEET_INFO", 0x92, {"sheet": option(SHEET_IN_BRIEF)}),
-    _answer("BLOCK_DATA", 0x93, {"data": DATA}),
-    _answer("FILE_LIST", 0x94, {"list": option(FILE_LIST)}),
-    _answer("FILE_INFO", 0x95, {"file": FILE_STATE}),
-    _answer("PULLED", 0x96, {"index": U32, "data": DATA}),
-    _answer("COOKIE", 0x97, {"cookie": COOKIE}),
-    _answer("CONFLICT", 0xA1, {}),
-    _answer("STALE", 0xA2, {}),
-    _answer("BEGIN_AGAIN", 0xA3, {}),
-    _answer("CLOCK_SKEW", 0xA4, {"server_time": TIME}),
-    _answer("BUSY", 0xA5, {"retry_after_ms": U16}),
+    _answer("SHEET_LIST", 0x92, {"sheets": list_of(SHEET_IN_BRIEF), "more": BOOL}),
+    _answer("FILE_LIST", 0x93, {"list": option(FILE_LIST)}),
+    _answer("FILE_INFO", 0x94, {"file": FILE_STATE}),
+    _answer("PULLED", 0x95, {"index": U32, "data": DATA}),
+    _answer("COOKIE", 0x96, {"cookie": COOKIE}),
+    _answer("STALE", 0xA1, {}),
+    _answer("BEGIN_AGAIN", 0xA2, {"server_time": option(TIME)}),
+    _answer("BUSY", 0xA3, {"retry_after_ms": U16}),
 ]
 BY_CODE = {kind.code: kind for kind in KINDS}
 BY_NAME = {kind.name: kind for kind in KINDS}
@@ -402,7 +416,11 @@ class NoAnswer(Exception):
 
 
 class SheetDamaged(Exception):
-    """What came is not what the sheet info names (R-SHEET-7)."""
+    """What came is not what the sheet info names (R-SHEET-7), or it names what cannot be (R-SHEET-4)."""
+
+
+class Gone(Exception):
+    """The server does not have the object (R-TRANSFER-8)."""
 
 
 @dataclass
@@ -423,6 +441,14 @@ class RoundTrip:
         if self.srtt is None:
             return RETRY_INITIAL_S
         return min(max(self.srtt + 4 * self.rttvar, RETRY_MIN_S), RETRY_MAX_S)
+
+    def timer(self, in_a_row: int) -> float:
+        """R-TRANSFER-5."""
+        if self.srtt is None:
+            first = RETRY_INITIAL_S
+        else:
+            first = self.srtt + max(4 * self.rttvar, PULL_TIMER_MIN_S)
+        return min(first * 2 ** min(in_a_row, 8), max(first, RETRY_MAX_S))
 
 
 @dataclass
@@ -464,11 +490,16 @@ class Request:
         return self._names_our_class(message)
 
     def _names_our_class(self, message: Message) -> bool:
-        """R-CLIENT-8, and for a list what chapter 15.1 recommends."""
+        """R-CLIENT-8, and for a list R-STATUS-4."""
         if message.kind == "STATUS_LIST":
             classes = [row["class"] for row in message["open"]]
             rises = all(low < high for low, high in zip([self.fields["from"] - 1, *classes], classes))
-            return rises and (bool(classes) or not message["more"])
+            return rises and (len(classes) >= (self.length - 37) // 17 or not message["more"])
+        if message.kind == "SHEET_LIST":  # R-SHEET-9
+            numbers = [info["number"] for info in message["sheets"]]
+            falls = all(high > low for high, low in zip([self.fields["at_most"] + 1, *numbers], numbers))
+            ours = all(info["class"] == self.fields["class"] for info in message["sheets"])
+            return ours and falls and (len(numbers) >= (self.length - 36) // 66 or not message["more"])
         named = message.fields.get("sheet") or message.fields
         if message.kind == "MARKED" and named["class"] == 0:
             return True
@@ -525,24 +556,85 @@ class Client:
             first = rows[-1]["class"] + 1
 
     def last_sheet(self, class_: int) -> dict[str, Any] | None:
-        info = self.ask("SHEET", {"class": class_})["sheet"]
-        return None if info is None else self.fetch(info)
+        infos = self.history(class_)
+        return self.fetch(infos[0]) if infos else None
+
+    def history(self, class_: int, length: int = DATAGRAM_MAX_BYTES) -> list[dict[str, Any]]:
+        """The sheets of a class in brief, the last one first, page by page."""
+        infos: list[dict[str, Any]] = []
+        at_most = 2**32 - 1
+        while True:
+            page = self.ask("SHEETS", {"class": class_, "at_most": at_most}, length)
+            infos += page["sheets"]
+            if not page["more"] or infos[-1]["number"] == 1:
+                return infos
+            at_most = infos[-1]["number"] - 1
 
     def fetch(self, info: dict[str, Any]) -> dict[str, Any]:
-        """The sheet of this sheet info, block by block, checked (R-SHEET-7)."""
-        indices = range(-(-info["bytes"] // BLOCK_BYTES))
-        blocks: list[bytes] = []
-        for begin in range(0, len(indices), BLOCKS_UNDER_WAY):
-            batch = [
-                self._query("BLOCK", {"content": info["content"], "index": index})
-                for index in indices[begin : begin + BLOCKS_UNDER_WAY]
-            ]
-            self._exchange(batch, self.monotonic() + self.deadline)
-            blocks += [answered(request)["data"] for request in batch]
-        data = b"".join(blocks)
-        if len(data) != info["bytes"] or hashlib.sha256(data).digest() != info["content"]:
+        """The sheet of this sheet info, checked (R-SHEET-4, R-SHEET-7)."""
+        students, length = info["students"], info["bytes"]
+        if students > SHEET_STUDENTS_MAX or not 4 + 3 * students <= length <= 24 + 40 * students:
             raise SheetDamaged
-        return decode_sheet(data)
+        for _ in range(2):  # R-TRANSFER-9
+            data = self.pull(info["content"], length)
+            if hashlib.sha256(data).digest() == info["content"]:
+                break
+        else:
+            raise SheetDamaged
+        try:
+            sheet = decode_sheet(data)
+        except Rejected as rejected:
+            raise SheetDamaged from rejected
+        told = {name: info[name] for name in ("class", "opened_at", "closed_at")}
+        if told != {name: sheet[name] for name in told} or len(sheet["marks"]) != students:
+            raise SheetDamaged
+        return sheet
+
+    def pull(self, content: bytes, length: int) -> bytes:
+        """The blocks of an object, each asked for alone, so that no cookie is needed (R-COOKIE-1)."""
+        wanted = list(range(-(-length // BLOCK_BYTES)))
+        blocks: dict[int, bytes] = {}
+        asked: dict[int, int] = {}  # Which block each number asked for.
+        sent_at: dict[int, float] = {}
+        client = secrets.token_bytes(16)  # R-TRANSFER-2
+        number = in_a_row = 0
+        progress = self.monotonic()
+        while len(blocks) < len(wanted):
+            missing = [index for index in wanted if index not in blocks][:BLOCKS_UNDER_WAY]
+            under_way = {}
+            for index in missing:
+                number += 1
+                asked[number] = under_way[number] = index
+                sent_at[number] = self.monotonic()
+                self._send_pull(client, number, content, index)
+            # What was asked for is taken until the timer runs out; then what is missing is asked for again.
+            timer = self.monotonic() + self.round_trip.timer(in_a_row)
+            in_a_row += 1
+            while any(index not in blocks for index in under_way.values()) and self.monotonic() < timer:
+                message = self._receive(timer)
+                if message is None or message.kind != "PULLED" or message["client"] != client:
+                    continue
+                index, data = message["index"], message["data"]
+                if asked.get(message["number"]) != index or index in blocks:  # R-TRANSFER-3
+                    continue
+                if not data and message["number"] in under_way:
+                    raise Gone
+                if len(data) != min(BLOCK_BYTES, length - index * BLOCK_BYTES):
+                    continue
+                blocks[index] = data
+                progress = self.monotonic()
+                if message["number"] in under_way:
+                    in_a_row = 0
+                    self.round_trip.sample(min(progress - sent_at[message["number"]], 1.0))
+                    timer = progress + self.round_trip.timer(0)
+            if self.monotonic() - progress >= self.deadline:  # R-TRANSFER-7
+                raise NoAnswer("PULL")
+        return b"".join(blocks[index] for index in wanted)
+
+    def _send_pull(self, client: bytes, number: int, content: bytes, index: int) -> None:
+        fields = {"attempt": 1, "client": client, "number": number, "object": content,
+                  "cookie": bytes(16), "first": index, "wanted": 1}  # fmt: skip
+        self._transmit(encode_padded(Message("PULL", fields), LONE_PULL_BYTES))
 
     # Queries.
 
@@ -552,7 +644,7 @@ class Client:
         return answered(request)
 
     def _query(self, kind: str, fields: dict[str, Any], length: int = 0) -> Request:
-        self.queries += 1  # R-REQUEST-2
+        self.queries += 1  # R-REQUEST-1
         named = {"client": self.query_client, "number": self.queries}
         return Request(kind, named | fields, max(length, BY_NAME[kind].least))
 
@@ -609,7 +701,7 @@ class Client:
         return max(self.monotonic() - monotonic, abs(self.wall() - wall) / 1000)
 
     def _name(self, request: Request) -> None:
-        """R-CLIENT-3 to 5: who asks, and the how-manieth operation it is."""
+        """R-CLIENT-3 to 5: who asks, and the sequence number of the operation."""
         known = self.identity
         if known is not None and self._passed(known.heard_monotonic, known.heard_wall) > WINDOW_S:
             known = None
@@ -649,8 +741,11 @@ class Client:
         request.sent_at = now
         request.send_at = now + jittered(request.wait)
         fields = request.fields | {"attempt": min(request.attempt, 255)}
+        self._transmit(encode_padded(Message(request.kind, fields), request.length))
+
+    def _transmit(self, data: bytes) -> None:
         try:
-            self.socket.sendto(encode_padded(Message(request.kind, fields), request.length), self.server)
+            self.socket.sendto(data, self.server)
             self.sent += 1
         except OSError:
             pass  # A lost datagram like any other (R-RETRY-8).
@@ -672,10 +767,9 @@ class Client:
             request.not_before = now + retry_after
             request.send_at = max(request.send_at, now + jittered(retry_after))
             return
-        if message.kind == "CLOCK_SKEW":
+        if message.kind == "BEGIN_AGAIN" and message["server_time"] is not None:
             self.offset = message["server_time"] - self.wall()
-        begins_again = message.kind in ("BEGIN_AGAIN", "CLOCK_SKEW", "CONFLICT")
-        if not begins_again or self._is_old(request):
+        if message.kind != "BEGIN_AGAIN" or self._is_old(request):
             request.answer = message
             self._measure(request, now)
             return
@@ -684,7 +778,7 @@ class Client:
         request.sendings = 0
         request.begun_again += 1
         if request.begun_again == 1:  # R-AGAIN-5
-            request.send_at = now
+            request.send_at = max(now, request.not_before)
 
     def _measure(self, request: Request, now: float) -> None:
         if request.sendings == 1:  # R-RETRY-4

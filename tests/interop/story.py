@@ -50,6 +50,13 @@ def lesson(client: Client, class_: int) -> None:
     last = client.last_sheet(class_)
     assert last is not None and marks(last) == expected and last["closed_at"] == brief["closed_at"]
 
+    # Opened again and closed without a mark: the first sheet is still there.
+    assert client.open(class_)["already_open"] == 0
+    second = client.close(class_)["sheet"]
+    assert (brief["number"], second["number"], second["students"]) == (1, 2, 0)
+    assert client.history(class_) == [second, brief] == client.history(class_, 102)
+    assert client.fetch(second)["marks"] == []
+
     assert client.last_sheet(class_ + 1) is None
     never = client.close(class_ + 1)
     assert (never.kind, never["reason"]) == ("REFUSED", 2)
@@ -85,7 +92,7 @@ def unknown_and_stale(server: tuple[str, int], class_: int) -> None:
     assert identity is not None
     first = identity.client
 
-    identity.number = 0  # Number 1 again, and another operation under it: CONFLICT, so begin again.
+    identity.number = 0  # Number 1 again, and another operation under it: BEGIN_AGAIN.
     assert client.mark(class_, "one")["standing"] == 0
     assert client.identity is not None and client.identity.client != first
 

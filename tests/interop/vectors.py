@@ -15,7 +15,7 @@ from typing import Any
 import rollcall
 
 IN_HEXADECIMAL = ("client", "content", "data", "object", "key", "cookie")
-IN_BRIEF = ("class", "opened_at", "closed_at", "students", "bytes", "content")
+IN_BRIEF = ("class", "roll_call", "opened_at", "closed_at", "students", "bytes", "content")
 BLOCK = re.compile(r"^```(vector|vector-invalid|sheet)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 Lines = list[tuple[str, str]]
@@ -25,7 +25,13 @@ def parse(block: str) -> tuple[Lines, bytes]:
     """The lines of an example, and its bytes."""
     said, _, digits = block.partition("hex =")
     lines = [(name.strip(), value.strip()) for name, _, value in (line.partition("=") for line in said.splitlines())]
-    return lines, bytes.fromhex(digits)
+    return lines, b"".join(map(word, digits.split()))
+
+
+def word(written: str) -> bytes:
+    """Hexadecimal digits, or a byte and how often it comes."""
+    digits, _, count = written.partition("*")
+    return bytes.fromhex(digits) * int(count or 1)
 
 
 def value(name: str, written: str) -> Any:
@@ -45,10 +51,13 @@ def message(lines: Lines) -> rollcall.Message:
     if kind == "STATUS_LIST":
         rows = [map(int, written.split()) for name, written in rest if name == "open"]
         fields["open"] = [dict(zip(("class", "opened_at", "present"), row)) for row in rows]
-    if kind in ("CLOSED", "SHEET_INFO"):
-        brief = {name: fields.pop(name) for name in IN_BRIEF if name in fields}
-        fields["sheet"] = brief or None
+    if kind in ("CLOSED", "SHEET_LIST"):
+        # The number of the roll call has another name here than the number of the request.
+        brief = {"number" if name == "roll_call" else name: fields.pop(name) for name in IN_BRIEF if name in fields}
+        fields |= {"sheet": brief} if kind == "CLOSED" else {"sheets": [brief] if brief else []}
     tail = {name: fields[name] for name in ("client", "number") if name in fields}
+    if kind == "BEGIN_AGAIN":
+        fields.setdefault("server_time", None)
     if kind == "FILE_LIST":
         rows = [written.split(" ", 1) for name, written in rest if name == "file"]
         files = [{"name": name, "bytes": int(length)} for length, name in rows]

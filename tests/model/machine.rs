@@ -107,7 +107,7 @@ impl Machine {
             self.disk.server.replay(record).expect("what was appended can be replayed");
         }
         self.disk.server.resume_after(batch.number);
-        self.disk.sheets.extend(batch.sheets.into_iter().map(|(_, sheet)| sheet));
+        self.disk.sheets.extend(batch.sheets.into_iter().map(|it| it.sheet));
         self.server.handle_durable(batch.number);
     }
 
@@ -137,7 +137,9 @@ impl Machine {
                 self.disk.server.snapshot().any(is_it)
                     || sheets.iter().any(|it| it.opened_at == opened_at)
             }
-            Answer::Closed { sheet, .. } => sheets.iter().any(|kept| kept.info() == sheet),
+            Answer::Closed { sheet, .. } => {
+                sheets.iter().any(|kept| kept.info(sheet.number) == sheet)
+            }
             _ => true,
         }
     }
@@ -192,7 +194,9 @@ impl Machine {
                             self.held.push((commits, Arc::new(said)));
                         }
                     }
-                    Output::Load(_) | Output::Folder(_) => unreachable!("nobody asks for blocks"),
+                    Output::Load(_) | Output::ListSheets(_) | Output::Folder(_) => {
+                        unreachable!("nobody asks for sheets or files")
+                    }
                 }
             }
             let Some(batch) = to_commit.pop_front() else { break };
@@ -221,7 +225,9 @@ fn see_state(server: &Server<usize>, date: WallTime, hasher: &mut impl Hasher) {
         match item {
             SnapshotItem::Latest(latest) => latest.max(date).hash(hasher),
             SnapshotItem::Client(_) => clients.push(written(&item)),
-            SnapshotItem::Register(_) => written(&item).hash(hasher),
+            SnapshotItem::Register(_) | SnapshotItem::KeptUntilPast(_) => {
+                written(&item).hash(hasher);
+            }
         }
     }
     clients.sort();

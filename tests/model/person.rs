@@ -255,7 +255,7 @@ fn step_client(client: &mut Client, event: &Event) -> Outputs {
     match &event.what {
         What::Perform(operation) => client.perform(event.now, *operation, DEADLINE),
         What::Timeout => client.handle_timeout(event.now),
-        What::Datagram(bytes) => client.handle_datagram(event.now, bytes),
+        What::Datagram(bytes) => _ = client.handle_datagram(event.now, bytes),
     }
     let mut outputs = Vec::new();
     let mut space = Datagram::new();

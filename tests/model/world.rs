@@ -304,7 +304,9 @@ impl SmallWorld {
                     machine.pending.push_back(batch);
                 }
                 Output::Transmit { to } => self.send(world, Said::new(to, space.as_bytes())),
-                Output::Load(_) | Output::Folder(_) => unreachable!("nobody asks for blocks"),
+                Output::Load(_) | Output::ListSheets(_) | Output::Folder(_) => {
+                    unreachable!("nobody asks for sheets or files")
+                }
             }
         }
         world.machine = Arc::new(machine);
@@ -314,8 +316,8 @@ impl SmallWorld {
         let Memory { stale, skew, begin_again, .. } = &*self.memory;
         match said.answer {
             Answer::Stale => stale.store(true, Ordering::Relaxed),
-            Answer::ClockSkew { .. } => skew.store(true, Ordering::Relaxed),
-            Answer::BeginAgain => begin_again.store(true, Ordering::Relaxed),
+            Answer::BeginAgain { server_time: Some(_) } => skew.store(true, Ordering::Relaxed),
+            Answer::BeginAgain { server_time: None } => begin_again.store(true, Ordering::Relaxed),
             _ => {}
         }
         let same = |it: &&Arc<Said>| (it.client, it.number) == (said.client, said.number);

@@ -393,29 +393,25 @@ impl Auditor {
                     self.accuse("stale is said to the known", format!("{asked:?}"));
                 }
             }
-            Answer::BeginAgain => {
-                seen::BEGIN_AGAIN.held();
+            Answer::BeginAgain { server_time: None } => {
                 let known = self.known.get(&name.0).is_some_and(|known| known.since <= log);
-                if known || name.1 == RequestNumber::FIRST {
-                    let tale = format!("{asked:?}, known: {known}");
-                    self.accuse("begin again is said to the forgotten", tale);
-                }
-                self.disown(asked);
-            }
-            Answer::Conflict => {
-                seen::CONFLICT.held();
+                let forgotten = !known && name.1 != RequestNumber::FIRST;
+                seen::BEGIN_AGAIN.held_if(forgotten);
                 let other = |effect: &Effect| effect.asked != asked;
-                if !self.effects.get(&name).is_some_and(other) {
-                    self.accuse("conflict is said to another body", format!("{asked:?}"));
+                let conflict = self.effects.get(&name).is_some_and(other);
+                seen::CONFLICT.held_if(conflict);
+                if !forgotten && !conflict {
+                    let tale = format!("{asked:?}, known: {known}");
+                    self.accuse("begin again is said to the forgotten or to another body", tale);
                 }
                 self.disown(asked);
             }
-            Answer::ClockSkew { .. } => {
+            Answer::BeginAgain { server_time: Some(_) } => {
                 seen::SKEW_BEHIND.held_if(!self.known.contains_key(&name.0));
                 self.skewed(asked, log, reply, answer);
                 self.disown(asked);
             }
-            Answer::Status { .. } | Answer::Sheet(_) | Answer::Block(_) => {
+            Answer::Status { .. } | Answer::Sheets { .. } => {
                 self.accuse("an answer of another kind", format!("{asked:?}: {answer:?}"));
             }
             _ => self.outcome_told(asked, reply, answer),
@@ -427,23 +423,35 @@ impl Auditor {
         self.size(request_bytes, reply.len());
     }
 
-    /// The server named the last sheet of a class.
-    pub(crate) fn named_sheet(&mut self, class: ClassId, log: u64, told: Option<SheetInfo>) {
+    /// The server listed the sheets of a class: from the last one on, without leaving one out.
+    pub(crate) fn named_sheets(
+        &mut self,
+        class: ClassId,
+        log: u64,
+        told: &[SheetInfo],
+        more: bool,
+    ) {
         let room = self.rooms.get(&class);
         seen::SHEET_NAMED_AGAIN.held_if(room.is_some_and(|room| room.closed.len() > 1));
         seen::SHEET_NAMED_OPEN
             .held_if(room.is_some_and(|room| room.open.is_some() && !room.closed.is_empty()));
         let closed = room.map_or(&[][..], |room| &room.closed);
         let before = closed.iter().rposition(|&(since, _)| since <= log);
-        let right = match told {
-            None => before.is_none(),
-            Some(told) => {
-                let place = closed.iter().rposition(|(_, info)| *info == told);
-                place.is_some_and(|place| before.is_none_or(|before| place >= before))
+        let right = match told.first() {
+            None => before.is_none() && !more,
+            Some(last) => {
+                let place = closed.iter().rposition(|(_, info)| info == last);
+                place.is_some_and(|place| {
+                    let known = closed[..=place].iter().rev().map(|(_, info)| info);
+                    before.is_none_or(|before| place >= before)
+                        && known.take(told.len()).eq(told)
+                        && more == (place + 1 > told.len())
+                })
             }
         };
         if !right {
-            self.accuse("the last sheet is told", format!("of class {class}: {told:?}"));
+            let tale = format!("of class {class}: {told:?}, more: {more}");
+            self.accuse("the sheets are told, the last one first", tale);
         }
     }
 
@@ -727,8 +735,8 @@ fn says(outcome: &Outcome, answer: &Answer) -> bool {
         | (Outcome::Refused { at, reason }, Answer::Refused { at: told, reason: why }) => {
             (at, reason) == (told, why)
         }
-        (Outcome::ClockSkew { server_time }, Answer::ClockSkew { server_time: told }) => {
-            server_time == told
+        (Outcome::ClockSkew { server_time }, Answer::BeginAgain { server_time: told }) => {
+            Some(*server_time) == *told
         }
         _ => false,
     }

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, VecDeque};
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 use rollcall::ids::ContentId;
+use rollcall::operation::SheetInfo;
 use rollcall::record::{Batch, SnapshotItem};
-use rollcall::roll::Contradiction;
-use rollcall::server::Server;
+use rollcall::roll::{ClosedSheet, Contradiction};
+use rollcall::server::{Server, SheetsQuestion};
 
 /// What survives a crash, and what may.
 #[derive(Default)]
@@ -18,6 +19,8 @@ pub(crate) struct Disk {
     /// Appended and not durable yet, the oldest first.
     pending: VecDeque<Batch>,
     sheets: BTreeMap<ContentId, Vec<u8>>,
+    /// In the order of their closes.
+    infos: Vec<SheetInfo>,
     /// When the commit that was begun last will be done.
     pub(crate) busy_until: u64,
 }
@@ -44,7 +47,8 @@ impl Disk {
     /// The oldest batch that was appended is durable now.
     pub(crate) fn commit(&mut self) -> Option<&Batch> {
         let batch = self.pending.pop_front()?;
-        for (_, sheet) in &batch.sheets {
+        for ClosedSheet { sheet, info, .. } in &batch.sheets {
+            self.infos.push(*info);
             let bytes = sheet.to_bytes();
             self.sheets.insert(ContentId::of(&bytes), bytes);
         }
@@ -79,6 +83,12 @@ impl Disk {
         }
         server.resume_after(self.batches.last().map_or(self.snapshot_after, |last| last.number));
         Ok(server)
+    }
+
+    /// The sheets of a class that are kept, the last one first, and one more than is asked for.
+    pub(crate) fn history(&self, question: SheetsQuestion) -> Vec<SheetInfo> {
+        let asked = |it: &&SheetInfo| it.class == question.class && it.number <= question.at_most;
+        self.infos.iter().rev().filter(asked).take(question.limit + 1).copied().collect()
     }
 
     pub(crate) fn sheet(&self, content: ContentId) -> Option<Vec<u8>> {

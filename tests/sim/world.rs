@@ -12,13 +12,13 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use rollcall::client::{Client, Output as Told, Unanswered};
-use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber, StudentNumber};
-use rollcall::limits::BLOCK_BYTES;
+use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber, RollCallNumber, StudentNumber};
 use rollcall::operation::{Operation, Query, SheetInfo};
 use rollcall::record::{Batch, Record};
-use rollcall::roll::Sheet;
-use rollcall::server::{Output, Server};
+use rollcall::roll::{ClosedSheet, Sheet};
+use rollcall::server::{Output, Server, SheetsQuestion};
 use rollcall::time::{Instant, Now, WallTime};
+use rollcall::transfer::{Download, Event as Fetched, Path};
 use rollcall::wire::{
     Answer, Ask, Datagram, Request, VERSION, decode_reply, decode_request, encode_request,
 };
@@ -70,6 +70,7 @@ enum Happening {
     Committed { life: u32 },
     CommitFailed { life: u32 },
     SheetRead { life: u32, content: ContentId },
+    SheetsListed { life: u32, question: SheetsQuestion },
     ServerStarts,
     ClientTimer { person: usize, life: u32 },
     PersonActs { person: usize, life: u32 },
@@ -116,6 +117,10 @@ struct Person {
     asleep_since: Option<u64>,
     current: Option<Waiting>,
     earlier: Option<Waiting>,
+    /// The sheet that is being fetched.
+    download: Option<Download>,
+    /// What is known of the path to the server, between two sheets.
+    path: Option<Path>,
     /// What is fetched at the end.
     task: Task,
 }
@@ -130,6 +135,7 @@ struct Waiting {
 enum What {
     Operation { ticket: Ticket, operation: Operation, event: usize, names: Vec<Name> },
     Query(Query),
+    Sheet(SheetInfo),
 }
 
 impl What {
@@ -148,7 +154,7 @@ impl What {
 enum Task {
     Routine,
     Close(Vec<ClassId>),
-    Fetch { left: Vec<SheetInfo>, bytes: Vec<u8> },
+    Fetch(Vec<SheetInfo>),
     Done,
 }
 
@@ -280,6 +286,8 @@ impl World {
             asleep_since: None,
             current: None,
             earlier: None,
+            download: None,
+            path: None,
             task: Task::Routine,
         }
     }
@@ -363,6 +371,13 @@ impl World {
                 }
                 self.drain_server();
             }
+            Happening::SheetsListed { life, question } if life == self.server_life => {
+                let sheets = self.disk.history(question);
+                if let Some(server) = &mut self.server {
+                    server.handle_sheets(question, sheets);
+                }
+                self.drain_server();
+            }
             Happening::ServerStarts => self.start_server(),
             Happening::ClientTimer { person, life } => self.client_timer(person, life),
             Happening::PersonActs { person, life } => self.act(person, life),
@@ -429,6 +444,10 @@ impl World {
             match output {
                 Output::Append(batch) => self.append(batch),
                 Output::Folder(order) => unreachable!("no files are offered: {order:?}"),
+                Output::ListSheets(question) => {
+                    let wait = self.rng.random_range(100..20_000);
+                    self.plan(wait, Happening::SheetsListed { life: self.server_life, question });
+                }
                 Output::Load(content) => {
                     let wait = self.rng.random_range(100..20_000);
                     self.plan(wait, Happening::SheetRead { life: self.server_life, content });
@@ -479,10 +498,10 @@ impl World {
                     self.auditor.durable_forgot(*at, *client);
                 }
                 Record::Told { at } => trace!(self, "  {at} was told"),
+                Record::ClockSet { at } => panic!("nobody sets the clock here: {at}"),
             }
         }
-        for (_, sheet) in &batch.sheets {
-            let info = sheet.info();
+        for &ClosedSheet { info, .. } in &batch.sheets {
             self.infos.insert(info.content, info);
         }
     }
@@ -525,12 +544,12 @@ impl World {
                 let asked = Asked { name: (client, number), started, operation };
                 self.auditor.replied(asked, size, log, bytes, &reply.answer);
             }
-            Ask::Pull(_) => unreachable!("nobody pulls here"),
+            Ask::Pull(_) => self.auditor.replied_otherwise(size, bytes),
             Ask::Read(query) => {
                 self.auditor.replied_otherwise(size, bytes);
                 match (query, reply.answer) {
-                    (Query::Sheet { class }, Answer::Sheet(info)) => {
-                        self.auditor.named_sheet(class, log, info);
+                    (Query::Sheets { class, .. }, Answer::Sheets { sheets, more }) => {
+                        self.auditor.named_sheets(class, log, &sheets, more);
                     }
                     (Query::Status { .. }, Answer::Status { open, .. }) => {
                         for told in open {
@@ -749,7 +768,13 @@ impl World {
                 }
                 None => self.people[person].task = Task::Done,
             },
-            Task::Fetch { left, bytes } => self.fetch(person, &left, &bytes),
+            Task::Fetch(mut left) => match left.pop() {
+                Some(info) => {
+                    self.people[person].task = Task::Fetch(left);
+                    self.fetch(person, info);
+                }
+                None => self.people[person].task = Task::Done,
+            },
             _ => {}
         }
     }
@@ -759,7 +784,10 @@ impl World {
         let dice = self.rng.random_range(0..100);
         match (self.people[person].teacher, dice) {
             (_, 0..8) => self.ask(person, Query::Status { from: class }),
-            (_, 8..14) => self.ask(person, Query::Sheet { class }),
+            (_, 8..14) => {
+                let at_most = RollCallNumber::MAX;
+                self.ask(person, Query::Sheets { class, at_most });
+            }
             (true, 14..60) => self.perform(person, Operation::Open { class }),
             (true, 60..92) => self.perform(person, Operation::Close { class }),
             _ => {
@@ -817,7 +845,11 @@ impl World {
             notice_answer(waiting, datagram);
         }
         it.client.handle_datagram(now, datagram);
+        if let Some(download) = &mut it.download {
+            download.handle_datagram(now.instant, datagram);
+        }
         self.drain_client(person);
+        self.drain_download(person);
     }
 
     fn now_of_or_zero(&self, person: usize) -> Now {
@@ -831,7 +863,10 @@ impl World {
             return;
         }
         let now = it.clock.now(self.now);
-        if it.client.poll_timeout().is_some_and(|at| at <= now.instant) {
+        if let Some(download) = &mut it.download {
+            download.handle_timeout(now.instant);
+            self.drain_download(person);
+        } else if it.client.poll_timeout().is_some_and(|at| at <= now.instant) {
             it.client.handle_timeout(now);
             self.drain_client(person);
         } else {
@@ -841,7 +876,9 @@ impl World {
 
     fn plan_timer(&mut self, person: usize) {
         let now = self.now_of(person).instant;
-        let Some(at) = self.people[person].client.poll_timeout() else { return };
+        let Person { client, download, .. } = &self.people[person];
+        let at = download.as_ref().map(Download::poll_timeout).or_else(|| client.poll_timeout());
+        let Some(at) = at else { return };
         let wait = u64::try_from(at.since(now).as_micros()).expect("short");
         let life = self.people[person].life;
         self.plan(wait, Happening::ClientTimer { person, life });
@@ -969,11 +1006,14 @@ impl World {
                 }
                 let event = &mut self.histories.get_mut(&class).expect("it was begun")[event];
                 event.end = self.now;
-                event.heard = Some(Heard::Answer(answer));
+                event.heard = Some(Heard::Answer(answer.clone()));
+                if let Answer::Closed { sheet, .. } = answer {
+                    self.wants_sheet(person, sheet);
+                }
             }
             What::Query(Query::Status { from }) => self.hear_status(waiting.since, from, answer),
-            What::Query(Query::Block { .. }) => self.hear_block(person, answer),
-            What::Query(Query::Sheet { .. } | Query::Files { .. } | Query::File { .. }) => {}
+            What::Query(Query::Sheets { .. } | Query::Files { .. } | Query::File { .. })
+            | What::Sheet(_) => {}
         }
     }
 
@@ -1049,35 +1089,76 @@ impl World {
     fn fetch_all(&mut self) -> Result<(), String> {
         let left: Vec<SheetInfo> = self.infos.values().copied().collect();
         self.figures.sheets = left.len() as u64;
-        self.people[0].task = Task::Fetch { left, bytes: Vec::new() };
+        self.people[0].task = Task::Fetch(left);
         self.wait_for(0)
     }
 
-    fn fetch(&mut self, person: usize, left: &[SheetInfo], bytes: &[u8]) {
-        let Some(info) = left.last() else {
-            self.people[person].task = Task::Done;
-            return;
-        };
-        let index = u32::try_from(bytes.len() / BLOCK_BYTES).expect("few");
-        self.ask(person, Query::Block { sheet: info.content, index });
+    /// Who closes a class looks at its sheet, also while the network is bad.
+    fn wants_sheet(&mut self, person: usize, info: SheetInfo) {
+        if self.people[person].task == Task::Routine && self.people[person].current.is_none() {
+            self.fetch(person, info);
+        }
     }
 
-    fn hear_block(&mut self, person: usize, answer: Answer) {
-        let Task::Fetch { left, bytes } = &mut self.people[person].task else { return };
-        let (Answer::Block(block), Some(info)) = (answer, left.last().copied()) else { return };
-        if block.is_empty() {
-            self.failure = Some(format!("a sheet stays for ever: {info:?} has no more blocks"));
-            return;
-        }
-        bytes.extend(block);
-        if bytes.len() >= info.bytes as usize {
-            let bytes = std::mem::take(bytes);
-            left.pop();
-            match Sheet::from_bytes(&bytes, &info) {
-                Ok(sheet) => self.auditor.fetched(info.content, &plain(&sheet)),
-                Err(error) => self.failure = Some(format!("{info:?}: {error}")),
+    fn fetch(&mut self, person: usize, info: SheetInfo) {
+        trace!(self, "person {person} fetches {info:?}");
+        self.figures.queries += 1;
+        self.people[person].current = Some(Waiting { since: self.now, what: What::Sheet(info) });
+        let (now, patience) = (self.now_of(person).instant, self.patience());
+        let it = &mut self.people[person];
+        let path = it.path.take().unwrap_or_else(|| Path::new(now, None));
+        let seed = self.rng.random();
+        it.download = Some(Download::new(path, seed, now, info.into(), 0, 64, patience));
+        self.drain_download(person);
+    }
+
+    fn drain_download(&mut self, person: usize) {
+        let mut space = Datagram::new();
+        while let Some(mut download) = self.people[person].download.take() {
+            match download.poll_output(&mut space) {
+                None => {
+                    self.people[person].download = Some(download);
+                    break;
+                }
+                Some(Fetched::Transmit) => {
+                    self.people[person].download = Some(download);
+                    self.client_sends(person, space.as_bytes());
+                }
+                Some(end) => {
+                    let mut bytes = Vec::new();
+                    let Ok(()) = download.read(|piece| {
+                        bytes.extend_from_slice(piece);
+                        Ok::<(), std::convert::Infallible>(())
+                    });
+                    self.people[person].path = Some(download.into_path());
+                    self.fetched(person, end, &bytes);
+                }
             }
         }
+        self.plan_timer(person);
+    }
+
+    fn fetched(&mut self, person: usize, end: Fetched, bytes: &[u8]) {
+        trace!(self, "person {person} has {} bytes of a sheet: {end:?}", bytes.len());
+        let current = self.people[person].current.take();
+        let Some(Waiting { what: What::Sheet(info), .. }) = &current else {
+            self.failure = Some(format!("person {person} fetched what nobody asked for"));
+            return;
+        };
+        match end {
+            Fetched::Complete => match Sheet::from_bytes(bytes, info) {
+                Ok(sheet) => self.auditor.fetched(info.content, &plain(&sheet)),
+                Err(error) => self.failure = Some(format!("{info:?}: {error}")),
+            },
+            Fetched::Gone => {
+                self.failure = Some(format!("a sheet stays for ever: {info:?} is gone"));
+            }
+            Fetched::Unanswered if self.healed_at.is_none() => self.figures.unknown += 1,
+            Fetched::Unanswered | Fetched::Transmit => {
+                self.failure = Some(format!("a sheet is fetched after the healing: {info:?}"));
+            }
+        }
+        self.pause(person);
     }
 
     fn judge_histories(&mut self) -> Result<(), String> {

@@ -67,6 +67,7 @@ pub(crate) struct Setup {
     listen: Vec<SocketAddr>,
     folder: Option<PathBuf>,
     files: Option<PathBuf>,
+    arguments: Vec<OsString>,
 }
 
 impl Setup {
@@ -95,6 +96,12 @@ impl Setup {
     /// The folder of files that it offers.
     pub(crate) fn files(mut self, folder: &Path) -> Self {
         self.files = Some(folder.to_owned());
+        self
+    }
+
+    /// One more argument.
+    pub(crate) fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.arguments.push(argument.as_ref().to_owned());
         self
     }
 
@@ -135,6 +142,7 @@ impl Setup {
         if let Some(files) = &self.files {
             command.arg("--files").arg(files);
         }
+        command.args(&self.arguments);
         Process::spawn(command, None)
     }
 }

@@ -1,0 +1,106 @@
+//! What is logged of the requests themselves: with `-v` each opening, close and refusal, with `-vv`
+//! each mark, with the client and the address that it came from.
+//!
+//! Logged when it is durable, because only then has it happened. The core knows no addresses in what
+//! it records, so the address is noted when a datagram arrives, and only while somebody wants to
+//! read it: at the usual level this costs one comparison a datagram.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use tracing::{Level, debug, enabled, trace};
+
+use super::socket::Path;
+use crate::ids::ClientId;
+use crate::limits::REPLIES_HELD_MAX;
+use crate::operation::{Operation, Outcome};
+use crate::record::{Batch, Record};
+use crate::wire::{Ask, decode_request};
+
+/// Who asked from where, since the last batch was given out and in that one.
+pub(super) struct EventLog {
+    wanted: bool,
+    now: HashMap<ClientId, SocketAddr>,
+    committing: HashMap<ClientId, SocketAddr>,
+}
+
+impl EventLog {
+    pub(super) fn new() -> Self {
+        let wanted = enabled!(Level::DEBUG);
+        Self { wanted, now: HashMap::new(), committing: HashMap::new() }
+    }
+
+    /// A datagram came by this way.
+    pub(super) fn heard(&mut self, path: &Path, datagram: &[u8]) {
+        if !self.wanted || self.now.len() >= REPLIES_HELD_MAX {
+            return;
+        }
+        if let Ok(received) = decode_request(datagram)
+            && let Ask::Perform { .. } = received.request.ask
+        {
+            // The first way: what comes later is a copy or a retry.
+            self.now.entry(received.request.client).or_insert(path.client);
+        }
+    }
+
+    /// Everything that was heard so far is in the batch that is given out now.
+    pub(super) fn begin_commit(&mut self) {
+        if self.wanted {
+            self.committing = std::mem::take(&mut self.now);
+        }
+    }
+
+    /// The batch is durable.
+    pub(super) fn committed(&mut self, batch: &Batch) {
+        if !self.wanted {
+            return;
+        }
+        for record in &batch.records {
+            if let Record::Answered { operation, client, .. } = record {
+                let from = self.committing.get(&client.client);
+                let from = from.map_or_else(|| "?".to_owned(), ToString::to_string);
+                tell(operation, &client.outcome, client.client, &from);
+            }
+        }
+    }
+}
+
+fn tell(operation: &Operation, outcome: &Outcome, client: ClientId, from: &str) {
+    let class = operation.class();
+    let already = |already| if already { "already " } else { "" };
+    match *outcome {
+        Outcome::Opened { opened_at, already_open, .. } => {
+            let already = already(already_open);
+            debug!("class {class} was {already}opened at {opened_at} by {client:?} from {from}");
+        }
+        Outcome::Closed { ref sheet, already_closed } => {
+            let (at, students, already) =
+                (sheet.closed_at, sheet.students, already(already_closed));
+            debug!(
+                "class {class} was {already}closed at {at} with {students} present by {client:?} \
+                 from {from}"
+            );
+        }
+        Outcome::Marked { at, already_present, .. } => {
+            let already = already(already_present);
+            if let Operation::Mark { student, .. } = operation {
+                trace!(
+                    "{student} was {already}marked present in class {class} at {at} by {client:?} \
+                     from {from}"
+                );
+            }
+        }
+        Outcome::MarkRefused { at, reason } | Outcome::Refused { at, reason } => {
+            let what = match operation {
+                Operation::Open { .. } => "opening".to_owned(),
+                Operation::Close { .. } => "closing".to_owned(),
+                Operation::Mark { student, .. } => format!("marking {student} in"),
+            };
+            let reason = reason.name();
+            debug!("{what} class {class} was refused at {at}: {reason}, to {client:?} from {from}");
+        }
+        Outcome::ClockSkew { server_time } => {
+            debug!("the clock of {client:?} from {from} is ahead at {server_time}");
+        }
+    }
+}

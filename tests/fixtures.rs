@@ -1,0 +1,331 @@
+//! Journals that earlier versions wrote: each must open for ever, with all that was promised in it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber, RollCallNumber};
+use rollcall::journal::{Journal, SqliteJournal};
+use rollcall::operation::{Operation, Outcome, SheetInfo};
+use rollcall::record::SnapshotItem;
+use rollcall::roll::{RegisterItem, Sheet};
+use rollcall::server::{Output, Server};
+use rollcall::time::{Instant, Now, WallTime};
+use rollcall::wire::{Answer, Ask, Datagram, Request, decode_reply, encode_request};
+use tempfile::TempDir;
+
+/// What must be found: the lines of `contents.txt`, their first word apart.
+struct Contents(Vec<(String, Vec<String>)>);
+
+impl Contents {
+    fn read() -> Self {
+        let text = fs::read_to_string(fixture().join("contents.txt")).unwrap();
+        let line = |line: &str| {
+            let mut words = line.split(' ').map(str::to_owned);
+            (words.next().unwrap(), words.collect())
+        };
+        Self(text.lines().map(line).collect())
+    }
+
+    fn all(&self, kind: &str) -> impl Iterator<Item = &Vec<String>> {
+        let kind = kind.to_owned();
+        self.0.iter().filter(move |(it, _)| *it == kind).map(|(_, words)| words)
+    }
+
+    fn number(&self, kind: &str) -> u64 {
+        number(&self.all(kind).next().unwrap()[0])
+    }
+
+    /// The lines of these kinds, as they are written.
+    fn lines(&self, kinds: &[&str]) -> Vec<String> {
+        let lines = self.0.iter().filter(|(kind, _)| kinds.contains(&kind.as_str()));
+        lines.map(|(kind, words)| format!("{kind} {}", words.join(" "))).collect()
+    }
+}
+
+fn fixture() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/journal-v1")
+}
+
+/// A copy of the journal as a killed process left it.
+fn copy() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["rollcall.sqlite3", "rollcall.sqlite3-wal"] {
+        fs::copy(fixture().join(name), folder.path().join(name)).unwrap();
+    }
+    folder
+}
+
+fn number(text: &str) -> u64 {
+    text.parse().unwrap()
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    let byte = |place| u8::from_str_radix(&text[place..place + 2], 16).unwrap();
+    (0..text.len()).step_by(2).map(byte).collect()
+}
+
+fn client(text: &str) -> ClientId {
+    ClientId::from_bytes(unhex(text).try_into().unwrap())
+}
+
+fn time(text: &str) -> WallTime {
+    WallTime::from_millis(number(text))
+}
+
+fn operation(words: &[String]) -> Operation {
+    let class: ClassId = words[1].parse().unwrap();
+    match words[0].as_str() {
+        "open" => Operation::Open { class },
+        "close" => Operation::Close { class },
+        "mark" => Operation::Mark { class, student: words[2].parse().unwrap() },
+        other => panic!("{other}"),
+    }
+}
+
+fn sheet_words(info: &SheetInfo) -> String {
+    let SheetInfo { class, opened_at, closed_at, students, bytes, content, .. } = info;
+    let (opened_at, closed_at) = (opened_at.as_millis(), closed_at.as_millis());
+    format!("{class} {opened_at} {closed_at} {students} {bytes} {content:?}")
+}
+
+fn outcome_words(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Opened { class, roll_call, opened_at, already_open, .. } => {
+            format!("opened {class} {} {} {already_open}", roll_call.get(), opened_at.as_millis())
+        }
+        Outcome::Closed { sheet, already_closed } => {
+            format!("closed {} {already_closed}", sheet_words(sheet))
+        }
+        Outcome::Marked { class, at, already_present } => {
+            format!("marked {class} {} {already_present}", at.as_millis())
+        }
+        Outcome::MarkRefused { at, reason } => {
+            format!("mark_refused {} {}", at.as_millis(), reason.name())
+        }
+        Outcome::Refused { at, reason } => format!("refused {} {}", at.as_millis(), reason.name()),
+        Outcome::ClockSkew { server_time } => format!("clock_ahead {}", server_time.as_millis()),
+    }
+}
+
+/// An item as `contents.txt` writes it; nothing for what format 1 does not have.
+fn item_words(item: &SnapshotItem) -> Option<String> {
+    Some(match item {
+        SnapshotItem::Latest(at) => format!("latest {}", at.as_millis()),
+        SnapshotItem::Register(RegisterItem::NextRollCall(id)) => {
+            format!("next_roll_call {}", id.get())
+        }
+        SnapshotItem::Register(RegisterItem::LastSheet(info)) => {
+            format!("last_sheet {}", sheet_words(info))
+        }
+        SnapshotItem::Register(RegisterItem::Open { class, roll_call, opened_at, .. }) => {
+            format!("open {class} {} {}", roll_call.get(), opened_at.as_millis())
+        }
+        SnapshotItem::Register(RegisterItem::Mark { class, mark }) => {
+            format!("mark {class} {} {}", mark.student, mark.at.as_millis())
+        }
+        SnapshotItem::Register(
+            RegisterItem::EarlierSheet(_)
+            | RegisterItem::LastNumber { .. }
+            | RegisterItem::Empty { .. },
+        )
+        | SnapshotItem::KeptUntilPast(_) => return None,
+        SnapshotItem::Client(record) => format!(
+            "client {:?} {} {} {:08x} {}",
+            record.client,
+            record.started.as_millis(),
+            record.number.get(),
+            record.fingerprint,
+            outcome_words(&record.outcome)
+        ),
+    })
+}
+
+struct Host {
+    server: Server<u8>,
+    journal: SqliteJournal,
+    now: Now,
+}
+
+impl Host {
+    fn start(folder: &Path, wall: WallTime) -> Self {
+        let mut journal = SqliteJournal::open(folder).unwrap();
+        let mut server = Server::new(3);
+        journal.recover(&mut server).unwrap();
+        Self { server, journal, now: Now { instant: Instant::ZERO, wall } }
+    }
+
+    /// One datagram, one turn, one answer.
+    fn ask(&mut self, datagram: &[u8]) -> Vec<u8> {
+        self.now.instant = self.now.instant.after(Duration::from_millis(1));
+        self.server.handle_datagram(self.now, 0, datagram);
+        let mut space = Datagram::new();
+        let mut sent = Vec::new();
+        while let Some(output) = self.server.poll_output(&mut space) {
+            match output {
+                Output::Transmit { .. } => sent.push(space.as_bytes().to_vec()),
+                Output::Append(batch) => {
+                    self.journal.commit(&batch).unwrap();
+                    self.server.handle_durable(batch.number);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(sent.len(), 1);
+        sent.remove(0)
+    }
+
+    fn perform(&mut self, id: u64, operation: Operation) -> Answer {
+        let mut bytes = [0xee; 16];
+        bytes[..8].copy_from_slice(&id.to_be_bytes());
+        let request = Request {
+            attempt: 1,
+            client: ClientId::from_bytes(bytes),
+            number: RequestNumber::FIRST,
+            ask: Ask::Perform { started: self.now.wall, operation },
+        };
+        let mut datagram = Datagram::new();
+        encode_request(&request, &mut datagram);
+        let reply = self.ask(datagram.as_bytes());
+        decode_reply(&reply).unwrap().answer
+    }
+
+    fn items(&self) -> BTreeSet<String> {
+        self.server.snapshot().filter_map(|item| item_words(&item)).collect()
+    }
+
+    /// That everything is as it was promised.
+    fn check(&mut self, contents: &Contents) {
+        assert_eq!(self.server.last_batch(), contents.number("last_batch"));
+        let kinds = ["latest", "next_roll_call", "last_sheet", "open", "mark", "client"];
+        let expected = contents.lines(&kinds);
+        let found = self.items();
+        assert_eq!(found, BTreeSet::from_iter(expected.clone()));
+        assert_eq!(found.len(), expected.len());
+        // Marks in their order.
+        let marks: Vec<_> = self.server.snapshot().filter_map(|it| item_words(&it)).collect();
+        let marks: Vec<_> = marks.into_iter().filter(|it| it.starts_with("mark ")).collect();
+        assert_eq!(marks, contents.lines(&["mark"]));
+        for words in contents.all("sheet") {
+            let (bytes, content) = (unhex(&words[6]), unhex(&words[5]).try_into().unwrap());
+            let found = self.journal.sheet(ContentId::from_bytes(content)).unwrap();
+            assert_eq!(found, Some(bytes), "{words:?}");
+        }
+    }
+}
+
+#[test]
+fn a_journal_of_format_1_opens_with_everything_that_was_promised_in_it() {
+    let contents = Contents::read();
+    let folder = copy();
+    let latest = WallTime::from_millis(contents.number("latest"));
+    let mut host = Host::start(folder.path(), latest);
+    host.check(&contents);
+    drop(host);
+    // What was migrated is found again, with nothing to do.
+    let mut host = Host::start(folder.path(), latest);
+    host.check(&contents);
+    for words in contents.all("sheet") {
+        let content = ContentId::from_bytes(unhex(&words[5]).try_into().unwrap());
+        let bytes = host.journal.sheet(content).unwrap().unwrap();
+        assert_eq!(ContentId::of(&bytes), content);
+    }
+}
+
+#[test]
+fn the_roll_calls_in_a_journal_of_format_1_are_counted_by_class() {
+    let contents = Contents::read();
+    let folder = copy();
+    let latest = WallTime::from_millis(contents.number("latest"));
+    let mut host = Host::start(folder.path(), latest);
+    let counted = |host: &mut Host, class: u32, at_most: u32, limit: usize| -> Vec<(u32, String)> {
+        let (class, at_most) = (ClassId::new(class), RollCallNumber::new(at_most));
+        let found = host.journal.history(class.unwrap(), at_most.unwrap(), limit).unwrap();
+        found.into_iter().map(|it| (it.number.get(), format!("{:?}", it.content))).collect()
+    };
+    for class in [1, 3030, 4040, 5050, 6060, 7070, 8080, 9090, u32::MAX] {
+        let closed = contents.all("sheet").filter(|it| it[0] == class.to_string());
+        let mut expected: Vec<_> = (1..).zip(closed.map(|it| it[5].clone())).collect();
+        expected.reverse();
+        assert_eq!(counted(&mut host, class, u32::MAX, 100), expected, "class {class}");
+    }
+    assert_eq!(counted(&mut host, 5050, u32::MAX, 1)[0].0, 2);
+    assert_eq!(counted(&mut host, 5050, 1, 100).len(), 1);
+    // Class 7070 is open for the second time.
+    let class = ClassId::new(7070).unwrap();
+    host.perform(1, Operation::Close { class });
+    let numbers: Vec<_> =
+        counted(&mut host, 7070, u32::MAX, 9).into_iter().map(|(number, _)| number).collect();
+    assert_eq!(numbers, [2, 1]);
+}
+
+#[test]
+fn a_retry_of_a_request_in_a_journal_of_format_1_gets_the_answer_of_that_time() {
+    let contents = Contents::read();
+    let folder = copy();
+    let latest = WallTime::from_millis(contents.number("latest"));
+    let mut host = Host::start(folder.path(), latest);
+    let before = host.items();
+    let (mut asked, mut closes) = (0, 0);
+    for words in contents.all("retry") {
+        // A `CLOSE` is longer by now, so that no such datagram comes any more; its outcome is kept.
+        if words[3] == "close" {
+            closes += 1;
+            continue;
+        }
+        let (request, reply) = (&words[words.len() - 2], &words[words.len() - 1]);
+        let again = Request {
+            attempt: 1,
+            client: client(&words[0]),
+            number: RequestNumber::new(number(&words[1])).unwrap(),
+            ask: Ask::Perform {
+                started: time(&words[2]),
+                operation: operation(&words[3..words.len() - 2]),
+            },
+        };
+        let mut datagram = Datagram::new();
+        encode_request(&again, &mut datagram);
+        assert_eq!(datagram.as_bytes(), unhex(request), "{words:?}");
+        let told = host.ask(datagram.as_bytes());
+        assert_eq!(told, host.ask(datagram.as_bytes()), "a retry gets the same bytes");
+        let kept = contents.all("client").find(|it| it[0] == words[0]).unwrap();
+        let outcome = kept[4..].join(" ");
+        let answer = decode_reply(&told).unwrap().answer;
+        if let Answer::BeginAgain { server_time: Some(at) } = answer {
+            assert_eq!(format!("clock_ahead {}", at.as_millis()), outcome);
+        } else {
+            // What has not changed on the wire is the same to the byte.
+            assert_eq!(told, unhex(reply), "{words:?}");
+        }
+        asked += 1;
+    }
+    assert!(asked > 3 && closes > 0, "{asked} retries, {closes} closes");
+    assert_eq!(asked + closes, contents.all("client").count());
+    assert_eq!(host.server.last_batch(), contents.number("last_batch"), "nothing is executed");
+    assert_eq!(host.items(), before);
+}
+
+#[test]
+fn a_server_goes_on_with_a_journal_of_format_1() {
+    let contents = Contents::read();
+    let folder = copy();
+    let latest = WallTime::from_millis(contents.number("latest"));
+    let mut host = Host::start(folder.path(), latest.shifted(1_000));
+    for words in contents.all("open") {
+        let class: ClassId = words[0].parse().unwrap();
+        let marked: Vec<_> =
+            contents.all("mark").filter(|it| it[0] == words[0]).map(|it| it[1].clone()).collect();
+        let answer = host.perform(u64::from(class.get()), Operation::Close { class });
+        let Answer::Closed { sheet, already_closed: false } = answer else { panic!("{answer:?}") };
+        assert_eq!(sheet.opened_at, time(&words[2]));
+        let bytes = host.journal.sheet(sheet.content).unwrap().unwrap();
+        let sheet = Sheet::from_bytes(&bytes, &sheet).unwrap();
+        let students: Vec<_> = sheet.marks.iter().map(|it| it.student.to_string()).collect();
+        assert_eq!(students, marked, "class {class}");
+    }
+    let class = ClassId::new(3030).unwrap();
+    let answer = host.perform(99, Operation::Open { class });
+    assert!(matches!(answer, Answer::Opened { already_open: false, .. }), "{answer:?}");
+    assert!(host.server.last_batch() > contents.number("last_batch"));
+}
