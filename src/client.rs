@@ -221,10 +221,12 @@ impl Client {
     /// A datagram arrived from the server's address. Whatever does not answer what is under way is
     /// ignored; tells whether this did, which shows that the server has that address.
     pub fn handle_datagram(&mut self, now: Now, datagram: &[u8]) -> bool {
+        // R-READ-1, R-READ-4
         if let Ok(reply) = decode_reply(datagram) {
             return self.handle_reply(now, reply);
         }
         if let (Some(exchange), Ok(versions)) = (&mut self.exchange, Versions::decode(datagram)) {
+            // R-VERSION-3
             exchange.versions = Some(versions);
         }
         false
@@ -234,6 +236,7 @@ impl Client {
     /// find out whose it is ([`Client::awaits`]). Tells whether it was taken as an answer.
     pub fn handle_reply(&mut self, now: Now, reply: Reply) -> bool {
         let Some(exchange) = &mut self.exchange else { return false };
+        // R-CLIENT-6, R-CLIENT-7
         let ours = reply.client == exchange.client && reply.number == exchange.number;
         if !ours || exchange.sendings == 0 {
             return false;
@@ -249,6 +252,7 @@ impl Client {
             }
             // To a query it is no answer, and nothing is learnt from what is none (R-CLIENT-7).
             Answer::BeginAgain { server_time } if exchange.operation().is_some() => {
+                // R-CLIENT-3
                 if let Some(server_time) = server_time {
                     self.clock_offset_ms = server_time.millis_after(now.wall);
                 }
@@ -516,6 +520,7 @@ impl Goal {
         match (*self, answer) {
             (Self::Operation { operation, .. }, answer) => operation_fits(&operation, answer),
             (Self::Query(Query::Status { from }), Answer::Status { open, more }) => {
+                // R-STATUS-4
                 let in_order = open.windows(2).all(|pair| pair[0].class < pair[1].class);
                 let not_before = open.first().is_none_or(|first| first.class >= from);
                 // A page that is not the last one is full (R-STATUS-3): a list ends.
@@ -523,6 +528,7 @@ impl Goal {
                 in_order && not_before && (is_full || !more)
             }
             (Self::Query(Query::Sheets { class, at_most }), Answer::Sheets { sheets, more }) => {
+                // R-SHEET-9
                 let falls = sheets.windows(2).all(|pair| pair[0].number > pair[1].number);
                 let fits = |it: &SheetInfo| it.class == class && it.number <= at_most;
                 // A page that is not the last one is full (R-SHEET-8): a list ends.

@@ -249,6 +249,7 @@ impl<P> Server<P> {
     /// like everything that happens.
     pub fn accept_clock(&mut self, at: WallTime) {
         self.set_clock(at);
+        // R-TIME-5
         self.records.push(Record::ClockSet { at });
     }
 
@@ -310,6 +311,7 @@ impl<P: Clone + Hash> Server<P> {
     /// The sheets of a class were read, the highest number first: as many as the question asks for,
     /// and one more if there are more.
     pub fn handle_sheets(&mut self, question: SheetsQuestion, mut sheets: Vec<SheetInfo>) {
+        // R-SHEET-8
         let more = sheets.len() > question.limit;
         sheets.truncate(question.limit);
         for asker in self.supply.sheets_listed(question) {
@@ -593,6 +595,7 @@ impl<P: Clone + Hash> Server<P> {
         let asker = Asker { to, client: request.client, number: request.number };
         let Pull { object, cookie, first, wanted } = pull;
         let is_lone = wanted == 1 && request_bytes >= LONE_PULL_MIN_BYTES;
+        // R-COOKIE-1, R-SIZE-5
         if !is_lone && !self.baker.knows(cookie, &asker.to, now.instant) {
             let cookie = self.baker.bake(&asker.to, now.instant);
             self.reply(asker, Answer::Cookie(cookie));
@@ -600,6 +603,7 @@ impl<P: Clone + Hash> Server<P> {
         }
         if !self.supply.has_room() {
             // Silence: whoever pulls takes it for a full path, which it is, and asks for less.
+            // R-PULL-6
             return Counter::PullsFull;
         }
         let demand = Demand { asker, content: object, first, map: wanted };

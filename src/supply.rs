@@ -318,6 +318,7 @@ impl<P: Clone> Supply<P> {
     pub(crate) fn give(&mut self, demand: Demand<P>, source: Source) {
         let Demand { asker, first, map, .. } = demand;
         // Of an object that is not here one answer says it all.
+        // R-PULL-3
         let map = if source.block(first).is_empty() { 1 } else { map };
         self.gifts.push_back(Gift { asker, first, map, source });
     }

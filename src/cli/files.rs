@@ -288,6 +288,7 @@ impl Files {
                 Err(error) => return Err(self.broken_off(begun, target, &error, attempts)),
             }
             let Begun { mut part, resumed_at, .. } = begun;
+            // R-TRANSFER-9
             if part.sha256() == info.content {
                 part.keep(target, force).map_err(failed)?;
                 let FileInfo { bytes, content: sha256 } = info;

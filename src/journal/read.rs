@@ -198,6 +198,7 @@ pub(super) fn history(
          FROM roll_call WHERE class = ?1 AND number <= ?2 ORDER BY number DESC LIMIT ?3",
     )?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    // R-SHEET-6
     let mut rows = statement.query((class.get(), at_most.get(), limit))?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {

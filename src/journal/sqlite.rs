@@ -263,6 +263,7 @@ impl Journal for SqliteJournal {
         if self.stopped {
             return Err(JournalError::Stopped);
         }
+        // R-SHEET-5
         read::sheet(&self.connection, content).map_err(|fault| fault.at(&self.path))
     }
 

@@ -285,10 +285,12 @@ impl Register {
 
     fn decide_open(&self, class: ClassId, at: WallTime) -> Outcome {
         if let Some(open) = self.open.get(&class) {
+            // R-ROLL-2
             let RollCall { id: roll_call, number, opened_at, .. } = *open;
             return Outcome::Opened { class, roll_call, number, opened_at, already_open: true };
         }
         if self.disk_low {
+            // R-ROLL-13
             return Outcome::Refused { at, reason: Refusal::DiskLow };
         }
         if self.open.len() >= self.limits.open_roll_calls {
@@ -298,20 +300,25 @@ impl Register {
         let past = self.past.get(&class);
         // Open classes without a sheet count too, so that closing never finds the table full.
         if past.is_none() && self.past.len() + self.open.len() >= self.limits.classes {
+            // R-ROLL-12
             return Outcome::Refused { at, reason: Refusal::TooManyClasses };
         }
         let roll_call = self.next_roll_call;
         let number = past.map_or(RollCallNumber::FIRST, |past| past.last_number.next());
+        // R-ROLL-1
         Outcome::Opened { class, roll_call, number, opened_at: at, already_open: false }
     }
 
     fn decide_close(&self, class: ClassId, at: WallTime) -> Outcome {
         if let Some(open) = self.open.get(&class) {
+            // R-ROLL-6
             let sheet = Box::new(open.sheet(class, at).info(open.number));
             return Outcome::Closed { sheet, already_closed: false };
         }
         match self.last_sheet(class) {
+            // R-ROLL-7
             Some(info) => Outcome::Closed { sheet: Box::new(info), already_closed: true },
+            // R-ROLL-8
             None => Outcome::Refused { at, reason: Refusal::NeverOpened },
         }
     }
@@ -364,6 +371,7 @@ impl Register {
         if open.number != info.number {
             return Err(Contradiction("a sheet is of another roll call than is open"));
         }
+        // R-ROLL-6, R-ROLL-9
         let open = self.open.remove(&class).expect("found above");
         let before = self.past.remove(&class);
         let mut past = Past::of(*info);

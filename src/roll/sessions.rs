@@ -215,8 +215,10 @@ impl Sessions {
     #[must_use]
     pub fn longest_silent(&self, now: Now) -> Option<Silent> {
         let Entry { record, heard, until_past, .. } = self.entry(self.oldest?);
+        // R-FORGET-1
         let silent = now.instant.since(*heard) > CLIENT_SILENCE_MIN;
         let is_ahead = record.started > now.wall;
+        // R-FORGET-2, R-TIME-5
         let forgettable = record.started.distance(now.wall) > WINDOW && !(*until_past && is_ahead);
         silent.then_some(Silent { client: record.client, forgettable })
     }

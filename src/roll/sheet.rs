@@ -158,6 +158,7 @@ impl SheetReader {
     pub fn finish(self) -> Result<Sheet, SheetError> {
         let Self { info, hasher, bytes, carry, head, marks, is_malformed } = self;
         let content = ContentId::from_bytes(hasher.finalize().into());
+        // R-SHEET-7
         if bytes != u64::from(info.bytes) || content != info.content {
             return Err(SheetError::Damaged);
         }

@@ -224,6 +224,7 @@ impl Caller {
             current: 0,
             confirmed: false,
             refused_at: None,
+            // R-READ-6
             buffer: vec![0; UDP_PAYLOAD_MAX_BYTES + 1],
         })
     }
@@ -584,8 +585,10 @@ impl Idle {
     /// How long to wait now, and twice as long the next time; `None` if there was no progress for the
     /// timeout.
     fn wait(&mut self, now: Instant) -> Option<Duration> {
+        // R-FILES-6
         let next = (self.wait * 2).min(RETRY_MAX);
         let wait = std::mem::replace(&mut self.wait, next);
+        // R-FILES-7
         (now.since(self.since) < self.timeout).then_some(wait)
     }
 }

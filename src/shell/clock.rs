@@ -39,6 +39,7 @@ pub fn check_plausible(clock: WallTime, journal: WallTime) -> Result<(), ClockIm
     let apart = clock.distance(journal);
     let is_new = journal == WallTime::default();
     let most = if clock < journal { CLOCK_BEHIND_MAX } else { CLOCK_LEAP_MAX };
+    // R-TIME-4
     if apart > most && !is_new { Err(ClockImplausible { clock, journal }) } else { Ok(()) }
 }
 
@@ -56,6 +57,7 @@ impl Clock {
         let instant = self.instant();
         let expected = self.expected(instant);
         let shown = wall();
+        // R-TIME-6
         Now { instant, wall: if has_leapt(expected, shown) { expected } else { shown } }
     }
 

@@ -130,6 +130,7 @@ impl Fetcher {
         idle_timeout: Duration,
     ) -> Result<(Sheet, u32), FetchError> {
         let &SheetInfo { bytes, students, .. } = info;
+        // R-SHEET-4
         if !info.is_plausible() {
             return Err(FetchError::Implausible { bytes, students });
         }
@@ -145,6 +146,7 @@ impl Fetcher {
             requests += done.requests;
             match reader.finish() {
                 Ok(sheet) => return Ok((sheet, requests)),
+                // R-TRANSFER-9
                 Err(SheetError::Damaged) if !is_second => is_second = true,
                 Err(error) => return Err(error.into()),
             }

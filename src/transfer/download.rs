@@ -157,6 +157,7 @@ impl Path {
             known.sample(round_trip);
         }
         Self {
+            // R-COOKIE-4
             cookie: Cookie::NONE,
             proved: false,
             congestion: Congestion::new(now),
@@ -200,6 +201,7 @@ impl Download {
         let room = (blocks - begin.min(blocks)).min(BLOCKS_REORDERED_MAX) as usize;
         let mut rng = StdRng::from_seed(seed);
         Self {
+            // R-TRANSFER-2
             client: ClientId::from_bytes(rng.random()),
             rng,
             number: RequestNumber::FIRST,
@@ -273,6 +275,7 @@ impl Download {
         if self.end.is_some() {
             return;
         }
+        // R-TRANSFER-7
         if self.now.since(self.progress_at) >= self.idle_timeout {
             self.end = Some(Event::Unanswered);
             return;
@@ -322,6 +325,7 @@ impl Download {
         let count = wanted.count_ones();
         let limited = self.lost.is_empty() && self.next >= self.window_end();
         let asked = self.path.congestion.ask(self.now, self.in_flight, limited);
+        // R-TRANSFER-2
         let number = self.number;
         self.number = number.next().expect("fewer than 2^64 requests");
         self.flights.push_back(Flight { number, first, wanted, missing: wanted, asked, passed: 0 });
@@ -381,6 +385,7 @@ impl Download {
         let Some(bit) = asked else { return };
         let under_way = place.filter(|&place| self.flights[place].missing & 1 << bit != 0);
         if bytes.is_empty() && under_way.is_some() {
+            // R-TRANSFER-8
             self.end = Some(Event::Gone);
             return;
         }
@@ -471,6 +476,7 @@ impl Download {
             // It does not take what it gave, or the address changes with each datagram: no faster
             // than with no answer at all (R-COOKIE-6).
             self.path.timeouts = self.path.timeouts.saturating_add(1);
+            // R-COOKIE-6
             let wait = self.path.timer().mul_f64(self.rng.random_range(RETRY_JITTER));
             self.next_ask = self.now.after(wait);
         }

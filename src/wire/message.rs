@@ -1096,13 +1096,16 @@ fn canonical<'a, T>(body: &'a [u8]) -> Result<T, Rejected>
 where
     T: Deserialize<'a> + Serialize + Body,
 {
+    // R-VALUE-2, R-VALUE-4
     let (value, rest): (T, _) = postcard::take_from_bytes(body).map_err(|_| Rejected::Body)?;
     if !value.is_valid() {
         return Err(Rejected::Body);
     }
+    // R-VALUE-3
     if !rest.is_empty() {
         return Err(Rejected::LeftOver);
     }
+    // R-VALUE-1
     match postcard::serialize_with_flavor(&value, Size::default()) {
         Ok(length) if length == body.len() => Ok(value),
         _ => Err(Rejected::NotCanonical),

@@ -83,6 +83,10 @@ pub(crate) const FORMATS: &[(&str, Write)] = &[
         let (at, reason) = (it.time(), it.refusal());
         it.answered(Answer::Refused { at, reason })
     }),
+    ("refused-disk-low", |it| {
+        let at = it.time();
+        it.answered(Answer::Refused { at, reason: Refusal::DiskLow })
+    }),
     ("STATUS_LIST", |it| {
         let open = it.some(12, |it| OpenRollCall {
             class: it.class(),
@@ -264,7 +268,6 @@ impl Values {
             Refusal::RollCallFull,
             Refusal::TooManyOpen,
             Refusal::TooManyClasses,
-            Refusal::DiskLow,
         ];
         all[usize::try_from(self.below(all.len() as u64)).expect("small")]
     }

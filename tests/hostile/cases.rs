@@ -330,10 +330,15 @@ pub(crate) const CASES: &[Case] = &[
     case("lone: honest, without a cookie", TRANSFERS, DONE, FEW, |world, request| {
         lone(world, request, |index, bytes| vec![Answer::Pulled { index, bytes }])
     }),
-    case("lone: honest, twice, after a cookie", TRANSFERS, DONE, FEW, |world, request| {
+    case("lone: honest, twice, and a COOKIE", TRANSFERS, DONE, FEW, |world, request| {
         lone(world, request, |index, bytes| {
             let pulled = Answer::Pulled { index, bytes };
-            vec![Answer::Cookie(World::COOKIE), pulled.clone(), pulled]
+            vec![pulled.clone(), pulled, Answer::Cookie(World::COOKIE)]
+        })
+    }),
+    case("lone: a COOKIE before each block", TRANSFERS, ANY, FEW, |world, request| {
+        lone(world, request, |index, bytes| {
+            vec![Answer::Cookie(World::COOKIE), Answer::Pulled { index, bytes }]
         })
     }),
     case("lone: without data for ever", TRANSFERS, FAILED, FEW, |world, request| {

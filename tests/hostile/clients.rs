@@ -1,6 +1,7 @@
 //! Clients that send wrongly, or for ever, to the real server: it answers no more than it may, goes
 //! on serving an honest client meanwhile, and ends in order.
 
+use std::ffi::OsStr;
 use std::fs;
 
 use rollcall::ids::{ClientId, ContentId, Cookie, FileKey, RollCallNumber};
@@ -75,6 +76,12 @@ fn server() -> (tempfile::TempDir, Server) {
     fs::write(files.path().join("notes.pdf"), FILE).expect("a file");
     let server = Setup::new().files(files.path()).start();
     server.teacher(["open", "3030"]).expect(0);
+    // A file that was not asked for by its name is not known by its content yet, and a `PULL` for it
+    // is dropped (R-FILES-11).
+    let output = files.path().join(".fetched");
+    server
+        .student([OsStr::new("get"), "notes.pdf".as_ref(), "--output".as_ref(), output.as_ref()])
+        .expect(0);
     (files, server)
 }
 
