@@ -11,8 +11,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber, StudentNumber};
-use rollcall::operation::{OpenRollCall, Operation, Outcome, SheetInfo};
+use rollcall::ids::{ClassId, ClientId, ContentId, Cookie, RequestNumber, StudentNumber};
+use rollcall::operation::{OpenRollCall, Operation, Outcome, Pull, SheetInfo};
 use rollcall::time::WallTime;
 use rollcall::wire::Answer;
 
@@ -90,6 +90,10 @@ pub(crate) struct Auditor {
     starts: u64,
     /// What has arrived since the last start and is not durable.
     arrived: Vec<Asked>,
+    /// The cookies that were given since then, and to whom.
+    cookies: Vec<(u32, Cookie)>,
+    /// The last block that each datagram got which pulls, or that it got a cookie.
+    pulls: BTreeMap<usize, Option<u32>>,
 }
 
 struct Story {
@@ -177,6 +181,7 @@ impl Auditor {
     pub(crate) fn started_again(&mut self) {
         self.starts += 1;
         self.arrived.clear();
+        self.cookies.clear();
     }
 
     /// An operation's datagram came to the server: what it meets there.
@@ -421,6 +426,46 @@ impl Auditor {
     /// The server answered a query or a datagram that it could not read.
     pub(crate) fn replied_otherwise(&mut self, request_bytes: usize, reply: &[u8]) {
         self.size(request_bytes, reply.len());
+    }
+
+    /// The server answered a datagram of this process that pulls.
+    pub(crate) fn pulled(
+        &mut self,
+        datagram: (usize, u32),
+        pull: Pull,
+        request_bytes: usize,
+        (answer, reply_bytes): (&Answer, usize),
+    ) {
+        let (place, process) = datagram;
+        let before = self.pulls.get(&place).copied();
+        let right = match *answer {
+            Answer::Cookie(cookie) => {
+                let is_old = pull.cookie != Cookie::NONE;
+                seen::UNPROVED.held();
+                seen::COOKIE_OF_EARLIER
+                    .held_if(is_old && !self.cookies.contains(&(process, pull.cookie)));
+                self.cookies.push((process, cookie));
+                self.pulls.insert(place, None);
+                before.is_none()
+            }
+            Answer::Pulled { index, .. } => {
+                seen::MANY_BLOCKS.held_if(before.is_some());
+                self.pulls.insert(place, Some(index));
+                let is_next = match before {
+                    None => true,
+                    Some(last) => last.is_some_and(|last| last < index),
+                };
+                is_next && pull.blocks().any(|wanted| wanted == index)
+            }
+            _ => false,
+        };
+        if !right {
+            let tale = format!("{pull:?} of {datagram:?} is answered with {answer:?}");
+            self.accuse("a PULL gets one cookie, or each block once", tale);
+        }
+        if !self.cookies.contains(&(process, pull.cookie)) {
+            self.size(request_bytes, reply_bytes);
+        }
     }
 
     /// The server listed the sheets of a class: from the last one on, without leaving one out.

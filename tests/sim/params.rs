@@ -58,6 +58,8 @@ pub(crate) struct Params {
     pub(crate) meddler: bool,
     /// Answers are sent back to the server as if they were requests.
     pub(crate) reflections: bool,
+    /// A class with so many students that its sheets have several blocks is opened and closed twice.
+    pub(crate) crowd: bool,
     /// The faults heal then, in seconds, and not only when nobody waits any more: whoever waits at that
     /// moment must be answered.
     pub(crate) heals_after_s: Option<u64>,
@@ -98,6 +100,7 @@ impl Params {
             clones: false,
             meddler: false,
             reflections: false,
+            crowd: false,
             heals_after_s: None,
         }
     }
@@ -190,6 +193,7 @@ impl Params {
             clones: rng.random_bool(0.15),
             meddler: rng.random_bool(0.25),
             reflections: rng.random_bool(0.2),
+            crowd: rng.random_bool(0.2),
             heals_after_s: None,
         }
     }

@@ -22,14 +22,18 @@ crate::premises::premises! {
     GAP: "an operation came with a number that left one out" => "numbers without gaps";
     OLD: "an operation came with an old number" => "stale is said to the known";
     STALE: "STALE was said" => "stale is said to the known";
-    OTHER_BODY: "another request came under the last number" => "conflict is said to another body";
-    CONFLICT: "CONFLICT was said" => "conflict is said to another body";
-    UNKNOWN_LATER: "an unknown client's later number came" => "begin again is said to the forgotten";
-    BEGIN_AGAIN: "BEGIN_AGAIN was said" => "begin again is said to the forgotten";
+    OTHER_BODY: "another request came under the last number"
+        => "begin again is said to the forgotten or to another body";
+    CONFLICT: "BEGIN_AGAIN was said to another body under a known number"
+        => "begin again is said to the forgotten or to another body";
+    UNKNOWN_LATER: "an unknown client's later number came"
+        => "begin again is said to the forgotten or to another body";
+    BEGIN_AGAIN: "BEGIN_AGAIN was said to an unknown client"
+        => "begin again is said to the forgotten or to another body";
     FORGOT: "a client was forgotten" => "who is forgotten was known";
     MET_FORGOTTEN: "a request met a client that had been forgotten"
-        => "begin again is said to the forgotten";
-    EXECUTED_FORGOTTEN: "BEGIN_AGAIN or CLOCK_SKEW was said to a copy of what was executed before its client was forgotten"
+        => "begin again is said to the forgotten or to another body";
+    EXECUTED_FORGOTTEN: "BEGIN_AGAIN was said to a copy of what was executed before its client was forgotten"
         => "what was executed is not disowned";
     DISOWNED: "a request was told that it was not executed" => "what was executed is not disowned";
     DISOWNED_AGAIN: "a copy of a disowned request came" => "what was disowned is never executed";
@@ -41,11 +45,12 @@ crate::premises::premises! {
     SETTLED: "an earlier operation was settled" => "settle first";
     FORSAKEN: "an earlier operation was given up for good" => "settle first";
     LOST: "an operation's outcome was told to be unknown for good" => "one operation, one effect";
-    CLONED: "two processes sent under one client id" => "conflict is said to another body";
+    CLONED: "two processes sent under one client id"
+        => "begin again is said to the forgotten or to another body";
 
     // Clocks.
-    SKEW_BEHIND: "CLOCK_SKEW was said to a clock behind" => "one request, one answer";
-    SKEW_AHEAD: "a CLOCK_SKEW for a clock ahead was recorded" => "one request, one answer";
+    SKEW_BEHIND: "BEGIN_AGAIN with a time was said to a clock behind" => "one request, one answer";
+    SKEW_AHEAD: "a BEGIN_AGAIN with a time for a clock ahead was recorded" => "one request, one answer";
     CLOCK_BACK: "a request came while the server's clock was behind its time"
         => "the server's time never goes back";
     CLOCK_BACK_AT_START: "a server started with a clock behind the time of its journal"
@@ -74,9 +79,23 @@ crate::premises::premises! {
     RECEIPT_OVER_START: "a receipt's roll call was closed after a start of the server"
         => "a receipt is on its sheet";
     SHEET_OF_EARLIER: "a sheet was fetched whose class has a later one" => "a sheet never changes";
-    SHEET_NAMED_AGAIN: "the last sheet was told of a class that has several" => "the last sheet is told";
-    SHEET_NAMED_OPEN: "the last sheet was told of a class that is open" => "the last sheet is told";
+    SHEET_NAMED_AGAIN: "the sheets were listed of a class that has several"
+        => "the sheets are told, the last one first";
+    SHEET_NAMED_OPEN: "the sheets were listed of a class that is open"
+        => "the sheets are told, the last one first";
     LISTED: "a roll call with marks was listed" => "nothing is told before it is durable";
+
+    // Transfers.
+    LATE_BLOCK: "a late block of another object came to a download" => "a sheet is what was announced";
+    BLOCK_AGAIN: "a block came to its download a second time" => "a sheet is what was announced";
+    BLOCK_AFTER: "a block came when nothing was fetched" => "a sheet is what was announced";
+    BLOCK_DAMAGED: "a damaged datagram came to a download" => "a sheet is what was announced";
+    UNPROVED: "a PULL came without a cookie that is good" => "never more bytes out than in";
+    COOKIE_OF_EARLIER: "a PULL came with a cookie that was good before"
+        => "a PULL gets one cookie, or each block once";
+    MANY_BLOCKS: "a PULL got more than one block" => "a PULL gets one cookie, or each block once";
+    FETCHED_OVER_START: "a sheet was fetched over a start of the server" => "a sheet is what was announced";
+    FETCH_UNANSWERED: "a sheet was not fetched before its deadline" => "fetched after the healing";
 
     // What is no request, and no answer.
     REFLECTED: "an answer came to the server" => "no reply without a request, and one at most";

@@ -5,8 +5,9 @@
 //! dice are one generator. So a seed is a run. Phase one has faults. Then they heal, and phase two
 //! demands that whoever waits is answered, that all is closed, and that all sheets can be fetched.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use rand::rngs::StdRng;
@@ -40,6 +41,9 @@ pub(crate) const ANSWERED_WITHIN_MICROS: u64 = 30 * SECOND;
 const PHASE_ONE_MAX: u64 = 12 * 60 * MINUTE;
 /// The class of the meddler, whose history no person knows.
 const MEDDLED_CLASS: u32 = 99;
+/// The class of the crowd, and how many it is: a sheet of three blocks.
+const CROWDED_CLASS: u32 = 98;
+const CROWD: u64 = 70;
 const EPOCH_MS: u64 = 1_790_000_000_000;
 
 /// What a run came to.
@@ -119,6 +123,9 @@ struct Person {
     earlier: Option<Waiting>,
     /// The sheet that is being fetched.
     download: Option<Download>,
+    /// The blocks of it that came, and the server's life when it was begun.
+    blocks: BTreeSet<u32>,
+    begun_in: u32,
     /// What is known of the path to the server, between two sheets.
     path: Option<Path>,
     /// What is fetched at the end.
@@ -158,6 +165,20 @@ enum Task {
     Done,
 }
 
+/// Where an answer goes: the datagram that it answers, and the address that this came from, which is
+/// all that a server knows of it.
+#[derive(Clone, Copy)]
+struct From {
+    arrival: usize,
+    process: u32,
+}
+
+impl Hash for From {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.process.hash(state);
+    }
+}
+
 /// A datagram that reached the server.
 struct Arrival {
     person: usize,
@@ -173,7 +194,7 @@ struct World {
     now: u64,
     order: u64,
     queue: BTreeMap<(u64, u64), Happening>,
-    server: Option<Server<usize>>,
+    server: Option<Server<From>>,
     server_clock: Clock,
     server_life: u32,
     turn_planned: bool,
@@ -269,6 +290,9 @@ impl World {
         if self.params.meddler {
             self.plan(SECOND, Happening::Meddling);
         }
+        if self.params.crowd {
+            self.crowd();
+        }
     }
 
     fn new_person(&mut self, seed: u64, life: u32, teacher: bool, acts_left: u32) -> Person {
@@ -287,6 +311,8 @@ impl World {
             current: None,
             earlier: None,
             download: None,
+            blocks: BTreeSet::new(),
+            begun_in: 0,
             path: None,
             task: Task::Routine,
         }
@@ -431,8 +457,8 @@ impl World {
         }
         let Some(server) = &mut self.server else { return };
         for arrival in self.inbox.drain(..) {
-            let bytes = &self.arrivals[arrival].bytes;
-            server.handle_datagram(now, arrival, bytes);
+            let Arrival { person, life, ref bytes, .. } = self.arrivals[arrival];
+            server.handle_datagram(now, From { arrival, process: process(person, life) }, bytes);
         }
         server.handle_timeout(now);
         self.drain_server();
@@ -506,12 +532,13 @@ impl World {
         }
     }
 
-    fn transmit(&mut self, arrival: usize, reply: &[u8]) {
-        let Arrival { person, life, log, .. } = self.arrivals[arrival];
-        if std::mem::replace(&mut self.arrivals[arrival].answered, true) {
+    fn transmit(&mut self, From { arrival, process }: From, reply: &[u8]) {
+        let Arrival { person, life, log, ref bytes, .. } = self.arrivals[arrival];
+        let pulls = decode_request(bytes).is_ok_and(|it| matches!(it.request.ask, Ask::Pull(_)));
+        if std::mem::replace(&mut self.arrivals[arrival].answered, true) && !pulls {
             self.auditor.unasked(format!("arrival {arrival} is answered again: {reply:?}"));
         }
-        self.audit_reply(arrival, log, reply);
+        self.audit_reply((arrival, process), log, reply);
         if chance(&mut self.rng, 20) {
             self.last_reply = reply.to_vec();
         }
@@ -520,8 +547,8 @@ impl World {
         }
     }
 
-    fn audit_reply(&mut self, arrival: usize, log: u64, bytes: &[u8]) {
-        let request = &self.arrivals[arrival].bytes;
+    fn audit_reply(&mut self, arrival: (usize, u32), log: u64, bytes: &[u8]) {
+        let request = &self.arrivals[arrival.0].bytes;
         let size = request.len();
         let Ok(received) = decode_request(request) else {
             if request.len() < 3 || request[2] == VERSION || request[2] == 0 {
@@ -544,7 +571,9 @@ impl World {
                 let asked = Asked { name: (client, number), started, operation };
                 self.auditor.replied(asked, size, log, bytes, &reply.answer);
             }
-            Ask::Pull(_) => self.auditor.replied_otherwise(size, bytes),
+            Ask::Pull(pull) => {
+                self.auditor.pulled(arrival, pull, size, (&reply.answer, bytes.len()));
+            }
             Ask::Read(query) => {
                 self.auditor.replied_otherwise(size, bytes);
                 match (query, reply.answer) {
@@ -784,11 +813,16 @@ impl World {
         let dice = self.rng.random_range(0..100);
         match (self.people[person].teacher, dice) {
             (_, 0..8) => self.ask(person, Query::Status { from: class }),
-            (_, 8..14) => {
+            (_, 8..12) => {
                 let at_most = RollCallNumber::MAX;
                 self.ask(person, Query::Sheets { class, at_most });
             }
-            (true, 14..60) => self.perform(person, Operation::Open { class }),
+            (_, 12..18) if !self.infos.is_empty() => {
+                let place = self.rng.random_range(0..self.infos.len());
+                let info = *self.infos.values().nth(place).expect("one of them");
+                self.fetch(person, info);
+            }
+            (true, 12..60) => self.perform(person, Operation::Open { class }),
             (true, 60..92) => self.perform(person, Operation::Close { class }),
             _ => {
                 let student = student(self.rng.random_range(0..6));
@@ -844,6 +878,7 @@ impl World {
         if let Some(waiting) = &it.current {
             notice_answer(waiting, datagram);
         }
+        notice_block(it, datagram);
         it.client.handle_datagram(now, datagram);
         if let Some(download) = &mut it.download {
             download.handle_datagram(now.instant, datagram);
@@ -1108,6 +1143,8 @@ impl World {
         let it = &mut self.people[person];
         let path = it.path.take().unwrap_or_else(|| Path::new(now, None));
         let seed = self.rng.random();
+        it.blocks.clear();
+        it.begun_in = self.server_life;
         it.download = Some(Download::new(path, seed, now, info.into(), 0, 64, patience));
         self.drain_download(person);
     }
@@ -1145,10 +1182,18 @@ impl World {
             self.failure = Some(format!("person {person} fetched what nobody asked for"));
             return;
         };
+        seen::FETCH_UNANSWERED.held_if(end == Fetched::Unanswered);
         match end {
             Fetched::Complete => match Sheet::from_bytes(bytes, info) {
-                Ok(sheet) => self.auditor.fetched(info.content, &plain(&sheet)),
-                Err(error) => self.failure = Some(format!("{info:?}: {error}")),
+                Ok(sheet) => {
+                    seen::FETCHED_OVER_START
+                        .held_if(self.people[person].begun_in != self.server_life);
+                    self.auditor.fetched(info.content, &plain(&sheet));
+                }
+                Err(error) => {
+                    let story = format!("a sheet is what was announced: {info:?}: {error}");
+                    self.failure = Some(story);
+                }
             },
             Fetched::Gone => {
                 self.failure = Some(format!("a sheet stays for ever: {info:?} is gone"));
@@ -1164,7 +1209,7 @@ impl World {
     fn judge_histories(&mut self) -> Result<(), String> {
         let histories = std::mem::take(&mut self.histories);
         for (class, history) in histories {
-            if class.get() == MEDDLED_CLASS {
+            if class.get() >= CROWDED_CLASS {
                 continue;
             }
             let history = self.merged(class, history);
@@ -1206,6 +1251,33 @@ impl World {
             }
         }
         merged.into_iter().map(|(_, event)| event).collect()
+    }
+
+    // Somebody who keeps to the protocol, and to whom nothing happens on the way.
+
+    /// Opens a class, marks many and closes it, twice: long sheets, of one length.
+    fn crowd(&mut self) {
+        let class = ClassId::new(CROWDED_CLASS).expect("above 0");
+        let mark = |number| {
+            let student = format!("{number:0>32}").parse().expect("32 digits");
+            Operation::Mark { class, student }
+        };
+        let lesson = || {
+            let marks = (0..CROWD).map(mark);
+            [Operation::Open { class }].into_iter().chain(marks).chain([Operation::Close { class }])
+        };
+        let started = self.server_clock.now(self.now).wall;
+        let client = ClientId::from_bytes([CROWDED_CLASS.to_le_bytes()[0]; 16]);
+        let mut space = Datagram::new();
+        for (number, operation) in (1..).zip(lesson().chain(lesson())) {
+            let number = RequestNumber::new(number).expect("above 0");
+            let ask = Ask::Perform { started, operation };
+            encode_request(&Request { attempt: 1, client, number, ask }, &mut space);
+            let datagram = space.as_bytes().to_vec();
+            // Its answers go to nobody, as those of the meddler.
+            let life = u32::MAX;
+            self.plan(number.get() * 10_000, Happening::ToServer { from: 0, life, datagram });
+        }
     }
 
     // Somebody who does not keep to the protocol.
@@ -1250,6 +1322,20 @@ fn notice_answer(waiting: &Waiting, datagram: &[u8]) {
     }
 }
 
+/// What comes to a download, or to a client that fetches nothing.
+fn notice_block(person: &mut Person, datagram: &[u8]) {
+    let reply = decode_reply(datagram);
+    let Some(download) = &person.download else {
+        let pulled = reply.is_ok_and(|it| matches!(it.answer, Answer::Pulled { .. }));
+        return seen::BLOCK_AFTER.held_if(pulled);
+    };
+    let Ok(reply) = reply else { return seen::BLOCK_DAMAGED.held() };
+    let Answer::Pulled { index, .. } = reply.answer else { return };
+    let ours = reply.client == download.client();
+    seen::LATE_BLOCK.held_if(!ours);
+    seen::BLOCK_AGAIN.held_if(ours && !person.blocks.insert(index));
+}
+
 /// How wrong a clock is, in milliseconds: a little, about the window, or by days.
 fn wrong(rng: &mut StdRng, at_all: bool) -> i64 {
     if !at_all {
@@ -1271,5 +1357,5 @@ fn plain(sheet: &Sheet) -> PlainSheet {
 
 /// One life of one person's client.
 fn process(person: usize, life: u32) -> u32 {
-    u32::try_from(person).expect("few") * 10_000 + life
+    u32::try_from(person).expect("few").wrapping_mul(10_000).wrapping_add(life)
 }
