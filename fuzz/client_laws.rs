@@ -320,7 +320,10 @@ impl Desk {
         let patience = patience.duration();
         // An id that was drawn and never used grows old, too (R-CLIENT-5).
         let now = self.now;
-        self.starts.retain(|&(drawn, _)| age(drawn, now) <= WINDOW);
+        // What is to begin again has had its new name since that was said, and is settled under it.
+        if self.open.is_none_or(|it| it.fate != Fate::NotExecuted) {
+            self.starts.retain(|&(drawn, _)| age(drawn, now) <= WINDOW);
+        }
         self.starts.push((now, now.wall.shifted(self.offset)));
         self.client.perform(self.now, operation, patience);
         self.drain(None);

@@ -29,6 +29,34 @@ use rollcall::wire::{
 
 use crate::laws;
 
+/// What these laws speak of.
+pub(crate) mod seen {
+    crate::premises::premises! {
+        TAKEN: "a block came that was to be taken" => "R-TRANSFER-3";
+        LATE: "a block came under a request after it was asked for again" => "R-TRANSFER-3";
+        AGAIN: "a block came a second time" => "R-TRANSFER-3";
+        OF_ANOTHER: "a late block of another object came, as long as the one that is missing"
+            => "R-TRANSFER-3";
+        GONE_OF_ANOTHER: "it was said late of another object that it is gone" => "R-TRANSFER-8";
+        STRANGER: "a block came under an unknown client id" => "R-TRANSFER-3";
+        NEVER_SENT: "a block came under the number of a request that was not sent" => "R-TRANSFER-3";
+        BESIDE: "a missing block came under a request that had not asked for it" => "R-TRANSFER-3";
+        WRONG_LENGTH: "a missing block came with a wrong length" => "R-TRANSFER-3";
+        FORGED: "a block came with wrong bytes" => "what is read is the object";
+        AFTER_COOKIE: "a block came under a request that a cookie had answered" => "R-TRANSFER-3";
+        SAID_GONE: "it was said of a block under way that the object is gone" => "R-TRANSFER-8";
+        COOKIE: "a cookie came" => "R-COOKIE-4";
+        COOKIE_AGAIN: "a second cookie came without a block in between" => "R-COOKIE-6";
+        SEVERAL: "a second request was sent while one was under way" => "R-TRANSFER-1, R-COOKIE-5";
+        ASKED_AGAIN: "a block was asked for again" => "R-TRANSFER-6";
+        RESUMED: "some blocks were here at the beginning" => "what is read is the object";
+        READ_FAILED: "whoever took the bytes failed" => "what is read is the object";
+        COMPLETE: "a download of several blocks was complete" => "it ends once";
+        GONE: "a download ended because the object was gone" => "it ends once";
+        UNANSWERED: "a download ended because no block was taken" => "R-TRANSFER-7";
+    }
+}
+
 const STEPS_MAX: usize = 300;
 const BLOCK_BYTES: usize = 1_024;
 /// More than a download takes in a few minutes in which nothing comes.
@@ -139,6 +167,8 @@ struct Yard {
     sent_at: Vec<Instant>,
     slowest: Duration,
     read: Vec<u8>,
+    /// How many cookies came since a block was taken.
+    cookies_in_a_row: usize,
     end: Option<Event>,
 }
 
@@ -151,6 +181,7 @@ impl Yard {
             (0..bytes).map(|at| (at % 251 + at / 1_024 * 7).to_le_bytes()[0]).collect();
         let info = FileInfo { bytes, content: ContentId::from_bytes([3; 32]) };
         let begin = u32::from(plan.begin).min(info.blocks());
+        seen::RESUMED.held_if(begin > 0 && begin < info.blocks());
         let patience = Duration::from_secs(u64::from(plan.patience_seconds % 60) + 1);
         let now = Instant::from_micros(1_000_000);
         let (earlier, path) = Self::earlier(now);
@@ -180,6 +211,7 @@ impl Yard {
             sent_at: Vec::new(),
             slowest: Duration::ZERO,
             read: Vec::new(),
+            cookies_in_a_row: 0,
             end: None,
         }
     }
@@ -218,7 +250,8 @@ impl Yard {
             }
             Step::Beside(which, index) => {
                 let Some((request, _)) = self.request(which) else { return };
-                let index = u32::from(index);
+                // One of the object's, mostly.
+                let index = u32::from(index) % (self.blocks() + 4);
                 let block = self.block(index);
                 // What there is not has no right bytes, and none would say that it is gone.
                 self.give(&request, index, if block.is_empty() { vec![7] } else { block });
@@ -232,6 +265,9 @@ impl Yard {
             Step::Cookie(which, byte) => {
                 let Some((request, _)) = self.request(which) else { return };
                 let cookie = Cookie::from_bytes([byte; 16]);
+                seen::COOKIE.held();
+                seen::COOKIE_AGAIN.held_if(self.cookies_in_a_row > 0);
+                self.cookies_in_a_row += 1;
                 self.cookies.push(cookie);
                 self.refused.insert(request.number);
                 self.say(request.client, request.number, Answer::Cookie(cookie));
@@ -251,7 +287,10 @@ impl Yard {
             }
             Step::Earlier(number, index, gone) => {
                 let number = RequestNumber::new(u64::from(number) + 1).expect("not zero");
-                let index = u32::from(index);
+                // One that is under way, if any is.
+                let place = usize::from(index) % self.under_way.len().max(1);
+                let under_way = self.under_way.iter().nth(place).copied();
+                let index = under_way.unwrap_or(index.into());
                 let length = if gone { 0 } else { self.block(index).len() };
                 let bytes = vec![0x5e; length];
                 self.say(self.earlier, number, Answer::Pulled { index, bytes });
@@ -284,6 +323,10 @@ impl Yard {
         pull.blocks().nth(place).map(|index| (request, index))
     }
 
+    fn blocks(&self) -> u32 {
+        u32::try_from(self.object.len().div_ceil(BLOCK_BYTES)).expect("few")
+    }
+
     fn block(&self, index: u32) -> Vec<u8> {
         self.object.chunks(BLOCK_BYTES).nth(index as usize).unwrap_or_default().to_vec()
     }
@@ -306,12 +349,45 @@ impl Yard {
     fn hear(&mut self, datagram: &[u8]) {
         if let Ok(Reply { client, number, answer: Answer::Pulled { index, bytes } }) =
             decode_reply(datagram)
-            && client == self.download.client()
+            && self.end.is_none()
         {
-            self.note(number, index, &bytes);
+            self.notice(client, number, index, &bytes);
+            if client == self.download.client() {
+                self.note(number, index, &bytes);
+            }
         }
         self.download.handle_datagram(self.now, datagram);
         self.drain();
+    }
+
+    /// A block comes: what it is.
+    fn notice(&self, client: ClientId, number: RequestNumber, index: u32, bytes: &[u8]) {
+        let right = self.block(index);
+        let fits = !bytes.is_empty() && bytes.len() == right.len();
+        let missing = !right.is_empty() && !self.arrived.contains(&index);
+        if client != self.download.client() {
+            let late = client == self.earlier;
+            seen::OF_ANOTHER.held_if(late && fits && missing && self.wanted.contains(&index));
+            seen::GONE_OF_ANOTHER.held_if(late && bytes.is_empty());
+            return seen::STRANGER.held_if(!late);
+        }
+        let Some(request) = self.asked.iter().find(|it| it.number == number) else {
+            return seen::NEVER_SENT.held();
+        };
+        let asks =
+            |it: &Request| matches!(it.ask, Ask::Pull(pull) if pull.blocks().any(|it| it == index));
+        if !asks(request) {
+            return seen::BESIDE.held_if(fits && missing);
+        }
+        if bytes.is_empty() {
+            return seen::SAID_GONE.held_if(self.under_way.contains(&index));
+        }
+        seen::WRONG_LENGTH.held_if(missing && !fits);
+        seen::FORGED.held_if(missing && fits && bytes != right);
+        seen::AFTER_COOKIE.held_if(self.refused.contains(&number) && fits && missing);
+        let asked_again = self.asked.iter().any(|it| it.number > number && asks(it));
+        seen::LATE.held_if(fits && missing && asked_again);
+        seen::AGAIN.held_if(fits && !missing);
     }
 
     /// What must be so after this block has come.
@@ -334,8 +410,12 @@ impl Yard {
             self.under_way.remove(&index);
             self.perhaps_at = self.now;
             if self.perhaps.contains(&index) {
+                // Either this is here now, or what came before it.
+                self.right &= bytes == right;
                 return;
             }
+            seen::TAKEN.held();
+            self.cookies_in_a_row = 0;
             self.right &= bytes == right;
             self.taken_at = self.now;
         }
@@ -386,6 +466,8 @@ impl Yard {
         let blocks: Vec<u32> = pull.blocks().collect();
         assert!(blocks.len() <= self.buffered, "more at once than the buffer holds");
         let goes_on = blocks.iter().any(|index| !self.wanted.contains(index));
+        seen::SEVERAL.held_if(goes_on && !self.under_way.is_empty());
+        seen::ASKED_AGAIN.held_if(blocks.iter().any(|index| self.wanted.contains(index)));
         for index in blocks {
             assert!((index as usize) < self.object.len().div_ceil(BLOCK_BYTES), "no such block");
             assert!(!self.arrived.contains(&index), "block {index} is here");
@@ -407,11 +489,15 @@ impl Yard {
         }
         match end {
             Event::Transmit => unreachable!("that is no end"),
-            Event::Gone => assert!(self.gone, "nobody said so"),
+            Event::Gone => {
+                seen::GONE.held();
+                assert!(self.gone, "nobody said so");
+            }
             Event::Unanswered => {
+                seen::UNANSWERED.held();
                 assert!(self.now.since(self.taken_at) >= self.patience, "given up too early");
             }
-            Event::Complete => {}
+            Event::Complete => seen::COMPLETE.held_if(self.asked.len() > 1),
         }
     }
 
@@ -422,6 +508,7 @@ impl Yard {
             assert!(!piece.is_empty(), "a piece of nothing");
             read.extend_from_slice(piece);
             left -= 1;
+            seen::READ_FAILED.held_if(left == 0);
             if left == 0 { Err(()) } else { Ok(()) }
         });
         let until = self.begin + self.read.len();

@@ -74,6 +74,10 @@ enum Row {
     Items(Vec<Kept>),
     /// What there is becomes a snapshot, as the server that has read it would make it.
     Compacted,
+    /// A journal that has lived, was perhaps compacted, and lived on.
+    Grown(Vec<Deed>, bool, Vec<Deed>),
+    /// The snapshot ends just below the last number that there is, or just below zero.
+    EndsAt(bool, u8),
 }
 
 #[derive(Arbitrary, Clone, Debug)]
@@ -240,6 +244,18 @@ impl Content {
                     let Ok(number) = i64::try_from(number) else { return };
                     self.batches.insert(number, encode_records(&batch.records, Vec::new()));
                 }
+            }
+            Row::Grown(before, compacted, after) => {
+                self.put(Row::Lived(before));
+                if compacted {
+                    self.put(Row::Compacted);
+                }
+                self.put(Row::Lived(after));
+            }
+            Row::EndsAt(last, away) => {
+                let away = i64::from(away % 8);
+                self.end = Some((if last { i64::MAX - away } else { -1 - away }, parts));
+                self.batches.clear();
             }
             Row::Compacted => {
                 let Some((server, last)) = self.folded() else { return };

@@ -68,6 +68,8 @@ enum Step {
     Honest {
         who: u8,
         deed: Deed,
+        /// A copy of it comes before its batch is durable.
+        twice: bool,
     },
     /// A class is opened, several students are marked, and perhaps it is closed.
     Lesson {
@@ -76,12 +78,14 @@ enum Step {
         students: u8,
         closes: bool,
     },
-    /// Blocks are pulled from an address that has proved itself just before.
+    /// Blocks are pulled from an address that has proved itself just before, or up to three minutes
+    /// ago.
     Fetch {
         who: u8,
         object: Object,
         first: u8,
         wanted: u64,
+        minutes: u8,
     },
 }
 
@@ -281,18 +285,18 @@ impl Hall {
                 let body = vec![0; usize::from(length)];
                 self.hand(0, &laws::frame(version, 0x01, &body));
             }
-            Step::Honest { who, deed } => self.honest(who % 4, &deed),
+            Step::Honest { who, deed, twice } => self.honest(who % 4, &deed, twice),
             Step::Lesson { who, class, students, closes } => {
-                self.honest(who % 4, &Deed::Open(class));
+                self.honest(who % 4, &Deed::Open(class), false);
                 for student in 0..students % 40 {
                     // Long names, so that a sheet has several blocks.
-                    self.honest(who % 4, &Deed::Mark(class, 200 + student));
+                    self.honest(who % 4, &Deed::Mark(class, 200 + student), false);
                 }
                 if closes {
-                    self.honest(who % 4, &Deed::Close(class));
+                    self.honest(who % 4, &Deed::Close(class), false);
                 }
             }
-            Step::Fetch { who, object, first, wanted } => {
+            Step::Fetch { who, object, first, wanted, minutes } => {
                 if let Object::File(which) = object {
                     // The first question makes it read, the second tells what is in it.
                     for _ in 0..2 {
@@ -308,6 +312,9 @@ impl Hall {
                     self.hand(who % 4, &datagram);
                     self.sent.push((who % 4, datagram));
                     self.settle();
+                    if matches!(proof, Proof::None) {
+                        self.wait(&Wait::Minutes(minutes.saturating_sub(250).min(3)));
+                    }
                 }
             }
         }
@@ -394,7 +401,7 @@ impl Hall {
     }
 
     /// An operation under the number and the start that the server takes, and its answer.
-    fn honest(&mut self, who: u8, deed: &Deed) {
+    fn honest(&mut self, who: u8, deed: &Deed, twice: bool) {
         let what = match *deed {
             Deed::Open(class) => What::Open(class),
             Deed::Close(class) => What::Close(class),
@@ -408,6 +415,10 @@ impl Hall {
         }
         let datagram = self.request(who, &Number::Next, &Started::AsBefore, &what, 0);
         self.hand(who, &datagram);
+        if twice {
+            self.turn();
+            self.hand(who, &datagram);
+        }
         self.sent.push((who, datagram));
         self.settle();
     }

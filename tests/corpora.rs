@@ -34,8 +34,9 @@ const FILES_MAX: usize = 150;
 type Law = fn(&[u8]);
 
 /// What the laws of a target speak of: each must come about with some input of its corpus.
-const PREMISES: [(&str, &[&premises::Premise]); 3] = [
+const PREMISES: [(&str, &[&premises::Premise]); 4] = [
     ("client_ops", client_laws::seen::ALL),
+    ("download_ops", download_laws::seen::ALL),
     ("journal_replay", journal_laws::seen::ALL),
     ("server_ops", auditor::seen::ALL),
 ];

@@ -498,6 +498,24 @@ fn what_comes_late_is_taken_and_not_asked_for_again() {
 }
 
 #[test]
+fn what_was_overtaken_is_taken_also_after_the_last_block_of_its_request_came() {
+    let mut line = Line::proved(10 * BLOCK_BYTES, 64);
+    let first = line.last();
+    line.wait(ROUND_TRIP);
+    line.answer(first, line.block(8));
+    let sent = line.sent.len();
+    while line.sent.len() == sent {
+        line.wake();
+    }
+    assert_eq!(line.last().pull.first, 0, "what counts as lost is asked for again");
+    for index in [9, 0, 1, 2, 3, 4, 5, 6, 7] {
+        line.answer(first, line.block(index));
+    }
+    assert_eq!(line.end, Some(Event::Complete));
+    assert!(line.has_all());
+}
+
+#[test]
 fn no_more_than_so_many_blocks_wait_for_one_that_is_missing() {
     let blocks = BLOCKS_REORDERED_MAX + 500;
     let mut line = Line::proved(blocks as usize * BLOCK_BYTES, 256);

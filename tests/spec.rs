@@ -971,17 +971,17 @@ fn every_story_of_the_fuzzer_starts_from_an_example() {
         let bytes = &example.bytes;
         if decode_request(bytes).is_ok() {
             // It arrives, the server's loop turns, its batch is durable, the loop turns again.
-            let turn = [choice(5, 14), choice(6, 14), vec![1], choice(5, 14)].concat();
-            let story = [choice(3, 14), listed(bytes), turn].concat();
+            let turn = [hall(5), hall(6), vec![1], hall(5)].concat();
+            let story = [hall(3), listed(bytes), turn].concat();
             expect_in_corpus("server_ops", example.name, &story);
             desk.hand(bytes);
         }
         if let Ok(reply) = decode_reply(bytes) {
             // The client opens class 1 with the usual patience, and sends. What it hears then has
             // the name of another client; a step of its own says the same in its own name.
-            let opens = [choice(0, 11), choice(0, 3), vec![0], choice(0, 3)].concat();
-            let sends = [choice(8, 11), vec![0]].concat();
-            let hears = [choice(4, 11), listed(bytes)].concat();
+            let opens = [desk_step(0), choice(0, 3), vec![0], choice(0, 3)].concat();
+            let sends = [desk_step(8), vec![0]].concat();
+            let hears = [desk_step(4), listed(bytes)].concat();
             let story = [opens, sends, hears, said(&reply.answer)].concat();
             expect_in_corpus("client_ops", example.name, &story);
         }
@@ -991,37 +991,35 @@ fn every_story_of_the_fuzzer_starts_from_an_example() {
     // The first batch is what a server has written when it was handed every request in order.
     let blob = encode_records(&desk.journal, Vec::new());
     let content = &blob[..blob.len() - 4];
-    let row = [choice(0, 4), choice(0, 3), choice(1, 4), listed(content)].concat();
+    let row = [choice(0, 10), choice(0, 4), choice(1, 4), listed(content)].concat();
     expect_in_corpus("journal_replay", "requests", &row);
     // The same, but for the last byte of its checksum.
     let damaged = [&blob[..blob.len() - 1], &[!blob[blob.len() - 1]]].concat();
-    let row = [choice(0, 4), choice(0, 3), choice(0, 4), listed(&damaged)].concat();
+    let row = [choice(0, 10), choice(0, 4), choice(0, 4), listed(&damaged)].concat();
     expect_in_corpus("journal_replay", "checksum", &row);
 }
 
 /// A file is asked for and pulled: by who has a cookie, whose cookie is old, and who has another's.
 fn a_story_of_files() -> Vec<u8> {
-    let turn = || choice(5, 14);
-    let asks =
-        |what: &[u8]| [&choice(0, 14), &[0][..], &choice(1, 5), &choice(0, 4), what].concat();
+    let turn = || hall(5);
+    let asks = |what: &[u8]| [&hall(0), &[0][..], &choice(1, 5), &choice(0, 4), what].concat();
     let files = asks(&[choice(7, 10), vec![0, 0]].concat());
     let file = asks(&[choice(8, 10), vec![0, 0]].concat());
     let block = asks(&[choice(9, 10), vec![0, 1, 0]].concat());
     let pull = |who: u8, proof: &[u8], first: u8, wanted: u64| {
         let wanted = wanted.to_le_bytes();
-        [&choice(12, 14), &[who][..], &choice(0, 3), &[0], proof, &[first], &wanted].concat()
+        [&hall(12), &[who][..], &choice(0, 3), &[0], proof, &[first], &wanted].concat()
     };
     let (none, last) = (choice(0, 4), choice(1, 4));
     let others = [choice(2, 4), vec![0]].concat();
-    let a_minute = [choice(7, 14), choice(1, 4), vec![1]].concat();
-    let becomes = |size: u8| [choice(13, 14), vec![0, size]].concat();
+    let a_minute = [hall(7), choice(1, 4), vec![1]].concat();
+    let becomes = |size: u8| [hall(13), vec![0, size]].concat();
     let steps = [
         [becomes(200), file.clone(), turn(), file, turn(), files, block, turn()].concat(),
         [pull(0, &none, 0, 1), turn()].concat(),
         [pull(0, &last, 0, u64::MAX), pull(0, &last, 1, 0b1101), pull(0, &last, 7, u64::MAX)]
             .concat(),
-        [pull(0, &last, 3, u64::MAX), turn(), choice(9, 14), turn(), choice(9, 14), turn()]
-            .concat(),
+        [pull(0, &last, 3, u64::MAX), turn(), hall(9), turn(), hall(9), turn()].concat(),
         [a_minute.clone(), pull(0, &last, 0, 0b11), turn()].concat(),
         [a_minute, pull(0, &last, 0, 0b11), turn(), pull(0, &last, 0, 0b11), turn()].concat(),
         [pull(1, &others, 0, 0b111), turn()].concat(),
@@ -1044,6 +1042,16 @@ fn a_story_of_blocks() -> Vec<u8> {
         story.extend(step(9, &[turn % 4, turn, turn % 2]));
     }
     story
+}
+
+/// One of the steps of `fuzz/server_laws.rs`.
+fn hall(place: u64) -> Vec<u8> {
+    choice(place, 18)
+}
+
+/// One of the steps of `fuzz/client_laws.rs`.
+fn desk_step(place: u64) -> Vec<u8> {
+    choice(place, 15)
 }
 
 /// One of so many, as `arbitrary` reads it.
@@ -1077,7 +1085,7 @@ fn said(answer: &Answer) -> Vec<u8> {
         Answer::Pulled { .. } => (14, vec![0]),
         Answer::Cookie(_) => (15, vec![]),
     };
-    [choice(2, 11), choice(0, 4), choice(place, 16), values].concat()
+    [desk_step(2), choice(0, 4), choice(place, 16), values].concat()
 }
 
 fn expect_in_corpus(target: &str, name: &str, bytes: &[u8]) {

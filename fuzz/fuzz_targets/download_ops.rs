@@ -9,5 +9,8 @@ mod download_laws;
 #[path = "../laws.rs"]
 #[expect(dead_code, reason = "the laws of the wire are applied by other targets")]
 mod laws;
+#[path = "../premises.rs"]
+#[expect(dead_code, reason = "the tests that play the corpora tell what came about")]
+mod premises;
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| download_laws::check(input));

@@ -126,6 +126,8 @@ struct Flight {
     asked: Asked,
     /// Of what has arrived of it, all bits up to the last.
     passed: u64,
+    /// Whether some of it counts as lost, so that it may come late.
+    has_lost: bool,
 }
 
 impl Flight {
@@ -328,7 +330,9 @@ impl Download {
         // R-TRANSFER-2
         let number = self.number;
         self.number = number.next().expect("fewer than 2^64 requests");
-        self.flights.push_back(Flight { number, first, wanted, missing: wanted, asked, passed: 0 });
+        let flight =
+            Flight { number, first, wanted, missing: wanted, asked, passed: 0, has_lost: false };
+        self.flights.push_back(flight);
         self.in_flight += u64::from(count);
         self.asked = self.asked.saturating_add(1);
         self.space_out(count);
@@ -418,9 +422,7 @@ impl Download {
             self.path.sample(self.now.since(asked.at));
         }
         flight.passed |= u64::MAX >> (u64::BITS - 1 - bit);
-        if flight.missing == 0 {
-            self.flights.remove(place);
-        }
+        self.end_if_answered(place);
         self.path.congestion.arrived(self.now, &asked, self.in_flight);
     }
 
@@ -430,15 +432,25 @@ impl Download {
         if self.lost.remove(&index) {
             return true;
         }
-        let again = self.flights.iter_mut().find_map(|flight| {
-            let bit = wanted_bit(flight.first, flight.missing, index)?;
-            Some((flight, bit))
+        let again = self.flights.iter().enumerate().find_map(|(place, flight)| {
+            Some((place, wanted_bit(flight.first, flight.missing, index)?))
         });
-        let Some((flight, bit)) = again else { return false };
-        flight.missing &= !(1 << bit);
+        let Some((place, bit)) = again else { return false };
+        self.flights[place].missing &= !(1 << bit);
         self.in_flight -= 1;
-        self.flights.retain(|flight| flight.missing != 0);
+        self.end_if_answered(place);
         true
+    }
+
+    /// Removes a request of which nothing is awaited any more; what it lost may still come.
+    fn end_if_answered(&mut self, place: usize) {
+        if self.flights[place].missing != 0 {
+            return;
+        }
+        let flight = self.flights.remove(place).expect("it was just looked at");
+        if flight.has_lost {
+            self.retire(&flight);
+        }
     }
 
     /// Keeps a block that was asked for, so that it lies within the window.
@@ -493,6 +505,7 @@ impl Download {
             }
             let passed = flight.missing & flight.passed;
             flight.missing &= !passed;
+            flight.has_lost |= passed != 0;
             let first = flight.first;
             self.lose(first, passed);
         }

@@ -1178,10 +1178,13 @@ impl World {
     fn fetched(&mut self, person: usize, end: Fetched, bytes: &[u8]) {
         trace!(self, "person {person} has {} bytes of a sheet: {end:?}", bytes.len());
         let current = self.people[person].current.take();
-        let Some(Waiting { what: What::Sheet(info), .. }) = &current else {
+        let Some(waiting @ Waiting { what: What::Sheet(info), since }) = &current else {
             self.failure = Some(format!("person {person} fetched what nobody asked for"));
             return;
         };
+        self.check_wait(person, waiting);
+        // The deadline of what was begun before may pass just after.
+        let healed_before = self.healed_at.is_some_and(|healed| *since >= healed);
         seen::FETCH_UNANSWERED.held_if(end == Fetched::Unanswered);
         match end {
             Fetched::Complete => match Sheet::from_bytes(bytes, info) {
@@ -1198,7 +1201,7 @@ impl World {
             Fetched::Gone => {
                 self.failure = Some(format!("a sheet stays for ever: {info:?} is gone"));
             }
-            Fetched::Unanswered if self.healed_at.is_none() => self.figures.unknown += 1,
+            Fetched::Unanswered if !healed_before => self.figures.unknown += 1,
             Fetched::Unanswered | Fetched::Transmit => {
                 self.failure = Some(format!("a sheet is fetched after the healing: {info:?}"));
             }
