@@ -283,7 +283,7 @@ impl Content {
 
     /// The server and its last batch, if everything is in its place and fits; why not is counted.
     fn fold(&self) -> Option<(Server<u8>, u64)> {
-        self.read(|why| why.held())
+        self.read(Premise::held)
     }
 
     /// The same without counting, while the content is made.

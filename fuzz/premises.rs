@@ -68,6 +68,8 @@ macro_rules! premises {
 
         /// All of them.
         pub(crate) static ALL: &[&$crate::premises::Premise] = &[$(&$name),*];
+
+        const _: () = assert!(!ALL.is_empty(), "laws without premises");
     };
 }
 pub(crate) use premises;

@@ -74,9 +74,10 @@ pub(crate) const FORMATS: &[(&str, Write)] = &[
     ("MARKED", |it| {
         let (class, at, already_present) = (it.class(), it.time(), it.flag());
         let (refused, reason) = (it.flag(), it.refusal());
-        it.answered(match refused {
-            false => Answer::Marked { class, at, already_present },
-            true => Answer::MarkRefused { at, reason },
+        it.answered(if refused {
+            Answer::MarkRefused { at, reason }
+        } else {
+            Answer::Marked { class, at, already_present }
         })
     }),
     ("REFUSED", |it| {

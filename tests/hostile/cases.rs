@@ -319,9 +319,8 @@ pub(crate) const CASES: &[Case] = &[
     case("bytes that never fit the name", TRANSFERS, FAILED, 3 * FEW, |world, request| {
         let mut answers = world.honest(request);
         for answer in &mut answers {
-            match answer {
-                Answer::Pulled { bytes, .. } => bytes.fill(7),
-                _ => {}
+            if let Answer::Pulled { bytes, .. } = answer {
+                bytes.fill(7);
             }
         }
         written(request, answers)
