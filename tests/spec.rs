@@ -697,6 +697,22 @@ fn values_are_written_as_the_table_of_chapter_4_shows() {
     }
 }
 
+/// Each message has a table of its fields, headed by its name and its kind.
+#[test]
+fn every_message_is_headed_by_its_kind() {
+    let heads = SPEC.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` 0x"));
+    let heads = heads.map(|(name, rest)| {
+        let byte = rest.get(..2).expect("two digits");
+        (name, u8::from_str_radix(byte, 16).expect("two digits of base 16"))
+    });
+    let heads: BTreeMap<_, _> = heads.collect();
+    let kinds = Kind::TABLE.into_iter();
+    let spoken = kinds.filter(|row| !matches!(row.0, Kind::Sealed | Kind::SealedReply));
+    let mut known: BTreeMap<_, _> = spoken.map(|(_, byte, name)| (name, byte)).collect();
+    known.insert("VERSIONS", 0xff);
+    assert_eq!(heads, known);
+}
+
 // spec: R-FRAME-3
 #[test]
 fn the_table_of_kinds_is_the_librarys() {

@@ -38,7 +38,7 @@
 //!
 //! The bounds are the script of each person and the number of crashes, nights and lost patiences;
 //! there is none on deliveries. In worlds with a night, or with a server's clock that is wrong, the
-//! date does not move with executions: the time that a client learns from `CLOCK_SKEW` would make
+//! date does not move with executions: the time that a client learns from `BEGIN_AGAIN` with a time would make
 //! moments differ that differ in nothing else. `MODEL_BOUND=large` explores more of the same.
 
 mod machine;

@@ -81,7 +81,7 @@ pub(crate) struct Auditor {
     sheets: BTreeMap<ContentId, PlainSheet>,
     said: BTreeMap<Name, Vec<u8>>,
     disowned: Vec<Asked>,
-    /// Requests whose `CLOCK_SKEW` was kept until their client was forgotten. Whoever still sends
+    /// Requests whose `BEGIN_AGAIN` with a time was kept until their client was forgotten. Whoever still sends
     /// one of them has not heard it and wants it done: it may be judged anew.
     forgotten_skews: Vec<Asked>,
     receipts: Vec<Receipt>,
@@ -635,11 +635,11 @@ impl Auditor {
         }
     }
 
-    /// `CLOCK_SKEW` is said to a known client only as the answer that was kept for this request.
+    /// `BEGIN_AGAIN` with a time is said to a known client only as the answer that was kept for this request.
     ///
     /// Whoever has just become known may have asked twice before, as two computers from one image
-    /// do: one request is told `CLOCK_SKEW`, the next is executed, and both answers wait for one
-    /// commit. Answers leave in the order in which they were decided, so the `CLOCK_SKEW` was
+    /// do: one request is told `BEGIN_AGAIN` with a time, the next is executed, and both answers wait for one
+    /// commit. Answers leave in the order in which they were decided, so the `BEGIN_AGAIN` with a time was
     /// decided first if its request arrived before the client was known and it leaves before the
     /// answer that made the client known.
     fn skewed(&mut self, asked: Asked, log: u64, reply: &[u8], answer: &Answer) {
