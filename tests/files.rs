@@ -503,7 +503,9 @@ fn a_file_that_is_written_again_ten_times_a_second_is_fetched_as_it_was_at_some_
     drop(stop);
     writer.join().expect("it wrote");
     let got = folders.fetched("notes");
-    assert!(got.len() == 1_000 && got.iter().all(|it| *it == got[0]), "of one time: {got:?}");
+    // Between being cut and being written the file is empty, which a busy machine makes long.
+    let is_of_one_time = got.iter().all(|it| *it == got[0]);
+    assert!([0, 1_000].contains(&got.len()) && is_of_one_time, "of one time: {got:?}");
 }
 
 /// The memory of the server's own process seems to be an empty file of which not a byte can be read.
