@@ -165,13 +165,12 @@ impl<'a> Service<'a> {
                 command.arg("--files").arg(offered.folder());
             };
             let mut command = site.server(context, server);
-            match peer {
-                Peer::Tcp => words(command.arg("serve")),
+            if peer == Peer::Tcp {
+                words(command.arg("serve"));
+            } else {
                 // What the link gives is measured, not what the operator allows.
-                _ => {
-                    command.args(["--in-memory", "--files-rate", "unlimited"]);
-                    words(command.env("RUST_LOG", "info"));
-                }
+                command.args(["--in-memory", "--files-rate", "unlimited"]);
+                words(command.env("RUST_LOG", "info"));
             }
             command.stderr(File::create(&log)?);
             let client = context.programs.path(client).display().to_string();
