@@ -85,14 +85,14 @@ pub(crate) enum Site<'a> {
 }
 
 impl Site<'_> {
-    fn ip(self) -> IpAddr {
+    pub(crate) fn ip(self) -> IpAddr {
         match self {
             Self::Loopback => Ipv4Addr::LOCALHOST.into(),
             Self::Network(_) => SERVER_IP,
         }
     }
 
-    fn server(self, context: &Context, program: &str) -> Command {
+    pub(crate) fn server(self, context: &Context, program: &str) -> Command {
         match self {
             Self::Loopback => context.programs.on_core(SERVER_CORE, program),
             Self::Network(it) => it.host(&context.programs, program),
