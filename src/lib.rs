@@ -34,15 +34,18 @@
 //!
 //! The protocol is specified in `proto-spec.md`.
 
+mod admission;
 pub mod cli;
 pub mod client;
 mod cookie;
+mod fair;
 pub mod hashing;
 pub mod ids;
 pub mod journal;
 pub mod limits;
 pub mod load;
 pub mod operation;
+mod pace;
 pub mod record;
 pub mod roll;
 mod round_trip;

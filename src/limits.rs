@@ -134,6 +134,16 @@ pub const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The datagrams that one turn of the loop takes before it commits and answers.
 pub const DATAGRAMS_PER_TURN_MAX: usize = 512;
+/// The datagrams that one turn of the loop throws away unread, at most, while one address sends more
+/// than all others together can be kept from suffering for ([`ALLOWANCE_MIN`]).
+pub const DATAGRAMS_SHED_PER_TURN_MAX: usize = 8_192;
+/// For how long the datagrams of an address are counted together while the system drops some.
+pub const ADMISSION_WINDOW: Duration = Duration::from_millis(10);
+/// After so long without a lost datagram nobody is kept from being read any more.
+pub const ADMISSION_CALM: Duration = Duration::from_secs(1);
+/// What an address may send in one [`ADMISSION_WINDOW`] whatever else arrives: 1,600 datagrams in a
+/// second, more than any honest client sends.
+pub const ALLOWANCE_MIN: u32 = 16;
 /// The replies that wait for a commit. A request that finds no room is dropped unread.
 pub const REPLIES_HELD_MAX: usize = 16_384;
 /// The sheets that wait to be read or are kept in memory after reading.
@@ -142,6 +152,23 @@ pub const SHEETS_CACHED_MAX: usize = 8;
 pub const BLOCKS_PER_TURN_MAX: u32 = 32;
 /// The pieces of files that are read before blocks of others were given.
 pub const PIECES_AHEAD_MAX: usize = 4;
+/// The blocks that an address is given before the next one has its turn: a run that the system sends
+/// as one.
+pub const BLOCKS_PER_VISIT_MAX: u32 = 32;
+/// The bytes of pulled blocks that leave in a second for all addresses together, where the server
+/// listens on a network and its operator names no other rate: 17 Mbit/s, so that an uplink of 20 still
+/// has room for marks.
+pub const FILES_RATE_DEFAULT_BYTES: u64 = 2 << 20;
+/// The lowest rate that can be asked for: one address still gets a sheet of a class of 300 in a second.
+pub const FILES_RATE_MIN_BYTES: u64 = 64 << 10;
+/// What a rate brings in so long may leave at once.
+pub const PACE_BURST: Duration = Duration::from_millis(20);
+/// So much may leave at once however low the rate is: four blocks.
+pub const PACE_BURST_MIN_BYTES: u64 = 4_800;
+/// The addresses whose rates are told apart.
+pub const PACED_ADDRESSES_MAX: usize = 4_096;
+/// The requests for blocks of one address that wait for the disk, or for their turn.
+pub const BLOCKS_AWAITED_PER_ADDRESS_MAX: usize = 128;
 /// The requests for blocks that wait for the disk, or for their turn.
 pub const BLOCKS_AWAITED_MAX: usize = 1_024;
 /// Questions for the sheets of a class that wait for the disk.

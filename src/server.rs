@@ -20,6 +20,7 @@
 use std::collections::VecDeque;
 use std::hash::Hash;
 
+use crate::admission::Admission;
 use crate::cookie::Baker;
 use crate::hashing::HashKey;
 use crate::ids::{ClassId, ContentId, FileKey, RollCallId};
@@ -89,6 +90,7 @@ pub struct Server<P> {
     /// Whether there is a folder of files.
     offers_files: bool,
     baker: Baker,
+    admission: Admission,
     next_sweep: Instant,
 }
 
@@ -127,8 +129,14 @@ impl<P> Server<P> {
             supply: Supply::new(),
             offers_files: false,
             baker: Baker::new(!seed),
+            admission: Admission::new(seed.rotate_left(64)),
             next_sweep: Instant::ZERO,
         }
+    }
+
+    /// No more bytes of blocks are given in a second than this, and half of it to one address.
+    pub fn limit_blocks(&mut self, bytes_per_second: u64) {
+        self.supply.limit(bytes_per_second);
     }
 
     /// There is a folder of files to offer.
@@ -270,8 +278,18 @@ impl<P> Server<P> {
 /// What happens, and what follows from it. The way back to a client can be copied, because many
 /// blocks may leave by it, and hashed, because a cookie is made of it.
 impl<P: Clone + Hash> Server<P> {
-    /// A datagram arrived.
-    pub fn handle_datagram(&mut self, now: Now, from: P, datagram: &[u8]) {
+    /// The system dropped datagrams that arrived, for want of room in the receive buffer.
+    pub fn handle_overflow(&mut self, now: Now) {
+        self.stats.count(Counter::Overflowed);
+        self.admission.handle_overflow(now.instant);
+    }
+
+    /// A datagram arrived. False if it was thrown away unread, which costs next to nothing.
+    pub fn handle_datagram(&mut self, now: Now, from: P, datagram: &[u8]) -> bool {
+        if !self.admission.admits(now.instant, &from) {
+            self.stats.count(Counter::Shed);
+            return false;
+        }
         let exit = if self.held.len() >= REPLIES_HELD_MAX {
             Counter::Overloaded
         } else {
@@ -281,6 +299,7 @@ impl<P: Clone + Hash> Server<P> {
             }
         };
         self.stats.count(exit);
+        true
     }
 
     /// Every batch up to this one is on disk.
@@ -349,7 +368,7 @@ impl<P: Clone + Hash> Server<P> {
 
     /// Time has passed: a turn of the loop begins. Forgets clients that were silent for long.
     pub fn handle_timeout(&mut self, now: Now) {
-        self.supply.begin_turn();
+        self.supply.begin_turn(now.instant);
         if now.instant < self.next_sweep {
             return;
         }
@@ -379,10 +398,8 @@ impl<P: Clone + Hash> Server<P> {
     /// When [`Server::handle_timeout`] wants to be called next, if nothing happens before.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        if self.supply.is_exhausted() {
-            return Some(Instant::ZERO);
-        }
-        (!self.sessions.is_empty()).then_some(self.next_sweep)
+        let sweep = (!self.sessions.is_empty()).then_some(self.next_sweep);
+        [self.supply.poll_timeout(), sweep].into_iter().flatten().min()
     }
 
     /// The next effect, or `None` when there is nothing to do until the next event. A datagram to
@@ -601,12 +618,13 @@ impl<P: Clone + Hash> Server<P> {
             self.reply(asker, Answer::Cookie(cookie));
             return Counter::Unproved;
         }
-        if !self.supply.has_room() {
+        let address = self.admission.key_of(&asker.to);
+        if !self.supply.has_room(address) {
             // Silence: whoever pulls takes it for a full path, which it is, and asks for less.
             // R-PULL-6
             return Counter::PullsFull;
         }
-        let demand = Demand { asker, content: object, first, map: wanted };
+        let demand = Demand { asker, address, content: object, first, map: wanted };
         match self.supply.sheet(object) {
             Some(source) => self.supply.give(demand, source),
             None => self.supply.wait(demand),
@@ -679,8 +697,9 @@ mod tests {
     use super::*;
     use crate::ids::{ClientId, Cookie, FileName, RequestNumber};
     use crate::limits::{
-        BLOCK_BYTES, BLOCKS_AWAITED_MAX, BLOCKS_PER_TURN_MAX, CLIENT_SILENCE_MIN, COOKIE_LIFE,
-        DATAGRAM_MAX_BYTES, FILE_QUESTIONS_MAX, LISTING_LIFE, WINDOW,
+        BLOCK_BYTES, BLOCKS_AWAITED_MAX, BLOCKS_AWAITED_PER_ADDRESS_MAX, BLOCKS_PER_TURN_MAX,
+        BLOCKS_PER_VISIT_MAX, CLIENT_SILENCE_MIN, COOKIE_LIFE, DATAGRAM_MAX_BYTES,
+        FILE_QUESTIONS_MAX, LISTING_LIFE, PACE_BURST, WINDOW,
     };
     use crate::operation::{FileInfo, OpenRollCall, Refusal};
     use crate::roll::Sheet;
@@ -1586,20 +1605,80 @@ mod tests {
         let cookie = bench.cookie(0);
         let asks = |number| pull(number, ContentId::of(&file), cookie, 0, 1);
         bench.server.handle_timeout(bench.now);
-        for number in 1..=BLOCKS_AWAITED_MAX as u64 + 3 {
+        let room = BLOCKS_AWAITED_PER_ADDRESS_MAX as u64;
+        for number in 1..=room + 3 {
             bench.send(&asks(number));
         }
         assert_eq!(bench.server.stats().get(Counter::PullsFull), 3);
-        assert_eq!(bench.server.stats().get(Counter::Pulled), BLOCKS_AWAITED_MAX as u64);
+        assert_eq!(bench.server.stats().get(Counter::Pulled), room);
         let mut arrived = bench.pulled();
         while bench.server.poll_timeout() == Some(Instant::ZERO) {
             bench.server.handle_timeout(bench.now);
             arrived.extend(bench.pulled());
         }
         let numbers: Vec<_> = arrived.iter().map(|it| it.0).collect();
-        assert_eq!(numbers, (1..=BLOCKS_AWAITED_MAX as u64).collect::<Vec<_>>());
+        assert_eq!(numbers, (1..=room).collect::<Vec<_>>());
         bench.server.handle_timeout(bench.now);
         assert_eq!(bench.send(&asks(9_999)).pulled().len(), 1, "there is room again");
+    }
+
+    // spec: R-PULL-6, R-PULL-8
+    #[test]
+    fn an_address_that_pulls_without_end_takes_room_and_turns_from_nobody_else() {
+        let file = bytes(64 * BLOCK_BYTES);
+        let mut bench = Bench::offering([("a", file.clone())]);
+        let cookies = [0, 1].map(|from| bench.cookie(from));
+        let asks = |number, from: u8, wanted| {
+            pull(number, ContentId::of(&file), cookies[usize::from(from)], 0, wanted)
+        };
+        bench.server.handle_timeout(bench.now);
+        for number in 1..=2 * BLOCKS_AWAITED_MAX as u64 {
+            bench.send_from(0, &asks(number, 0, u64::MAX));
+        }
+        bench.send_from(1, &asks(1, 1, 0b111));
+        let mut to = Vec::new();
+        for _ in 0..3 {
+            to.extend(bench.drain_addressed().into_iter().map(|(to, _)| to));
+            bench.server.handle_timeout(bench.now);
+        }
+        let first = to.iter().position(|&to| to == 1).expect("the other one is served");
+        assert_eq!(first, BLOCKS_PER_VISIT_MAX as usize, "after one run of the first");
+        assert_eq!(to.iter().filter(|&&to| to != 0).count(), 3);
+    }
+
+    // spec: R-PULL-7, R-PULL-8
+    #[test]
+    fn blocks_leave_no_faster_than_their_rate_and_answers_to_marks_do_not_wait() {
+        const RATE: u64 = 1 << 20;
+        let file = bytes(64 * BLOCK_BYTES);
+        let mut bench = Bench::offering([("a", file.clone())]);
+        bench.server.limit_blocks(RATE);
+        bench.ask(&open(1, 1));
+        let cookies = [0, 1, 2].map(|from| bench.cookie(from));
+        let (mut blocks, mut number) = ([0_u64; 3], 1);
+        for _ in 0..300 {
+            number += 1;
+            for from in [0, 1, 2] {
+                let cookie = cookies[usize::from(from)];
+                let pulls = pull(number, ContentId::of(&file), cookie, 0, u64::MAX);
+                bench.send_from(from, &pulls);
+            }
+            bench.send_from(9, &mark(2, number, &number.to_string()));
+            bench.server.handle_timeout(bench.now);
+            let sent = bench.drain_addressed();
+            assert_eq!(sent.iter().filter(|(to, _)| *to == 9).count(), 1, "the mark");
+            for (to, _) in sent.iter().filter(|(to, _)| *to != 9) {
+                blocks[usize::from(*to)] += 1;
+            }
+            let next = bench.server.poll_timeout().expect("there are blocks that wait");
+            assert!(next > bench.now.instant && next <= bench.now.instant.after(PACE_BURST));
+            bench.wait(Duration::from_millis(10));
+        }
+        // Three seconds have passed; a block is some 1,100 bytes on the link.
+        let all = 3 * RATE / 1_131;
+        let sum: u64 = blocks.iter().sum();
+        assert!(sum.abs_diff(all) < all / 20, "{sum} of {all}");
+        assert!(blocks.iter().all(|part| part.abs_diff(all / 3) < all / 20), "{blocks:?}");
     }
 
     // spec: R-FILES-1, R-FILES-2

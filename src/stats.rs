@@ -53,6 +53,8 @@ counters! {
     NotCanonical = "rejected_not_canonical",
     /// Not read: shorter than its answer may be.
     Cramped = "rejected_cramped",
+    /// Not read: the system drops datagrams, and this address sends more than its part.
+    Shed = "shed",
     /// Not executed: too many replies wait already.
     Overloaded = "overloaded",
     /// Executed: a roll call was opened.
@@ -129,6 +131,8 @@ counters! {
     Sent = "sent",
     /// Replies that the system did not take; their clients will ask again.
     SendFailed = "send_failed",
+    /// Times at which the system had dropped datagrams because the receive buffer was full.
+    Overflowed = "overflowed",
     /// Errors of receiving, none of which ends the loop.
     ReceiveFailed = "receive_failed",
 }

@@ -11,13 +11,20 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use crate::fair::FairQueue;
 use crate::ids::{ClassId, ClientId, ContentId, FileKey, RequestNumber, RollCallNumber};
 use crate::limits::{
-    BLOCK_BYTES, BLOCKS_AWAITED_MAX, BLOCKS_PER_TURN_MAX, FILE_QUESTIONS_MAX, FILES_MAX,
-    LISTING_LIFE, PIECES_AHEAD_MAX, SHEET_QUESTIONS_MAX, SHEETS_CACHED_MAX,
+    BLOCK_BYTES, BLOCKS_AWAITED_MAX, BLOCKS_AWAITED_PER_ADDRESS_MAX, BLOCKS_PER_TURN_MAX,
+    BLOCKS_PER_VISIT_MAX, FILE_QUESTIONS_MAX, FILES_MAX, LISTING_LIFE, LONE_PULL_MIN_BYTES,
+    PIECES_AHEAD_MAX, SHEET_QUESTIONS_MAX, SHEETS_CACHED_MAX,
 };
 use crate::operation::{FileEntry, span};
+use crate::pace::Pace;
 use crate::time::Instant;
+
+/// What a pulled block counts for where a rate is kept: the longest datagram with one, and the headers
+/// of Ethernet, IP and UDP around it.
+const PULLED_BYTES: u64 = LONE_PULL_MIN_BYTES as u64 + 66;
 
 /// A run of blocks of a file to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +73,8 @@ pub(crate) struct Asker<P> {
 #[derive(Clone, Debug)]
 pub(crate) struct Demand<P> {
     pub(crate) asker: Asker<P>,
+    /// What the address of the asker is known by among others that wait.
+    pub(crate) address: u64,
     pub(crate) content: ContentId,
     pub(crate) first: u32,
     pub(crate) map: u64,
@@ -147,7 +156,7 @@ pub(crate) struct Supply<P> {
     files: BTreeSet<ContentId>,
     /// Demands for pieces that nobody reads yet: no more is read ahead than is given soon, so that
     /// reading does not take the processor from those who mark.
-    unread: VecDeque<Demand<P>>,
+    unread: FairQueue<Demand<P>>,
     /// Demands for pieces that are being read, in the order of their orders.
     reading: VecDeque<Demand<P>>,
     /// Questions for files that are being answered, and for the list.
@@ -156,9 +165,15 @@ pub(crate) struct Supply<P> {
     listing_ordered: Option<Instant>,
     list_demands: Vec<ListDemand<P>>,
     orders: VecDeque<FolderOrder>,
-    gifts: VecDeque<Gift<P>>,
+    gifts: FairQueue<Gift<P>>,
+    pace: Pace,
+    now: Instant,
     /// How many blocks may still be given in this turn.
     left: u32,
+    /// How many of them the address whose turn it is was given.
+    visited: u32,
+    /// Whether only time lets further blocks leave.
+    is_paced: bool,
 }
 
 impl<P> Supply<P> {
@@ -170,28 +185,45 @@ impl<P> Supply<P> {
             sheet_questions: Vec::new(),
             to_list: VecDeque::new(),
             files: BTreeSet::new(),
-            unread: VecDeque::new(),
+            unread: FairQueue::new(),
             reading: VecDeque::new(),
             describing: Vec::new(),
             listing: None,
             listing_ordered: None,
             list_demands: Vec::new(),
             orders: VecDeque::new(),
-            gifts: VecDeque::new(),
+            gifts: FairQueue::new(),
+            pace: Pace::unlimited(),
+            now: Instant::ZERO,
             left: BLOCKS_PER_TURN_MAX,
+            visited: 0,
+            is_paced: false,
         }
+    }
+
+    /// Limits the bytes of pulled blocks that leave in a second.
+    pub(crate) fn limit(&mut self, bytes_per_second: u64) {
+        self.pace = Pace::limited(bytes_per_second);
     }
 }
 
 impl<P: Clone> Supply<P> {
     /// A turn of the loop begins.
-    pub(crate) fn begin_turn(&mut self) {
+    pub(crate) fn begin_turn(&mut self, now: Instant) {
+        self.now = self.now.max(now);
         self.left = BLOCKS_PER_TURN_MAX;
+        self.is_paced = false;
     }
 
-    /// Whether there are blocks that only the next turn may give.
-    pub(crate) fn is_exhausted(&self) -> bool {
-        self.left == 0 && !self.gifts.is_empty()
+    /// When there are blocks that only a later turn may give: when to begin it.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        if self.gifts.is_empty() {
+            return None;
+        }
+        if self.is_paced {
+            return Some(self.now.after(self.pace.wait(PULLED_BYTES)));
+        }
+        (self.left == 0).then_some(Instant::ZERO)
     }
 
     /// How many demands wait for bytes or for their turn.
@@ -199,9 +231,13 @@ impl<P: Clone> Supply<P> {
         self.awaited.len() + self.unread.len() + self.reading.len() + self.gifts.len()
     }
 
-    /// Whether one more demand has room.
-    pub(crate) fn has_room(&self) -> bool {
+    /// Whether one more demand of this address has room.
+    pub(crate) fn has_room(&self, address: u64) -> bool {
+        let of_address = |demand: &&Demand<P>| demand.address == address;
+        let theirs = self.unread.len_of(address) + self.gifts.len_of(address);
+        let read = self.reading.iter().chain(&self.awaited).filter(of_address);
         self.waiting() < BLOCKS_AWAITED_MAX
+            && theirs + read.count() < BLOCKS_AWAITED_PER_ADDRESS_MAX
     }
 
     /// The source of a sheet that is in memory.
@@ -217,7 +253,7 @@ impl<P: Clone> Supply<P> {
     pub(crate) fn wait(&mut self, demand: Demand<P>) {
         let content = demand.content;
         if self.files.contains(&content) {
-            return self.unread.push_back(demand);
+            return self.unread.push(demand.address, demand);
         }
         if !self.awaited.iter().any(|other| other.content == content) {
             self.to_load.push_back(content);
@@ -262,6 +298,7 @@ impl<P: Clone> Supply<P> {
             return None;
         }
         let demand = self.unread.pop_front()?;
+        self.unread.end_turn(demand.address);
         let piece = demand.piece();
         self.reading.push_back(demand);
         Some(FolderOrder::Read(piece))
@@ -286,7 +323,7 @@ impl<P: Clone> Supply<P> {
 
     /// No sheet has this content: lets the demand wait until it is known whether a file has it.
     pub(crate) fn wait_for_piece(&mut self, demand: Demand<P>) {
-        self.unread.push_back(demand);
+        self.unread.push(demand.address, demand);
     }
 
     /// A piece was read: who demanded it, and its bytes; no source if it cannot be told yet.
@@ -316,27 +353,53 @@ impl<P: Clone> Supply<P> {
 
     /// Gives blocks to who pulled them, in the turns to come.
     pub(crate) fn give(&mut self, demand: Demand<P>, source: Source) {
-        let Demand { asker, first, map, .. } = demand;
+        let Demand { asker, address, first, map, .. } = demand;
         // Of an object that is not here one answer says it all.
         // R-PULL-3
         let map = if source.block(first).is_empty() { 1 } else { map };
-        self.gifts.push_back(Gift { asker, first, map, source });
+        self.gifts.push(address, Gift { asker, first, map, source });
     }
 
     /// Gives the next block that may be given in this turn: to whom, which, and its bytes. Tells the
     /// way there.
     pub(crate) fn give_next(&mut self, give: impl FnOnce(&Asker<P>, u32, &[u8])) -> Option<P> {
-        let gift = self.gifts.front_mut()?;
-        self.left = self.left.checked_sub(1)?;
+        if self.left == 0 || !self.find_paced() {
+            return None;
+        }
+        let (address, gift) = self.gifts.front_mut()?;
+        self.left -= 1;
+        self.visited += 1;
         let index = gift.first + gift.map.trailing_zeros();
         // R-PULL-2, R-PULL-5
         gift.map &= gift.map - 1;
         give(&gift.asker, index, gift.source.block(index));
         let to = gift.asker.to.clone();
-        if gift.map == 0 {
+        let is_given = gift.map == 0;
+        if is_given {
             self.gifts.pop_front();
         }
+        if is_given || self.visited >= BLOCKS_PER_VISIT_MAX {
+            self.end_visit(address);
+        }
         Some(to)
+    }
+
+    fn end_visit(&mut self, address: u64) {
+        self.gifts.end_turn(address);
+        self.visited = 0;
+    }
+
+    /// Gives the turn to the first address that may be given a block now; false if there is none.
+    fn find_paced(&mut self) -> bool {
+        for _ in 0..self.gifts.callers() {
+            let Some((address, _)) = self.gifts.front_mut() else { return false };
+            if self.pace.takes(self.now, address, PULLED_BYTES) {
+                return true;
+            }
+            self.end_visit(address);
+        }
+        self.is_paced = !self.gifts.is_empty();
+        false
     }
 
     /// The list of files, if it was read lately.

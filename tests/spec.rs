@@ -810,6 +810,8 @@ fn constants() -> BTreeMap<&'static str, Constant> {
         SHEETS_LISTED_MAX,
         CLIENTS_MAX,
         BLOCKS_AWAITED_MAX,
+        BLOCKS_AWAITED_PER_ADDRESS_MAX,
+        FILES_RATE_DEFAULT_BYTES,
         REPLIES_HELD_MAX,
         FILES_REQUEST_MIN_BYTES,
         FILE_REQUEST_MIN_BYTES,

@@ -10,7 +10,7 @@ use crate::document::{Document, Place};
 use crate::programs::Programs;
 use crate::report::Chapter;
 use crate::{
-    clients, crowd_tcp, crowds, delay, echo, files, fill, growth, hot_path, offer, overload, press,
+    clients, crowd_tcp, crowds, delay, echo, files, fill, floods, growth, hot_path, offer, overload, press,
     press_tcp, process, pull, rates, restart, timed,
 };
 
@@ -56,6 +56,8 @@ enum Role {
     Timed(timed::Timed),
     /// Downloads without an end.
     Pull(pull::Pull),
+    /// Datagrams as fast as one core sends them.
+    Flood(floods::Flood),
 }
 
 /// What every chapter needs.
@@ -74,10 +76,11 @@ pub(crate) struct Context {
 type Measure = fn(&Context) -> Result<Chapter, Failure>;
 
 /// The chapters, in order.
-const CHAPTERS: [(&str, Measure); 8] = [
+const CHAPTERS: [(&str, Measure); 9] = [
     ("rates", rates::chapter),
     ("crowds", crowds::chapter),
     ("overload", overload::chapter),
+    ("floods", floods::chapter),
     ("clients", clients::chapter),
     ("growth", growth::chapter),
     ("hot path", hot_path::chapter),
@@ -103,6 +106,7 @@ pub(crate) fn run() -> Result<(), Failure> {
         Some(Role::Delay(it)) => Ok(delay::forward(it)?),
         Some(Role::Timed(it)) => Ok(timed::run(it)?),
         Some(Role::Pull(it)) => pull::pull(it),
+        Some(Role::Flood(it)) => Ok(floods::flood(it)?),
     }
 }
 

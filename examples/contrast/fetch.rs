@@ -85,14 +85,14 @@ pub(crate) enum Site<'a> {
 }
 
 impl Site<'_> {
-    fn ip(self) -> IpAddr {
+    pub(crate) fn ip(self) -> IpAddr {
         match self {
             Self::Loopback => Ipv4Addr::LOCALHOST.into(),
             Self::Network(_) => SERVER_IP,
         }
     }
 
-    fn server(self, context: &Context, program: &str) -> Command {
+    pub(crate) fn server(self, context: &Context, program: &str) -> Command {
         match self {
             Self::Loopback => context.programs.on_core(SERVER_CORE, program),
             Self::Network(it) => it.host(&context.programs, program),
@@ -165,9 +165,12 @@ impl<'a> Service<'a> {
                 command.arg("--files").arg(offered.folder());
             };
             let mut command = site.server(context, server);
-            match peer {
-                Peer::Tcp => words(command.arg("serve")),
-                _ => words(command.arg("--in-memory").env("RUST_LOG", "info")),
+            if peer == Peer::Tcp {
+                words(command.arg("serve"));
+            } else {
+                // What the link gives is measured, not what the operator allows.
+                command.args(["--in-memory", "--files-rate", "unlimited"]);
+                words(command.env("RUST_LOG", "info"));
             }
             command.stderr(File::create(&log)?);
             let client = context.programs.path(client).display().to_string();

@@ -8,7 +8,7 @@
 //! cargo run --release --example contrast -- --quick       # once each and short, prints only
 //! ```
 //!
-//! The chapters: rates, crowds, overload, clients, growth, hot path, process, files. The last one needs
+//! The chapters: rates, crowds, overload, floods, clients, growth, hot path, process, files. The last one needs
 //! `nginx`, `curl`, `atftpd`, `atftp`, and `in.tftpd` and `tftp` of tftp-hpa in the path, and says
 //! which of them are missing.
 //!
@@ -40,6 +40,7 @@ on_linux! {
     mod files_beside;
     mod files_loss;
     mod fill;
+    mod floods;
     mod growth;
     mod hot_path;
     mod namespaces;

@@ -105,6 +105,17 @@ impl Network {
         self.load.filter(&rules)
     }
 
+    /// From now on the server's end of the cable carries so many Mbit/s, and what waits for it waits
+    /// up to two seconds, as in many an access point.
+    pub(crate) fn narrow(&self, megabits: u32) -> Result<(), Failure> {
+        let rate = format!("{megabits}mbit");
+        let queue = ["root", "tbf", "rate", &rate, "burst", "16kb", "latency", "2s"];
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.server.name, "tc", "qdisc", "add", "dev", CABLE]);
+        command.args(queue);
+        said(command, "").map(drop)
+    }
+
     /// The server or its twin on the one computer.
     pub(crate) fn server(
         &self,

@@ -15,6 +15,7 @@ mod files;
 mod part;
 mod progress;
 mod prompt;
+mod rate;
 mod words;
 
 pub use exit::Exit;

@@ -12,11 +12,12 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::Exit;
+use super::rate::Rate;
 use super::words::{complain, counted, parse};
 use crate::journal::{
     self, BackupError, Journal, JournalError, MemoryJournal, Recovered, SqliteJournal,
 };
-use crate::limits::LISTEN_MAX;
+use crate::limits::{FILES_RATE_DEFAULT_BYTES, LISTEN_MAX};
 use crate::server::{Output, Server};
 use crate::shell::clock::{Clock, ClockImplausible, check_plausible, entropy};
 use crate::shell::serve::{Folder, FolderError, Path, ServeError, Service};
@@ -55,9 +56,25 @@ struct Flags {
     #[arg(long, value_name = "DIR")]
     files: Option<PathBuf>,
 
+    /// So much of sheets and files leaves in a second, and half of it to one address: 2MiB, 500KiB,
+    /// unlimited. Marks go before it. Without it: 2MiB, or unlimited on this computer only.
+    #[arg(long, value_name = "RATE")]
+    files_rate: Option<Rate>,
+
     /// Log more; twice: everything. The environment's `RUST_LOG` goes before it.
     #[arg(short, long, action = ArgAction::Count)]
     verbose: u8,
+}
+
+impl Flags {
+    /// What was asked for; else the link of a school's network is not filled, and nothing is kept from
+    /// who is on this computer.
+    fn files_rate(&self) -> Rate {
+        let is_local = self.listen.iter().all(|address| address.ip().is_loopback());
+        let default =
+            if is_local { Rate::Unlimited } else { Rate::BytesPerSecond(FILES_RATE_DEFAULT_BYTES) };
+        self.files_rate.unwrap_or(default)
+    }
 }
 
 /// What is done with a journal beside serving from it.
@@ -104,6 +121,7 @@ Examples:
   rollcall-server --listen 0.0.0.0:5050 --listen '[::]:5050' --data /var/lib/rollcall
   rollcall-server --listen 127.0.0.1:0 --in-memory    to try it out
   rollcall-server --files handouts                    offer the files of ./handouts too
+  rollcall-server --listen 0.0.0.0:5050 --files handouts --files-rate 10MiB
   rollcall-server backup sheets.backup                a backup of ./rollcall-data, also while it runs
   rollcall-server doctor --data /var/lib/rollcall     check a journal
   sqlite3 rollcall-data/rollcall.sqlite3 'SELECT * FROM sheet'
@@ -158,6 +176,9 @@ fn serve(flags: &Flags) -> Result<(), Ended> {
     let files = flags.files.as_deref().map(Folder::open).transpose()?;
     let [high, low] = halves(entropy());
     let mut server = Server::new(high ^ low);
+    if let Rate::BytesPerSecond(rate) = flags.files_rate() {
+        server.limit_blocks(rate);
+    }
     if flags.in_memory {
         warn!("nothing is kept on disk: what is answered is lost when this server ends");
         return Ok(serve_from(server, MemoryJournal::new(), files, &flags.listen)?);

@@ -14,7 +14,7 @@ use super::error::{Fault, FolderProblem, JournalError, Place, of_io};
 /// The database in a journal's folder.
 pub const DATABASE_FILE: &str = "rollcall.sqlite3";
 /// The file that a server holds locked while it lives. The lock is the system's and ends with the
-/// process, however it ends. In the file stands which batch was acknowledged last ([`Note`]).
+/// process, however it ends. In the file stands which batch was acknowledged last.
 pub const LOCK_FILE: &str = "rollcall.lock";
 
 /// Makes a folder for a journal, for its owner only, and makes durable that it is there.

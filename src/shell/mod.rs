@@ -7,6 +7,7 @@ pub mod call;
 pub mod clock;
 mod crowd;
 pub mod download;
+mod drops;
 mod folder;
 pub(crate) mod interrupt;
 mod keeper;

@@ -23,6 +23,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use tracing::{debug, info, warn};
 
 use super::clock::Clock;
+use super::drops::Drops;
 pub use super::folder::{Folder, FolderError};
 use super::folder::{FolderDone, FolderKeeper};
 use super::keeper::{Done, Keeper, Order, Read};
@@ -32,7 +33,9 @@ use super::signals::{Wish, Wishes};
 pub use super::socket::Path;
 use super::socket::{Listener, ReceiveBuffer};
 use crate::journal::{Condition, Journal, JournalError, Snapshot};
-use crate::limits::{DATAGRAMS_PER_TURN_MAX, RECEIVE_BUFFER_BYTES};
+use crate::limits::{
+    ADMISSION_WINDOW, DATAGRAMS_PER_TURN_MAX, DATAGRAMS_SHED_PER_TURN_MAX, RECEIVE_BUFFER_BYTES,
+};
 use crate::record::Batch;
 use crate::server::{Output, Server};
 use crate::stats::Counter;
@@ -92,6 +95,10 @@ pub struct Service<J> {
     snapshot: SnapshotWish,
     listeners: Vec<Listener>,
     outbox: Outbox,
+    /// What the system says of dropped datagrams, what it said last, and when to ask again.
+    drops: Drops,
+    dropped: u64,
+    next_look: Instant,
     clock: Clock,
     poll: Poll,
     wishes: Wishes,
@@ -140,6 +147,9 @@ impl<J: Journal + Send + 'static> Service<J> {
             keeper: Keeper::begin(journal, waker)?,
             folder,
             snapshot: SnapshotWish::NotDue,
+            drops: Drops::of(&listeners),
+            dropped: 0,
+            next_look: Instant::ZERO,
             listeners,
             outbox: Outbox::new(),
             clock: Clock::start(),
@@ -186,8 +196,11 @@ impl<J: Journal + Send + 'static> Service<J> {
                     *readable = true;
                 }
             }
-            self.receive(&mut buffer, &mut readable);
+            let is_busy = self.receive(&mut buffer, &mut readable);
             let now = self.clock.now();
+            if is_busy {
+                self.look_for_overflow(now);
+            }
             self.watch_clock(now);
             self.server.handle_timeout(now);
             self.carry_out(&mut space)?;
@@ -230,23 +243,30 @@ impl<J: Journal + Send + 'static> Service<J> {
         stop
     }
 
-    /// Hands a bounded number of datagrams to the core, from all sockets in turn.
-    fn receive(&mut self, buffer: &mut ReceiveBuffer, readable: &mut [bool]) {
+    /// Hands a bounded number of datagrams to the core, from all sockets in turn. True if they were so
+    /// many that others may have found no room in a receive buffer.
+    fn receive(&mut self, buffer: &mut ReceiveBuffer, readable: &mut [bool]) -> bool {
         let mut left = DATAGRAMS_PER_TURN_MAX;
+        // What is thrown away unread has a bound of its own, so that a flood does not fill the turn.
+        let mut may_shed = DATAGRAMS_SHED_PER_TURN_MAX;
         let mut errors = 0;
-        while left > 0 && readable.contains(&true) {
+        while left > 0 && may_shed > 0 && readable.contains(&true) {
             for (index, readable) in readable.iter_mut().enumerate() {
                 if !*readable {
                     continue;
                 }
                 let Self { server, listeners, clock, trouble, log, .. } = self;
                 let now = clock.now();
+                let mut shed = 0;
                 let handle = |path: Path, datagram: &[u8]| {
                     log.heard(&path, datagram);
-                    server.handle_datagram(now, path, datagram);
+                    shed += usize::from(!server.handle_datagram(now, path, datagram));
                 };
                 match buffer.receive(index, &listeners[index], handle) {
-                    Ok(datagrams) => left = left.saturating_sub(datagrams),
+                    Ok(datagrams) => {
+                        left = left.saturating_sub(datagrams - shed);
+                        may_shed = may_shed.saturating_sub(shed);
+                    }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => *readable = false,
                     // Windows reports a client that is gone (10054), Linux what ICMP brought. Any
                     // stranger can cause these, so none of them means anything about the socket.
@@ -261,6 +281,20 @@ impl<J: Journal + Send + 'static> Service<J> {
                 }
             }
         }
+        left < DATAGRAMS_PER_TURN_MAX / 2 || may_shed < DATAGRAMS_SHED_PER_TURN_MAX
+    }
+
+    /// Asks the system now and then whether it had to drop datagrams.
+    fn look_for_overflow(&mut self, now: Now) {
+        if now.instant < self.next_look {
+            return;
+        }
+        self.next_look = now.instant.after(2 * ADMISSION_WINDOW);
+        let Some(dropped) = self.drops.count() else { return };
+        if dropped > self.dropped {
+            self.server.handle_overflow(now);
+        }
+        self.dropped = dropped;
     }
 
     /// Carries out all that the core asks for; replies leave after their commit.
