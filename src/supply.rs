@@ -378,6 +378,7 @@ impl<P: Clone> Supply<P> {
         if is_given {
             self.gifts.pop_front();
         }
+        // R-PULL-8
         if is_given || self.visited >= BLOCKS_PER_VISIT_MAX {
             self.end_visit(address);
         }
@@ -393,6 +394,7 @@ impl<P: Clone> Supply<P> {
     fn find_paced(&mut self) -> bool {
         for _ in 0..self.gifts.callers() {
             let Some((address, _)) = self.gifts.front_mut() else { return false };
+            // R-PULL-8
             if self.pace.takes(self.now, address, PULLED_BYTES) {
                 return true;
             }
