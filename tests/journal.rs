@@ -384,6 +384,7 @@ fn a_server_in_memory_gives_its_sheets() {
     assert_eq!(ContentId::of(&bytes), content(&closed));
 }
 
+// spec: R-SHEET-6
 #[test]
 fn the_sheets_of_a_class_are_listed_the_last_one_first() {
     fn check<J: Journal>(mut host: Host<J>) {

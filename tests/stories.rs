@@ -860,6 +860,7 @@ fn a_class_that_was_opened_again_shows_its_earlier_sheets_too() {
     assert_eq!(history.last().expect("four")["number"], 4);
 }
 
+// spec: R-SHEET-6, R-SHEET-8
 #[test]
 fn more_sheets_than_one_answer_holds_are_listed_page_by_page() {
     let server = Server::in_memory();

@@ -519,11 +519,11 @@ impl Folder {
         }
         let waiting = FileState::Reading { done: 0, bytes };
         if self.is_unreadable(&name, stamp, now.instant) {
+            // R-FILES-9
             return FileState::Absent;
         }
         match self.settling.judge(&name, stamp, self.contents.stamp(&name), now) {
             Verdict::Wait => return waiting,
-            // R-FILES-9
             Verdict::Refuse => {
                 debug!("'{name}' changes all the time and is not offered");
                 return FileState::Absent;

@@ -180,6 +180,18 @@ fn what_does_not_fit_its_name_is_neither_shown_nor_kept() {
     }
 }
 
+// spec: R-SHEET-4
+#[test]
+fn what_cannot_be_a_sheet_is_not_asked_for() {
+    for name in ["a sheet of 4 GB for 3 students", "a sheet of 4 GB for 4 billion students"] {
+        let case = CASES.iter().find(|case| case.name == name).expect("it is there");
+        for command in [Command::Close, Command::Sheet, Command::SheetNumber] {
+            let result = Result::of(case, command);
+            assert_eq!((result.exit, result.requests), (Some(1), 1), "\n{result}");
+        }
+    }
+}
+
 #[test]
 fn there_are_at_least_22_hostile_servers_each_with_a_name_of_its_own() {
     let mut names: Vec<_> = CASES.iter().map(|case| case.name).collect();

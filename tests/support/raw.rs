@@ -3,6 +3,7 @@
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
+use std::time::Duration;
 
 use rollcall::ids::{ClassId, ClientId, RequestNumber};
 use rollcall::operation::{Operation, Query};
@@ -51,6 +52,15 @@ impl Raw {
             Ok(length) => space[..length].to_vec(),
             Err(error) => panic!("no answer: {error}\n{}", self.report()),
         }
+    }
+
+    /// The next datagram, if one comes before it is time to ask again.
+    pub(crate) fn receive_within(&self, wait: Duration) -> Option<Vec<u8>> {
+        self.socket.set_read_timeout(Some(wait)).expect("longer than zero");
+        let mut space = vec![0; 1 << 16];
+        let received = self.socket.recv(&mut space);
+        self.socket.set_read_timeout(Some(PATIENCE)).expect("longer than zero");
+        received.ok().map(|length| space[..length].to_vec())
     }
 
     /// All datagrams that are here already.

@@ -89,6 +89,7 @@ impl Settling {
         if now.since(watched.changed) >= QUIET * (1 << (2 * watched.failures)) {
             Verdict::Read
         } else if waited >= REFUSED_AFTER {
+            // R-FILES-9
             Verdict::Refuse
         } else if waited >= RESTLESS_AFTER && age.is_none_or(|age| age >= TICK) {
             Verdict::Read
@@ -194,6 +195,7 @@ mod tests {
         assert!((2_000..2_200).contains(&after), "{after} ms");
     }
 
+    // spec: R-FILES-9
     #[test]
     fn a_file_that_is_written_all_the_time_is_refused_after_ten_seconds() {
         let (verdict, after) = asked(1);
