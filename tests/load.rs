@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::thread;
+use std::time::Duration;
 
 use rollcall::ids::RequestNumber;
 use rollcall::shell::clock::{Clock, entropy};
@@ -16,6 +17,7 @@ use support::disk::SmallDisk;
 use support::network::Network;
 use support::process::{Finished, PATIENCE, Process};
 use support::raw::{Raw, first_request, frame, mark, new_client, open, sent_again, status};
+use support::relay::{Habits, Relay};
 use support::{Call, LOAD, Place, Server, Setup, counters, run, skip};
 
 #[expect(dead_code, reason = "each file of tests uses its part")]
@@ -100,6 +102,28 @@ fn two_thousand_students_in_twenty_classes_are_on_the_sheets() {
     sheets_are_the_receipts(folder.path(), &load);
     let (_, ended) = server.stop("TERM");
     assert_eq!(counters(&ended.stderr).get("marked"), Some(&2_000), "{ended}");
+}
+
+/// Promise 5, and what a link does that repeats datagrams seconds later, in the middle of another
+/// sheet.
+#[test]
+fn no_sheet_is_damaged_although_the_way_repeats_datagrams_seconds_later() {
+    let folder = folder();
+    let server = Server::on(folder.path());
+    let late_by = Duration::from_secs(5);
+    let habits = Habits { lost: 0.1, repeated: 0.5, late: 0.2, late_by };
+    let relay = Relay::to(server.address(), habits, entropy()[0].into());
+    let load = Call::new(&Place::default(), LOAD, Some(server.log().clone()))
+        .args(["--server", &relay.address().to_string(), "--json", "--timeout", "2m"])
+        .args(["--acked", "/dev/stderr", "--students", "6000", "--classes", "30"])
+        .run();
+    let traffic = relay.finish();
+    let load = load.expect(0);
+    let summary = all_are_on_the_sheets(&load, 6_000);
+    assert_eq!(summary["sheets"], 30);
+    assert!(traffic.lost > 600 && traffic.late > 600, "it was a good link: {traffic:?}");
+    sheets_are_the_receipts(folder.path(), &load);
+    println!("{traffic:?}");
 }
 
 #[test]

@@ -14,6 +14,7 @@ pub(crate) mod disk;
 pub(crate) mod network;
 pub(crate) mod process;
 pub(crate) mod raw;
+pub(crate) mod relay;
 
 use process::{Finished, Process, Stream};
 
