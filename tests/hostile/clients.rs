@@ -245,7 +245,11 @@ fn a_client_that_pulls_for_ever_does_not_keep_others_from_marking() {
     };
     let student = honest(&server, "honest");
     let (_, got) = flood(&raw, (2..FOR_LONG).map(|number| pull(cookie, number)));
-    assert!(got > 0, "it is served\n{}", raw.report());
+    // It is served, by now or soon.
+    if got == 0 {
+        let block = decode_reply(&raw.receive()).expect("an answer").answer;
+        assert!(matches!(block, Answer::Pulled { .. }), "{block:?}");
+    }
     student.finish().expect(0);
     server.stop("TERM");
 }
