@@ -6,12 +6,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token, Waker};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
+use rollcall::shell::clock::Clock;
+use rollcall::time::Instant;
 
 /// What it does to datagrams, in each direction.
 #[derive(Clone, Copy)]
@@ -60,6 +62,7 @@ impl Relay {
             dice: StdRng::seed_from_u64(seed),
             traffic: Traffic::default(),
             is_over: is_over.clone(),
+            clock: Clock::start(),
         };
         Self { address, is_over, waker, thread: thread::spawn(|| running.run()) }
     }
@@ -104,6 +107,7 @@ struct Running {
     dice: StdRng,
     traffic: Traffic,
     is_over: Arc<AtomicBool>,
+    clock: Clock,
 }
 
 impl Running {
@@ -112,7 +116,7 @@ impl Running {
         let mut space = vec![0; 1 << 16];
         while !self.is_over.load(Ordering::Relaxed) {
             let next = self.waiting.peek().map(|Reverse((at, ..))| *at);
-            let wait = next.map(|at| at.saturating_duration_since(Instant::now()));
+            let wait = next.map(|at| at.since(self.clock.now().instant));
             self.poll.poll(&mut events, wait).expect("events");
             for event in &events {
                 match event.token() {
@@ -131,7 +135,8 @@ impl Running {
                     }
                 }
             }
-            while self.waiting.peek().is_some_and(|Reverse((at, ..))| *at <= Instant::now()) {
+            let now = self.clock.now().instant;
+            while self.waiting.peek().is_some_and(|Reverse((at, ..))| *at <= now) {
                 let Reverse((_, place, direction, datagram)) = self.waiting.pop().expect("one");
                 self.send(place, direction, &datagram);
             }
@@ -165,7 +170,8 @@ impl Running {
             let is_late = self.dice.random_bool(late);
             self.traffic.late += u64::from(is_late);
             let longest = if is_late { late_by } else { Duration::from_millis(20) };
-            let at = Instant::now() + longest.mul_f64(self.dice.random_range(0.0..1.0));
+            let wait = longest.mul_f64(self.dice.random_range(0.0..1.0));
+            let at = self.clock.now().instant.after(wait);
             self.waiting.push(Reverse((at, place, direction, datagram.to_vec())));
         }
     }
