@@ -790,7 +790,16 @@ fn fits_query(query: Query, answer: &Answer) -> bool {
             // A page of 1,200 bytes that is not the last one is full (R-SHEET-9).
             falls && (sheets.len() >= (1_200 - 36) / 66 || !more)
         }
-        (Query::Files { .. }, Answer::Files(_)) | (Query::File { .. }, Answer::File(_)) => true,
+        (Query::Files { from }, Answer::Files(Some(list))) => {
+            let names: Vec<_> = list.files.iter().map(|it| it.name.as_str()).collect();
+            let rises = names.windows(2).all(|pair| pair[0] < pair[1]);
+            let is_last = u64::from(from) + names.len() as u64 >= u64::from(list.total);
+            // No file has room beside those of a page of 1,200 bytes that is not the last one
+            // (R-FILES-12).
+            let bytes: usize = names.iter().map(|name| 12 + name.len()).sum();
+            rises && (is_last || 42 + bytes + 267 > 1_200)
+        }
+        (Query::Files { .. }, Answer::Files(None)) | (Query::File { .. }, Answer::File(_)) => true,
         _ => false,
     }
 }

@@ -535,7 +535,14 @@ impl Goal {
                 let is_full = sheets.len() >= Answer::sheets_capacity(DATAGRAM_MAX_BYTES);
                 falls && sheets.iter().all(fits) && (is_full || !more)
             }
-            (Self::Query(Query::Files { .. }), Answer::Files(_))
+            (Self::Query(Query::Files { from }), Answer::Files(Some(list))) => {
+                // R-FILES-12
+                let rises = list.files.windows(2).all(|pair| pair[0].name < pair[1].name);
+                let listed = u32::try_from(list.files.len()).unwrap_or(u32::MAX);
+                let is_last = from.saturating_add(listed) >= list.total;
+                rises && (is_last || !Answer::has_room_for_a_file(&list.files, DATAGRAM_MAX_BYTES))
+            }
+            (Self::Query(Query::Files { .. }), Answer::Files(None))
             | (Self::Query(Query::File { .. }), Answer::File(_)) => true,
             (Self::Query(_), _) => false,
         }
@@ -583,7 +590,7 @@ impl RoundTrip {
 mod tests {
     use super::*;
     use crate::ids::{ClassId, ContentId, RollCallNumber};
-    use crate::operation::{OpenRollCall, Refusal};
+    use crate::operation::{FileEntry, FileList, OpenRollCall, Refusal};
     use crate::wire::{decode_request, encode_reply};
 
     const DEADLINE: Duration = Duration::from_secs(30);
@@ -1067,6 +1074,42 @@ mod tests {
         }
         bench.client.handle_datagram(bench.now, b"nonsense");
         assert_eq!(*bench.answer(marked()).ending(), answered(marked(), 1));
+    }
+
+    // spec: R-FILES-12
+    #[test]
+    fn pages_of_files_that_do_not_rise_or_could_be_longer_are_ignored() {
+        let page = |names: &[String], total| {
+            let entry = |name: &String| FileEntry { name: name.parse().unwrap(), bytes: 1 };
+            Answer::Files(Some(FileList { total, files: names.iter().map(entry).collect() }))
+        };
+        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        // 42 bytes, and 267 for each of the first three: there are 357 bytes left.
+        let long = ["a", "b", "c"].map(|it| it.repeat(255));
+        let rest = |bytes: usize| [&long[..], &["d".repeat(bytes)]].concat();
+        let mut bench = Bench::new();
+        bench.client.ask(bench.now, Query::Files { from: 2 }, DEADLINE);
+        bench.settle();
+        let heard = bench.heard.len();
+        let wrong = [
+            page(&names(&["b", "a"]), 4),
+            page(&names(&["a", "a"]), 4),
+            page(&[], 3),
+            page(&names(&["a"]), 4),
+            page(&long, 6),
+            page(&rest(78), 7),
+        ];
+        for answer in wrong {
+            bench.answer(answer.clone());
+            assert_eq!(bench.heard.len(), heard, "{answer:?}");
+        }
+        let right = page(&rest(79), 7);
+        assert_eq!(*bench.answer(right.clone()).ending(), answered(right, 1));
+        for right in [page(&names(&["a", "b"]), 4), page(&[], 0), Answer::Files(None)] {
+            bench.client.ask(bench.now, Query::Files { from: 2 }, DEADLINE);
+            bench.settle();
+            assert_eq!(*bench.answer(right.clone()).ending(), answered(right, 1));
+        }
     }
 
     // spec: R-STATUS-4

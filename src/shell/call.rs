@@ -544,7 +544,8 @@ impl Caller {
                 match result {
                     Ok(length) => {
                         let now = self.clock.now();
-                        // Anybody may send anything: only an answer confirms an address.
+                        // Anybody may send anything.
+                        // R-CLIENT-9
                         if self.client.handle_datagram(now, &self.buffer[..length]) {
                             self.current = index;
                             self.confirmed = true;
@@ -696,7 +697,7 @@ mod tests {
         space.as_bytes().to_vec()
     }
 
-    // spec: R-CLIENT-7
+    // spec: R-CLIENT-7, R-CLIENT-9
     #[test]
     fn an_address_that_answers_with_junk_is_not_taken_for_the_server() {
         let to_a_stranger = |datagram: &[u8]| {

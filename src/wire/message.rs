@@ -39,9 +39,9 @@ use crate::ids::{
     ClassId, ClientId, ContentId, Cookie, FileKey, RequestNumber, RollCallNumber, StudentNumber,
 };
 use crate::limits::{
-    BLOCK_BYTES, DATAGRAM_MAX_BYTES, DATAGRAM_MIN_BYTES, FILE_BYTES_MAX, FILE_REQUEST_MIN_BYTES,
-    FILES_REQUEST_MIN_BYTES, LONE_PULL_MIN_BYTES, PULL_REQUEST_MIN_BYTES, REQUEST_MIN_BYTES,
-    SHEET_REQUEST_MIN_BYTES, STATUS_REQUEST_MIN_BYTES,
+    BLOCK_BYTES, DATAGRAM_MAX_BYTES, DATAGRAM_MIN_BYTES, FILE_BYTES_MAX, FILE_NAME_MAX_BYTES,
+    FILE_REQUEST_MIN_BYTES, FILES_REQUEST_MIN_BYTES, LONE_PULL_MIN_BYTES, PULL_REQUEST_MIN_BYTES,
+    REQUEST_MIN_BYTES, SHEET_REQUEST_MIN_BYTES, STATUS_REQUEST_MIN_BYTES,
 };
 use crate::operation::{
     FileEntry, FileInfo, FileList, FileState, OpenRollCall, Operation, Outcome, Pull, Query,
@@ -579,17 +579,23 @@ impl Answer {
     /// counted with every number at its longest.
     #[must_use]
     pub fn files_that_fit(files: &[FileEntry], request_bytes: usize) -> &[FileEntry] {
-        const REST_MAX_BYTES: usize = DATAGRAM_MIN_BYTES + 16 + 10 + 1 + 5 + 2;
-        const ENTRY_MAX_BYTES: usize = 2 + 10;
         // R-FILES-2, R-SIZE-3
-        let mut room = request_bytes.min(DATAGRAM_MAX_BYTES).saturating_sub(REST_MAX_BYTES);
+        let mut room = files_room(request_bytes);
         let fit = files.iter().take_while(|file| {
-            let needed = ENTRY_MAX_BYTES + file.name.as_str().len();
+            let needed = file_bytes(file.name.as_str().len());
             let fits = needed <= room;
             room = room.saturating_sub(needed);
             fits
         });
         &files[..fit.count()]
+    }
+
+    /// Whether the answer to a `FILES` of this length has room for one more file beside these, however
+    /// long its name is.
+    #[must_use]
+    pub fn has_room_for_a_file(files: &[FileEntry], request_bytes: usize) -> bool {
+        let listed: usize = files.iter().map(|file| file_bytes(file.name.as_str().len())).sum();
+        listed + file_bytes(FILE_NAME_MAX_BYTES) <= files_room(request_bytes)
     }
 
     /// How many sheets the answer to a `SHEETS` of this length has room for, counted with every number
@@ -610,6 +616,17 @@ impl Answer {
         // R-STATUS-3, R-SIZE-3
         request_bytes.min(DATAGRAM_MAX_BYTES).saturating_sub(REST_MAX_BYTES) / ROLL_CALL_MAX_BYTES
     }
+}
+
+/// What the answer to a `FILES` of this length has for files.
+fn files_room(request_bytes: usize) -> usize {
+    const REST_MAX_BYTES: usize = DATAGRAM_MIN_BYTES + 16 + 10 + 1 + 5 + 2;
+    request_bytes.min(DATAGRAM_MAX_BYTES).saturating_sub(REST_MAX_BYTES)
+}
+
+/// What a file with a name of this length takes of it.
+fn file_bytes(name_bytes: usize) -> usize {
+    2 + name_bytes + 10
 }
 
 // The bodies, field by field as the specification lists them. postcard writes a nested structure as

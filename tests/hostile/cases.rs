@@ -24,10 +24,10 @@ pub(crate) struct Case {
 /// questions, the transfer of a small object among them.
 const FEW: usize = 60;
 
-/// What the longest list takes: 262,144 open roll calls with 67 on a page, and 65,536 files, one on a
+/// What the longest list takes: 262,144 open roll calls with 67 on a page, and 65,536 files, four on a
 /// page: each page brings the list further.
 const STATUS_PAGES: usize = 4_000;
-const FILES_PAGES: usize = 66_000;
+const FILES_PAGES: usize = 16_500;
 /// 65,536 sheets of one class with 17 on a page.
 const SHEETS_PAGES: usize = 4_000;
 
@@ -235,9 +235,15 @@ pub(crate) const CASES: &[Case] = &[
         let files = vec![entry("a", 1), entry("b", 2)];
         vec![reply(request, Answer::Files(Some(FileList { total: 5, files })))]
     }),
-    case("FILES: one more for ever", &[Files], ANY, FILES_PAGES, |world, request| {
+    case("FILES: one more for ever", &[Files], UNKNOWN, FEW, |world, request| {
         let files = vec![entry(&format!("{:09}", world.asked), 1)];
         vec![reply(request, Answer::Files(Some(FileList { total: u32::MAX, files })))]
+    }),
+    case("FILES: four more for ever", &[Files], ANY, FILES_PAGES, |world, request| {
+        full_page(request, world.asked)
+    }),
+    case("FILES: the same full page for ever", &[Files], UNKNOWN, FEW, |_, request| {
+        full_page(request, 7)
     }),
     case("FILES: a total that grows, from 1", &[Files], ANY, FEW, |world, request| {
         let files = if world.asked == 1 { vec![entry("a", 1)] } else { Vec::new() };
@@ -473,6 +479,13 @@ fn numbered(world: &World, request: &Request, away: fn(i64) -> i64) -> Vec<Sheet
 /// To the question for sheets this list.
 fn listed(request: &Request, sheets: Vec<SheetInfo>, more: bool) -> Vec<Vec<u8>> {
     vec![reply(request, Answer::Sheets { sheets, more })]
+}
+
+/// Four files with the longest names, told of as the ones after so many pages.
+fn full_page(request: &Request, page: usize) -> Vec<Vec<u8>> {
+    let name = |place: usize| format!("{page:09}{place}{}", "x".repeat(245));
+    let files = (0..4).map(|place| entry(&name(place), 1)).collect();
+    vec![reply(request, Answer::Files(Some(FileList { total: u32::MAX, files })))]
 }
 
 fn open_roll_call(class: u32) -> OpenRollCall {

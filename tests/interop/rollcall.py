@@ -490,7 +490,7 @@ class Request:
         return self._names_our_class(message)
 
     def _names_our_class(self, message: Message) -> bool:
-        """R-CLIENT-8, and for a list R-STATUS-4."""
+        """R-CLIENT-8, and for a list the rule that it may not be shorter than it has to be."""
         if message.kind == "STATUS_LIST":
             classes = [row["class"] for row in message["open"]]
             rises = all(low < high for low, high in zip([self.fields["from"] - 1, *classes], classes))
@@ -500,6 +500,12 @@ class Request:
             falls = all(high > low for high, low in zip([self.fields["at_most"] + 1, *numbers], numbers))
             ours = all(info["class"] == self.fields["class"] for info in message["sheets"])
             return ours and falls and (len(numbers) >= (self.length - 36) // 66 or not message["more"])
+        if message.kind == "FILE_LIST" and message["list"] is not None:  # R-FILES-12
+            names = [row["name"].encode() for row in message["list"]["files"]]
+            rises = all(low < high for low, high in zip(names, names[1:]))
+            is_last = self.fields["from"] + len(names) >= message["list"]["total"]
+            room = self.length - 42 - sum(12 + len(name) for name in names)
+            return rises and (is_last or room < 12 + 255)
         named = message.fields.get("sheet") or message.fields
         if message.kind == "MARKED" and named["class"] == 0:
             return True
