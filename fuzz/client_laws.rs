@@ -58,15 +58,15 @@ pub(crate) mod seen {
 
 const START_MILLIS: u64 = 1_795_353_480_000;
 const STEPS_MAX: usize = 200;
-/// More than what is sent in the patience of a person who waits for half a minute.
+/// More than what is sent by a person who waits for half a minute.
 const SENDINGS_MAX: usize = 200;
 const WINDOW: Duration = Duration::from_secs(900);
 const SHORTEST_WAIT_MICROS: u64 = 100_000;
 
 #[derive(Arbitrary, Debug)]
 enum Step {
-    Perform(What, Patience),
-    Ask(Question, Patience),
+    Perform(What, Deadline),
+    Ask(Question, Deadline),
     Reply(Whose, Said),
     /// An earlier reply again.
     Again(u8),
@@ -104,7 +104,7 @@ enum Question {
 }
 
 #[derive(Arbitrary, Debug)]
-enum Patience {
+enum Deadline {
     Usual,
     Millis(u16),
     Minutes(u8),
@@ -243,8 +243,8 @@ impl Desk {
 
     fn step(&mut self, step: &Step) {
         match step {
-            Step::Perform(what, patience) => self.perform(what, patience),
-            Step::Ask(question, patience) => self.ask(question, patience),
+            Step::Perform(what, until) => self.perform(what, until),
+            Step::Ask(question, until) => self.ask(question, until),
             Step::Reply(whose, said) => {
                 if let Some(datagram) = self.reply(whose, said) {
                     self.hear(&datagram);
@@ -284,7 +284,7 @@ impl Desk {
                 }
             }
             Step::Done(what) => {
-                self.perform(what, &Patience::Usual);
+                self.perform(what, &Deadline::Usual);
                 self.timeout(0);
                 self.step(&Step::Fits(false));
             }
@@ -304,7 +304,7 @@ impl Desk {
         }
     }
 
-    fn perform(&mut self, what: &What, patience: &Patience) {
+    fn perform(&mut self, what: &What, until: &Deadline) {
         if self.under_way.is_some() {
             return;
         }
@@ -316,8 +316,8 @@ impl Desk {
                 Operation::Mark { class: class(which), student }
             }
         };
-        self.begin(None, Some(operation), patience);
-        let patience = patience.duration();
+        self.begin(None, Some(operation), until);
+        let until = until.duration();
         // An id that was drawn and never used grows old, too (R-CLIENT-5).
         let now = self.now;
         // What is to begin again has had its new name since that was said, and is settled under it.
@@ -325,11 +325,11 @@ impl Desk {
             self.starts.retain(|&(drawn, _)| age(drawn, now) <= WINDOW);
         }
         self.starts.push((now, now.wall.shifted(self.offset)));
-        self.client.perform(self.now, operation, patience);
+        self.client.perform(self.now, operation, until);
         self.drain(None);
     }
 
-    fn ask(&mut self, question: &Question, patience: &Patience) {
+    fn ask(&mut self, question: &Question, until: &Deadline) {
         if self.under_way.is_some() {
             return;
         }
@@ -341,13 +341,13 @@ impl Desk {
             Question::Files(from) => Query::Files { from: from.into() },
             Question::File(byte) => Query::File { file: FileKey::from_bytes([byte; 16]) },
         };
-        self.begin(Some(query), None, patience);
-        self.client.ask(self.now, query, patience.duration());
+        self.begin(Some(query), None, until);
+        self.client.ask(self.now, query, until.duration());
         self.drain(None);
     }
 
-    fn begin(&mut self, asks: Option<Query>, operation: Option<Operation>, patience: &Patience) {
-        let deadline = self.now.instant.after(patience.duration());
+    fn begin(&mut self, asks: Option<Query>, operation: Option<Operation>, until: &Deadline) {
+        let deadline = self.now.instant.after(until.duration());
         let begun_micros = self.now.instant.as_micros();
         let settles = operation.is_some()
             && self.open.is_some_and(|open| {
@@ -541,12 +541,12 @@ impl Desk {
                     assert_eq!(Some(answer), fits.take(), "settled by an answer that fits");
                     self.go_on();
                 }
-                Output::Forsaken { operation } => {
+                Output::Abandoned { operation } => {
                     seen::FORSAKEN.held();
                     let open = self.open.as_mut().expect("something was sent");
                     assert_eq!(open.operation, operation);
                     let old = age(open.first_sent, self.now) > WINDOW;
-                    assert!(old || open.fate == Fate::Lost, "forsaken too early");
+                    assert!(old || open.fate == Fate::Lost, "abandoned too early");
                     open.fate = Fate::LostAndTold;
                     self.go_on();
                 }
@@ -684,7 +684,7 @@ impl Desk {
     }
 }
 
-impl Patience {
+impl Deadline {
     fn duration(&self) -> Duration {
         match *self {
             Self::Usual => Duration::from_secs(30),

@@ -9,7 +9,7 @@ use rollcall::ids::{ClassId, ClientId, ContentId, Cookie, FileKey, RequestNumber
 use rollcall::operation::{FileEntry, FileInfo, FileState, Operation, Pull, Query};
 use rollcall::record::{Batch, SnapshotItem};
 use rollcall::roll::{ClosedSheet, Sheet};
-use rollcall::server::{FolderOrder, Output, PieceRead, Server, SheetsQuestion};
+use rollcall::server::{FolderRequest, Output, PieceRead, Server, SheetsQuestion};
 use rollcall::time::{Instant, Now, WallTime};
 use rollcall::wire::{Ask, Datagram, Request};
 use sha2::{Digest as _, Sha256};
@@ -526,17 +526,17 @@ impl Hall {
     }
 
     /// Does what is to be done in the folder.
-    fn obey(&mut self, order: FolderOrder) {
+    fn obey(&mut self, order: FolderRequest) {
         let files = self.auditor.files();
         match order {
-            FolderOrder::List => {
+            FolderRequest::List => {
                 let entry = |(name, content): (&Vec<u8>, &Content)| FileEntry {
                     name: std::str::from_utf8(name).expect("a name").parse().expect("a name"),
                     bytes: content.bytes.len() as u64,
                 };
                 self.server.handle_listing(files.iter().map(entry).collect());
             }
-            FolderOrder::Describe(key) => {
+            FolderRequest::Describe(key) => {
                 let of = |name: &[u8]| Sha256::digest(name)[..16] == *key.as_bytes();
                 let Some((_, content)) = files.iter().find(|(name, _)| of(name)) else {
                     return self.server.handle_file(key, FileState::Absent);
@@ -552,7 +552,7 @@ impl Hall {
                 self.auditor.tells(name);
                 self.server.handle_file(key, state);
             }
-            FolderOrder::Read(piece) => {
+            FolderRequest::Read(piece) => {
                 let found = files.values().find(|it| it.name == *piece.content.as_bytes());
                 let read = found.map_or(PieceRead::Absent, |content| {
                     let blocks = content.bytes.chunks(1_024).skip(piece.first as usize);

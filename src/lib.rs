@@ -11,8 +11,8 @@
 //! | vocabulary | [`ids`], [`time`], [`limits`], [`operation`], [`hashing`], [`stats`] | names, bounds |
 //! | wire | [`wire`] | bytes ↔ messages |
 //! | domain | [`roll`], [`record`] | who is present; which request is a duplicate; what is kept |
-//! | core | [`server`], [`client`], [`transfer`] | the protocol: events in, effects out; objects in blocks |
-//! | rehearsal | [`load`] | who was told what, and whether the sheets agree |
+//! | core | [`server`], [`client`], [`blocks`] | the protocol: events in, effects out; objects in blocks |
+//! | rehearsal | [`rehearsal`] | who was told what, and whether the sheets agree |
 //! | world | [`journal`], [`shell`] | the disk; sockets, clocks, dice, signals |
 //! | commands | [`cli`] and `src/bin` | flags, words, exit codes |
 //!
@@ -34,25 +34,20 @@
 //!
 //! The protocol is specified in `proto-spec.md`.
 
-mod admission;
+pub mod blocks;
 pub mod cli;
 pub mod client;
-mod cookie;
-mod fair;
 pub mod hashing;
 pub mod ids;
 pub mod journal;
 pub mod limits;
-pub mod load;
 pub mod operation;
-mod pace;
 pub mod record;
+pub mod rehearsal;
 pub mod roll;
 mod round_trip;
 pub mod server;
 pub mod shell;
 pub mod stats;
-mod supply;
 pub mod time;
-pub mod transfer;
 pub mod wire;

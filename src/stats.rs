@@ -52,7 +52,7 @@ counters! {
     /// Not read: not canonical.
     NotCanonical = "rejected_not_canonical",
     /// Not read: shorter than its answer may be.
-    Cramped = "rejected_cramped",
+    RequestTooShort = "rejected_request_too_short",
     /// Not read: the system drops datagrams, and this address sends more than its part.
     Shed = "shed",
     /// Not executed: too many replies wait already.
@@ -151,7 +151,7 @@ impl From<Rejected> for Counter {
             Rejected::Body => Self::Body,
             Rejected::LeftOver => Self::LeftOver,
             Rejected::NotCanonical => Self::NotCanonical,
-            Rejected::Cramped => Self::Cramped,
+            Rejected::RequestTooShort => Self::RequestTooShort,
         }
     }
 }

@@ -307,7 +307,7 @@ fn a_request_that_is_shorter_than_its_answer_is_ignored() {
         let mut short = honest[..honest.len() - cut].to_vec();
         short[at::PADDING] = honest[at::PADDING] - u8::try_from(cut).expect("below 48");
         let short = sealed(short);
-        attack.ignored("rejected_cramped", &format!("{} bytes", short.len()), &short);
+        attack.ignored("rejected_request_too_short", &format!("{} bytes", short.len()), &short);
     }
     attack.end();
 }

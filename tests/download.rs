@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::time::Duration;
 
+use rollcall::blocks::{Download, Event, PathState};
 use rollcall::ids::{ClientId, ContentId, Cookie, RequestNumber};
 use rollcall::limits::{BLOCK_BYTES, BLOCKS_REORDERED_MAX};
 use rollcall::operation::{FileInfo, Pull};
 use rollcall::time::Instant;
-use rollcall::transfer::{Download, Event, Path};
 use rollcall::wire::{Answer, Ask, Datagram, Reply, Request, decode_request};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -52,7 +52,7 @@ impl Line {
         let object = object(bytes);
         let now = Instant::from_micros(5_000_000);
         let info = FileInfo { bytes: bytes as u64, content: ContentId::of(&object) };
-        let path = Path::new(now, None);
+        let path = PathState::new(now, None);
         let download = Download::new(path, [2; 32], now, info, 0, buffered, PATIENCE);
         let mut line =
             Self { download, object, now, sent: Vec::new(), end: None, read: Vec::new() };

@@ -17,7 +17,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use rollcall::ids::{ContentId, Cookie, FileName};
 use rollcall::operation::{FileInfo, FileState, Pull};
-use rollcall::server::{FolderOrder, Output, PieceRead};
+use rollcall::server::{FolderRequest, Output, PieceRead};
 use rollcall::shell::call::Caller;
 use rollcall::shell::download::{FetchError, Fetcher};
 use rollcall::wire::{Answer, Ask, Datagram};
@@ -133,7 +133,7 @@ impl DamagingServer {
                     match output {
                         Output::Transmit { to } => drop(socket.send_to(space.as_bytes(), to)),
                         Output::Load(content) => core.handle_sheet(content, None),
-                        Output::Folder(FolderOrder::Describe(asked)) => {
+                        Output::Folder(FolderRequest::Describe(asked)) => {
                             let state = if asked == key {
                                 FileState::Ready(info)
                             } else {
@@ -141,7 +141,7 @@ impl DamagingServer {
                             };
                             core.handle_file(asked, state);
                         }
-                        Output::Folder(FolderOrder::Read(piece)) => {
+                        Output::Folder(FolderRequest::Read(piece)) => {
                             begun += u32::from(piece.first == 0);
                             let start = piece.first as usize * 1_024;
                             let end = (start + piece.blocks as usize * 1_024).min(file.len());

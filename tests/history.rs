@@ -161,7 +161,7 @@ impl Person {
                 event.heard = Some(Heard::Answer(answer));
                 event.end = end;
             }
-            Progress::Forsaken { .. } => self.open = None,
+            Progress::Abandoned { .. } => self.open = None,
             Progress::Retrying { .. } | Progress::Refused { .. } => {}
         }
     }

@@ -505,7 +505,7 @@ const EVERY_REJECTED: [Rejected; 12] = [
     Rejected::Body,
     Rejected::LeftOver,
     Rejected::NotCanonical,
-    Rejected::Cramped,
+    Rejected::RequestTooShort,
 ];
 
 /// The name in the specification, which is also the counter's.
@@ -602,14 +602,14 @@ fn invalid(name: &str) -> Vec<u8> {
             request(Kind::Pulled, &[tail, &[0], &laws::byte_string(&[7; 1_025])])
         }
         "left-over-pull" => pull(&[0, 1, 0, 0]),
-        "cramped-file" => request(Kind::File, &[head, &[7; 16], &laws::byte_string(&[0; 36])]),
+        "short-file" => request(Kind::File, &[head, &[7; 16], &laws::byte_string(&[0; 36])]),
         "left-over" => laws::frame(1, open[3], &[&body(&open)[..], &[0]].concat()),
         "left-over-answer" => laws::frame(1, opened[3], &[&body(&opened)[..], &[0]].concat()),
         "not-canonical-class" => request(Kind::Open, &[head, started, &[0xd6, 0x97, 0], zeros]),
         "not-canonical-length" => mark(&[&[0x82, 0][..], b"10"].concat()),
         "not-canonical-answer" => request(Kind::Stale, &[&tail[..16], &[0x81, 0]]),
-        "cramped" => request(Kind::Open, &[head, started, class, &laws::byte_string(&[0; 12])]),
-        "cramped-status" => request(Kind::Status, &[head, class, &laws::byte_string(&[0; 34])]),
+        "short-open" => request(Kind::Open, &[head, started, class, &laws::byte_string(&[0; 12])]),
+        "short-status" => request(Kind::Status, &[head, class, &laws::byte_string(&[0; 34])]),
         other => panic!("nobody knows how to make {other}"),
     }
 }
@@ -995,7 +995,7 @@ fn every_story_of_the_fuzzer_starts_from_an_example() {
             desk.hand(bytes);
         }
         if let Ok(reply) = decode_reply(bytes) {
-            // The client opens class 1 with the usual patience, and sends. What it hears then has
+            // The client opens class 1 with the usual deadline, and sends. What it hears then has
             // the name of another client; a step of its own says the same in its own name.
             let opens = [desk_step(0), choice(0, 3), vec![0], choice(0, 3)].concat();
             let sends = [desk_step(8), vec![0]].concat();

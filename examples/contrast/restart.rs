@@ -151,7 +151,7 @@ pub(crate) fn recover(folder: &Path) -> Result<(), Failure> {
     let before = resident_kb()?;
     let begin = Instant::now();
     let mut journal = SqliteJournal::open(folder)?;
-    let mut server = Server::<rollcall::shell::serve::Path>::new(1);
+    let mut server = Server::<rollcall::shell::serve::ReturnPath>::new(1);
     let recovered = journal.recover(&mut server)?;
     let seconds = begin.elapsed().as_secs_f64();
     println!(

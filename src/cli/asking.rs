@@ -430,7 +430,7 @@ impl StatusLine {
                 self.clear();
                 remark(format_args!("{} from before: {}", subject(&operation), settled(&answer)));
             }
-            Progress::Forsaken { operation } => {
+            Progress::Abandoned { operation } => {
                 self.clear();
                 remark(format_args!(
                     "{} from before: the outcome will not be known any more",

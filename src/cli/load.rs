@@ -21,10 +21,10 @@ use crate::limits::{
     LOAD_CLASSES_FROM, LOAD_CLASSES_MAX, LOAD_IN_FLIGHT_MAX, LOAD_RATE_MAX, LOAD_SOCKETS_MAX,
     LOAD_STUDENTS_MAX,
 };
-use crate::load::{Fate, Plan};
 use crate::operation::Query;
+use crate::rehearsal::{Fate, Plan};
 use crate::shell::clock::entropy;
-use crate::shell::load::{NotOpened, Pace, Rehearsal, Report, Step, rehearse};
+use crate::shell::rehearse::{NotOpened, Pace, Rehearsal, Report, Step, rehearse};
 
 /// Rehearse a roll call: thousands of students answer, and every receipt is checked.
 ///

@@ -20,7 +20,7 @@ use crate::journal::{
 use crate::limits::{FILES_RATE_DEFAULT_BYTES, LISTEN_MAX};
 use crate::server::{Output, Server};
 use crate::shell::clock::{Clock, ClockImplausible, check_plausible, entropy};
-use crate::shell::serve::{Folder, FolderError, Path, ServeError, Service};
+use crate::shell::serve::{Folder, FolderError, ReturnPath, ServeError, Service};
 
 /// Where the journal is kept if no folder is named.
 const DEFAULT_FOLDER: &str = "rollcall-data";
@@ -217,7 +217,7 @@ fn back_up(folder: &std::path::Path, file: &std::path::Path) -> Result<(), Ended
 }
 
 fn examine(folder: &std::path::Path, accept_clock: bool) -> Result<(), Ended> {
-    let mut server: Server<Path> = Server::new(0);
+    let mut server: Server<ReturnPath> = Server::new(0);
     let mut journal = SqliteJournal::open(folder)?;
     let recovered = journal.recover(&mut server)?;
     let examined = journal.examine()?;
@@ -269,7 +269,7 @@ fn say(line: std::fmt::Arguments<'_>) {
 }
 
 fn serve_from<J: Journal + Send + 'static>(
-    server: Server<Path>,
+    server: Server<ReturnPath>,
     journal: J,
     files: Option<Folder>,
     addresses: &[SocketAddr],

@@ -38,7 +38,7 @@ const APPLICATION_ID: i64 = 0x524f_4c4c;
 /// The version of the schema and of what is in the blobs.
 const VERSION: i64 = 2;
 /// How long a commit waits for another program that writes to the database. Its own thread waits and
-/// clients ask again, so the wait may be long; it ends before a client's usual patience does.
+/// clients ask again, so the wait may be long; it ends before a client's usual deadline does.
 const LOCKED_WAIT: Duration = Duration::from_secs(20);
 /// How long a start waits for another program that reads the database.
 const READER_WAIT: Duration = Duration::from_secs(1);

@@ -171,7 +171,7 @@ pub enum Progress {
         answer: Answer,
     },
     /// The outcome of an earlier operation will never be known.
-    Forsaken {
+    Abandoned {
         /// The earlier operation.
         operation: Operation,
     },
@@ -471,9 +471,9 @@ impl Caller {
                         settling = false;
                         watch(Progress::Settled { operation, answer });
                     }
-                    Output::Forsaken { operation } => {
+                    Output::Abandoned { operation } => {
                         settling = false;
-                        watch(Progress::Forsaken { operation });
+                        watch(Progress::Abandoned { operation });
                     }
                     Output::Answered { answer, attempts } => {
                         self.refused_at = None;

@@ -209,7 +209,7 @@ impl Crowd {
                 }
                 Output::Unanswered(unanswered) => over = Some(Err(unanswered)),
                 // Told to people who wait; the other two need an operation left open before.
-                Output::Retrying { .. } | Output::Settled { .. } | Output::Forsaken { .. } => {}
+                Output::Retrying { .. } | Output::Settled { .. } | Output::Abandoned { .. } => {}
             }
         }
         let (route, timer) = (member.client.awaits(), member.client.poll_timeout());

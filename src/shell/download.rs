@@ -12,10 +12,10 @@ use super::call::is_refusal;
 use super::clock::{Clock, entropy};
 use super::interrupt::Interrupts;
 use super::socket::connect;
+use crate::blocks::{Download, Event, PathState};
 use crate::limits::UDP_PAYLOAD_MAX_BYTES;
 use crate::operation::{FileInfo, SheetInfo};
 use crate::roll::{Sheet, SheetError, SheetReader};
-use crate::transfer::{Download, Event, Path};
 use crate::wire::Datagram;
 
 /// What one datagram takes of a receive buffer on Linux, at most: two kilobytes and what the system
@@ -84,7 +84,7 @@ pub struct Fetcher {
     socket: Option<(UdpSocket, UdpSocketState)>,
     /// How many blocks its buffer holds.
     buffered: u64,
-    path: Option<Path>,
+    path: Option<PathState>,
     round_trip: Option<Duration>,
     poll: Poll,
     events: Events,
@@ -168,7 +168,7 @@ impl Fetcher {
         watch: &mut dyn FnMut(Progressed),
     ) -> Result<Progressed, FetchError> {
         let now = self.clock.now().instant;
-        let path = self.path.take().unwrap_or_else(|| Path::new(now, self.round_trip));
+        let path = self.path.take().unwrap_or_else(|| PathState::new(now, self.round_trip));
         self.refused = false;
         self.open();
         let mut download =

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 
 use tracing::{Level, debug, enabled, trace};
 
-use super::socket::Path;
+use super::socket::ReturnPath;
 use crate::ids::ClientId;
 use crate::limits::REPLIES_HELD_MAX;
 use crate::operation::{Operation, Outcome};
@@ -31,7 +31,7 @@ impl EventLog {
     }
 
     /// A datagram came by this way.
-    pub(super) fn heard(&mut self, path: &Path, datagram: &[u8]) {
+    pub(super) fn heard(&mut self, path: &ReturnPath, datagram: &[u8]) {
         if !self.wanted || self.now.len() >= REPLIES_HELD_MAX {
             return;
         }

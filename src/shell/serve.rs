@@ -29,8 +29,8 @@ use super::folder::{FolderDone, FolderKeeper};
 use super::keeper::{Done, Keeper, Order, Read};
 use super::log::EventLog;
 use super::outbox::Outbox;
-use super::signals::{Wish, Wishes};
-pub use super::socket::Path;
+use super::signals::{Signal, SignalSource};
+pub use super::socket::ReturnPath;
 use super::socket::{Listener, ReceiveBuffer};
 use crate::journal::{Condition, Journal, JournalError, Snapshot};
 use crate::limits::{
@@ -89,7 +89,7 @@ fn bind_cause(error: &io::Error) -> String {
 
 /// A server with its sockets bound, ready to run.
 pub struct Service<J> {
-    server: Server<Path>,
+    server: Server<ReturnPath>,
     keeper: Keeper<J>,
     folder: Option<FolderKeeper>,
     snapshot: SnapshotWish,
@@ -101,7 +101,7 @@ pub struct Service<J> {
     next_look: Instant,
     clock: Clock,
     poll: Poll,
-    wishes: Wishes,
+    signals: SignalSource,
     trouble: Trouble,
     log: EventLog,
 }
@@ -121,13 +121,13 @@ impl<J: Journal + Send + 'static> Service<J> {
     /// # Errors
     /// If an address cannot be bound.
     pub fn bind(
-        mut server: Server<Path>,
+        mut server: Server<ReturnPath>,
         journal: J,
         folder: Option<Folder>,
         addresses: &[SocketAddr],
     ) -> Result<Self, ServeError> {
         let poll = Poll::new()?;
-        let wishes = Wishes::register(poll.registry(), SIGNALS)?;
+        let signals = SignalSource::register(poll.registry(), SIGNALS)?;
         let mut listeners = Vec::with_capacity(addresses.len());
         for (index, &address) in addresses.iter().enumerate() {
             let bind = |source| ServeError::Bind { address, source };
@@ -154,7 +154,7 @@ impl<J: Journal + Send + 'static> Service<J> {
             outbox: Outbox::new(),
             clock: Clock::start(),
             poll,
-            wishes,
+            signals,
             trouble: Trouble::default(),
             log: EventLog::new(),
         })
@@ -189,7 +189,7 @@ impl<J: Journal + Send + 'static> Service<J> {
             self.wait(&mut events, readable.contains(&true))?;
             for event in &events {
                 if event.token() == SIGNALS {
-                    if self.heed_wishes() == Some(Wish::Stop) {
+                    if self.handle_signals() == Some(Signal::Stop) {
                         return self.finish(&mut space);
                     }
                 } else if let Some(readable) = readable.get_mut(event.token().0) {
@@ -223,20 +223,20 @@ impl<J: Journal + Send + 'static> Service<J> {
         }
     }
 
-    /// Does what the operator asked for; a wish to stop is passed on.
-    fn heed_wishes(&mut self) -> Option<Wish> {
+    /// Acts on the signals that have arrived; a signal to stop is passed on.
+    fn handle_signals(&mut self) -> Option<Signal> {
         let mut stop = None;
-        for wish in self.wishes.pending() {
-            match wish {
-                Wish::ShowCounters => info!(
+        for signal in self.signals.pending() {
+            match signal {
+                Signal::ShowCounters => info!(
                     "counters: {}; {} roll calls open, {} clients known",
                     self.server.stats(),
                     self.server.open_roll_calls(),
                     self.server.clients()
                 ),
-                Wish::Stop => {
+                Signal::Stop => {
                     info!("asked to stop");
-                    stop = Some(wish);
+                    stop = Some(signal);
                 }
             }
         }
@@ -258,7 +258,7 @@ impl<J: Journal + Send + 'static> Service<J> {
                 let Self { server, listeners, clock, trouble, log, .. } = self;
                 let now = clock.now();
                 let mut shed = 0;
-                let handle = |path: Path, datagram: &[u8]| {
+                let handle = |path: ReturnPath, datagram: &[u8]| {
                     log.heard(&path, datagram);
                     shed += usize::from(!server.handle_datagram(now, path, datagram));
                 };

@@ -42,5 +42,5 @@ pub enum Rejected {
     NotCanonical,
     /// The request is shorter than the longest answer to it (no amplification).
     #[error("shorter than its answer may be")]
-    Cramped,
+    RequestTooShort,
 }

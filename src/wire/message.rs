@@ -421,7 +421,7 @@ pub fn decode_request(datagram: &[u8]) -> Result<Received, Rejected> {
     };
     // R-SIZE-1
     if datagram.len() < kind.request_min_bytes() {
-        return Err(Rejected::Cramped);
+        return Err(Rejected::RequestTooShort);
     }
     // R-JUDGE-12, R-REQUEST-5
     let mut fingerprint = crc32fast::Hasher::new();

@@ -52,7 +52,7 @@ pub(crate) struct Person {
     pub(crate) requests: Vec<Bytes>,
     pub(crate) answered: usize,
     /// The steps that were given up for good.
-    pub(crate) forsaken: Vec<usize>,
+    pub(crate) abandoned: Vec<usize>,
     pub(crate) idle: bool,
     awaits: Option<ClientId>,
     /// The request whose answer the client looks at, or will when it settles.
@@ -89,7 +89,7 @@ impl Person {
             sent: Vec::new(),
             requests: Vec::new(),
             answered: 0,
-            forsaken: Vec::new(),
+            abandoned: Vec::new(),
             idle: true,
             awaits: None,
             listening: None,
@@ -193,8 +193,8 @@ impl Person {
                 }
             }
             (Output::Settled { .. }, _) => self.unsettled = None,
-            (Output::Forsaken { .. }, _) => {
-                self.forsaken.extend(self.unsettled.take());
+            (Output::Abandoned { .. }, _) => {
+                self.abandoned.extend(self.unsettled.take());
             }
             (Output::Answered { .. }, _) => {
                 self.step += 1;
@@ -202,7 +202,7 @@ impl Person {
             }
             (Output::Unanswered(unanswered), _) => {
                 if unanswered.lost {
-                    self.forsaken.push(self.step);
+                    self.abandoned.push(self.step);
                 }
                 if client.unsettled().is_some() {
                     self.unsettled.get_or_insert(self.step);
@@ -246,7 +246,7 @@ impl Person {
             write!(words, "; {name:?} {} {:?}", request.number.get(), request.ask)
                 .expect("written");
         }
-        let script = (self.step, self.unsettled, self.answered, &self.forsaken);
+        let script = (self.step, self.unsettled, self.answered, &self.abandoned);
         self.seen = hash_of(&(words, script, &self.requests, self.is_overdue()));
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
+use rollcall::blocks::{Download, Event, PathState};
 use rollcall::client::{Client, Output as Told};
 use rollcall::ids::{ClassId, ClientId, RequestNumber, StudentNumber};
 use rollcall::operation::{Operation, Outcome, Refusal};
@@ -13,7 +14,6 @@ use rollcall::record::SnapshotItem;
 use rollcall::roll::{ClientRecord, Sheet};
 use rollcall::server::{Output, Server};
 use rollcall::time::{Instant, Now, WallTime};
-use rollcall::transfer::{Download, Event, Path};
 use rollcall::wire::{Answer, Ask, Datagram, Request, decode_reply, encode_request};
 
 use crate::disk::Disk;
@@ -357,7 +357,7 @@ fn fetch(
     (there, back): (&mut Wire, &mut Wire),
     flying: &mut Flying,
     rng: &mut StdRng,
-) -> (Vec<u8>, Path) {
+) -> (Vec<u8>, PathState) {
     let (mut fetched, mut space) = (Vec::new(), Datagram::new());
     loop {
         let now = stage.now.instant;
@@ -421,12 +421,12 @@ fn scenario_9_sheets_are_fetched_at_thirty_percent_loss_while_blocks_of_others_c
         wire.link.late = 100;
     }
     let mut flying = Flying::new();
-    let mut path = Path::new(stage.now.instant, None);
+    let mut path = PathState::new(stage.now.instant, None);
     // Again and again, so that the late ones have something to be mistaken for.
     for info in sheets.iter().cycle().take(200) {
         let now = stage.now.instant;
-        let patience = Duration::from_secs(600);
-        let download = Download::new(path, rng.random(), now, (*info).into(), 0, 64, patience);
+        let deadline = Duration::from_secs(600);
+        let download = Download::new(path, rng.random(), now, (*info).into(), 0, 64, deadline);
         let wires = (&mut there, &mut back);
         let (fetched, known) = fetch(&mut stage, download, wires, &mut flying, rng);
         path = known;

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
+use rollcall::blocks::{Download, Event as Fetched, PathState};
 use rollcall::client::{Client, Output as Told, Unanswered};
 use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber, RollCallNumber, StudentNumber};
 use rollcall::operation::{Operation, Query, SheetInfo};
@@ -19,7 +20,6 @@ use rollcall::record::{Batch, Record};
 use rollcall::roll::{ClosedSheet, Sheet};
 use rollcall::server::{Output, Server, SheetsQuestion};
 use rollcall::time::{Instant, Now, WallTime};
-use rollcall::transfer::{Download, Event as Fetched, Path};
 use rollcall::wire::{
     Answer, Ask, Datagram, Request, VERSION, decode_reply, decode_request, encode_request,
 };
@@ -127,7 +127,7 @@ struct Person {
     blocks: BTreeSet<u32>,
     begun_in: u32,
     /// What is known of the path to the server, between two sheets.
-    path: Option<Path>,
+    path: Option<PathState>,
     /// What is fetched at the end.
     task: Task,
 }
@@ -831,7 +831,7 @@ impl World {
         }
     }
 
-    fn patience(&mut self) -> Duration {
+    fn deadline(&mut self) -> Duration {
         let seconds = if self.healed_at.is_some() {
             120
         } else {
@@ -852,8 +852,8 @@ impl World {
         let what = What::Operation { ticket, operation, event, names: Vec::new() };
         self.people[person].current = Some(Waiting { since: self.now, what });
         seen::TWO_OPEN.held_if(self.people[person].earlier.is_some());
-        let (now, patience) = (self.now_of(person), self.patience());
-        self.people[person].client.perform(now, operation, patience);
+        let (now, deadline) = (self.now_of(person), self.deadline());
+        self.people[person].client.perform(now, operation, deadline);
         self.drain_client(person);
     }
 
@@ -861,8 +861,8 @@ impl World {
         trace!(self, "person {person} asks {query:?}");
         self.figures.queries += 1;
         self.people[person].current = Some(Waiting { since: self.now, what: What::Query(query) });
-        let (now, patience) = (self.now_of(person), self.patience());
-        self.people[person].client.ask(now, query, patience);
+        let (now, deadline) = (self.now_of(person), self.deadline());
+        self.people[person].client.ask(now, query, deadline);
         self.drain_client(person);
     }
 
@@ -930,7 +930,7 @@ impl World {
                     let earlier = self.people[person].earlier.take();
                     self.hear(person, earlier, answer);
                 }
-                Told::Forsaken { .. } => {
+                Told::Abandoned { .. } => {
                     seen::FORSAKEN.held();
                     if let Some(earlier) = self.people[person].earlier.take() {
                         self.unknown(&earlier, true);
@@ -1139,13 +1139,13 @@ impl World {
         trace!(self, "person {person} fetches {info:?}");
         self.figures.queries += 1;
         self.people[person].current = Some(Waiting { since: self.now, what: What::Sheet(info) });
-        let (now, patience) = (self.now_of(person).instant, self.patience());
+        let (now, deadline) = (self.now_of(person).instant, self.deadline());
         let it = &mut self.people[person];
-        let path = it.path.take().unwrap_or_else(|| Path::new(now, None));
+        let path = it.path.take().unwrap_or_else(|| PathState::new(now, None));
         let seed = self.rng.random();
         it.blocks.clear();
         it.begun_in = self.server_life;
-        it.download = Some(Download::new(path, seed, now, info.into(), 0, 64, patience));
+        it.download = Some(Download::new(path, seed, now, info.into(), 0, 64, deadline));
         self.drain_download(person);
     }
 

@@ -14,6 +14,13 @@
 //! ```
 
 mod congestion;
-mod download;
+mod cookie;
+mod fair;
+mod fetch;
+mod pace;
+mod serve;
 
-pub use download::{Download, Event, Path};
+pub(crate) use cookie::CookieKey;
+pub use fetch::{Download, Event, PathState};
+pub(crate) use serve::{Asker, Demand, ListDemand, Supply};
+pub use serve::{FolderRequest, Piece, PieceRead, SheetsQuestion};

@@ -70,7 +70,7 @@ pub struct Download {
     cookie_since: RequestNumber,
     /// How many times the server gave a cookie since it last gave a block.
     cookies: u32,
-    path: Path,
+    path: PathState,
     object: FileInfo,
     /// Blocks in all.
     blocks: u32,
@@ -105,7 +105,7 @@ pub struct Download {
 
 /// What is known of the path to the server; it outlives an object.
 #[derive(Clone, Debug)]
-pub struct Path {
+pub struct PathState {
     cookie: Cookie,
     /// Whether the server has taken the cookie.
     proved: bool,
@@ -150,7 +150,7 @@ fn wanted_bit(first: u32, wanted: u64, index: u32) -> Option<u32> {
     (wanted & 1 << bit != 0).then_some(bit)
 }
 
-impl Path {
+impl PathState {
     /// A path of which no more is known than perhaps a round trip.
     #[must_use]
     pub fn new(now: Instant, round_trip: Option<Duration>) -> Self {
@@ -191,7 +191,7 @@ impl Download {
     /// was taken for `idle_timeout`, it ends.
     #[must_use]
     pub fn new(
-        path: Path,
+        path: PathState,
         seed: [u8; 32],
         now: Instant,
         object: FileInfo,
@@ -234,7 +234,7 @@ impl Download {
 
     /// What was learnt of the way to the server, for the next object.
     #[must_use]
-    pub fn into_path(self) -> Path {
+    pub fn into_path(self) -> PathState {
         self.path
     }
 

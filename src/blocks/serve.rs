@@ -11,7 +11,8 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use crate::fair::FairQueue;
+use super::fair::FairQueue;
+use super::pace::Pace;
 use crate::ids::{ClassId, ClientId, ContentId, FileKey, RequestNumber, RollCallNumber};
 use crate::limits::{
     BLOCK_BYTES, BLOCKS_AWAITED_MAX, BLOCKS_AWAITED_PER_ADDRESS_MAX, BLOCKS_PER_TURN_MAX,
@@ -19,7 +20,6 @@ use crate::limits::{
     PIECES_AHEAD_MAX, SHEET_QUESTIONS_MAX, SHEETS_CACHED_MAX,
 };
 use crate::operation::{FileEntry, span};
-use crate::pace::Pace;
 use crate::time::Instant;
 
 /// What a pulled block counts for where a rate is kept: the longest datagram with one, and the headers
@@ -51,7 +51,7 @@ pub enum PieceRead {
 /// Something to do in the folder of offered files. Whether in this order or another makes no
 /// difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FolderOrder {
+pub enum FolderRequest {
     /// List it, and then call [`Server::handle_listing`](crate::server::Server::handle_listing).
     List,
     /// Say how it stands with a file, with
@@ -164,7 +164,7 @@ pub(crate) struct Supply<P> {
     listing: Option<(Instant, Arc<[FileEntry]>)>,
     listing_ordered: Option<Instant>,
     list_demands: Vec<ListDemand<P>>,
-    orders: VecDeque<FolderOrder>,
+    orders: VecDeque<FolderRequest>,
     gifts: FairQueue<Gift<P>>,
     pace: Pace,
     now: Instant,
@@ -290,7 +290,7 @@ impl<P: Clone> Supply<P> {
     }
 
     /// The next thing to do in the folder.
-    pub(crate) fn next_order(&mut self) -> Option<FolderOrder> {
+    pub(crate) fn next_order(&mut self) -> Option<FolderRequest> {
         if let Some(order) = self.orders.pop_front() {
             return Some(order);
         }
@@ -301,7 +301,7 @@ impl<P: Clone> Supply<P> {
         self.unread.end_turn(demand.address);
         let piece = demand.piece();
         self.reading.push_back(demand);
-        Some(FolderOrder::Read(piece))
+        Some(FolderRequest::Read(piece))
     }
 
     /// A sheet was read, or is not there (no bytes): the demands that waited for it.
@@ -417,7 +417,7 @@ impl<P: Clone> Supply<P> {
         }
         if self.listing_ordered.is_none() {
             self.listing_ordered = Some(now);
-            self.orders.push_back(FolderOrder::List);
+            self.orders.push_back(FolderRequest::List);
         }
         self.list_demands.push(demand);
         true
@@ -440,7 +440,7 @@ impl<P: Clone> Supply<P> {
             return false;
         }
         if !self.describing.iter().any(|(other, _)| *other == file) {
-            self.orders.push_back(FolderOrder::Describe(file));
+            self.orders.push_back(FolderRequest::Describe(file));
         }
         self.describing.push((file, asker));
         true

@@ -20,8 +20,8 @@ use super::download::{FetchError, Fetcher};
 use crate::client::Unanswered;
 use crate::ids::ClassId;
 use crate::limits::DEADLINE_MAX;
-use crate::load::{Fate, Finding, Ledger, Plan};
 use crate::operation::{Operation, Refusal, SheetInfo};
+use crate::rehearsal::{Fate, Finding, Ledger, Plan};
 use crate::time::{Instant, WallTime};
 use crate::wire::Answer;
 
