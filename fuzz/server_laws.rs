@@ -5,13 +5,13 @@
 use std::hash::{Hash, Hasher};
 
 use arbitrary::{Arbitrary, Unstructured};
+use rollcall::exchange::{Ask, FileEntry, FileInfo, FileState, Operation, Pull, Query, Request};
 use rollcall::ids::{ClassId, ClientId, ContentId, Cookie, FileKey, RequestNumber, RollCallNumber};
-use rollcall::operation::{FileEntry, FileInfo, FileState, Operation, Pull, Query};
 use rollcall::record::{Batch, SnapshotItem};
 use rollcall::roll::{ClosedSheet, Sheet};
 use rollcall::server::{FolderRequest, Output, PieceRead, Server, SheetsQuestion};
 use rollcall::time::{Instant, Now, WallTime};
-use rollcall::wire::{Ask, Datagram, Request};
+use rollcall::wire::Datagram;
 use sha2::{Digest as _, Sha256};
 
 use crate::auditor::{Address, Auditor, Content};

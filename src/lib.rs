@@ -8,7 +8,7 @@
 //!
 //! | layer | modules | knows |
 //! |---|---|---|
-//! | vocabulary | [`ids`], [`time`], [`limits`], [`operation`], [`hashing`], [`stats`] | names, bounds |
+//! | vocabulary | [`ids`], [`time`], [`limits`], [`hashing`], [`stats`] | names, bounds |
 //! | wire | [`wire`] | bytes ↔ messages |
 //! | domain | [`roll`], [`record`] | who is present; which request is a duplicate; what is kept |
 //! | core | [`server`], [`client`], [`blocks`] | the protocol: events in, effects out; objects in blocks |
@@ -37,11 +37,11 @@
 pub mod blocks;
 pub mod cli;
 pub mod client;
+pub mod exchange;
 pub mod hashing;
 pub mod ids;
 pub mod journal;
 pub mod limits;
-pub mod operation;
 pub mod record;
 pub mod rehearsal;
 pub mod roll;

@@ -1,6 +1,6 @@
 //! Every bound of the system, with its unit in its name.
 //!
-//! What happens at a bound has a name ([`crate::operation::Refusal`] or
+//! What happens at a bound has a name ([`crate::exchange::Refusal`] or
 //! [`crate::stats::Counter`]) and is counted. The relations between bounds are asserted here and
 //! beside the types that they concern, when the program is compiled.
 

@@ -5,18 +5,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rollcall::exchange::{
+    Answer, Ask, BeginAgain, Closed, Operation, Request, decode_reply, encode_request,
+};
 use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber, RollCallNumber};
 use rollcall::journal::{
     DATABASE_FILE, FolderProblem, Journal, JournalError, LOCK_FILE, MemoryJournal, Place,
     Recovered, Snapshot, SqliteJournal,
 };
 use rollcall::limits::{CLIENT_SILENCE_MIN, EMPTY_SHEETS_KEPT_MAX, SNAPSHOT_AFTER_MIN_BYTES};
-use rollcall::operation::Operation;
 use rollcall::record::SnapshotItem;
 use rollcall::roll::{RegisterItem, Sheet};
 use rollcall::server::{Output, Server, SheetsQuestion};
 use rollcall::time::{Instant, Now, WallTime};
-use rollcall::wire::{Answer, Ask, Datagram, Request, decode_reply, encode_request};
+use rollcall::wire::Datagram;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -153,7 +155,7 @@ fn answer(datagram: &[u8]) -> Answer {
 }
 
 fn content(answer: &Answer) -> ContentId {
-    let Answer::Closed { sheet, .. } = answer else { panic!("{answer:?}") };
+    let Answer::Closed(Closed { sheet, .. }) = answer else { panic!("{answer:?}") };
     sheet.content
 }
 
@@ -241,7 +243,7 @@ fn everything_comes_back_and_a_retry_gets_the_same_bytes() {
 
     let closed = host.perform(&mut teacher, close(3030));
     let bytes = host.journal.sheet(content(&closed)).unwrap().unwrap();
-    let Answer::Closed { sheet, .. } = closed else { unreachable!() };
+    let Answer::Closed(Closed { sheet, .. }) = closed else { unreachable!() };
     assert_eq!(Sheet::from_bytes(&bytes, &sheet).unwrap().marks.len(), 40);
 }
 
@@ -258,7 +260,7 @@ fn a_sheet_is_the_same_after_every_restart() {
     }
     let closed = host.perform(&mut teacher, close(3030));
     let first = host.journal.sheet(content(&closed)).unwrap();
-    let Answer::Closed { sheet, .. } = closed else { unreachable!() };
+    let Answer::Closed(Closed { sheet, .. }) = closed else { unreachable!() };
     assert!(Sheet::from_bytes(first.as_ref().unwrap(), &sheet).is_ok());
     for round in 0..3 {
         host.compact();
@@ -266,7 +268,7 @@ fn a_sheet_is_the_same_after_every_restart() {
         host = Host::start(folder.path(), at_seconds(60 + round));
         assert_eq!(host.journal.sheet(sheet.content).unwrap(), first);
         let again = host.perform(&mut teacher, close(3030));
-        assert_eq!(again, Answer::Closed { sheet, already_closed: true });
+        assert_eq!(again, Answer::Closed(Closed { sheet, already_closed: true }));
     }
     assert_eq!(host.journal.sheet(ContentId::of(b"no such sheet")).unwrap(), None);
 }
@@ -339,7 +341,7 @@ fn a_torn_end_of_the_log_is_what_was_never_acknowledged() {
         fs::write(log(&copy), &whole[..length]).unwrap();
         let mut after = Host::start(copy.path(), now);
         assert_eq!(after.snapshot(), before.0, "cut at {length}");
-        assert!(matches!(answer(&after.ask(&request)), Answer::Marked { .. }));
+        assert!(matches!(answer(&after.ask(&request)), Answer::Marked(_)));
     }
 }
 
@@ -573,7 +575,10 @@ fn a_forgotten_client_stays_forgotten_after_a_restart() {
     drop(host);
     let (mut host, recovered) = Host::recover(folder.path(), now);
     assert_eq!((recovered.clients, recovered.open_roll_calls), (0, 1));
-    assert!(matches!(answer(&host.ask(&request)), Answer::BeginAgain { server_time: Some(_) }));
+    assert!(matches!(
+        answer(&host.ask(&request)),
+        Answer::BeginAgain(BeginAgain { server_time: Some(_) })
+    ));
 }
 
 // What is refused.

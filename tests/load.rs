@@ -7,10 +7,11 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use rollcall::exchange::{Answer, Busy, Reply, encode_reply};
 use rollcall::ids::RequestNumber;
 use rollcall::shell::clock::{Clock, entropy};
 use rollcall::time::WallTime;
-use rollcall::wire::{Answer, Datagram, Reply, encode_reply};
+use rollcall::wire::Datagram;
 use serde_json::Value;
 
 use support::disk::SmallDisk;
@@ -329,7 +330,7 @@ fn garbage(round: usize) -> Vec<Vec<u8>> {
     let honest = first_request(open(1));
     let mut flipped = honest.clone();
     flipped[round % honest.len()] ^= 1 << (round % 8);
-    let answer = Answer::Busy { retry_after_ms: 1 };
+    let answer = Answer::Busy(Busy { retry_after_ms: 1 });
     let mut reply = Datagram::new();
     encode_reply(&Reply { client: new_client(), number: RequestNumber::FIRST, answer }, &mut reply);
     vec![

@@ -14,7 +14,7 @@ use hdrhistogram::Histogram;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use rollcall::ids::ClassId;
-use rollcall::operation::{Operation, Outcome};
+use rollcall::exchange::{Operation, Outcome};
 use serde_json::json;
 
 use super::press_tcp::{open_classes, request};

@@ -11,9 +11,9 @@ use clap::ValueEnum as _;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use rollcall::ids::{ClassId, ClientId, ContentId, Cookie, FileName, RequestNumber};
-use rollcall::operation::{Operation, Pull, Query};
+use rollcall::exchange::{Answer, Ask, Operation, Pull, Query, Request, decode_reply, encode_request};
 use rollcall::shell::clock::{Clock, entropy};
-use rollcall::wire::{Answer, Ask, Datagram, Request, decode_reply, encode_request};
+use rollcall::wire::{Datagram};
 
 use crate::batch::{self, Batch};
 use crate::fetch::Site;

@@ -16,10 +16,10 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use rollcall::ids::{ClassId, ClientId, RequestNumber};
 use rollcall::limits::{RETRY_INITIAL, RETRY_JITTER, RETRY_MAX};
-use rollcall::operation::Operation;
+use rollcall::exchange::{Ask, Operation, Request, encode_request};
 use rollcall::shell::clock::{Clock, entropy};
 use rollcall::time::WallTime;
-use rollcall::wire::{Ask, Datagram, Kind, Request, encode_request};
+use rollcall::wire::{Datagram, Kind};
 use serde_json::json;
 
 use super::batch::{self, Batch};

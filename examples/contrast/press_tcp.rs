@@ -9,7 +9,7 @@ use hdrhistogram::Histogram;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use rollcall::ids::ClassId;
-use rollcall::operation::Operation;
+use rollcall::exchange::Operation;
 
 use super::press::print_summary;
 

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rollcall::ids::ContentId;
-use rollcall::operation::FileInfo;
+use rollcall::exchange::FileInfo;
 use rollcall::shell::download::{FetchError, Fetcher};
 use serde_json::json;
 

@@ -7,8 +7,8 @@ use std::net::UdpSocket;
 use std::time::Duration;
 
 use rollcall::ids::{ClientId, ContentId, Cookie, FileName, RequestNumber};
-use rollcall::operation::{Pull, Query};
-use rollcall::wire::{Ask, Datagram, Request, encode_request};
+use rollcall::exchange::{Ask, Pull, Query, Request, encode_request};
+use rollcall::wire::{Datagram};
 
 use crate::fetch::{LARGE, Offered, Peer, Service, Site};
 use crate::report::{Chapter, Table, Verdict};

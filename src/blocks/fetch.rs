@@ -20,15 +20,17 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use super::congestion::{Asked, Congestion};
+use crate::exchange::{
+    Answer, Ask, FileInfo, Pull, Pulled, Reply, Request, blocks, decode_reply, encode_request,
+};
 use crate::ids::{ClientId, Cookie, RequestNumber};
 use crate::limits::{
     BLOCK_BYTES, BLOCKS_PER_PULL_MAX, BLOCKS_REORDERED_MAX, PULL_TIMER_MIN, PULLS_RETIRED_MAX,
     RETRY_INITIAL, RETRY_JITTER, RETRY_MAX,
 };
-use crate::operation::{FileInfo, Pull, blocks};
 use crate::round_trip::{Measured, RoundTrip};
 use crate::time::Instant;
-use crate::wire::{Answer, Ask, Datagram, Reply, Request, decode_reply, encode_request};
+use crate::wire::Datagram;
 
 /// How much later than planned a request may be and still count as punctual.
 const LATE_MAX: Duration = Duration::from_millis(2);
@@ -265,7 +267,9 @@ impl Download {
             return;
         }
         match &reply.answer {
-            Answer::Pulled { index, bytes } => self.handle_block(reply.number, *index, bytes),
+            Answer::Pulled(Pulled { index, bytes }) => {
+                self.handle_block(reply.number, *index, bytes);
+            }
             Answer::Cookie(cookie) => self.handle_cookie(reply.number, *cookie),
             _ => {}
         }

@@ -13,13 +13,13 @@ use std::sync::Arc;
 
 use super::fair::FairQueue;
 use super::pace::Pace;
+use crate::exchange::{FileEntry, span};
 use crate::ids::{ClassId, ClientId, ContentId, FileKey, RequestNumber, RollCallNumber};
 use crate::limits::{
     BLOCK_BYTES, BLOCKS_AWAITED_MAX, BLOCKS_AWAITED_PER_ADDRESS_MAX, BLOCKS_PER_TURN_MAX,
     BLOCKS_PER_VISIT_MAX, FILE_QUESTIONS_MAX, FILES_MAX, LISTING_LIFE, LONE_PULL_MIN_BYTES,
     PIECES_AHEAD_MAX, SHEET_QUESTIONS_MAX, SHEETS_CACHED_MAX,
 };
-use crate::operation::{FileEntry, span};
 use crate::time::Instant;
 
 /// What a pulled block counts for where a rate is kept: the longest datagram with one, and the headers

@@ -12,8 +12,8 @@ use super::part::{Part, Target, check_output};
 use super::progress::ProgressLine;
 use super::prompt::Prompt;
 use super::words::{complain, counted, printed, remark};
+use crate::exchange::{FileEntry, FileInfo};
 use crate::ids::{ContentId, FileName};
-use crate::operation::{FileEntry, FileInfo};
 use crate::shell::clock::Clock;
 use crate::shell::download::FetchError;
 

@@ -15,9 +15,9 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions};
 use sha2::{Digest as _, Sha256};
 
+use crate::exchange::FileInfo;
 use crate::ids::{ContentId, FileName};
 use crate::limits::BLOCK_BYTES;
-use crate::operation::FileInfo;
 
 /// What is read at once of a file that is here already.
 const READ_BYTES: usize = 1 << 20;

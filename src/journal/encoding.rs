@@ -133,10 +133,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::exchange::{Operation, Outcome, Refusal, SheetInfo};
     use crate::ids::{
         ClassId, ClientId, ContentId, RequestNumber, RollCallId, RollCallNumber, StudentNumber,
     };
-    use crate::operation::{Operation, Outcome, Refusal, SheetInfo};
     use crate::roll::{ClientRecord, Mark, RegisterItem};
     use crate::time::WallTime;
 

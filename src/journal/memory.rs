@@ -8,9 +8,9 @@
 use std::collections::VecDeque;
 
 use super::{Condition, Journal, JournalError, SheetReader, Snapshot};
+use crate::exchange::SheetInfo;
 use crate::ids::{ClassId, ContentId, RollCallNumber};
 use crate::limits::MARKS_PER_ROLL_CALL_MAX;
-use crate::operation::SheetInfo;
 use crate::record::Batch;
 use crate::roll::ClosedSheet;
 

@@ -31,9 +31,9 @@ pub use folder::{DATABASE_FILE, LOCK_FILE, is_open_to_others, make};
 pub use memory::MemoryJournal;
 pub use sqlite::{Recovered, SqliteJournal};
 
+use crate::exchange::SheetInfo;
 use crate::ids::{ClassId, ContentId, RollCallNumber};
 use crate::limits::{DISK_RESERVE_BYTES, DISK_RESERVE_PART, LOG_LONG_BYTES, LOG_MAX_BYTES};
-use crate::operation::SheetInfo;
 use crate::record::{Batch, SnapshotItem};
 
 /// How it stands with the disk.

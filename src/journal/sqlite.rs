@@ -24,9 +24,9 @@ use super::error::{Fault, FolderProblem, JournalError, Place, of_io};
 use super::folder::{Lock, Note, Watch};
 use super::read::{self, Bytes, count_bytes, last_batch, to_column};
 use super::{Condition, Journal, SheetReader, Snapshot, folder, v1};
+use crate::exchange::SheetInfo;
 use crate::ids::{ClassId, ContentId, RollCallNumber};
 use crate::limits::{DEADLINE_DEFAULT, SNAPSHOT_AFTER_MIN_BYTES, SNAPSHOT_AFTER_RATIO};
-use crate::operation::SheetInfo;
 use crate::record::Batch;
 use crate::roll::ClosedSheet;
 use crate::server::Server;
@@ -560,8 +560,8 @@ fn millis(time: WallTime) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exchange::{Operation, Outcome, Refusal};
     use crate::ids::{ClientId, RequestNumber, RollCallId};
-    use crate::operation::{Operation, Outcome, Refusal};
     use crate::record::{Record, SnapshotItem};
     use crate::roll::{ClientRecord, Mark, Sheet};
     use crate::time::WallTime;

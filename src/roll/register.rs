@@ -11,12 +11,12 @@ use hashbrown::hash_table::Entry;
 use serde::{Deserialize, Serialize};
 
 use super::sheet::{ClosedSheet, Mark, Sheet};
+use crate::exchange::{OpenRollCall, Operation, Outcome, Refusal, SheetInfo};
 use crate::hashing::{HashKey, Place};
 use crate::ids::{ClassId, RollCallId, RollCallNumber, StudentNumber};
 use crate::limits::{
     CLASSES_MAX, EMPTY_SHEETS_KEPT_MAX, MARKS_PER_ROLL_CALL_MAX, OPEN_ROLL_CALLS_MAX,
 };
-use crate::operation::{OpenRollCall, Operation, Outcome, Refusal, SheetInfo};
 use crate::time::WallTime;
 
 /// A record of the journal that cannot follow the ones before it: the journal is damaged.

@@ -12,10 +12,10 @@
 use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
 
+use crate::exchange::Outcome;
 use crate::hashing::{HashKey, Place};
 use crate::ids::{ClientId, RequestNumber};
 use crate::limits::{CLIENT_SILENCE_MIN, CLIENTS_MAX, WINDOW};
-use crate::operation::Outcome;
 use crate::time::{Instant, Now, WallTime};
 
 /// What the table knows of a client: the form that records and snapshots keep.
@@ -341,7 +341,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::operation::Refusal;
+    use crate::exchange::Refusal;
 
     const DURABLE: u64 = 10;
 

@@ -4,8 +4,8 @@ use postcard::ser_flavors::Size;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::exchange::SheetInfo;
 use crate::ids::{ClassId, ContentId, RollCallId, RollCallNumber, StudentNumber};
-use crate::operation::SheetInfo;
 use crate::time::WallTime;
 
 /// A student's answer.

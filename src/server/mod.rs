@@ -30,18 +30,17 @@ use admission::Admission;
 
 use crate::blocks::{Asker, CookieKey, Supply};
 pub use crate::blocks::{FolderRequest, Piece, PieceRead, SheetsQuestion};
+use crate::exchange::{
+    Answer, Ask, Received, Reply, SheetInfo, decode_request, encode_pulled, encode_reply,
+};
 use crate::hashing::HashKey;
 use crate::ids::{ClassId, ContentId, RollCallId};
 use crate::limits::{CLIENTS_FORGOTTEN_PER_CALL_MAX, REPLIES_HELD_MAX, SWEEP_INTERVAL};
-use crate::operation::SheetInfo;
 use crate::record::{Batch, Record};
 use crate::roll::{ClosedSheet, Register, Sessions, Silent};
 use crate::stats::{Counter, Stats};
 use crate::time::{Instant, Now, WallTime};
-use crate::wire::{
-    Answer, Ask, Datagram, Received, Rejected, Reply, Versions, decode_request, encode_pulled,
-    encode_reply,
-};
+use crate::wire::{Datagram, Rejected, Versions};
 
 /// An effect that the server asks for. `P` is the way back to a client, whatever that is where the
 /// server runs.

@@ -4,12 +4,11 @@ use std::hash::Hash;
 
 use super::{Piece, PieceRead, Server};
 use crate::blocks::{Asker, Demand, ListDemand};
+use crate::exchange::{Answer, FileEntry, FileList, FileState, Pull, Request, files};
 use crate::ids::{ContentId, FileKey};
 use crate::limits::LONE_PULL_MIN_BYTES;
-use crate::operation::{FileEntry, FileList, FileState, Pull};
 use crate::stats::Counter;
 use crate::time::Now;
-use crate::wire::{Answer, Request};
 
 impl<P: Clone + Hash> Server<P> {
     /// A sheet was read: its canonical bytes, or nothing if there is no such sheet.
@@ -102,7 +101,7 @@ impl<P: Clone + Hash> Server<P> {
         let total = u32::try_from(listing.len()).unwrap_or(u32::MAX);
         let rest = listing.get(from as usize..).unwrap_or_default();
         // R-FILES-1
-        let files = Answer::files_that_fit(rest, request_bytes).to_vec();
+        let files = files::that_fit(rest, request_bytes).to_vec();
         self.reply(asker, Answer::Files(Some(FileList { total, files })));
     }
 }

@@ -4,13 +4,12 @@ use std::hash::Hash;
 
 use super::Server;
 use crate::blocks::Asker;
+use crate::exchange::{Answer, BeginAgain, Busy, Operation, Outcome, Request};
 use crate::limits::BUSY_RETRY_AFTER_MS;
-use crate::operation::{Operation, Outcome};
 use crate::record::Record;
 use crate::roll::{ClientRecord, Verdict};
 use crate::stats::Counter;
 use crate::time::{Instant, Now, WallTime};
-use crate::wire::{Answer, Request};
 
 impl<P: Clone + Hash> Server<P> {
     pub(super) fn handle_operation(
@@ -32,28 +31,32 @@ impl<P: Clone + Hash> Server<P> {
         let (answer, counter) = match verdict {
             Verdict::Next | Verdict::NewClient => {
                 let outcome = self.register.decide(&operation, at);
-                let counter = counter_of(&outcome);
+                let counter = outcome.counter();
                 let answer = Answer::from(&outcome);
                 self.execute(now.instant, at, operation, record(outcome));
                 (answer, counter)
             }
             Verdict::Repeat(outcome) => (Answer::from(&outcome), Counter::Repeated),
             Verdict::InProgress => return Counter::InProgress,
-            Verdict::Conflict => (Answer::BeginAgain { server_time: None }, Counter::Conflict),
+            Verdict::Conflict => {
+                (Answer::BeginAgain(BeginAgain { server_time: None }), Counter::Conflict)
+            }
             Verdict::Stale => (Answer::Stale, Counter::Stale),
-            Verdict::BeginAgain => (Answer::BeginAgain { server_time: None }, Counter::BeginAgain),
+            Verdict::BeginAgain => {
+                (Answer::BeginAgain(BeginAgain { server_time: None }), Counter::BeginAgain)
+            }
             Verdict::ClockSkew { ahead: false } => {
                 self.note_time(at);
-                (Answer::BeginAgain { server_time: Some(at) }, Counter::ClockBehind)
+                (Answer::BeginAgain(BeginAgain { server_time: Some(at) }), Counter::ClockBehind)
             }
             Verdict::ClockSkew { ahead: true } => {
                 // R-JUDGE-9
                 let outcome = Outcome::ClockSkew { server_time: at };
                 self.execute(now.instant, at, operation, record(outcome));
-                (Answer::BeginAgain { server_time: Some(at) }, Counter::ClockAhead)
+                (Answer::BeginAgain(BeginAgain { server_time: Some(at) }), Counter::ClockAhead)
             }
             Verdict::TableFull => {
-                (Answer::Busy { retry_after_ms: BUSY_RETRY_AFTER_MS }, Counter::ClientsFull)
+                (Answer::Busy(Busy { retry_after_ms: BUSY_RETRY_AFTER_MS }), Counter::ClientsFull)
             }
         };
         self.reply(Asker { to: from, client, number }, answer);
@@ -85,18 +88,5 @@ impl<P: Clone + Hash> Server<P> {
         if self.noted < at {
             self.record(at, Record::Told { at });
         }
-    }
-}
-
-fn counter_of(outcome: &Outcome) -> Counter {
-    match *outcome {
-        Outcome::Opened { already_open: false, .. } => Counter::Opened,
-        Outcome::Opened { already_open: true, .. } => Counter::AlreadyOpen,
-        Outcome::Closed { already_closed: false, .. } => Counter::Closed,
-        Outcome::Closed { already_closed: true, .. } => Counter::AlreadyClosed,
-        Outcome::Marked { already_present: false, .. } => Counter::Marked,
-        Outcome::Marked { already_present: true, .. } => Counter::AlreadyPresent,
-        Outcome::MarkRefused { reason, .. } | Outcome::Refused { reason, .. } => reason.into(),
-        Outcome::ClockSkew { .. } => Counter::ClockAhead,
     }
 }

@@ -4,10 +4,11 @@ use std::hash::Hash;
 
 use super::{Server, SheetsQuestion};
 use crate::blocks::{Asker, ListDemand};
-use crate::operation::{FileState, Query, SheetInfo};
+use crate::exchange::{
+    Answer, FileState, Query, Request, SheetInfo, SheetList, StatusList, sheets, status,
+};
 use crate::stats::Counter;
 use crate::time::Now;
-use crate::wire::{Answer, Request};
 
 impl<P: Clone + Hash> Server<P> {
     pub(super) fn handle_query(
@@ -21,17 +22,17 @@ impl<P: Clone + Hash> Server<P> {
         let asker = Asker { to: from, client: request.client, number: request.number };
         match query {
             Query::Status { from: class } => {
-                let capacity = Answer::status_capacity(request_bytes);
+                let capacity = status::capacity(request_bytes);
                 let mut rest = self.register.open_from(class);
                 let open: Vec<_> = rest.by_ref().take(capacity).collect();
                 // R-STATUS-2
                 let more = rest.next().is_some();
                 drop(rest);
-                self.reply(asker, Answer::Status { open, more });
+                self.reply(asker, Answer::Status(StatusList { open, more }));
                 Counter::Status
             }
             Query::Sheets { class, at_most } => {
-                let limit = Answer::sheets_capacity(request_bytes);
+                let limit = sheets::capacity(request_bytes);
                 let question = SheetsQuestion { class, at_most, limit };
                 if self.supply.wait_for_sheets(question, asker) {
                     Counter::Sheets
@@ -61,7 +62,7 @@ impl<P: Clone + Hash> Server<P> {
         let more = sheets.len() > question.limit;
         sheets.truncate(question.limit);
         for asker in self.supply.sheets_listed(question) {
-            self.reply(asker, Answer::Sheets { sheets: sheets.clone(), more });
+            self.reply(asker, Answer::Sheets(SheetList { sheets: sheets.clone(), more }));
         }
     }
 }

@@ -13,8 +13,8 @@ use super::clock::{Clock, entropy};
 use super::interrupt::Interrupts;
 use super::socket::connect;
 use crate::blocks::{Download, Event, PathState};
+use crate::exchange::{FileInfo, SheetInfo};
 use crate::limits::UDP_PAYLOAD_MAX_BYTES;
-use crate::operation::{FileInfo, SheetInfo};
 use crate::roll::{Sheet, SheetError, SheetReader};
 use crate::wire::Datagram;
 

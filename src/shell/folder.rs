@@ -30,9 +30,9 @@ use sha2::{Digest as _, Sha256};
 use tracing::{debug, warn};
 
 use super::clock::Clock;
+use crate::exchange::{FileEntry, FileInfo, FileState};
 use crate::ids::{ContentId, FileKey, FileName};
 use crate::limits::{BLOCK_BYTES, FILES_MAX, HASHED_AT_ONCE_BYTES};
-use crate::operation::{FileEntry, FileInfo, FileState};
 use crate::server::{FolderRequest, Piece, PieceRead};
 use crate::time::{Instant, Now};
 

@@ -26,10 +26,10 @@ use mio::Waker;
 
 use super::clock::Clock;
 use super::serve::ServeError;
+use crate::exchange::SheetInfo;
 use crate::ids::ContentId;
 use crate::journal::{Condition, Journal, JournalError, SheetReader, Snapshot};
 use crate::limits::{BLOCKS_AWAITED_MAX, SHEET_QUESTIONS_MAX};
-use crate::operation::SheetInfo;
 use crate::record::Batch;
 use crate::server::SheetsQuestion;
 
@@ -342,8 +342,8 @@ mod tests {
     use mio::{Poll, Token};
 
     use super::*;
+    use crate::exchange::SheetInfo;
     use crate::ids::{ClassId, RollCallNumber};
-    use crate::operation::SheetInfo;
 
     /// A journal whose reads and commits take until they are allowed.
     struct Gated {

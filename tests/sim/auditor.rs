@@ -11,10 +11,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use rollcall::exchange::{
+    Answer, BeginAgain, Closed, Marked, OpenRollCall, Opened, Operation, Outcome, Pull, Pulled,
+    Refused, SheetInfo,
+};
 use rollcall::ids::{ClassId, ClientId, ContentId, Cookie, RequestNumber, StudentNumber};
-use rollcall::operation::{OpenRollCall, Operation, Outcome, Pull, SheetInfo};
 use rollcall::time::WallTime;
-use rollcall::wire::Answer;
 
 use crate::seen;
 
@@ -295,7 +297,7 @@ impl Auditor {
             return;
         };
         seen::HEARD_AFTER_START.held_if(starts < self.starts);
-        if let (Operation::Mark { class, student }, &Answer::Marked { at, .. }) =
+        if let (Operation::Mark { class, student }, &Answer::Marked(Marked { at, .. })) =
             (self.tickets[ticket.0].operation, answer)
         {
             self.receipts.push(Receipt { ticket, class, student, at, roll_call, starts });
@@ -391,14 +393,14 @@ impl Auditor {
         self.size(request_bytes, reply.len());
         let name = asked.name;
         match answer {
-            Answer::Busy { .. } => {}
+            Answer::Busy(_) => {}
             Answer::Stale => {
                 seen::STALE.held();
                 if !self.ever_known.contains(&name.0) {
                     self.accuse("stale is said to the known", format!("{asked:?}"));
                 }
             }
-            Answer::BeginAgain { server_time: None } => {
+            Answer::BeginAgain(BeginAgain { server_time: None }) => {
                 let known = self.known.get(&name.0).is_some_and(|known| known.since <= log);
                 let forgotten = !known && name.1 != RequestNumber::FIRST;
                 seen::BEGIN_AGAIN.held_if(forgotten);
@@ -411,12 +413,12 @@ impl Auditor {
                 }
                 self.disown(asked);
             }
-            Answer::BeginAgain { server_time: Some(_) } => {
+            Answer::BeginAgain(BeginAgain { server_time: Some(_) }) => {
                 seen::SKEW_BEHIND.held_if(!self.known.contains_key(&name.0));
                 self.skewed(asked, log, reply, answer);
                 self.disown(asked);
             }
-            Answer::Status { .. } | Answer::Sheets { .. } => {
+            Answer::Status(_) | Answer::Sheets(_) => {
                 self.accuse("an answer of another kind", format!("{asked:?}: {answer:?}"));
             }
             _ => self.outcome_told(asked, reply, answer),
@@ -448,7 +450,7 @@ impl Auditor {
                 self.pulls.insert(place, None);
                 before.is_none()
             }
-            Answer::Pulled { index, .. } => {
+            Answer::Pulled(Pulled { index, .. }) => {
                 seen::MANY_BLOCKS.held_if(before.is_some());
                 self.pulls.insert(place, Some(index));
                 let is_next = match before {
@@ -766,23 +768,27 @@ fn says(outcome: &Outcome, answer: &Answer) -> bool {
     match (outcome, answer) {
         (
             Outcome::Opened { class, opened_at, already_open, .. },
-            Answer::Opened { class: told, opened_at: at, already_open: already },
+            Answer::Opened(Opened { class: told, opened_at: at, already_open: already }),
         ) => (class, opened_at, already_open) == (told, at, already),
         (
             Outcome::Closed { sheet, already_closed },
-            Answer::Closed { sheet: told, already_closed: already },
+            Answer::Closed(Closed { sheet: told, already_closed: already }),
         ) => (&**sheet, already_closed) == (told, already),
         (
             Outcome::Marked { class, at, already_present },
-            Answer::Marked { class: told, at: told_at, already_present: already },
+            Answer::Marked(Marked { class: told, at: told_at, already_present: already }),
         ) => (class, at, already_present) == (told, told_at, already),
-        (Outcome::MarkRefused { at, reason }, Answer::MarkRefused { at: told, reason: why })
-        | (Outcome::Refused { at, reason }, Answer::Refused { at: told, reason: why }) => {
+        (
+            Outcome::MarkRefused { at, reason },
+            Answer::MarkRefused(Refused { at: told, reason: why }),
+        )
+        | (Outcome::Refused { at, reason }, Answer::Refused(Refused { at: told, reason: why })) => {
             (at, reason) == (told, why)
         }
-        (Outcome::ClockSkew { server_time }, Answer::BeginAgain { server_time: told }) => {
-            Some(*server_time) == *told
-        }
+        (
+            Outcome::ClockSkew { server_time },
+            Answer::BeginAgain(BeginAgain { server_time: told }),
+        ) => Some(*server_time) == *told,
         _ => false,
     }
 }

@@ -14,15 +14,16 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use rollcall::blocks::{Download, Event as Fetched, PathState};
 use rollcall::client::{Client, Output as Told, Unanswered};
+use rollcall::exchange::{
+    Answer, Ask, Closed, Operation, Pulled, Query, Request, SheetInfo, SheetList, StatusList,
+    decode_reply, decode_request, encode_request,
+};
 use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber, RollCallNumber, StudentNumber};
-use rollcall::operation::{Operation, Query, SheetInfo};
 use rollcall::record::{Batch, Record};
 use rollcall::roll::{ClosedSheet, Sheet};
 use rollcall::server::{Output, Server, SheetsQuestion};
 use rollcall::time::{Instant, Now, WallTime};
-use rollcall::wire::{
-    Answer, Ask, Datagram, Request, VERSION, decode_reply, decode_request, encode_request,
-};
+use rollcall::wire::{Datagram, VERSION};
 
 use crate::auditor::{Asked, Auditor, Name, PlainSheet, Ticket};
 use crate::disk::Disk;
@@ -577,10 +578,10 @@ impl World {
             Ask::Read(query) => {
                 self.auditor.replied_otherwise(size, bytes);
                 match (query, reply.answer) {
-                    (Query::Sheets { class, .. }, Answer::Sheets { sheets, more }) => {
+                    (Query::Sheets { class, .. }, Answer::Sheets(SheetList { sheets, more })) => {
                         self.auditor.named_sheets(class, log, &sheets, more);
                     }
-                    (Query::Status { .. }, Answer::Status { open, .. }) => {
+                    (Query::Status { .. }, Answer::Status(StatusList { open, .. })) => {
                         for told in open {
                             self.auditor.listed(told);
                         }
@@ -1042,7 +1043,7 @@ impl World {
                 let event = &mut self.histories.get_mut(&class).expect("it was begun")[event];
                 event.end = self.now;
                 event.heard = Some(Heard::Answer(answer.clone()));
-                if let Answer::Closed { sheet, .. } = answer {
+                if let Answer::Closed(Closed { sheet, .. }) = answer {
                     self.wants_sheet(person, sheet);
                 }
             }
@@ -1053,7 +1054,7 @@ impl World {
     }
 
     fn hear_status(&mut self, since: u64, from: ClassId, answer: Answer) {
-        let Answer::Status { open, more } = answer else { return };
+        let Answer::Status(StatusList { open, more }) = answer else { return };
         let last = open.last().map_or(0, |last| last.class.get());
         for number in from.get()..=3 {
             let class = ClassId::new(number).expect("above 0");
@@ -1329,11 +1330,11 @@ fn notice_answer(waiting: &Waiting, datagram: &[u8]) {
 fn notice_block(person: &mut Person, datagram: &[u8]) {
     let reply = decode_reply(datagram);
     let Some(download) = &person.download else {
-        let pulled = reply.is_ok_and(|it| matches!(it.answer, Answer::Pulled { .. }));
+        let pulled = reply.is_ok_and(|it| matches!(it.answer, Answer::Pulled(_)));
         return seen::BLOCK_AFTER.held_if(pulled);
     };
     let Ok(reply) = reply else { return seen::BLOCK_DAMAGED.held() };
-    let Answer::Pulled { index, .. } = reply.answer else { return };
+    let Answer::Pulled(Pulled { index, .. }) = reply.answer else { return };
     let ours = reply.client == download.client();
     seen::LATE_BLOCK.held_if(!ours);
     seen::BLOCK_AGAIN.held_if(ours && !person.blocks.insert(index));

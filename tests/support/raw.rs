@@ -5,10 +5,10 @@ use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
+use rollcall::exchange::{Ask, Operation, Query, Reply, Request, decode_reply, encode_request};
 use rollcall::ids::{ClassId, ClientId, RequestNumber};
-use rollcall::operation::{Operation, Query};
 use rollcall::shell::clock::{Clock, entropy};
-use rollcall::wire::{Ask, Datagram, Reply, Request, decode_reply, encode_request};
+use rollcall::wire::Datagram;
 
 use super::Server;
 use super::process::{PATIENCE, Stream};
