@@ -8,9 +8,9 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::programs::{Kept, LOAD_CORE, Server, measure};
-use crate::report::{Chapter, Sample, Table, Verdict, short};
-use crate::{Context, Failure};
+use super::programs::{Kept, LOAD_CORE, Server, measure};
+use super::report::{Chapter, Sample, Table, Verdict, short};
+use super::{Context, Failure};
 
 /// How many clients there are.
 const FEW: [u32; 2] = [1_000, 10_000];

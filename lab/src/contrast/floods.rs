@@ -15,12 +15,12 @@ use rollcall::operation::{Operation, Pull, Query};
 use rollcall::shell::clock::{Clock, entropy};
 use rollcall::wire::{Answer, Ask, Datagram, Request, decode_reply, encode_request};
 
-use crate::batch::{self, Batch};
-use crate::fetch::Site;
-use crate::namespaces::{Network, Unavailable};
-use crate::programs::{Kept, Server, measure_failing};
-use crate::report::{Chapter, Sample, Table, Verdict, short};
-use crate::{Context, Failure};
+use super::batch::{self, Batch};
+use super::fetch::Site;
+use super::namespaces::{Network, Unavailable};
+use super::programs::{Kept, Server, measure_failing};
+use super::report::{Chapter, Sample, Table, Verdict, short};
+use super::{Context, Failure};
 
 /// The honest students, and how many of them begin in a second.
 const STUDENTS: &str = "600";
@@ -158,7 +158,8 @@ struct Found {
 
 impl Found {
     fn row(&self, case: &Case, table: &mut Table) {
-        let [p50, p99, unanswered] = [&self.p50, &self.p99, &self.unanswered].map(Sample::to_string);
+        let [p50, p99, unanswered] =
+            [&self.p50, &self.p99, &self.unanswered].map(Sample::to_string);
         table.row([case.name, &p50, &p99, &unanswered]);
     }
 }

@@ -10,9 +10,9 @@ use rollcall::ids::{ClientId, ContentId, Cookie, FileName, RequestNumber};
 use rollcall::operation::{Pull, Query};
 use rollcall::wire::{Ask, Datagram, Request, encode_request};
 
-use crate::fetch::{LARGE, Offered, Peer, Service, Site};
-use crate::report::{Chapter, Table, Verdict};
-use crate::{Context, Failure};
+use super::fetch::{LARGE, Offered, Peer, Service, Site};
+use super::report::{Chapter, Table, Verdict};
+use super::{Context, Failure};
 
 const REQUESTS: u64 = 200;
 /// When nothing has come for so long, nothing more comes.

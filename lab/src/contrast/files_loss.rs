@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
-use crate::fetch::{Offered, Peer, SMALL, Service, Site, limit};
-use crate::files::{at_least, place};
-use crate::namespaces::Network;
-use crate::plot::{Legend, Plot};
-use crate::report::{Chapter, Sample, Table, Verdict, short};
-use crate::{Context, Failure};
+use super::fetch::{Offered, Peer, SMALL, Service, Site, limit};
+use super::files::{at_least, place};
+use super::namespaces::Network;
+use super::plot::{Legend, Plot};
+use super::report::{Chapter, Sample, Table, Verdict, short};
+use super::{Context, Failure};
 
 pub(crate) const TITLE: &str = "1 MB over real loss";
 /// Packets lost of a hundred, in each direction.

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::namespaces::{Network, Traffic, Unavailable};
-use crate::plot::{Legend, Plot};
-use crate::programs::{Kept, LOAD_CORE, Server, measure, measure_failing};
-use crate::report::{Chapter, Sample, Table, Verdict, short};
-use crate::{Context, Failure};
+use super::namespaces::{Network, Traffic, Unavailable};
+use super::plot::{Legend, Plot};
+use super::programs::{Kept, LOAD_CORE, Server, measure, measure_failing};
+use super::report::{Chapter, Sample, Table, Verdict, short};
+use super::{Context, Failure};
 
 /// One class, and all that might press at the same time.
 const STUDENTS: u64 = 300;

@@ -2,7 +2,7 @@
 //! connection. It is what the server is compared with, so it is the best that this design allows.
 //!
 //! ```text
-//! cargo run --release --example tcp_twin -- --listen 127.0.0.1:5051 [--data FOLDER | --in-memory]
+//! cargo run --release -p rollcall-lab --bin tcp_twin -- --listen 127.0.0.1:5051 [--data FOLDER | --in-memory]
 //! ```
 //!
 //! It shares with the server what does not depend on the transport: the register, the journal and

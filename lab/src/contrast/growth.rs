@@ -1,14 +1,14 @@
 //! What a mark costs as a class, the number of classes and the journal grow: the core by itself, in
-//! this process ([`crate::drive`]), and the start and the snapshot ([`crate::restart`]).
+//! this process ([`crate::drive`]), and the start and the snapshot ([`super::restart`]).
 
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::time::Instant;
 
+use super::plot::{Legend, Plot};
+use super::report::{Chapter, Sample, Table, Verdict, count, short};
+use super::{Context, Failure, restart};
 use crate::drive::{Drive, School};
-use crate::plot::{Legend, Plot};
-use crate::report::{Chapter, Sample, Table, Verdict, count, short};
-use crate::{Context, Failure, restart};
 
 /// The students in one class, and the marks that are timed there. In none of these stretches does a
 /// table or a list of the class double; what doubling costs is in the columns about filling.
@@ -114,7 +114,7 @@ fn fill(drive: &mut Drive, school: &mut School, students: usize, size: &mut Size
     while left > 0 {
         // Not all at once: their requests would be larger than the server.
         let requests = school.mark(left.min(MARKS), MEASURED);
-        left -= requests.len();
+        left -= requests.count();
         for turn in requests.turns(TURN) {
             let begin = Instant::now();
             drive.turn(&requests, turn, &mut |_| ());

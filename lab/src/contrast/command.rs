@@ -6,15 +6,16 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 
-use crate::document::{Document, Place};
-use crate::programs::Programs;
-use crate::report::Chapter;
-use crate::{
-    clients, crowd_tcp, crowds, delay, echo, files, fill, floods, growth, hot_path, offer, overload, press,
-    press_tcp, process, pull, rates, restart, timed,
+use super::document::{Document, Place};
+use super::programs::Programs;
+use super::report::Chapter;
+use super::{
+    clients, crowd_tcp, crowds, delay, echo, files, fill, floods, growth, hot_path, offer,
+    overload, press, press_tcp, process, pull, rates, restart, timed,
 };
 
-pub(crate) type Failure = Box<dyn Error>;
+/// Why something was not measured, in a sentence for a person.
+pub type Failure = Box<dyn Error>;
 
 #[derive(Parser)]
 struct Flags {
@@ -89,7 +90,11 @@ const CHAPTERS: [(&str, Measure); 9] = [
 ];
 
 /// Does what the command line asks for.
-pub(crate) fn run() -> Result<(), Failure> {
+///
+/// # Errors
+///
+/// What was not measured, and why; what was measured before and after is written.
+pub fn run() -> Result<(), Failure> {
     let flags = Flags::parse();
     match &flags.role {
         None => write_contrast(&flags),
@@ -115,7 +120,7 @@ fn write_contrast(flags: &Flags) -> Result<(), Failure> {
     if let Some(unknown) = flags.only.iter().find(|it| !names.contains(&&***it)) {
         return Err(format!("there is no chapter '{unknown}', but {names:?}").into());
     }
-    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
     let scratch = tempfile::tempdir()?;
     let context = Context {
         programs: Programs::build()?,

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::fetch::{LARGE, Offered, Site};
-use crate::programs::{Kept, LOAD_CORE, SERVER_CORE, Server, measure};
-use crate::report::{Chapter, Sample, Table, Verdict};
-use crate::{Context, Failure};
+use super::fetch::{LARGE, Offered, Site};
+use super::programs::{Kept, LOAD_CORE, SERVER_CORE, Server, measure};
+use super::report::{Chapter, Sample, Table, Verdict};
+use super::{Context, Failure};
 
 const DOWNLOADS: usize = 2;
 const IN_FLIGHT: &str = "8";

@@ -3,11 +3,11 @@
 
 use std::fmt::Write as _;
 
-use crate::crowds::or_skipped;
-use crate::fetch::{LARGE, MEDIUM, Offered, Peer, Piece, Service, Site, limit};
-use crate::namespaces::Unavailable;
-use crate::report::{Chapter, Sample, Table, Verdict};
-use crate::{Context, Failure, files_beside, files_loss, unproved};
+use super::crowds::or_skipped;
+use super::fetch::{LARGE, MEDIUM, Offered, Peer, Piece, Service, Site, limit};
+use super::namespaces::Unavailable;
+use super::report::{Chapter, Sample, Table, Verdict};
+use super::{Context, Failure, files_beside, files_loss, unproved};
 
 /// What is measured on this computer, ours first.
 const PEERS: [(Peer, Piece); 7] = [

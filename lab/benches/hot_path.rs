@@ -1,7 +1,7 @@
 //! The steps of one mark on its way through the server, each timed by itself.
 //!
 //! ```text
-//! cargo bench --bench hot_path
+//! cargo bench -p rollcall-lab --bench hot_path
 //! ```
 //!
 //! The tables are those of a full day: 100,000 clients, 70,000 students in the class.

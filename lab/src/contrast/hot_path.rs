@@ -1,11 +1,11 @@
-//! Allocations and instructions of one mark in the core, as `examples/hot_path.rs` counts them.
+//! Allocations and instructions of one mark in the core, as the program `hot_path` counts them.
 
 use std::fmt::Write as _;
 use std::process::Command;
 
-use crate::programs::measure;
-use crate::report::{Chapter, Table, short};
-use crate::{Context, Failure};
+use super::programs::measure;
+use super::report::{Chapter, Table, short};
+use super::{Context, Failure};
 
 const MARKS: u64 = 10_000;
 

@@ -18,9 +18,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::Failure;
-use crate::delay::READY;
-use crate::programs::{Kept, LOAD_CORE, Programs, SERVER_CORE, Server};
+use super::Failure;
+use super::delay::READY;
+use super::programs::{Kept, LOAD_CORE, Programs, SERVER_CORE, Server};
 
 /// The address of the server's computer, and a port that is free there.
 pub(crate) const SERVER_IP: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 77, 0, 1));

@@ -7,8 +7,8 @@ use std::process::Command;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Failure;
-use crate::report::{Chapter, Table};
+use super::Failure;
+use super::report::{Chapter, Table};
 
 /// What was done for speed, and where time goes: written by people.
 const STEPS: &str = include_str!("steps.md");
@@ -84,7 +84,10 @@ impl Document {
 
     pub(crate) fn render(&self) -> Result<String, Failure> {
         let mut text = String::from("# The contrast with TCP, and the cost over a bare echo\n\n");
-        writeln!(text, "This file is written by `cargo run --release --example contrast`.\n")?;
+        writeln!(
+            text,
+            "This file is written by `cargo run --release -p rollcall-lab --bin contrast`.\n"
+        )?;
         let mut places = Table::new(["chapter", "commit", "day", "machine"]);
         let mut targets = Table::new(["figure", "target", "reached", ""]);
         for Measured { name, place: Place { machine, commit, day }, chapter } in &self.chapters {

@@ -2,7 +2,7 @@
 //! instructions. No time is taken, so it says the same on every machine.
 //!
 //! ```text
-//! cargo run --release --example hot_path
+//! cargo run --release -p rollcall-lab --bin hot_path
 //! ```
 //!
 //! Every table has its size before anything is counted: all clients are known, and the class is far
@@ -13,18 +13,15 @@
 //! first one does but hand the marks to the server.
 //!
 //! ```text
-//! cargo build --release --example hot_path
-//! valgrind --tool=callgrind --callgrind-out-file=/dev/null target/release/examples/hot_path --marks 10000
-//! valgrind --tool=callgrind --callgrind-out-file=/dev/null target/release/examples/hot_path --marks 10000 --idle
+//! cargo build --release -p rollcall-lab --bin hot_path
+//! valgrind --tool=callgrind --callgrind-out-file=/dev/null target/release/hot_path --marks 10000
+//! valgrind --tool=callgrind --callgrind-out-file=/dev/null target/release/hot_path --marks 10000 --idle
 //! ```
-
-#[path = "contrast/drive.rs"]
-mod drive;
 
 use std::process::ExitCode;
 
 use clap::Parser;
-use drive::{Drive, School};
+use rollcall_lab::drive::{Drive, School};
 use serde_json::json;
 
 /// The clients that mark.

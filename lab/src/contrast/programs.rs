@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::Failure;
+use super::Failure;
 
 /// The core that the servers run on, and the one for the load.
 pub(crate) const SERVER_CORE: &str = "0";
@@ -26,21 +26,13 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
-    /// Has them built: `cargo run --example` builds no program but this one.
+    /// Has them built, since cargo built no program but this one. Each package by itself: what is
+    /// measured is what is installed, without features that only the laboratory asks for.
     pub(crate) fn build() -> Result<Self, Failure> {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
-        let built = Command::new(cargo)
-            .args(["build", "--quiet", "--release", "--bins"])
-            .args(["--example", "tcp_twin", "--example", "tcp_files", "--example", "hot_path"])
-            .arg("--manifest-path")
-            .arg(manifest)
-            .status()?;
-        if !built.success() {
-            return Err("the programs could not be built; see the messages above".into());
-        }
+        build("rollcall")?;
+        build("rollcall-lab")?;
         let this = std::env::current_exe()?;
-        let folder = this.parent().and_then(Path::parent).ok_or("where is this program?")?;
+        let folder = this.parent().ok_or("where is this program?")?;
         Ok(Self { folder: folder.to_owned() })
     }
 
@@ -51,15 +43,10 @@ impl Programs {
         command
     }
 
-    /// Where a program is: the commands, the peers over TCP, or this one in another role. One that is
-    /// named by its whole path is there.
+    /// Where a program is: a command of the package, a peer over TCP, or this one in another role. One
+    /// that is named by its whole path is there.
     pub(crate) fn path(&self, program: &str) -> PathBuf {
-        match program {
-            "contrast" | "tcp_twin" | "tcp_files" | "hot_path" => {
-                self.folder.join("examples").join(program)
-            }
-            command => self.folder.join(command),
-        }
+        self.folder.join(program)
     }
 
     /// The bare echo, answering with so many bytes.
@@ -88,6 +75,20 @@ impl Programs {
     fn kept_server(&self, program: &str, kept: Kept) -> Result<Server, Failure> {
         Server::keeping(self.on_core(SERVER_CORE, program), "127.0.0.1:0", kept)
     }
+}
+
+/// Builds the programs of a package of this workspace, beside this program.
+fn build(package: &str) -> Result<(), Failure> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+    let built = Command::new(cargo)
+        .args(["build", "--quiet", "--release", "--bins", "--package", package, "--manifest-path"])
+        .arg(manifest)
+        .status()?;
+    if built.success() {
+        return Ok(());
+    }
+    Err(format!("the programs of {package} could not be built; see the messages above").into())
 }
 
 /// Where a server keeps what it knows.

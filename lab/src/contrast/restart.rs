@@ -10,10 +10,10 @@ use rollcall::server::Server;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::json;
 
+use super::programs::{SERVER_CORE, measure};
+use super::report::{Chapter, Sample, Table, Verdict, count};
+use super::{Context, Failure};
 use crate::drive::{Drive, Requests, School};
-use crate::programs::{SERVER_CORE, measure};
-use crate::report::{Chapter, Sample, Table, Verdict, count};
-use crate::{Context, Failure};
 
 /// The marks in the journal.
 const MARKS: [usize; 2] = [1_000_000, 10_000_000];
@@ -119,7 +119,7 @@ fn write_journal(
     let mut left = marks;
     while left > 0 {
         let requests = school.mark(left.min(AT_ONCE), 1..CLASSES + 1);
-        left -= requests.len();
+        left -= requests.count();
         write(journal, &mut drive, &requests)?;
     }
     assert_eq!(drive.marked(), marks as u64, "every mark was a new one");

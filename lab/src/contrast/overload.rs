@@ -8,9 +8,9 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use crate::programs::{Kept, LOAD_CORE, Server, measure};
-use crate::report::{Chapter, Sample, Table, Verdict, short};
-use crate::{Context, Failure};
+use super::programs::{Kept, LOAD_CORE, Server, measure};
+use super::report::{Chapter, Sample, Table, Verdict, short};
+use super::{Context, Failure};
 
 /// The marks in flight in the closed loop that finds the peak.
 const PEAK_IN_FLIGHT: &str = "512";

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use crate::programs::{Kept, LOAD_CORE};
-use crate::report::{Chapter, Sample, Table, Verdict};
-use crate::{Context, Failure};
+use super::programs::{Kept, LOAD_CORE};
+use super::report::{Chapter, Sample, Table, Verdict};
+use super::{Context, Failure};
 
 /// The pairs that are started in each run.
 const PAIRS: usize = 20;

@@ -3,9 +3,9 @@
 //! this design allows.
 //!
 //! ```text
-//! cargo run --release --example tcp_files -- serve --listen 127.0.0.1:5052 --files FOLDER
-//! cargo run --release --example tcp_files -- list 127.0.0.1:5052
-//! cargo run --release --example tcp_files -- get 127.0.0.1:5052 2 --output notes.pdf
+//! cargo run --release -p rollcall-lab --bin tcp_files -- serve --listen 127.0.0.1:5052 --files FOLDER
+//! cargo run --release -p rollcall-lab --bin tcp_files -- list 127.0.0.1:5052
+//! cargo run --release -p rollcall-lab --bin tcp_files -- get 127.0.0.1:5052 2 --output notes.pdf
 //! ```
 //!
 //! Whoever connects is sent the list, in a length-prefixed postcard message, and answers with a

@@ -14,9 +14,9 @@ use rollcall::limits::BLOCK_BYTES;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::namespaces::{Network, SERVER_IP, Unavailable};
-use crate::programs::{LOAD_CORE, SERVER_CORE, Server};
-use crate::{Context, Failure};
+use super::namespaces::{Network, SERVER_IP, Unavailable};
+use super::programs::{LOAD_CORE, SERVER_CORE, Server};
+use super::{Context, Failure};
 
 /// Bytes of a block for TFTP: what a packet of Ethernet holds.
 const TFTP_BLOCK_BYTES: u32 = 1_428;

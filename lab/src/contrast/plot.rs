@@ -8,7 +8,7 @@ use plotters::prelude::*;
 
 pub(crate) use plotters::prelude::SeriesLabelPosition as Legend;
 
-use crate::Failure;
+use super::Failure;
 
 /// A line with its name.
 pub(crate) type Line = (&'static str, Vec<(f64, f64)>);

@@ -13,7 +13,7 @@ use rollcall::operation::FileInfo;
 use rollcall::shell::download::{FetchError, Fetcher};
 use serde_json::json;
 
-use crate::Failure;
+use super::Failure;
 
 /// How long nothing may come.
 const PATIENCE: Duration = Duration::from_secs(10);

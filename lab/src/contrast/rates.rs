@@ -10,10 +10,10 @@ use rollcall::roll::ClientRecord;
 use rollcall::time::WallTime;
 use serde_json::Value;
 
-use crate::plot::{Legend, Line, Plot};
-use crate::programs::{Kept, LOAD_CORE, Programs, measure};
-use crate::report::{Chapter, Sample, Table, Verdict, short};
-use crate::{Context, Failure};
+use super::plot::{Legend, Line, Plot};
+use super::programs::{Kept, LOAD_CORE, Programs, measure};
+use super::report::{Chapter, Sample, Table, Verdict, short};
+use super::{Context, Failure};
 
 /// How many marks wait for their answers at once.
 const IN_FLIGHT: [usize; 5] = [1, 8, 64, 512, 4_096];

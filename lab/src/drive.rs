@@ -1,5 +1,5 @@
 //! The server's core by itself: marks go in as datagrams, batches and replies come out, and there is
-//! no socket and no clock. Also what `examples/hot_path.rs` and `benches/hot_path.rs` measure.
+//! no socket and no clock. Measured by the chapters *growth* and *hot path* of the contrast.
 //!
 //! Datagrams are encoded before anything is timed, so that the time is the server's alone.
 
@@ -21,7 +21,7 @@ const TEACHER: u64 = u64::MAX;
 
 /// Datagrams, one behind the other.
 #[derive(Clone, Default)]
-pub(crate) struct Requests {
+pub struct Requests {
     bytes: Vec<u8>,
     ends: Vec<usize>,
 }
@@ -39,13 +39,15 @@ impl Requests {
         self.ends.push(self.bytes.len());
     }
 
-    pub(crate) fn len(&self) -> usize {
+    /// How many requests there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
         self.ends.len()
     }
 
     /// The places of the requests, so many in a turn.
-    pub(crate) fn turns(&self, in_a_turn: usize) -> impl Iterator<Item = Range<usize>> + use<> {
-        let end = self.len();
+    pub fn turns(&self, in_a_turn: usize) -> impl Iterator<Item = Range<usize>> + use<> {
+        let end = self.count();
         (0..end).step_by(in_a_turn).map(move |from| from..end.min(from + in_a_turn))
     }
 
@@ -57,19 +59,21 @@ impl Requests {
 
 /// Whoever sends: so many clients, each counting its requests, and students who all differ.
 #[derive(Clone)]
-pub(crate) struct School {
+pub struct School {
     clients: u64,
     marks: u64,
     opened: u64,
 }
 
 impl School {
-    pub(crate) fn new(clients: u64) -> Self {
+    /// A school with so many clients that mark; no class is open.
+    #[must_use]
+    pub fn new(clients: u64) -> Self {
         Self { clients, marks: 0, opened: 0 }
     }
 
     /// Opens the classes after those that were opened before.
-    pub(crate) fn open(&mut self, classes: u32) -> Requests {
+    pub fn open(&mut self, classes: u32) -> Requests {
         let (mut requests, mut space) = (Requests::default(), Datagram::new());
         for _ in 0..classes {
             self.opened += 1;
@@ -80,7 +84,7 @@ impl School {
     }
 
     /// New students, the clients and the classes in turn.
-    pub(crate) fn mark(&mut self, count: usize, classes: Range<u32>) -> Requests {
+    pub fn mark(&mut self, count: usize, classes: Range<u32>) -> Requests {
         let (mut requests, mut space) = (Requests::default(), Datagram::new());
         let width = u64::from(classes.end - classes.start);
         for _ in 0..count {
@@ -105,35 +109,34 @@ fn class(number: u32) -> ClassId {
 
 /// A server in our hands.
 #[derive(Clone)]
-pub(crate) struct Drive {
-    pub(crate) server: Server<u32>,
+pub struct Drive {
+    /// The server; the addresses of its clients are numbers.
+    pub server: Server<u32>,
     space: Datagram,
 }
 
 impl Drive {
-    pub(crate) fn new(seed: u128) -> Self {
+    /// An empty server with this seed.
+    #[must_use]
+    pub fn new(seed: u128) -> Self {
         Self { server: Server::new(seed), space: Datagram::new() }
     }
 
     /// How many students were newly marked.
-    pub(crate) fn marked(&self) -> u64 {
+    #[must_use]
+    pub fn marked(&self) -> u64 {
         self.server.stats().get(Counter::Marked)
     }
 
     /// Hands over the requests, so many before each commit. `keep` is the journal.
-    pub(crate) fn run(
-        &mut self,
-        requests: &Requests,
-        in_a_turn: usize,
-        mut keep: impl FnMut(&Batch),
-    ) {
+    pub fn run(&mut self, requests: &Requests, in_a_turn: usize, mut keep: impl FnMut(&Batch)) {
         for turn in requests.turns(in_a_turn) {
             self.turn(requests, turn, &mut keep);
         }
     }
 
     /// Hands over these requests and carries out what comes of it.
-    pub(crate) fn turn(
+    pub fn turn(
         &mut self,
         requests: &Requests,
         places: Range<usize>,
