@@ -35,6 +35,7 @@
 //! The protocol is specified in `proto-spec.md`.
 
 pub mod blocks;
+#[cfg(feature = "programs")]
 pub mod cli;
 pub mod client;
 pub mod exchange;
@@ -47,6 +48,7 @@ pub mod rehearsal;
 pub mod roll;
 mod round_trip;
 pub mod server;
+#[cfg(feature = "programs")]
 pub mod shell;
 pub mod stats;
 pub mod time;

@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use mio::{Events, Interest, Poll, Token};
-use rollcall::ids::{ClassId, ClientId, RequestNumber};
 use rollcall::exchange::{Answer, Ask, Operation, Request, decode_reply, encode_request};
+use rollcall::ids::{ClassId, ClientId, RequestNumber};
 use rollcall::shell::clock::{Clock, entropy};
 use rollcall::time::WallTime;
-use rollcall::wire::{Datagram};
+use rollcall::wire::Datagram;
 use serde_json::json;
 
 use super::batch::{self, Batch};

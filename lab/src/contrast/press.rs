@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use mio::{Events, Interest, Poll, Token};
-use rollcall::ids::{ClassId, ClientId, RequestNumber};
 use rollcall::exchange::{Ask, Operation, Request, encode_request};
+use rollcall::ids::{ClassId, ClientId, RequestNumber};
 use rollcall::time::WallTime;
-use rollcall::wire::{Datagram};
+use rollcall::wire::Datagram;
 use serde_json::json;
 
 use super::batch::{self, Batch};

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rollcall::ids::ContentId;
 use rollcall::exchange::FileInfo;
+use rollcall::ids::ContentId;
 use rollcall::shell::download::{FetchError, Fetcher};
 use serde_json::json;
 
