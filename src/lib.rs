@@ -10,7 +10,7 @@
 //! |---|---|---|
 //! | vocabulary | [`ids`], [`time`], [`limits`], [`operation`], [`hashing`], [`stats`] | names, bounds |
 //! | wire | [`wire`] | bytes ↔ messages |
-//! | domain | [`roll`], [`record`] | who is present; which request is a duplicate; what is kept |
+//! | domain | [`roll`], [`record`], `state` | who is present; which request is a duplicate; what is kept |
 //! | core | [`server`], [`client`], [`transfer`] | the protocol: events in, effects out; objects in blocks |
 //! | rehearsal | [`load`] | who was told what, and whether the sheets agree |
 //! | world | [`journal`], [`shell`] | the disk; sockets, clocks, dice, signals |
@@ -51,6 +51,7 @@ pub mod roll;
 mod round_trip;
 pub mod server;
 pub mod shell;
+mod state;
 pub mod stats;
 mod supply;
 pub mod time;

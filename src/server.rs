@@ -31,8 +31,9 @@ use crate::limits::{
 use crate::operation::{
     FileEntry, FileList, FileState, Operation, Outcome, Pull, Query, SheetInfo,
 };
-use crate::record::{Batch, Record, SnapshotItem};
-use crate::roll::{ClientRecord, ClosedSheet, Contradiction, Register, Sessions, Silent, Verdict};
+use crate::record::{Batch, Record, Recovery, SnapshotItem};
+use crate::roll::{ClientRecord, ClosedSheet, Contradiction, Silent, Verdict};
+use crate::state::State;
 use crate::stats::{Counter, Stats};
 use crate::supply::{Asker, Demand, ListDemand, Supply};
 pub use crate::supply::{FolderOrder, Piece, PieceRead, SheetsQuestion};
@@ -67,13 +68,8 @@ pub enum Output<P> {
 /// them all.
 #[derive(Clone)]
 pub struct Server<P> {
-    register: Register,
-    sessions: Sessions,
+    state: State,
     stats: Stats,
-    /// The latest time that was written anywhere: the server's own time never goes back.
-    latest: WallTime,
-    /// The latest time in the journal, or in what is about to be appended to it.
-    noted: WallTime,
     /// What happened since the last batch was appended.
     records: Vec<Record>,
     /// The memory of an earlier batch's records.
@@ -112,13 +108,9 @@ impl<P> Server<P> {
     /// A server that knows nothing yet. `seed` keys its hash tables.
     #[must_use]
     pub fn new(seed: u128) -> Self {
-        let hash_key = HashKey::new(seed);
         Self {
-            register: Register::new(hash_key),
-            sessions: Sessions::new(hash_key),
+            state: State::new(HashKey::new(seed)),
             stats: Stats::default(),
-            latest: WallTime::default(),
-            noted: WallTime::default(),
             records: Vec::new(),
             spare: Vec::new(),
             sheets: Vec::new(),
@@ -146,7 +138,7 @@ impl<P> Server<P> {
 
     /// Whether the disk has too little room left to begin another roll call.
     pub fn set_disk_low(&mut self, low: bool) {
-        self.register.set_disk_low(low);
+        self.state.register.set_disk_low(low);
     }
 
     /// What was counted so far.
@@ -163,88 +155,31 @@ impl<P> Server<P> {
     /// The server's own time: the latest that it has written or seen.
     #[must_use]
     pub fn latest(&self) -> WallTime {
-        self.latest
+        self.state.latest
     }
 
     /// How many roll calls are open.
     #[must_use]
     pub fn open_roll_calls(&self) -> usize {
-        self.register.open_count()
+        self.state.register.open_count()
     }
 
     /// How many clients are remembered.
     #[must_use]
     pub fn clients(&self) -> usize {
-        self.sessions.len()
+        self.state.sessions.len()
     }
 
     /// The last closed sheet of the class.
     #[must_use]
     pub fn last_sheet(&self, class: ClassId) -> Option<SheetInfo> {
-        self.register.last_sheet(class)
-    }
-
-    /// Forgets the oldest closed roll calls without marks, as many as there are too many.
-    pub(crate) fn forget_empty_sheets(&mut self) {
-        self.register.forget_empty();
-    }
-
-    /// Takes back a piece of a snapshot, before the first event.
-    ///
-    /// # Errors
-    /// If the pieces contradict each other: the journal is damaged.
-    pub fn restore(&mut self, item: SnapshotItem) -> Result<(), Contradiction> {
-        match item {
-            SnapshotItem::Latest(latest) => self.learn_time(latest),
-            SnapshotItem::Client(record) => self.sessions.record(record, Instant::ZERO, 0),
-            SnapshotItem::Register(item) => self.register.restore(&item)?,
-            SnapshotItem::KeptUntilPast(client) => {
-                if !self.sessions.keep_until_past(client) {
-                    return Err(Contradiction("a client is kept that is not known"));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Repeats a record of the journal, before the first event.
-    ///
-    /// # Errors
-    /// If it contradicts the records before it: the journal is damaged.
-    pub fn replay(&mut self, record: Record) -> Result<(), Contradiction> {
-        match record {
-            Record::Answered { at, operation, client } => {
-                self.learn_time(at);
-                self.register.apply(&operation, &client.outcome)?;
-                // R-FORGET-4
-                self.sessions.record(client, Instant::ZERO, 0);
-            }
-            Record::Forgot { at, client } => {
-                self.learn_time(at);
-                if !self.sessions.forget(client) {
-                    return Err(Contradiction("a client is forgotten that is not known"));
-                }
-            }
-            Record::Told { at } => self.learn_time(at),
-            Record::ClockSet { at } => self.set_clock(at),
-        }
-        Ok(())
-    }
-
-    /// Continues after that batch of the journal: the next one gets the next number.
-    pub fn resume_after(&mut self, batch: u64) {
-        self.next_batch = batch + 1;
-        self.durable = batch;
+        self.state.register.last_sheet(class)
     }
 
     /// Everything that a new server needs to continue in place of this one, once every batch that
     /// was given out is durable.
     pub fn snapshot(&self) -> impl Iterator<Item = SnapshotItem> + '_ {
-        let clients = self.sessions.records().cloned().map(SnapshotItem::Client);
-        let register = self.register.items().map(SnapshotItem::Register);
-        let kept = self.sessions.kept_until_past().map(SnapshotItem::KeptUntilPast);
-        let latest = std::iter::once(SnapshotItem::Latest(self.latest));
-        latest.chain(register).chain(clients).chain(kept)
+        self.state.items()
     }
 
     /// The last batch that was given out.
@@ -256,22 +191,28 @@ impl<P> Server<P> {
     /// An operator has said that the clock is right: the server's time goes on from here. Recorded
     /// like everything that happens.
     pub fn accept_clock(&mut self, at: WallTime) {
-        self.set_clock(at);
+        self.state.set_clock(at);
         // R-TIME-5
         self.records.push(Record::ClockSet { at });
     }
+}
 
-    fn set_clock(&mut self, at: WallTime) {
-        self.latest = at;
-        self.noted = at;
-        self.sessions.set_clock(at);
+impl<P> Recovery for Server<P> {
+    fn restore(&mut self, item: SnapshotItem) -> Result<(), Contradiction> {
+        self.state.restore(item)
     }
 
-    /// The journal holds this time.
-    fn learn_time(&mut self, at: WallTime) {
-        self.latest = self.latest.max(at);
-        // R-TIME-2
-        self.noted = self.noted.max(at);
+    fn replay(&mut self, record: Record) -> Result<(), Contradiction> {
+        self.state.replay(record)
+    }
+
+    /// # Panics
+    /// If something has happened here that the journal does not hold.
+    fn resume_after(&mut self, batch: u64) {
+        let is_behind = self.records.is_empty() && self.last_batch() <= batch;
+        assert!(is_behind, "a server that goes on alone is not brought back");
+        self.next_batch = batch + 1;
+        self.durable = batch;
     }
 }
 
@@ -375,20 +316,20 @@ impl<P: Clone + Hash> Server<P> {
         let at = self.advance(now.wall);
         let now = Now { wall: at, ..now };
         for _ in 0..CLIENTS_FORGOTTEN_PER_CALL_MAX {
-            match self.sessions.longest_silent(now) {
+            match self.state.sessions.longest_silent(now) {
                 None => {
                     self.next_sweep = now.instant.after(SWEEP_INTERVAL);
                     return;
                 }
                 Some(Silent { client, forgettable: true }) => {
-                    self.sessions.forget(client);
+                    self.state.sessions.forget(client);
                     // R-FORGET-3
                     self.record(at, Record::Forgot { at, client });
                     self.stats.count(Counter::Forgotten);
                 }
                 // Kept for as long again, so that it does not stand in the way of the others.
                 Some(Silent { client, forgettable: false }) => {
-                    self.sessions.hear(client, now.instant);
+                    self.state.sessions.hear(client, now.instant);
                 }
             }
         }
@@ -398,7 +339,7 @@ impl<P: Clone + Hash> Server<P> {
     /// When [`Server::handle_timeout`] wants to be called next, if nothing happens before.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let sweep = (!self.sessions.is_empty()).then_some(self.next_sweep);
+        let sweep = (!self.state.sessions.is_empty()).then_some(self.next_sweep);
         [self.supply.poll_timeout(), sweep].into_iter().flatten().min()
     }
 
@@ -479,14 +420,15 @@ impl<P: Clone + Hash> Server<P> {
     ) -> Counter {
         let &Request { client, number, .. } = request;
         let at = self.advance(now.wall);
-        let verdict = self.sessions.judge(client, number, started, fingerprint, at, self.durable);
+        let verdict =
+            self.state.sessions.judge(client, number, started, fingerprint, at, self.durable);
         if !verdict.is_recorded() {
-            self.sessions.hear(client, now.instant);
+            self.state.sessions.hear(client, now.instant);
         }
         let record = |outcome| ClientRecord { client, started, number, fingerprint, outcome };
         let (answer, counter) = match verdict {
             Verdict::Next | Verdict::NewClient => {
-                let outcome = self.register.decide(&operation, at);
+                let outcome = self.state.register.decide(&operation, at);
                 let counter = counter_of(&outcome);
                 let answer = Answer::from(&outcome);
                 self.execute(now.instant, at, operation, record(outcome));
@@ -524,12 +466,13 @@ impl<P: Clone + Hash> Server<P> {
         client: ClientRecord,
     ) {
         let applied = self
+            .state
             .register
             .apply(&operation, &client.outcome)
             .expect("what was just decided can be done");
         self.sheets.extend(applied.closed);
         self.forgotten.extend(applied.forgotten);
-        self.sessions.record(client.clone(), heard, self.next_batch);
+        self.state.sessions.record(client.clone(), heard, self.next_batch);
         // R-DURABLE-2, R-JUDGE-13
         self.record(at, Record::Answered { at, operation, client });
     }
@@ -546,7 +489,7 @@ impl<P: Clone + Hash> Server<P> {
         match query {
             Query::Status { from: class } => {
                 let capacity = Answer::status_capacity(request_bytes);
-                let mut rest = self.register.open_from(class);
+                let mut rest = self.state.register.open_from(class);
                 let open: Vec<_> = rest.by_ref().take(capacity).collect();
                 // R-STATUS-2
                 let more = rest.next().is_some();
@@ -655,14 +598,14 @@ impl<P: Clone + Hash> Server<P> {
     }
 
     fn record(&mut self, at: WallTime, record: Record) {
-        self.noted = self.noted.max(at);
+        self.state.recorded = self.state.recorded.max(at);
         self.records.push(record);
     }
 
     /// Sees to it that the journal holds this time or a later one.
     fn note_time(&mut self, at: WallTime) {
         // R-TIME-3
-        if self.noted < at {
+        if self.state.recorded < at {
             self.record(at, Record::Told { at });
         }
     }
@@ -670,8 +613,8 @@ impl<P: Clone + Hash> Server<P> {
     /// The server's own time at this moment: the wall clock, but never going back.
     fn advance(&mut self, wall: WallTime) -> WallTime {
         // R-TIME-1
-        self.latest = self.latest.max(wall);
-        self.latest
+        self.state.latest = self.state.latest.max(wall);
+        self.state.latest
     }
 }
 
@@ -984,7 +927,7 @@ mod tests {
     fn a_full_table_of_clients_says_busy_and_remembers_nobody() {
         let mut bench = Bench::new();
         bench.ask(&open(1, 1));
-        bench.server.sessions.set_capacity(1);
+        bench.server.state.sessions.set_capacity(1);
         let ahead = start().shifted(3_600_000);
         let Ask::Perform { operation, .. } = open(2, 1).ask else { panic!("an operation") };
         let ahead = Request { ask: Ask::Perform { started: ahead, operation }, ..open(2, 1) };
@@ -994,7 +937,7 @@ mod tests {
         assert_eq!((bench.server.clients(), bench.server.open_roll_calls()), (1, 1));
         assert_eq!(bench.journal.len(), 1);
         assert!(matches!(bench.ask(&close(1, 2)), Answer::Closed { .. }), "the known is served");
-        bench.server.sessions.set_capacity(2);
+        bench.server.state.sessions.set_capacity(2);
         assert!(matches!(bench.ask(&close(2, 1)), Answer::Closed { .. }), "it was not executed");
     }
 

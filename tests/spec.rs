@@ -29,7 +29,7 @@ use rollcall::operation::{
     FileEntry, FileInfo, FileList, FileState, OpenRollCall, Operation, Pull, Query, Refusal,
     SheetInfo,
 };
-use rollcall::record::Record;
+use rollcall::record::{Record, Recovery as _};
 use rollcall::roll::{Mark, Sheet};
 use rollcall::server::{Output, Server};
 use rollcall::stats::Counter;

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The format is one byte, [`FORMAT`]. Blobs of format 1 have no such byte; the version of their
-//! database tells them apart, and they are read in `v1`.
+//! database tells them apart, and they are read in `sqlite/v1`.
 //!
 //! Laws: what was encoded decodes to the same; whatever is decoded, the answer is values or
 //! [`BlobDamaged`], never a panic. The checksum is looked at first, so that nothing is read into

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rollcall::ids::{ClientId, RequestNumber};
 use rollcall::operation::Outcome;
-use rollcall::record::{Batch, Record, SnapshotItem};
+use rollcall::record::{Batch, Record, Recovery as _, SnapshotItem};
 use rollcall::roll::{Mark, RegisterItem, Sheet};
 use rollcall::server::{Output, Server};
 use rollcall::time::WallTime;

@@ -9,7 +9,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use rollcall::client::{Client, Output as Told};
 use rollcall::ids::{ClassId, ClientId, RequestNumber, StudentNumber};
 use rollcall::operation::{Operation, Outcome, Refusal};
-use rollcall::record::SnapshotItem;
+use rollcall::record::{Recovery as _, SnapshotItem};
 use rollcall::roll::{ClientRecord, Sheet};
 use rollcall::server::{Output, Server};
 use rollcall::time::{Instant, Now, WallTime};
