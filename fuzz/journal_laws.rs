@@ -17,7 +17,7 @@ use rollcall::ids::{
 };
 use rollcall::journal::encoding::{decode_items, decode_records, encode_items, encode_records};
 use rollcall::journal::{DATABASE_FILE, Journal as _, Snapshot, SqliteJournal};
-use rollcall::record::{Batch, Record, SnapshotItem};
+use rollcall::record::{Batch, Record, Recovery as _, SnapshotItem};
 use rollcall::roll::{ClientRecord, ClosedSheet, Mark, RegisterItem};
 use rollcall::server::{Output, Server};
 use rollcall::time::{Instant, Now, WallTime};

@@ -7,7 +7,7 @@ use std::hash::{Hash, Hasher};
 use arbitrary::{Arbitrary, Unstructured};
 use rollcall::exchange::{Ask, FileEntry, FileInfo, FileState, Operation, Pull, Query, Request};
 use rollcall::ids::{ClassId, ClientId, ContentId, Cookie, FileKey, RequestNumber, RollCallNumber};
-use rollcall::record::{Batch, SnapshotItem};
+use rollcall::record::{Batch, Recovery as _, SnapshotItem};
 use rollcall::roll::{ClosedSheet, Sheet};
 use rollcall::server::{FolderRequest, Output, PieceRead, Server, SheetsQuestion};
 use rollcall::time::{Instant, Now, WallTime};

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::exchange::Operation;
 use crate::ids::{ClientId, RollCallId};
-use crate::roll::{ClientRecord, ClosedSheet, RegisterItem};
+use crate::roll::{ClientRecord, ClosedSheet, Contradiction, RegisterItem};
 use crate::time::WallTime;
 
 /// One thing that happened. Variants are only ever appended: their order is their number on disk.
@@ -69,4 +69,23 @@ pub enum SnapshotItem {
     Register(RegisterItem),
     /// A client that is kept until its start lies in the past, because the clock was set back.
     KeptUntilPast(ClientId),
+}
+
+/// Takes what a journal yields at a start: the items of the last snapshot, then the records of the
+/// batches after it, one by one and in order.
+pub trait Recovery {
+    /// An item of the snapshot.
+    ///
+    /// # Errors
+    /// If it contradicts the items before it: the journal is damaged.
+    fn restore(&mut self, item: SnapshotItem) -> Result<(), Contradiction>;
+
+    /// A record of a batch.
+    ///
+    /// # Errors
+    /// If it contradicts what came before it: the journal is damaged.
+    fn replay(&mut self, record: Record) -> Result<(), Contradiction>;
+
+    /// That was all, and it ends with this batch: the next one gets the next number.
+    fn resume_after(&mut self, batch: u64);
 }

@@ -8,7 +8,7 @@ use rollcall::exchange::{Answer, Ask, BeginAgain, Marked, decode_reply};
 use rollcall::shell::clock::Clock;
 use serde_json::{Value, json};
 
-use support::process::{PATIENCE, Process};
+use support::process::{Process, TIMEOUT};
 use support::raw::{Raw, close, first_request, mark, new_client, open, request, sent_again};
 use support::{Call, Place, STUDENT, Server, Setup, has, own_address, skip};
 
@@ -153,7 +153,7 @@ fn a_client_goes_on_with_its_next_request_after_a_kill() {
 fn student_who_asked_in_vain(setup: &Setup) -> Process {
     // This socket takes the first datagram in the server's place, so that it was sent for sure.
     let nobody = std::net::UdpSocket::bind(setup.address()).expect("the port is free");
-    nobody.set_read_timeout(Some(PATIENCE)).expect("longer than zero");
+    nobody.set_read_timeout(Some(TIMEOUT)).expect("longer than zero");
     let server = setup.address().to_string();
     let student = Call::new(&Place::default(), STUDENT, None)
         .args(["--server", &server, "--json", "--timeout", "2m", "mark", "3030", "10"])

@@ -34,7 +34,7 @@ const KILLS: usize = 6;
 const CLASSES: u32 = 2;
 const STUDENTS: u32 = 8;
 /// Shorter than some answers take, so that some outcomes stay unknown for a while, or for ever.
-const PATIENCE: Duration = Duration::from_millis(700);
+const TIMEOUT: Duration = Duration::from_millis(700);
 /// How often a sleeping link looks whether it is still needed.
 const LINK_LOOKS: Duration = Duration::from_millis(50);
 
@@ -134,8 +134,7 @@ impl Person {
     fn perform(&mut self, operation: Operation) {
         let begin = self.now();
         let mut earlier = Vec::new();
-        let result =
-            self.caller.perform(operation, PATIENCE, &mut |it, _| earlier.push(it.clone()));
+        let result = self.caller.perform(operation, TIMEOUT, &mut |it, _| earlier.push(it.clone()));
         for progress in earlier {
             self.hear_of_earlier(progress);
         }
@@ -173,7 +172,7 @@ impl Person {
         let begin = self.now();
         let mut earlier = Vec::new();
         let query = Query::Status { from: class };
-        let answered = self.caller.ask(query, PATIENCE, &mut |it, _| earlier.push(it.clone()));
+        let answered = self.caller.ask(query, TIMEOUT, &mut |it, _| earlier.push(it.clone()));
         for progress in earlier {
             self.hear_of_earlier(progress);
         }

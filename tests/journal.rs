@@ -10,8 +10,8 @@ use rollcall::exchange::{
 };
 use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber, RollCallNumber};
 use rollcall::journal::{
-    DATABASE_FILE, FolderProblem, Journal, JournalError, LOCK_FILE, MemoryJournal, Place,
-    Recovered, Snapshot, SqliteJournal,
+    DATABASE_FILE, ErrorKind, FolderProblem, Journal, JournalError, LOCK_FILE, Location,
+    MemoryJournal, Recovered, Snapshot, SqliteError, SqliteJournal,
 };
 use rollcall::limits::{CLIENT_SILENCE_MIN, EMPTY_SHEETS_KEPT_MAX, SNAPSHOT_AFTER_MIN_BYTES};
 use rollcall::record::SnapshotItem;
@@ -188,16 +188,20 @@ fn refusal(folder: &Path) -> (JournalError, String) {
 }
 
 fn problem(folder: &Path) -> (FolderProblem, String) {
-    match refusal(folder) {
-        (JournalError::Folder { problem }, message) => (problem, message),
-        (error, _) => panic!("{error:?}"),
+    let (error, message) = refusal(folder);
+    assert_eq!(error.kind(), ErrorKind::Setup);
+    match error.into_cause() {
+        Ok(SqliteError::Folder { problem }) => (problem, message),
+        other => panic!("{other:?}"),
     }
 }
 
-fn damage(folder: &Path) -> (Place, String) {
-    match refusal(folder) {
-        (JournalError::Damaged { place, .. }, message) => (place, message),
-        (error, _) => panic!("{error:?}"),
+fn damage(folder: &Path) -> (Location, String) {
+    let (error, message) = refusal(folder);
+    assert_eq!(error.kind(), ErrorKind::Damaged);
+    match error.into_cause() {
+        Ok(SqliteError::Damaged { location, .. }) => (location, message),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -232,10 +236,9 @@ fn everything_comes_back_and_a_retry_gets_the_same_bytes() {
         snapshot_items: 0,
         batches: requests.len() as u64,
         records: requests.len() as u64,
-        clients: requests.len(),
-        open_roll_calls: 1,
     };
     assert_eq!(recovered, expected);
+    assert_eq!((host.server.clients(), host.server.open_roll_calls()), (requests.len(), 1));
     for (request, answer) in requests.iter().zip(&answers) {
         assert_eq!(host.ask(request), *answer, "the first answer, to the byte");
     }
@@ -573,8 +576,8 @@ fn a_forgotten_client_stays_forgotten_after_a_restart() {
     host.drain();
     let now = host.now;
     drop(host);
-    let (mut host, recovered) = Host::recover(folder.path(), now);
-    assert_eq!((recovered.clients, recovered.open_roll_calls), (0, 1));
+    let mut host = Host::start(folder.path(), now);
+    assert_eq!((host.server.clients(), host.server.open_roll_calls()), (0, 1));
     assert!(matches!(
         answer(&host.ask(&request)),
         Answer::BeginAgain(BeginAgain { server_time: Some(_) })
@@ -674,7 +677,7 @@ fn a_journal_of_a_newer_server_is_refused_with_both_versions() {
     assert!(matches!(problem, FolderProblem::NewerVersion { found: 3, known: 2, .. }));
     assert!(message.ends_with("has version 3 and this server reads version 2; update the server"));
     sql(&folder).pragma_update(None, "user_version", 0).unwrap();
-    assert_eq!(damage(folder.path()).0, Place::File);
+    assert_eq!(damage(folder.path()).0, Location::File);
 }
 
 /// A journal with a snapshot of batches 1 to 3 and the batches 4 to 8.
@@ -705,30 +708,30 @@ fn damage_is_told_with_its_place() {
     let cases = [
         (
             format!("UPDATE batch SET records = CAST({flip} AS BLOB) WHERE number = 6"),
-            Place::Batch(6),
+            Location::Batch(6),
         ),
-        ("UPDATE batch SET records = x'' WHERE number = 8".to_owned(), Place::Batch(8)),
-        ("DELETE FROM batch WHERE number = 5".to_owned(), Place::Batch(5)),
-        ("DELETE FROM batch WHERE number = 4".to_owned(), Place::Batch(4)),
+        ("UPDATE batch SET records = x'' WHERE number = 8".to_owned(), Location::Batch(8)),
+        ("DELETE FROM batch WHERE number = 5".to_owned(), Location::Batch(5)),
+        ("DELETE FROM batch WHERE number = 4".to_owned(), Location::Batch(4)),
         (
             "INSERT INTO batch SELECT 3, records FROM batch WHERE number = 4".to_owned(),
-            Place::Batch(3),
+            Location::Batch(3),
         ),
         (
             "INSERT INTO batch SELECT 9, records FROM batch WHERE number = 4".to_owned(),
-            Place::Batch(9),
+            Location::Batch(9),
         ),
-        ("UPDATE batch SET number = 100 WHERE number = 8".to_owned(), Place::Batch(8)),
-        ("DELETE FROM snapshot".to_owned(), Place::Snapshot(0)),
-        ("UPDATE snapshot SET items = x'0000000000'".to_owned(), Place::Snapshot(0)),
-        ("INSERT INTO snapshot SELECT 1, items FROM snapshot".to_owned(), Place::Snapshot(1)),
-        ("UPDATE snapshot_end SET parts = 2".to_owned(), Place::Snapshot(1)),
-        ("UPDATE snapshot_end SET batch = 2".to_owned(), Place::Batch(3)),
-        ("UPDATE snapshot_end SET batch = 4".to_owned(), Place::Batch(4)),
-        ("UPDATE snapshot_end SET batch = -1".to_owned(), Place::Batch(-1)),
-        ("DELETE FROM snapshot_end".to_owned(), Place::File),
-        ("DROP TABLE batch".to_owned(), Place::File),
-        ("DROP TABLE snapshot_end".to_owned(), Place::File),
+        ("UPDATE batch SET number = 100 WHERE number = 8".to_owned(), Location::Batch(8)),
+        ("DELETE FROM snapshot".to_owned(), Location::Snapshot(0)),
+        ("UPDATE snapshot SET items = x'0000000000'".to_owned(), Location::Snapshot(0)),
+        ("INSERT INTO snapshot SELECT 1, items FROM snapshot".to_owned(), Location::Snapshot(1)),
+        ("UPDATE snapshot_end SET parts = 2".to_owned(), Location::Snapshot(1)),
+        ("UPDATE snapshot_end SET batch = 2".to_owned(), Location::Batch(3)),
+        ("UPDATE snapshot_end SET batch = 4".to_owned(), Location::Batch(4)),
+        ("UPDATE snapshot_end SET batch = -1".to_owned(), Location::Batch(-1)),
+        ("DELETE FROM snapshot_end".to_owned(), Location::File),
+        ("DROP TABLE batch".to_owned(), Location::File),
+        ("DROP TABLE snapshot_end".to_owned(), Location::File),
     ];
     for (change, place) in cases {
         let folder = written();
@@ -752,7 +755,7 @@ fn a_batch_that_contradicts_the_ones_before_it_is_damage() {
     connection.execute("UPDATE batch SET records = ?1 WHERE number = 7", [records]).unwrap();
     drop(connection);
     let (place, message) = damage(folder.path());
-    assert_eq!(place, Place::Batch(7));
+    assert_eq!(place, Location::Batch(7));
     assert!(message.contains("a student is marked a second time"), "{message}");
 }
 
@@ -763,7 +766,7 @@ fn a_file_that_was_cut_is_damaged() {
         let folder = folder();
         let length = whole.len() * keep / 10;
         fs::write(database(&folder), &whole[..length]).unwrap();
-        assert_eq!(damage(folder.path()).0, Place::File, "cut at {length} of {}", whole.len());
+        assert_eq!(damage(folder.path()).0, Location::File, "cut at {length} of {}", whole.len());
     }
 }
 
@@ -777,7 +780,7 @@ fn a_log_without_its_database_is_damage_and_not_a_new_journal() {
     fs::copy(folder.path().join(log), copy.path().join(log)).unwrap();
     let before = fs::read(copy.path().join(log)).unwrap();
     let (place, message) = damage(copy.path());
-    assert_eq!(place, Place::File);
+    assert_eq!(place, Location::File);
     assert!(message.contains("empty or gone"), "{message}");
     assert_eq!(fs::read(copy.path().join(log)).unwrap(), before);
 }

@@ -30,7 +30,7 @@ use rollcall::ids::{
 };
 use rollcall::journal::encoding::encode_records;
 use rollcall::limits;
-use rollcall::record::Record;
+use rollcall::record::{Record, Recovery as _};
 use rollcall::roll::{Mark, Sheet};
 use rollcall::server::{Output, Server};
 use rollcall::stats::Counter;

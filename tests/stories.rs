@@ -19,7 +19,7 @@ use rollcall::shell::clock::Clock;
 use rollcall::wire::Datagram;
 use serde_json::{Value, json};
 
-use support::process::{Finished, PATIENCE, Process};
+use support::process::{Finished, Process, TIMEOUT};
 use support::raw::{Raw, first_request, mark};
 use support::{Call, Place, SERVER, STUDENT, Server, TEACHER, counters, run, skip};
 
@@ -928,7 +928,7 @@ fn the_sheet_of_a_class_of_three_hundred_is_complete() {
 /// A socket that takes datagrams and says nothing until it is told to.
 fn own_silence() -> UdpSocket {
     let socket = UdpSocket::bind(support::own_address()).expect("a free port");
-    socket.set_read_timeout(Some(PATIENCE)).expect("longer than zero");
+    socket.set_read_timeout(Some(TIMEOUT)).expect("longer than zero");
     socket
 }
 

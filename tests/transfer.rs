@@ -17,7 +17,7 @@ use rollcall::wire::Datagram;
 
 const MILLISECOND: u64 = 1_000;
 const SECOND: u64 = 1_000 * MILLISECOND;
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 /// What lies around a datagram on the wire: Ethernet, IPv4, UDP.
 const OVERHEAD_BYTES: u64 = 14 + 20 + 8;
 
@@ -129,7 +129,7 @@ impl World {
         let path = PathState::new(self.instant(), self.round_trip);
         let seed = self.rng.random();
         let object = FileInfo { bytes: self.file.len() as u64, content: self.content };
-        let download = Download::new(path, seed, self.instant(), object, begin, 4_000, PATIENCE);
+        let download = Download::new(path, seed, self.instant(), object, begin, 4_000, TIMEOUT);
         let address = u8::try_from(place).unwrap();
         let got = self.file[..self.file.len().min(begin as usize * BLOCK_BYTES)].to_vec();
         self.clients.push(Client {

@@ -2,10 +2,12 @@
 
 use super::*;
 use crate::exchange::{
-    BeginAgain, Busy, FileEntry, FileList, Marked, OpenRollCall, Opened, Refusal, Refused,
+    BeginAgain, Busy, FileEntry, FileList, Marked, OpenRollCall, Opened, Refusal, Refused, Request,
     SheetInfo, SheetList, StatusList, decode_request, encode_reply,
 };
 use crate::ids::{ClassId, ContentId, RollCallNumber};
+use crate::limits::RETRY_INITIAL;
+use crate::time::WallTime;
 
 const DEADLINE: Duration = Duration::from_secs(30);
 

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The format is one byte, [`FORMAT`]. Blobs of format 1 have no such byte; the version of their
-//! database tells them apart, and they are read in `v1`.
+//! database tells them apart, and they are read in `sqlite/v1`.
 //!
 //! Laws: what was encoded decodes to the same; whatever is decoded, the answer is values or
 //! [`BlobDamaged`], never a panic. The checksum is looked at first, so that nothing is read into
@@ -119,6 +119,7 @@ fn body(blob: &[u8]) -> Result<&[u8], BlobDamaged> {
 }
 
 /// The values of a blob of format 1.
+#[cfg(feature = "programs")]
 pub(super) fn decode_v1<T: DeserializeOwned>(blob: &[u8]) -> Result<Vec<T>, BlobDamaged> {
     decode_values(body(blob)?)
 }

@@ -7,11 +7,11 @@
 
 use std::collections::VecDeque;
 
-use super::{Condition, Journal, JournalError, SheetReader, Snapshot};
+use super::{Condition, Journal, JournalError, Recovered, SheetReader, Snapshot};
 use crate::exchange::SheetInfo;
 use crate::ids::{ClassId, ContentId, RollCallNumber};
 use crate::limits::MARKS_PER_ROLL_CALL_MAX;
-use crate::record::Batch;
+use crate::record::{Batch, Recovery};
 use crate::roll::ClosedSheet;
 
 /// The sheets that are kept.
@@ -65,6 +65,11 @@ impl Default for MemoryJournal {
 }
 
 impl Journal for MemoryJournal {
+    /// Yields nothing: what was there ended with the process.
+    fn recover(&mut self, _into: &mut dyn Recovery) -> Result<Recovered, JournalError> {
+        Ok(Recovered::default())
+    }
+
     fn commit(&mut self, batch: &Batch) -> Result<(), JournalError> {
         batch.sheets.iter().for_each(|sheet| self.keep(sheet));
         Ok(())

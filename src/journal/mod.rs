@@ -14,27 +14,27 @@
 //! not as what ever happened; only closed sheets stay for ever, and no restart reads them.
 //!
 //! [`SqliteJournal`] keeps its promise across crashes; [`MemoryJournal`] keeps it as long as its
-//! process lives. Neither knows a clock, a socket or a message.
+//! process lives. Neither knows a clock, a socket, a message or a server: a start yields values to
+//! whatever takes them ([`Recovery`]).
 
-mod care;
 pub mod encoding;
 mod error;
-mod folder;
 mod memory;
-mod read;
+#[cfg(feature = "programs")]
 mod sqlite;
-mod v1;
 
-pub use care::{BackupError, Examined, backup};
-pub use error::{FolderProblem, JournalError, Place};
-pub use folder::{DATABASE_FILE, LOCK_FILE, is_open_to_others, make};
+pub use error::{ErrorKind, JournalError};
 pub use memory::MemoryJournal;
-pub use sqlite::{Recovered, SqliteJournal};
+#[cfg(feature = "programs")]
+pub use sqlite::{
+    Backup, BackupError, DATABASE_FILE, Examined, FolderProblem, LOCK_FILE, Location, SqliteError,
+    SqliteJournal, backup, is_open_to_others, make,
+};
 
 use crate::exchange::SheetInfo;
 use crate::ids::{ClassId, ContentId, RollCallNumber};
 use crate::limits::{DISK_RESERVE_BYTES, DISK_RESERVE_PART, LOG_LONG_BYTES, LOG_MAX_BYTES};
-use crate::record::{Batch, SnapshotItem};
+use crate::record::{Batch, Recovery, SnapshotItem};
 
 /// How it stands with the disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,8 +82,29 @@ pub trait SheetReader: Send {
     ) -> Result<Vec<SheetInfo>, JournalError>;
 }
 
+/// What was read at a start, for the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// The number of the last batch.
+    pub last_batch: u64,
+    /// The items of the snapshot.
+    pub snapshot_items: u64,
+    /// The batches after the snapshot.
+    pub batches: u64,
+    /// Their records.
+    pub records: u64,
+}
+
 /// Where a server's promises are kept.
 pub trait Journal {
+    /// Yields everything that is kept and is not a closed sheet, in order: the last snapshot, then
+    /// the batches after it. To be called once, before anything is appended.
+    ///
+    /// # Errors
+    /// If the journal is damaged or cannot be read, or `into` finds that what it gets contradicts
+    /// itself. What `into` has taken is then of no use.
+    fn recover(&mut self, into: &mut dyn Recovery) -> Result<Recovered, JournalError>;
+
     /// Appends the batch and makes it durable: when this returns, no crash undoes it.
     ///
     /// # Errors

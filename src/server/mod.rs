@@ -37,7 +37,8 @@ use crate::hashing::HashKey;
 use crate::ids::{ClassId, ContentId, RollCallId};
 use crate::limits::{CLIENTS_FORGOTTEN_PER_CALL_MAX, REPLIES_HELD_MAX, SWEEP_INTERVAL};
 use crate::record::{Batch, Record};
-use crate::roll::{ClosedSheet, Register, Sessions, Silent};
+use crate::roll::{ClosedSheet, Silent};
+use crate::state::State;
 use crate::stats::{Counter, Stats};
 use crate::time::{Instant, Now, WallTime};
 use crate::wire::{Datagram, Rejected, Versions};
@@ -67,13 +68,8 @@ pub enum Output<P> {
 /// them all.
 #[derive(Clone)]
 pub struct Server<P> {
-    register: Register,
-    sessions: Sessions,
+    state: State,
     stats: Stats,
-    /// The latest time that was written anywhere: the server's own time never goes back.
-    latest: WallTime,
-    /// The latest time in the journal, or in what is about to be appended to it.
-    noted: WallTime,
     /// What happened since the last batch was appended.
     records: Vec<Record>,
     /// The memory of an earlier batch's records.
@@ -112,13 +108,9 @@ impl<P> Server<P> {
     /// A server that knows nothing yet. `seed` keys its hash tables.
     #[must_use]
     pub fn new(seed: u128) -> Self {
-        let hash_key = HashKey::new(seed);
         Self {
-            register: Register::new(hash_key),
-            sessions: Sessions::new(hash_key),
+            state: State::new(HashKey::new(seed)),
             stats: Stats::default(),
-            latest: WallTime::default(),
-            noted: WallTime::default(),
             records: Vec::new(),
             spare: Vec::new(),
             sheets: Vec::new(),
@@ -146,7 +138,7 @@ impl<P> Server<P> {
 
     /// Whether the disk has too little room left to begin another roll call.
     pub fn set_disk_low(&mut self, low: bool) {
-        self.register.set_disk_low(low);
+        self.state.register.set_disk_low(low);
     }
 
     /// What was counted so far.
@@ -163,25 +155,25 @@ impl<P> Server<P> {
     /// The server's own time: the latest that it has written or seen.
     #[must_use]
     pub fn latest(&self) -> WallTime {
-        self.latest
+        self.state.latest
     }
 
     /// How many roll calls are open.
     #[must_use]
     pub fn open_roll_calls(&self) -> usize {
-        self.register.open_count()
+        self.state.register.open_count()
     }
 
     /// How many clients are remembered.
     #[must_use]
     pub fn clients(&self) -> usize {
-        self.sessions.len()
+        self.state.sessions.len()
     }
 
     /// The last closed sheet of the class.
     #[must_use]
     pub fn last_sheet(&self, class: ClassId) -> Option<SheetInfo> {
-        self.register.last_sheet(class)
+        self.state.register.last_sheet(class)
     }
 }
 
@@ -234,20 +226,20 @@ impl<P: Clone + Hash> Server<P> {
         let at = self.advance(now.wall);
         let now = Now { wall: at, ..now };
         for _ in 0..CLIENTS_FORGOTTEN_PER_CALL_MAX {
-            match self.sessions.longest_silent(now) {
+            match self.state.sessions.longest_silent(now) {
                 None => {
                     self.next_sweep = now.instant.after(SWEEP_INTERVAL);
                     return;
                 }
                 Some(Silent { client, forgettable: true }) => {
-                    self.sessions.forget(client);
+                    self.state.sessions.forget(client);
                     // R-FORGET-3
                     self.record(at, Record::Forgot { at, client });
                     self.stats.count(Counter::Forgotten);
                 }
                 // Kept for as long again, so that it does not stand in the way of the others.
                 Some(Silent { client, forgettable: false }) => {
-                    self.sessions.hear(client, now.instant);
+                    self.state.sessions.hear(client, now.instant);
                 }
             }
         }
@@ -257,7 +249,7 @@ impl<P: Clone + Hash> Server<P> {
     /// When [`Server::handle_timeout`] wants to be called next, if nothing happens before.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let sweep = (!self.sessions.is_empty()).then_some(self.next_sweep);
+        let sweep = (!self.state.sessions.is_empty()).then_some(self.next_sweep);
         [self.supply.poll_timeout(), sweep].into_iter().flatten().min()
     }
 
@@ -350,15 +342,15 @@ impl<P: Clone + Hash> Server<P> {
     }
 
     fn record(&mut self, at: WallTime, record: Record) {
-        self.noted = self.noted.max(at);
+        self.state.recorded = self.state.recorded.max(at);
         self.records.push(record);
     }
 
     /// The server's own time at this moment: the wall clock, but never going back.
     fn advance(&mut self, wall: WallTime) -> WallTime {
         // R-TIME-1
-        self.latest = self.latest.max(wall);
-        self.latest
+        self.state.latest = self.state.latest.max(wall);
+        self.state.latest
     }
 }
 

@@ -23,14 +23,15 @@ impl<P: Clone + Hash> Server<P> {
     ) -> Counter {
         let &Request { client, number, .. } = request;
         let at = self.advance(now.wall);
-        let verdict = self.sessions.judge(client, number, started, fingerprint, at, self.durable);
+        let verdict =
+            self.state.sessions.judge(client, number, started, fingerprint, at, self.durable);
         if !verdict.is_recorded() {
-            self.sessions.hear(client, now.instant);
+            self.state.sessions.hear(client, now.instant);
         }
         let record = |outcome| ClientRecord { client, started, number, fingerprint, outcome };
         let (answer, counter) = match verdict {
             Verdict::Next | Verdict::NewClient => {
-                let outcome = self.register.decide(&operation, at);
+                let outcome = self.state.register.decide(&operation, at);
                 let counter = outcome.counter();
                 let answer = Answer::from(&outcome);
                 self.execute(now.instant, at, operation, record(outcome));
@@ -72,12 +73,13 @@ impl<P: Clone + Hash> Server<P> {
         client: ClientRecord,
     ) {
         let applied = self
+            .state
             .register
             .apply(&operation, &client.outcome)
             .expect("what was just decided can be done");
         self.sheets.extend(applied.closed);
         self.forgotten.extend(applied.forgotten);
-        self.sessions.record(client.clone(), heard, self.next_batch);
+        self.state.sessions.record(client.clone(), heard, self.next_batch);
         // R-DURABLE-2, R-JUDGE-13
         self.record(at, Record::Answered { at, operation, client });
     }
@@ -85,7 +87,7 @@ impl<P: Clone + Hash> Server<P> {
     /// Sees to it that the journal holds this time or a later one.
     fn note_time(&mut self, at: WallTime) {
         // R-TIME-3
-        if self.noted < at {
+        if self.state.recorded < at {
             self.record(at, Record::Told { at });
         }
     }

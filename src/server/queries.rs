@@ -23,7 +23,7 @@ impl<P: Clone + Hash> Server<P> {
         match query {
             Query::Status { from: class } => {
                 let capacity = status::capacity(request_bytes);
-                let mut rest = self.register.open_from(class);
+                let mut rest = self.state.register.open_from(class);
                 let open: Vec<_> = rest.by_ref().take(capacity).collect();
                 // R-STATUS-2
                 let more = rest.next().is_some();

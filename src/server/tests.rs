@@ -15,6 +15,7 @@ use crate::limits::{
     BLOCKS_PER_VISIT_MAX, CLIENT_SILENCE_MIN, COOKIE_LIFE, DATAGRAM_MAX_BYTES, FILE_QUESTIONS_MAX,
     LISTING_LIFE, PACE_BURST, WINDOW,
 };
+use crate::record::Recovery as _;
 use crate::roll::Sheet;
 
 /// A server, its clocks, a journal that is a list of batches, and a folder that is a map.
@@ -296,7 +297,7 @@ fn a_retry_gets_the_bytes_of_the_first_answer() {
 fn a_full_table_of_clients_says_busy_and_remembers_nobody() {
     let mut bench = Bench::new();
     bench.ask(&open(1, 1));
-    bench.server.sessions.set_capacity(1);
+    bench.server.state.sessions.set_capacity(1);
     let ahead = start().shifted(3_600_000);
     let Ask::Perform { operation, .. } = open(2, 1).ask else { panic!("an operation") };
     let ahead = Request { ask: Ask::Perform { started: ahead, operation }, ..open(2, 1) };
@@ -306,7 +307,7 @@ fn a_full_table_of_clients_says_busy_and_remembers_nobody() {
     assert_eq!((bench.server.clients(), bench.server.open_roll_calls()), (1, 1));
     assert_eq!(bench.journal.len(), 1);
     assert!(matches!(bench.ask(&close(1, 2)), Answer::Closed(_)), "the known is served");
-    bench.server.sessions.set_capacity(2);
+    bench.server.state.sessions.set_capacity(2);
     assert!(matches!(bench.ask(&close(2, 1)), Answer::Closed(_)), "it was not executed");
 }
 

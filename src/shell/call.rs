@@ -465,6 +465,7 @@ mod tests {
     use std::thread;
 
     use super::*;
+    use crate::exchange::StatusList;
     use crate::exchange::{Reply, decode_request, encode_reply};
     use crate::ids::ClassId;
 

@@ -125,12 +125,12 @@ impl<O: Send + 'static> Worker<O> {
         match self.done.try_recv() {
             Ok(told) => self.take(told).map(Some),
             Err(TryRecvError::Empty) => Ok(None),
-            Err(TryRecvError::Disconnected) => Err(JournalError::Stopped),
+            Err(TryRecvError::Disconnected) => Err(JournalError::stopped()),
         }
     }
 
     fn wait(&mut self) -> Result<Done, JournalError> {
-        let told = self.done.recv().map_err(|_| JournalError::Stopped)?;
+        let told = self.done.recv().map_err(|_| JournalError::stopped())?;
         self.take(told)
     }
 
@@ -344,6 +344,8 @@ mod tests {
     use super::*;
     use crate::exchange::SheetInfo;
     use crate::ids::{ClassId, RollCallNumber};
+    use crate::journal::Recovered;
+    use crate::record::Recovery;
 
     /// A journal whose reads and commits take until they are allowed.
     struct Gated {
@@ -355,7 +357,7 @@ mod tests {
 
     impl SheetReader for GatedReader {
         fn sheet(&mut self, _: ContentId) -> Result<Option<Vec<u8>>, JournalError> {
-            self.0.recv().map_err(|_| JournalError::Stopped)?;
+            self.0.recv().map_err(|_| JournalError::stopped())?;
             Ok(None)
         }
 
@@ -370,8 +372,12 @@ mod tests {
     }
 
     impl Journal for Gated {
+        fn recover(&mut self, _: &mut dyn Recovery) -> Result<Recovered, JournalError> {
+            Ok(Recovered::default())
+        }
+
         fn commit(&mut self, _: &Batch) -> Result<(), JournalError> {
-            self.commits.recv().map_err(|_| JournalError::Stopped)
+            self.commits.recv().map_err(|_| JournalError::stopped())
         }
 
         fn sheet(&mut self, _: ContentId) -> Result<Option<Vec<u8>>, JournalError> {

@@ -160,7 +160,7 @@ pub(crate) const FORMATS: &[(&str, Write)] = &[
         encode_items(items).concat()
     }),
     ("schema", |_| {
-        let statements = include_str!("../../src/journal/schema.sql");
+        let statements = include_str!("../../src/journal/sqlite/schema.sql");
         let bare = statements.lines().map(|line| line.split("--").next().unwrap_or_default());
         let words: Vec<_> = bare.flat_map(str::split_whitespace).collect();
         words.join(" ").into_bytes()

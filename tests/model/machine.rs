@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rollcall::exchange::{Answer, Closed, Marked, Opened, Outcome, decode_reply};
 use rollcall::ids::{ClientId, RequestNumber};
-use rollcall::record::{Batch, Record, SnapshotItem};
+use rollcall::record::{Batch, Record, Recovery as _, SnapshotItem};
 use rollcall::roll::{Mark, RegisterItem, Sheet};
 use rollcall::server::{Output, Server};
 use rollcall::time::WallTime;

@@ -6,7 +6,7 @@ use rand::RngExt as _;
 use rand::rngs::StdRng;
 use rollcall::exchange::SheetInfo;
 use rollcall::ids::ContentId;
-use rollcall::record::{Batch, SnapshotItem};
+use rollcall::record::{Batch, Recovery as _, SnapshotItem};
 use rollcall::roll::{ClosedSheet, Contradiction};
 use rollcall::server::{Server, SheetsQuestion};
 

@@ -7,13 +7,13 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use rollcall::blocks::{Download, Event, PathState};
-use rollcall::client::{Client, Output as Told};
+use rollcall::client::{Client, Output as Told, Progress};
 use rollcall::exchange::{
     Answer, Ask, BeginAgain, Closed, Marked, Operation, Outcome, Refusal, Request, decode_reply,
     encode_request,
 };
 use rollcall::ids::{ClassId, ClientId, RequestNumber, StudentNumber};
-use rollcall::record::SnapshotItem;
+use rollcall::record::{Recovery as _, SnapshotItem};
 use rollcall::roll::{ClientRecord, Sheet};
 use rollcall::server::{Output, Server};
 use rollcall::time::{Instant, Now, WallTime};
@@ -148,7 +148,7 @@ fn talk(
                     flying.extend(copies.into_iter().map(|(wait, copy)| (now + wait, true, copy)));
                 }
                 Told::Answered { answer, attempts } => return (answer, attempts, now - begin),
-                Told::Retrying { .. } => {}
+                Told::Progress(Progress::Retrying { .. } | Progress::Refused) => {}
                 other => panic!("{other:?}"),
             }
         }

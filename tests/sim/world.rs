@@ -13,7 +13,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use rollcall::blocks::{Download, Event as Fetched, PathState};
-use rollcall::client::{Client, Output as Told, Unanswered};
+use rollcall::client::{Client, Output as Told, Progress, Unanswered};
 use rollcall::exchange::{
     Answer, Ask, Closed, Operation, Pulled, Query, Request, SheetInfo, SheetList, StatusList,
     decode_reply, decode_request, encode_request,
@@ -925,13 +925,13 @@ impl World {
         while let Some(told) = self.people[person].client.poll_output(&mut space) {
             match told {
                 Told::Transmit => self.client_sends(person, space.as_bytes()),
-                Told::Retrying { .. } => {}
-                Told::Settled { answer, .. } => {
+                Told::Progress(Progress::Retrying { .. } | Progress::Refused) => {}
+                Told::Progress(Progress::Settled { answer, .. }) => {
                     seen::SETTLED.held();
                     let earlier = self.people[person].earlier.take();
                     self.hear(person, earlier, answer);
                 }
-                Told::Abandoned { .. } => {
+                Told::Progress(Progress::Abandoned { .. }) => {
                     seen::FORSAKEN.held();
                     if let Some(earlier) = self.people[person].earlier.take() {
                         self.unknown(&earlier, true);

@@ -162,7 +162,7 @@ pub(crate) fn recover(folder: &Path) -> Result<(), Failure> {
             "rss_kb": resident_kb()?.saturating_sub(before),
             "bytes": bytes,
             "records": recovered.records,
-            "clients": recovered.clients,
+            "clients": server.clients(),
         })
     );
     Ok(())

@@ -4,14 +4,14 @@ use std::cmp::Ordering;
 
 use rusqlite::{Connection, OptionalExtension as _};
 
-use super::encoding::{decode_items, decode_records};
-use super::error::{Fault, Place};
-use super::sqlite::Recovered;
+use super::error::{Fault, Location};
 use crate::exchange::SheetInfo;
 use crate::ids::{ClassId, ContentId, RollCallNumber, StudentNumber};
+use crate::journal::Recovered;
+use crate::journal::encoding::{decode_items, decode_records};
 use crate::limits::MARKS_PER_ROLL_CALL_MAX;
+use crate::record::Recovery;
 use crate::roll::{Mark, Sheet};
-use crate::server::Server;
 use crate::time::WallTime;
 
 /// `length` of a blob reads no blob, so this costs a row a batch and not its bytes.
@@ -30,7 +30,7 @@ pub(super) fn last_batch(connection: &Connection) -> Result<u64, Fault> {
     let newest: Option<i64> =
         connection.query_row("SELECT max(number) FROM batch", (), |row| row.get(0))?;
     match newest {
-        Some(number) => from_column(number, Place::Batch(number)),
+        Some(number) => from_column(number, Location::Batch(number)),
         None => Ok(snapshot_end(connection)?.0),
     }
 }
@@ -40,37 +40,37 @@ pub(super) fn snapshot_end(connection: &Connection) -> Result<(u64, i64), Fault>
     let row: Option<(i64, i64)> = connection
         .query_row("SELECT batch, parts FROM snapshot_end", (), |row| row.try_into())
         .optional()?;
-    let missing = || Fault::damaged(Place::File, "it does not say where its snapshot ends");
+    let missing = || Fault::damaged(Location::File, "it does not say where its snapshot ends");
     let (batch, parts) = row.ok_or_else(missing)?;
-    Ok((from_column(batch, Place::Batch(batch))?, parts))
+    Ok((from_column(batch, Location::Batch(batch))?, parts))
 }
 
 pub(super) fn count_bytes(connection: &Connection) -> Result<Bytes, Fault> {
     let (batches, snapshot): (i64, i64) = connection.query_row(BYTES, (), |row| row.try_into())?;
-    let count = |bytes| from_column(bytes, Place::File);
+    let count = |bytes| from_column(bytes, Location::File);
     Ok(Bytes { batches: count(batches)?, snapshot: count(snapshot)? })
 }
 
 /// Numbers are counted from 1 and never reach the end of an `i64`, unless the file told us so.
-pub(super) fn to_column(number: u64, place: Place) -> Result<i64, Fault> {
+pub(super) fn to_column(number: u64, place: Location) -> Result<i64, Fault> {
     i64::try_from(number).map_err(|_| Fault::damaged(place, "its numbers are past all counting"))
 }
 
-fn from_column(number: i64, place: Place) -> Result<u64, Fault> {
+fn from_column(number: i64, place: Location) -> Result<u64, Fault> {
     u64::try_from(number).map_err(|_| Fault::damaged(place, "a number is below zero"))
 }
 
-/// Brings a new server to where the last one was.
-pub(super) fn replay<P>(
+/// Yields the snapshot and the batches after it, of which the last one must be this one.
+pub(super) fn replay(
     connection: &Connection,
     last: u64,
-    server: &mut Server<P>,
+    into: &mut dyn Recovery,
 ) -> Result<Recovered, Fault> {
     let (end, parts) = snapshot_end(connection)?;
     let mut snapshot_items = 0;
     each_part(connection, parts, |place, blob| {
         for item in decode_items(blob).map_err(|damaged| Fault::damaged(place, damaged))? {
-            server.restore(item).map_err(|error| Fault::damaged(place, error))?;
+            into.restore(item).map_err(|error| Fault::damaged(place, error))?;
             snapshot_items += 1;
         }
         Ok(())
@@ -78,23 +78,16 @@ pub(super) fn replay<P>(
     let mut records = 0;
     let batches = each_batch(connection, end, |place, blob| {
         for record in decode_records(blob).map_err(|damaged| Fault::damaged(place, damaged))? {
-            server.replay(record).map_err(|error| Fault::damaged(place, error))?;
+            into.replay(record).map_err(|error| Fault::damaged(place, error))?;
             records += 1;
         }
         Ok(())
     })?;
     if end + batches != last {
-        return Err(Fault::damaged(Place::File, "another program has written to it"));
+        return Err(Fault::damaged(Location::File, "another program has written to it"));
     }
-    server.resume_after(last);
-    Ok(Recovered {
-        last_batch: last,
-        snapshot_items,
-        batches,
-        records,
-        clients: server.clients(),
-        open_roll_calls: server.open_roll_calls(),
-    })
+    into.resume_after(last);
+    Ok(Recovered { last_batch: last, snapshot_items, batches, records })
 }
 
 /// Reads the parts of the snapshot one at a time, each with its place, and checks that none is
@@ -102,20 +95,20 @@ pub(super) fn replay<P>(
 pub(super) fn each_part(
     connection: &Connection,
     parts: i64,
-    mut read: impl FnMut(Place, &[u8]) -> Result<(), Fault>,
+    mut read: impl FnMut(Location, &[u8]) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
     let mut statement = connection.prepare("SELECT part, items FROM snapshot ORDER BY part")?;
     let mut rows = statement.query(())?;
     let mut next = 0;
     while let Some(row) = rows.next()? {
-        let place = expect_next(row.get(0)?, next, Place::Snapshot)?;
+        let place = expect_next(row.get(0)?, next, Location::Snapshot)?;
         next += 1;
         read(place, row.get_ref(1)?.as_blob().map_err(|error| Fault::damaged(place, error))?)?;
     }
     match next.cmp(&parts) {
         Ordering::Equal => Ok(()),
-        Ordering::Less => Err(Fault::damaged(Place::Snapshot(next), MISSING)),
-        Ordering::Greater => Err(Fault::damaged(Place::Snapshot(parts), LEFT_OVER)),
+        Ordering::Less => Err(Fault::damaged(Location::Snapshot(next), MISSING)),
+        Ordering::Greater => Err(Fault::damaged(Location::Snapshot(parts), LEFT_OVER)),
     }
 }
 
@@ -123,15 +116,15 @@ pub(super) fn each_part(
 pub(super) fn each_batch(
     connection: &Connection,
     end: u64,
-    mut read: impl FnMut(Place, &[u8]) -> Result<(), Fault>,
+    mut read: impl FnMut(Location, &[u8]) -> Result<(), Fault>,
 ) -> Result<u64, Fault> {
     let mut statement = connection.prepare("SELECT number, records FROM batch ORDER BY number")?;
     let mut rows = statement.query(())?;
     let mut batches = 0;
     while let Some(row) = rows.next()? {
         batches += 1;
-        let next = to_column(end.saturating_add(batches), Place::File)?;
-        let place = expect_next(row.get(0)?, next, Place::Batch)?;
+        let next = to_column(end.saturating_add(batches), Location::File)?;
+        let place = expect_next(row.get(0)?, next, Location::Batch)?;
         read(place, row.get_ref(1)?.as_blob().map_err(|error| Fault::damaged(place, error))?)?;
     }
     Ok(batches)
@@ -141,7 +134,7 @@ const MISSING: &str = "it is missing";
 const LEFT_OVER: &str = "it should not be there any more";
 
 /// Rows are counted without gaps; a number that is left out is a row that was lost.
-fn expect_next(found: i64, next: i64, place: fn(i64) -> Place) -> Result<Place, Fault> {
+fn expect_next(found: i64, next: i64, place: fn(i64) -> Location) -> Result<Location, Fault> {
     match found.cmp(&next) {
         Ordering::Equal => Ok(place(found)),
         Ordering::Greater => Err(Fault::damaged(place(next), MISSING)),
@@ -170,7 +163,7 @@ pub(super) fn sheet_of(connection: &Connection, id: i64) -> Result<Vec<u8>, Faul
     };
     let bytes = sheet.to_bytes();
     if ContentId::of(&bytes) != info.content {
-        return Err(Fault::damaged(Place::RollCall(id), "it is not the sheet that was closed"));
+        return Err(Fault::damaged(Location::RollCall(id), "it is not the sheet that was closed"));
     }
     Ok(bytes)
 }
@@ -212,7 +205,7 @@ type InfoRow = (i64, u32, u32, i64, i64, u32, u32, [u8; 32]);
 
 fn to_info(row: InfoRow) -> Result<SheetInfo, Fault> {
     let (id, class, number, opened_at, closed_at, students, bytes, content) = row;
-    let place = Place::RollCall(id);
+    let place = Location::RollCall(id);
     Ok(SheetInfo {
         class: ClassId::new(class).ok_or_else(|| Fault::damaged(place, "its class is zero"))?,
         number: RollCallNumber::new(number)
@@ -226,7 +219,7 @@ fn to_info(row: InfoRow) -> Result<SheetInfo, Fault> {
 }
 
 fn marks(connection: &Connection, id: i64, students: u32) -> Result<Vec<Mark>, Fault> {
-    let place = Place::RollCall(id);
+    let place = Location::RollCall(id);
     let mut statement = connection
         .prepare_cached("SELECT student, at FROM mark WHERE roll_call = ?1 ORDER BY position")?;
     let mut rows = statement.query([id])?;
@@ -239,7 +232,7 @@ fn marks(connection: &Connection, id: i64, students: u32) -> Result<Vec<Mark>, F
     Ok(marks)
 }
 
-fn to_time(millis: i64, place: Place) -> Result<WallTime, Fault> {
+fn to_time(millis: i64, place: Location) -> Result<WallTime, Fault> {
     let millis = from_column(millis, place)?;
     WallTime::try_from(millis).map_err(|error| Fault::damaged(place, error))
 }

@@ -5,11 +5,14 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use super::error::{Fault, FolderProblem, JournalError, Place};
+use super::connect::{Access, check_complete, connect};
+use super::error::{Fault, FolderProblem, Location, SqliteError};
 use super::folder::{self, DATABASE_FILE, Note};
-use super::sqlite::{Access, Recovered, check_complete, check_identity, connect, migrate};
+use super::schema::{check_identity, migrate};
 use super::{read, v1};
-use crate::server::Server;
+use crate::hashing::HashKey;
+use crate::journal::Recovered;
+use crate::state::State;
 
 /// Why there is no backup.
 #[derive(Debug, thiserror::Error)]
@@ -27,10 +30,21 @@ pub enum BackupError {
     },
     /// The journal cannot be read.
     #[error(transparent)]
-    Journal(JournalError),
+    Journal(SqliteError),
     /// What was written is not what it should be. It was removed.
     #[error("the backup could not be read back and was removed: {0}")]
-    NotWhole(JournalError),
+    NotWhole(SqliteError),
+}
+
+/// What is in a backup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backup {
+    /// What a start on it reads.
+    pub recovered: Recovered,
+    /// The sheets in it.
+    pub examined: Examined,
+    /// The roll calls that are open in it.
+    pub open_roll_calls: usize,
 }
 
 /// What an examination found.
@@ -48,7 +62,7 @@ pub struct Examined {
 ///
 /// # Errors
 /// If the journal cannot be read or the file cannot be written. There is no file then.
-pub fn backup(folder: &Path, file: &Path) -> Result<(Recovered, Examined), BackupError> {
+pub fn backup(folder: &Path, file: &Path) -> Result<Backup, BackupError> {
     folder::check(folder).map_err(BackupError::Journal)?;
     let database = folder.join(DATABASE_FILE);
     if !database.exists() {
@@ -90,7 +104,7 @@ pub fn backup(folder: &Path, file: &Path) -> Result<(Recovered, Examined), Backu
 }
 
 /// Takes the mark of the running server from a backup, and reads all of it.
-fn read_back(file: &Path) -> Result<(Recovered, Examined), JournalError> {
+fn read_back(file: &Path) -> Result<Backup, SqliteError> {
     let mut connection = connect(file, Access::Read)?;
     let read = |connection: &mut Connection| -> Result<_, Fault> {
         let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
@@ -99,8 +113,10 @@ fn read_back(file: &Path) -> Result<(Recovered, Examined), JournalError> {
         }
         connection.execute("DELETE FROM running", ())?;
         let last = read::last_batch(connection)?;
-        let recovered = read::replay(connection, last, &mut Server::<()>::new(0))?;
-        Ok((recovered, examine(connection)?))
+        let mut state = State::new(HashKey::new(0));
+        let recovered = read::replay(connection, last, &mut state)?;
+        let examined = examine(connection)?;
+        Ok(Backup { recovered, examined, open_roll_calls: state.register.open_count() })
     };
     read(&mut connection).map_err(|fault| fault.at(file))
 }
@@ -109,7 +125,7 @@ fn read_back(file: &Path) -> Result<(Recovered, Examined), JournalError> {
 pub(super) fn examine(connection: &Connection) -> Result<Examined, Fault> {
     let sound: String = connection.query_row("PRAGMA integrity_check(1)", (), |row| row.get(0))?;
     if sound != "ok" {
-        return Err(Fault::damaged(Place::File, sound));
+        return Err(Fault::damaged(Location::File, sound));
     }
     let mut examined = Examined::default();
     let mut statement = connection.prepare("SELECT id FROM roll_call ORDER BY id")?;
@@ -119,7 +135,7 @@ pub(super) fn examine(connection: &Connection) -> Result<Examined, Fault> {
         let info = read::info(connection, id)?;
         let bytes = read::sheet_of(connection, id)?;
         if u64::from(info.bytes) != bytes.len() as u64 {
-            return Err(Fault::damaged(Place::RollCall(id), "its sheet has another length"));
+            return Err(Fault::damaged(Location::RollCall(id), "its sheet has another length"));
         }
         examined.sheets += 1;
         examined.marks += u64::from(info.students);
@@ -128,7 +144,7 @@ pub(super) fn examine(connection: &Connection) -> Result<Examined, Fault> {
                    LIMIT 1";
     let mut statement = connection.prepare(orphans)?;
     if let Some(row) = statement.query(())?.next()? {
-        return Err(Fault::damaged(Place::RollCall(row.get(0)?), "it has marks and no row"));
+        return Err(Fault::damaged(Location::RollCall(row.get(0)?), "it has marks and no row"));
     }
     Ok(examined)
 }

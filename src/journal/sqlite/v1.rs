@@ -2,8 +2,8 @@
 //! and the way into the present ones. Nothing here follows a change of the live types, except where
 //! the old ones are converted.
 //!
-//! A journal is migrated as a whole: its snapshot and batches are replayed into a server, and what
-//! that server knows becomes the snapshot of the new format. Everything is one transaction, so that
+//! A journal is migrated as a whole: its snapshot and batches are folded into a state, and that
+//! becomes the snapshot of the new format. Everything is one transaction, so that
 //! a crash in the middle leaves the old journal.
 //!
 //! What format 1 does not say is which roll call of its class each one is. The rows say it: the roll
@@ -15,15 +15,17 @@ use std::collections::{HashMap, HashSet};
 use rusqlite::{Connection, OptionalExtension as _, Transaction};
 use serde::Deserialize;
 
-use super::encoding::decode_v1;
-use super::error::{Fault, Place};
+use super::error::{Fault, Location};
+use super::read;
 use crate::exchange;
+use crate::hashing::HashKey;
 use crate::ids::{
     ClassId, ClientId, ContentId, RequestNumber, RollCallId, RollCallNumber, StudentNumber,
 };
-use crate::record;
+use crate::journal::encoding::decode_v1;
+use crate::record::{self, Recovery as _};
 use crate::roll;
-use crate::server::Server;
+use crate::state::State;
 use crate::time::WallTime;
 
 /// The version of the databases that hold it.
@@ -124,7 +126,7 @@ impl From<rusqlite::Error> for Failed {
 }
 
 impl Failed {
-    fn at(self, place: Place) -> Fault {
+    fn at(self, place: Location) -> Fault {
         match self {
             Self::Value => Fault::damaged(place, NO_VALUE),
             Self::Database(error) => error.into(),
@@ -310,42 +312,42 @@ fn refusal(number: u8) -> Result<exchange::Refusal, Failed> {
     exchange::Refusal::try_from(number).map_err(|_| Failed::Value)
 }
 
-/// Brings the tables to format 2, and gives the server to be kept as their snapshot.
-pub(super) fn migrate(transaction: &Transaction<'_>) -> Result<Server<()>, Fault> {
+/// Brings the tables to format 2, and gives the state to be kept as their snapshot and the last
+/// batch that is in it.
+pub(super) fn migrate(transaction: &Transaction<'_>) -> Result<(State, u64), Fault> {
     // The numbers are assigned first: the converter reads them.
     transaction.execute_batch(TABLES)?;
-    let mut server = Server::new(0);
+    let mut state = State::new(HashKey::new(0));
     let mut converter = Converter { rows: transaction, open: HashMap::new() };
-    let (end, parts) = super::read::snapshot_end(transaction)?;
-    super::read::each_part(transaction, parts, |place, blob| {
+    let (end, parts) = read::snapshot_end(transaction)?;
+    read::each_part(transaction, parts, |place, blob| {
         for item in decode_v1(blob).map_err(|damaged| Fault::damaged(place, damaged))? {
             let item = converter.item(item).map_err(|failed| failed.at(place))?;
-            server.restore(item).map_err(|error| Fault::damaged(place, error))?;
+            state.restore(item).map_err(|error| Fault::damaged(place, error))?;
         }
         Ok(())
     })?;
     let mut records = Vec::new();
-    let batches = super::read::each_batch(transaction, end, |place, blob| {
+    let batches = read::each_batch(transaction, end, |place, blob| {
         for record in decode_v1(blob).map_err(|damaged| Fault::damaged(place, damaged))? {
             records.push((place, converter.record(record).map_err(|failed| failed.at(place))?));
         }
         Ok(())
     })?;
-    restore_empty(transaction, &mut server, &records)?;
+    restore_empty(transaction, &mut state, &records)?;
     for (place, record) in records {
-        server.replay(record).map_err(|error| Fault::damaged(place, error))?;
+        state.replay(record).map_err(|error| Fault::damaged(place, error))?;
     }
-    server.resume_after(end + batches);
-    forget_empty(transaction, &mut server)?;
-    Ok(server)
+    forget_empty(transaction, &mut state)?;
+    Ok((state, end + batches))
 }
 
-/// Tells the server of the closed roll calls without marks that the snapshot, as format 1 wrote it,
+/// Tells the state of the closed roll calls without marks that the snapshot, as format 1 wrote it,
 /// is silent about: those that no record after it closes.
 fn restore_empty(
     transaction: &Transaction<'_>,
-    server: &mut Server<()>,
-    records: &[(Place, record::Record)],
+    state: &mut State,
+    records: &[(Location, record::Record)],
 ) -> Result<(), Fault> {
     let mut closed_later: HashSet<(ClassId, RollCallNumber)> = HashSet::new();
     for (_, record) in records {
@@ -360,7 +362,7 @@ fn restore_empty(
     let mut rows = statement.query(())?;
     while let Some(row) = rows.next()? {
         let (id, number): (i64, u32) = (row.get(1)?, row.get(2)?);
-        let place = Place::RollCall(id);
+        let place = Location::RollCall(id);
         let class = class(row.get(0)?).map_err(|failed| failed.at(place))?;
         let roll_call = RollCallId::new(u64::try_from(id).map_err(|_| Failed::Value.at(place))?);
         let number = RollCallNumber::new(number).ok_or_else(|| Failed::Value.at(place))?;
@@ -369,7 +371,7 @@ fn restore_empty(
         }
         let item = roll::RegisterItem::Empty { class, roll_call, number };
         let item = record::SnapshotItem::Register(item);
-        server.restore(item).map_err(|error| Fault::damaged(place, error))?;
+        state.restore(item).map_err(|error| Fault::damaged(place, error))?;
     }
     drop(rows);
     // What is left of a class when its empty sheets go.
@@ -379,25 +381,26 @@ fn restore_empty(
     let mut rows = statement.query(())?;
     while let Some(row) = rows.next()? {
         let id: i64 = row.get(0)?;
-        let place = Place::RollCall(id);
-        let info = super::read::info(transaction, id)?;
-        let is_last = server.last_sheet(info.class).is_none_or(|last| last.number <= info.number);
+        let place = Location::RollCall(id);
+        let info = read::info(transaction, id)?;
+        let is_last =
+            state.register.last_sheet(info.class).is_none_or(|last| last.number <= info.number);
         if is_last || closed_later.contains(&(info.class, info.number)) {
             continue;
         }
         let item = record::SnapshotItem::Register(roll::RegisterItem::EarlierSheet(info));
-        server.restore(item).map_err(|error| Fault::damaged(place, error))?;
+        state.restore(item).map_err(|error| Fault::damaged(place, error))?;
     }
     Ok(())
 }
 
-/// Deletes the rows of empty roll calls that the server keeps no longer.
-fn forget_empty(transaction: &Transaction<'_>, server: &mut Server<()>) -> Result<(), Fault> {
-    server.forget_empty_sheets();
+/// Deletes the rows of empty roll calls that are not kept any longer.
+fn forget_empty(transaction: &Transaction<'_>, state: &mut State) -> Result<(), Fault> {
+    state.register.forget_empty();
     transaction.execute_batch("CREATE TEMP TABLE kept (id INTEGER PRIMARY KEY)")?;
     {
         let mut insert = transaction.prepare("INSERT INTO temp.kept VALUES (?1)")?;
-        for item in server.snapshot() {
+        for item in state.items() {
             if let record::SnapshotItem::Register(roll::RegisterItem::Empty { roll_call, .. }) =
                 item
             {
@@ -420,10 +423,12 @@ mod tests {
     use rusqlite::Connection;
     use tempfile::TempDir;
 
-    use super::super::sqlite::{SqliteJournal, migrate};
-    use super::super::{DATABASE_FILE, Journal as _};
+    use super::super::schema::migrate;
+    use super::super::{DATABASE_FILE, SqliteJournal};
     use super::*;
+    use crate::journal::Journal as _;
     use crate::limits::EMPTY_SHEETS_KEPT_MAX;
+    use crate::server::Server;
 
     const LOG_FILE: &str = "rollcall.sqlite3-wal";
 

@@ -8,8 +8,8 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::Condition;
-use super::error::{Fault, FolderProblem, JournalError, Place, of_io};
+use super::error::{Fault, FolderProblem, Location, SqliteError, of_io};
+use crate::journal::Condition;
 
 /// The database in a journal's folder.
 pub const DATABASE_FILE: &str = "rollcall.sqlite3";
@@ -74,7 +74,7 @@ pub(super) fn private() -> OpenOptions {
 
 /// Makes our files in the folder their owner's only, and the database, if there is none: SQLite
 /// gives its other files the rights of that one. Files of another owner stay as they are.
-pub(super) fn keep_private(folder: &Path) -> Result<(), JournalError> {
+pub(super) fn keep_private(folder: &Path) -> Result<(), SqliteError> {
     let database = folder.join(DATABASE_FILE);
     private().create(true).truncate(false).open(&database).map_err(|it| of_io(&it, &database))?;
     let log = beside(&database, "-wal");
@@ -86,7 +86,7 @@ pub(super) fn keep_private(folder: &Path) -> Result<(), JournalError> {
 }
 
 /// Checks that there is a folder.
-pub(super) fn check(folder: &Path) -> Result<(), JournalError> {
+pub(super) fn check(folder: &Path) -> Result<(), SqliteError> {
     match fs::metadata(folder) {
         Ok(found) if found.is_dir() => Ok(()),
         Ok(_) => Err(FolderProblem::NotAFolder(folder.to_owned()).into()),
@@ -150,7 +150,7 @@ impl Note {
 }
 
 impl Lock {
-    pub(super) fn take(folder: &Path) -> Result<Self, JournalError> {
+    pub(super) fn take(folder: &Path) -> Result<Self, SqliteError> {
         let path = folder.join(LOCK_FILE);
         let open = private().create(true).truncate(false).open(&path);
         let file = open.map_err(|error| of_io(&error, folder))?;
@@ -182,7 +182,7 @@ impl Lock {
     }
 }
 
-fn try_lock(file: &File, folder: &Path) -> Result<(), JournalError> {
+fn try_lock(file: &File, folder: &Path) -> Result<(), SqliteError> {
     match file.try_lock() {
         Ok(()) => Ok(()),
         Err(TryLockError::WouldBlock) => Err(FolderProblem::InUse(folder.to_owned()).into()),
@@ -199,20 +199,20 @@ fn try_lock(file: &File, folder: &Path) -> Result<(), JournalError> {
 ///
 /// Must come before SQLite opens the files: closing a file drops every lock that this process holds
 /// on it.
-pub(super) fn settle(database: &Path) -> Result<Option<u64>, JournalError> {
+pub(super) fn settle(database: &Path) -> Result<Option<u64>, SqliteError> {
     let bytes = sync(database)?.unwrap_or(0);
     let log = sync(&beside(database, "-wal"))?;
     sync(&beside(database, "-journal"))?;
     // SQLite would take the empty file for a new one and throw the log away.
     if bytes == 0 && log.is_some_and(|log| log > 0) {
         let what = "it is empty or gone, but its write-ahead log is not";
-        return Err(Fault::damaged(Place::File, what).at(database));
+        return Err(Fault::damaged(Location::File, what).at(database));
     }
     Ok(log)
 }
 
 /// Syncs a file and tells its length, if it is there.
-fn sync(path: &Path) -> Result<Option<u64>, JournalError> {
+fn sync(path: &Path) -> Result<Option<u64>, SqliteError> {
     let synced = OpenOptions::new().read(true).write(true).open(path).and_then(|file| {
         file.sync_all()?;
         Ok(file.metadata()?.len())
@@ -254,14 +254,14 @@ impl Watch {
 
     /// # Errors
     /// If a name does not lead to the file that is written to any more.
-    pub(super) fn check(&self) -> Result<(), JournalError> {
+    pub(super) fn check(&self) -> Result<(), SqliteError> {
         for (path, known) in &self.files {
             let same = match identity(path) {
                 Ok(found) => found.is_none_or(|found| found == *known),
                 Err(error) => error.kind() != io::ErrorKind::NotFound,
             };
             if !same {
-                return Err(JournalError::Replaced { path: path.clone() });
+                return Err(SqliteError::Replaced { path: path.clone() });
             }
         }
         Ok(())

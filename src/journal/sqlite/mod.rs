@@ -6,55 +6,38 @@
 //! failed a sync may report the next one as done without having done it (Rebello et al., "Can
 //! Applications Recover from fsync Failures?", 2020).
 //!
-//! Why a WAL with full synchronisation: readers never stop the server, and each commit syncs the
-//! log. Copying the log into the database is SQLite's own business; if that fails, the log keeps the
-//! pages and SQLite writes them all again.
+//! Everything that knows SQLite is in this folder: the schema and its versions (`schema`, `v1`), the
+//! connections (`connect`), what is read and written (`read`, `write`), the files (`folder`), what an
+//! operator does beside running a server (`backup`), and what goes wrong (`error`).
+
+mod backup;
+mod connect;
+mod error;
+mod folder;
+mod read;
+mod schema;
+mod v1;
+mod write;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use backup::{Backup, BackupError, Examined, backup};
+pub use error::{FolderProblem, Location, SqliteError};
+pub use folder::{DATABASE_FILE, LOCK_FILE, is_open_to_others, make};
 use rusqlite::config::DbConfig;
-use rusqlite::{
-    Connection, ErrorCode, OpenFlags, OptionalExtension as _, Transaction, TransactionBehavior,
-};
+use rusqlite::{Connection, TransactionBehavior};
 
-use super::care::{self, Examined};
-use super::encoding::{encode_items, encode_records};
-use super::error::{Fault, FolderProblem, JournalError, Place, of_io};
-use super::folder::{Lock, Note, Watch};
-use super::read::{self, Bytes, count_bytes, last_batch, to_column};
-use super::{Condition, Journal, SheetReader, Snapshot, folder, v1};
+use self::connect::{Access, check_complete, connect, copy_log, use_log};
+use self::error::{Fault, of_io};
+use self::folder::{Lock, Note, Watch};
+use self::read::{Bytes, count_bytes, last_batch};
+use super::encoding::encode_records;
+use super::{Condition, Journal, JournalError, Recovered, SheetReader, Snapshot};
 use crate::exchange::SheetInfo;
 use crate::ids::{ClassId, ContentId, RollCallNumber};
-use crate::limits::{DEADLINE_DEFAULT, SNAPSHOT_AFTER_MIN_BYTES, SNAPSHOT_AFTER_RATIO};
-use crate::record::Batch;
-use crate::roll::ClosedSheet;
-use crate::server::Server;
-use crate::time::WallTime;
-
-const SCHEMA: &str = include_str!("schema.sql");
-/// "ROLL": how `file` and we ourselves tell our databases from others.
-const APPLICATION_ID: i64 = 0x524f_4c4c;
-/// The version of the schema and of what is in the blobs.
-const VERSION: i64 = 2;
-/// How long a commit waits for another program that writes to the database. Its own thread waits and
-/// clients ask again, so the wait may be long; it ends before a client's usual deadline does.
-const LOCKED_WAIT: Duration = Duration::from_secs(20);
-/// How long a start waits for another program that reads the database.
-const READER_WAIT: Duration = Duration::from_secs(1);
-const _: () = assert!(LOCKED_WAIT.as_secs() < DEADLINE_DEFAULT.as_secs());
-/// The write-ahead log is cut to this after a large snapshot went through it.
-const LOG_KEPT_BYTES: i64 = 16 << 20;
-
-const INSERT_BATCH: &str = "INSERT INTO batch (number, records) VALUES (?1, ?2)";
-const INSERT_ROLL_CALL: &str = "INSERT INTO roll_call \
-    (id, class, number, opened_at, closed_at, students, bytes, content) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-/// Only what nobody answered is ever forgotten.
-const FORGET_ROLL_CALL: &str = "DELETE FROM roll_call WHERE id = ?1 AND students = 0";
-const INSERT_MARK: &str =
-    "INSERT INTO mark (roll_call, position, student, at) VALUES (?1, ?2, ?3, ?4)";
-const INSERT_PART: &str = "INSERT INTO snapshot (part, items) VALUES (?1, ?2)";
+use crate::limits::{SNAPSHOT_AFTER_MIN_BYTES, SNAPSHOT_AFTER_RATIO};
+use crate::record::{Batch, Recovery};
 
 /// A journal in a folder.
 #[derive(Debug)]
@@ -77,29 +60,16 @@ pub struct SqliteJournal {
     lock: Lock,
 }
 
-/// What a restart brought back, for the log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Recovered {
-    /// The number of the last batch.
-    pub last_batch: u64,
-    /// The items of the snapshot.
-    pub snapshot_items: u64,
-    /// The batches after the snapshot.
-    pub batches: u64,
-    /// Their records.
-    pub records: u64,
-    /// The clients that are remembered.
-    pub clients: usize,
-    /// The roll calls that are open.
-    pub open_roll_calls: usize,
-}
-
 impl SqliteJournal {
     /// Opens the journal in this folder, or begins one if there is none in it.
     ///
     /// # Errors
     /// Nothing was changed then that anybody had been told.
     pub fn open(folder: &Path) -> Result<Self, JournalError> {
+        Ok(Self::open_folder(folder)?)
+    }
+
+    fn open_folder(folder: &Path) -> Result<Self, SqliteError> {
         folder::check(folder)?;
         let lock = Lock::take(folder)?;
         let path = folder.join(folder::DATABASE_FILE);
@@ -108,12 +78,12 @@ impl SqliteJournal {
         let note = Note::read(folder);
         let mut connection = connect(&path, Access::Write)?;
         let at = |fault: Fault| fault.at(&path);
-        if is_empty(&connection, &path)? {
-            create(&mut connection).map_err(at)?;
+        if schema::is_empty(&connection, &path)? {
+            schema::create(&mut connection).map_err(at)?;
         }
-        let version = check_identity(&connection, &path)?;
+        let version = schema::check_identity(&connection, &path)?;
         let left_mark = if version == v1::VERSION {
-            migrate(&mut connection).map_err(at)?;
+            schema::migrate(&mut connection).map_err(at)?;
             None
         } else {
             let checked = check_complete(&connection, &path, log_bytes, note);
@@ -147,23 +117,8 @@ impl SqliteJournal {
         })
     }
 
-    /// Brings a new server to where the last one on this journal was.
-    ///
-    /// # Errors
-    /// If the journal is damaged or cannot be read. The server is then of no use.
-    ///
-    /// # Panics
-    /// If the server is not new.
-    pub fn recover<P>(&mut self, server: &mut Server<P>) -> Result<Recovered, JournalError> {
-        assert_eq!(server.last_batch(), 0, "only a new server can be brought back");
-        let recovered = read::replay(&self.connection, self.last, server)
-            .map_err(|fault| fault.at(&self.path))?;
-        self.begin_run()?;
-        Ok(recovered)
-    }
-
     /// Marks the database as that of a running server, as soon as it is known to be whole.
-    fn begin_run(&mut self) -> Result<(), JournalError> {
+    fn begin_run(&mut self) -> Result<(), SqliteError> {
         if self.run.is_some() {
             return Ok(());
         }
@@ -191,7 +146,7 @@ impl SqliteJournal {
     ) -> Result<(), JournalError> {
         // R-DURABLE-3
         if std::mem::replace(&mut self.stopped, true) {
-            return Err(JournalError::Stopped);
+            return Err(JournalError::stopped());
         }
         self.begin_run()?;
         work(self).map_err(|fault| fault.at(&self.path))?;
@@ -200,33 +155,31 @@ impl SqliteJournal {
     }
 
     /// Checks that the files are still where they are known. If not, nothing is written any more.
-    fn check_place(&mut self) -> Result<(), JournalError> {
+    fn check_place(&mut self) -> Result<(), SqliteError> {
         let checked = self.watch.check();
         self.stopped |= checked.is_err();
         checked
     }
 
     /// Checks everything that is kept: the database, the batches and the snapshot (which were read
-    /// by [`SqliteJournal::recover`]), and every sheet against its name.
+    /// by [`Journal::recover`]), and every sheet against its name.
     ///
     /// # Errors
     /// At the first thing that is not as it was written.
     pub fn examine(&self) -> Result<Examined, JournalError> {
-        care::examine(&self.connection).map_err(|fault| fault.at(&self.path))
+        Ok(backup::examine(&self.connection).map_err(|fault| fault.at(&self.path))?)
     }
 
     fn append(&mut self, batch: &Batch) -> Result<(), Fault> {
         self.space = encode_records(&batch.records, std::mem::take(&mut self.space));
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let number = to_column(batch.number, Place::File)?;
-        transaction.prepare_cached(INSERT_BATCH)?.execute((number, &self.space))?;
+        write::insert_batch(&transaction, batch.number, &self.space)?;
         for sheet in &batch.sheets {
-            insert_sheet(&transaction, sheet)?;
+            write::insert_sheet(&transaction, sheet)?;
         }
-        for roll_call in &batch.forgotten {
-            let id = to_column(roll_call.get(), Place::File)?;
-            transaction.prepare_cached(FORGET_ROLL_CALL)?.execute([id])?;
+        for &roll_call in &batch.forgotten {
+            write::forget_roll_call(&transaction, roll_call)?;
         }
         transaction.commit()?;
         self.last = batch.number;
@@ -237,7 +190,7 @@ impl SqliteJournal {
     fn replace(&mut self, snapshot: &Snapshot) -> Result<(), Fault> {
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        replace_snapshot(&transaction, snapshot.batch, &snapshot.parts)?;
+        write::replace_snapshot(&transaction, snapshot.batch, &snapshot.parts)?;
         transaction.commit()?;
         self.bytes = count_bytes(&self.connection)?;
         Ok(())
@@ -245,6 +198,13 @@ impl SqliteJournal {
 }
 
 impl Journal for SqliteJournal {
+    fn recover(&mut self, into: &mut dyn Recovery) -> Result<Recovered, JournalError> {
+        let recovered = read::replay(&self.connection, self.last, into)
+            .map_err(|fault| fault.at(&self.path))?;
+        self.begin_run()?;
+        Ok(recovered)
+    }
+
     /// # Panics
     /// If the batch does not follow the last one: a mistake of ours, not of the disk.
     fn commit(&mut self, batch: &Batch) -> Result<(), JournalError> {
@@ -261,10 +221,10 @@ impl Journal for SqliteJournal {
 
     fn sheet(&mut self, content: ContentId) -> Result<Option<Vec<u8>>, JournalError> {
         if self.stopped {
-            return Err(JournalError::Stopped);
+            return Err(JournalError::stopped());
         }
         // R-SHEET-5
-        read::sheet(&self.connection, content).map_err(|fault| fault.at(&self.path))
+        Ok(read::sheet(&self.connection, content).map_err(|fault| fault.at(&self.path))?)
     }
 
     fn history(
@@ -274,9 +234,10 @@ impl Journal for SqliteJournal {
         limit: usize,
     ) -> Result<Vec<SheetInfo>, JournalError> {
         if self.stopped {
-            return Err(JournalError::Stopped);
+            return Err(JournalError::stopped());
         }
-        read::history(&self.connection, class, at_most, limit).map_err(|fault| fault.at(&self.path))
+        Ok(read::history(&self.connection, class, at_most, limit)
+            .map_err(|fault| fault.at(&self.path))?)
     }
 
     fn reader(&self) -> Result<Option<Box<dyn SheetReader>>, JournalError> {
@@ -335,7 +296,7 @@ impl SheetReader for Reader {
             let transaction = self.connection.unchecked_transaction()?;
             read::sheet(&transaction, content)
         };
-        read().map_err(|fault: Fault| fault.at(&self.path))
+        Ok(read().map_err(|fault: Fault| fault.at(&self.path))?)
     }
 
     fn history(
@@ -344,226 +305,22 @@ impl SheetReader for Reader {
         at_most: RollCallNumber,
         limit: usize,
     ) -> Result<Vec<SheetInfo>, JournalError> {
-        read::history(&self.connection, class, at_most, limit).map_err(|fault| fault.at(&self.path))
+        Ok(read::history(&self.connection, class, at_most, limit)
+            .map_err(|fault| fault.at(&self.path))?)
     }
-}
-
-// Opening.
-
-/// What a connection is for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Access {
-    /// The journal's own.
-    Write,
-    /// Reads a journal that is there, and leaves its log as it is.
-    Read,
-}
-
-pub(super) fn connect(path: &Path, access: Access) -> Result<Connection, JournalError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let create = match access {
-        Access::Write => OpenFlags::SQLITE_OPEN_CREATE,
-        Access::Read => OpenFlags::empty(),
-    };
-    let connect = || {
-        let connection = Connection::open_with_flags(path, flags | create)?;
-        connection.busy_timeout(LOCKED_WAIT)?;
-        if access == Access::Read {
-            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-        }
-        Ok(connection)
-    };
-    connect().map_err(|error| Fault::Sqlite(error).at(path))
-}
-
-/// Whether the file was just made. Also the first look into it: other files are told apart here.
-fn is_empty(connection: &Connection, path: &Path) -> Result<bool, JournalError> {
-    match pragma(connection, "page_count") {
-        Ok(pages) => Ok(pages == 0),
-        Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
-            Err(not_ours(path, "it is no SQLite database"))
-        }
-        Err(error) => Err(Fault::Sqlite(error).at(path)),
-    }
-}
-
-/// Makes a new journal, as a whole or not at all. Before the log is switched on, so that the file
-/// itself says from its first moment whose it is.
-fn create(connection: &mut Connection) -> Result<(), Fault> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    transaction.execute_batch(SCHEMA)?;
-    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.pragma_update(None, "user_version", VERSION)?;
-    Ok(transaction.commit()?)
-}
-
-/// Brings an older journal to the present form, as a whole or not at all. The sync of this
-/// transaction is full, whatever the form of the log is at this moment.
-pub(super) fn migrate(connection: &mut Connection) -> Result<(), Fault> {
-    connection.pragma_update(None, "synchronous", 2)?;
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let server = v1::migrate(&transaction)?;
-    replace_snapshot(&transaction, server.last_batch(), &encode_items(server.snapshot()))?;
-    transaction.pragma_update(None, "user_version", VERSION)?;
-    Ok(transaction.commit()?)
-}
-
-/// Checks that nothing is missing that was acknowledged: a server that was not ended has left its
-/// mark, which is told, and what it wrote last may be in its log only.
-pub(super) fn check_complete(
-    connection: &Connection,
-    path: &Path,
-    log_bytes: Option<u64>,
-    note: Option<Note>,
-) -> Result<Option<i64>, JournalError> {
-    let at = |fault: Fault| fault.at(path);
-    let mark: Option<i64> = connection
-        .query_row("SELECT run FROM running", (), |row| row.get(0))
-        .optional()
-        .map_err(|error| at(error.into()))?;
-    let Some(run) = mark else { return Ok(None) };
-    let last = last_batch(connection).map_err(at)?;
-    let what = match note.filter(|note| note.run == run) {
-        Some(Note { batch, .. }) if batch <= last => return Ok(mark),
-        Some(Note { batch, .. }) => format!("it ends with batch {last} of {batch}"),
-        None => match log_bytes {
-            None => "it has no log".to_owned(),
-            Some(0) => "its log is empty".to_owned(),
-            Some(_) => return Ok(mark),
-        },
-    };
-    Err(JournalError::Incomplete { path: path.to_owned(), what })
-}
-
-/// Checks that this is a journal that we can read, and tells its version.
-pub(super) fn check_identity(connection: &Connection, path: &Path) -> Result<i64, JournalError> {
-    let read = |name| pragma(connection, name).map_err(|error| Fault::Sqlite(error).at(path));
-    if read("application_id")? != APPLICATION_ID {
-        return Err(not_ours(path, "it is a database of another program"));
-    }
-    match read("user_version")? {
-        found @ (VERSION | v1::VERSION) => Ok(found),
-        found if found > VERSION => {
-            let path = path.to_owned();
-            Err(FolderProblem::NewerVersion { path, found, known: VERSION }.into())
-        }
-        found => {
-            let what = format!("version {found} was never written by any server");
-            Err(Fault::damaged(Place::File, what).at(path))
-        }
-    }
-}
-
-/// Switches to the write-ahead log.
-fn use_log(connection: &Connection, path: &Path) -> Result<(), JournalError> {
-    let at = |error: rusqlite::Error| Fault::Sqlite(error).at(path);
-    let text = |row: &rusqlite::Row<'_>| row.get::<_, String>(0);
-    let mode = connection.pragma_update_and_check(None, "journal_mode", "wal", text).map_err(at)?;
-    if mode != "wal" {
-        let what = format!("it has no shared memory for a write-ahead log, only mode {mode}");
-        return Err(FolderProblem::FileSystem { path: path.to_owned(), what }.into());
-    }
-    let settings: [(&str, i64); 5] = [
-        ("synchronous", 2),
-        // Where `fsync` does not reach the disk itself (macOS), ask for what does.
-        ("fullfsync", 1),
-        ("checkpoint_fullfsync", 1),
-        ("journal_size_limit", LOG_KEPT_BYTES),
-        // The schema in the file is data: it may not call functions behind our back.
-        ("trusted_schema", 0),
-    ];
-    for (name, value) in settings {
-        connection.pragma_update(None, name, value).map_err(at)?;
-    }
-    Ok(())
-}
-
-/// Copies into the database what an earlier server left in the log, and the mark of this one.
-///
-/// That writes those pages anew: if their sync had failed, they may be in the system's memory only,
-/// and syncing them a second time would do nothing. A reader can keep us from copying all of it; the
-/// log itself was synced before it was opened.
-fn copy_log(connection: &Connection, path: &Path) -> Result<(), JournalError> {
-    let copy = || {
-        connection.busy_timeout(READER_WAIT)?;
-        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()))?;
-        connection.busy_timeout(LOCKED_WAIT)
-    };
-    copy().map_err(|error| Fault::Sqlite(error).at(path))
-}
-
-fn not_ours(path: &Path, what: &str) -> JournalError {
-    FolderProblem::NotOurs { path: path.to_owned(), what: what.to_owned() }.into()
-}
-
-fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
-    connection.pragma_query_value(None, name, |row| row.get(0))
-}
-
-// Writing.
-
-fn insert_sheet(
-    transaction: &Transaction<'_>,
-    ClosedSheet { roll_call, info, sheet }: &ClosedSheet,
-) -> Result<(), Fault> {
-    let id = to_column(roll_call.get(), Place::File)?;
-    let mut insert = transaction.prepare_cached(INSERT_ROLL_CALL)?;
-    insert.execute((
-        id,
-        info.class.get(),
-        info.number.get(),
-        millis(info.opened_at),
-        millis(info.closed_at),
-        info.students,
-        info.bytes,
-        info.content.as_bytes(),
-    ))?;
-    let mut insert = transaction.prepare_cached(INSERT_MARK)?;
-    for (position, mark) in (1_i64..).zip(&sheet.marks) {
-        insert.execute((id, position, mark.student.as_str(), millis(mark.at)))?;
-    }
-    Ok(())
-}
-
-/// Puts a snapshot in place of the last one and of all batches up to its own.
-fn replace_snapshot(
-    transaction: &Transaction<'_>,
-    batch: u64,
-    parts: &[Vec<u8>],
-) -> Result<(), Fault> {
-    let number = to_column(batch, Place::File)?;
-    transaction.execute("DELETE FROM snapshot", ())?;
-    let parts = insert_snapshot(transaction, parts)?;
-    transaction.execute("DELETE FROM batch WHERE number <= ?1", [number])?;
-    let end = "UPDATE snapshot_end SET batch = ?1, parts = ?2";
-    if transaction.execute(end, (number, parts))? != 1 {
-        return Err(Fault::damaged(Place::File, "it does not say where its snapshot ends"));
-    }
-    Ok(())
-}
-
-/// Inserts a snapshot and tells its number of parts.
-fn insert_snapshot(transaction: &Transaction<'_>, parts: &[Vec<u8>]) -> Result<i64, Fault> {
-    let mut insert = transaction.prepare_cached(INSERT_PART)?;
-    let mut number = 0;
-    for part in parts {
-        insert.execute((number, part))?;
-        number += 1;
-    }
-    Ok(number)
-}
-
-fn millis(time: WallTime) -> i64 {
-    i64::try_from(time.as_millis()).expect("below WallTime::MAX")
 }
 
 #[cfg(test)]
 mod tests {
+    use super::connect::LOG_KEPT_BYTES;
+    use super::schema::pragma;
     use super::*;
     use crate::exchange::{Operation, Outcome, Refusal};
     use crate::ids::{ClientId, RequestNumber, RollCallId};
+    use crate::journal::ErrorKind;
     use crate::record::{Record, SnapshotItem};
-    use crate::roll::{ClientRecord, Mark, Sheet};
+    use crate::roll::{ClientRecord, ClosedSheet, Mark, Sheet};
+    use crate::server::Server;
     use crate::time::WallTime;
 
     fn record(number: u64) -> Record {
@@ -633,7 +390,7 @@ mod tests {
         let pages = pragma(&journal.connection, "page_count").unwrap();
         journal.connection.pragma_update(None, "max_page_count", pages).unwrap();
         let error = journal.commit(&batch(2, 10_000)).unwrap_err();
-        assert!(matches!(error, JournalError::DiskFull), "{error:?}");
+        assert_eq!(error.kind(), ErrorKind::Full);
         assert_eq!(
             error.to_string(),
             "the disk is full: free some space and start again; every acknowledged mark is kept"
@@ -644,7 +401,7 @@ mod tests {
             journal.compact(&Snapshot::new(1, items())).unwrap_err(),
             journal.sheet(ContentId::of(b"")).unwrap_err(),
         ] {
-            assert!(matches!(stopped, JournalError::Stopped), "{stopped:?}");
+            assert_eq!(stopped.kind(), ErrorKind::Stopped);
         }
         drop(journal);
         let mut journal = SqliteJournal::open(folder.path()).unwrap();
@@ -660,7 +417,7 @@ mod tests {
         journal.connection.pragma_update(None, "max_page_count", pages).unwrap();
         let many = items().cycle().take(100_000);
         let error = journal.compact(&Snapshot::new(1, many)).unwrap_err();
-        assert!(matches!(error, JournalError::DiskFull), "{error:?}");
+        assert_eq!(error.kind(), ErrorKind::Full);
         let bytes = journal.bytes;
         drop(journal);
         let mut journal = SqliteJournal::open(folder.path()).unwrap();
@@ -676,9 +433,9 @@ mod tests {
         let other = Connection::open(folder.path().join(folder::DATABASE_FILE)).unwrap();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
         let error = journal.commit(&batch(1, 1)).unwrap_err();
-        assert!(matches!(error, JournalError::Locked { .. }), "{error:?}");
+        assert_eq!(error.kind(), ErrorKind::Locked);
         other.execute_batch("ROLLBACK").unwrap();
-        assert!(matches!(journal.commit(&batch(1, 1)), Err(JournalError::Stopped)));
+        assert_eq!(journal.commit(&batch(1, 1)).unwrap_err().kind(), ErrorKind::Stopped);
     }
 
     #[test]
@@ -760,7 +517,7 @@ mod tests {
             journal.commit(&Batch { sheets, ..batch(1, 1) }).unwrap();
             assert!(journal.connection.execute(change, ()).unwrap() > 0, "{change}");
             let error = journal.sheet(closed(1, 3).info.content).unwrap_err();
-            assert!(matches!(error, JournalError::Damaged { .. }), "{change}: {error:?}");
+            assert_eq!(error.kind(), ErrorKind::Damaged, "{change}: {error:?}");
             // What it is asked for next has nothing to do with it.
             journal.commit(&batch(2, 1)).unwrap();
         }

@@ -1,0 +1,96 @@
+//! What a server knows and its journal keeps: the fold of a snapshot and of the records after it.
+//!
+//! Owns the register, the sessions and the two times that belong to them. Leaves to others which
+//! batch a record is in and when it is durable ([`crate::server`]), and how the records are kept
+//! ([`crate::journal`]). Invariant: the same items and records in the same order give the same
+//! state.
+
+use crate::hashing::HashKey;
+use crate::record::{Record, Recovery, SnapshotItem};
+use crate::roll::{Contradiction, Register, Sessions};
+use crate::time::{Instant, WallTime};
+
+/// The state that a journal can bring back.
+#[derive(Clone)]
+pub(crate) struct State {
+    pub(crate) register: Register,
+    pub(crate) sessions: Sessions,
+    /// The latest time that was written anywhere: the server's own time never goes back.
+    pub(crate) latest: WallTime,
+    /// The latest time in the journal, or in what is about to be appended to it.
+    pub(crate) recorded: WallTime,
+}
+
+impl State {
+    /// Nothing has happened. The tables hash under this key.
+    pub(crate) fn new(hash_key: HashKey) -> Self {
+        Self {
+            register: Register::new(hash_key),
+            sessions: Sessions::new(hash_key),
+            latest: WallTime::default(),
+            recorded: WallTime::default(),
+        }
+    }
+
+    /// Everything that [`Recovery::restore`] needs to make the same state again, in the order in
+    /// which it takes it.
+    pub(crate) fn items(&self) -> impl Iterator<Item = SnapshotItem> + '_ {
+        let clients = self.sessions.records().cloned().map(SnapshotItem::Client);
+        let register = self.register.items().map(SnapshotItem::Register);
+        let kept = self.sessions.kept_until_past().map(SnapshotItem::KeptUntilPast);
+        let latest = std::iter::once(SnapshotItem::Latest(self.latest));
+        latest.chain(register).chain(clients).chain(kept)
+    }
+
+    /// Goes on from this time, also if that is a step back.
+    pub(crate) fn set_clock(&mut self, at: WallTime) {
+        self.latest = at;
+        self.recorded = at;
+        self.sessions.set_clock(at);
+    }
+
+    /// The journal holds this time.
+    fn learn_time(&mut self, at: WallTime) {
+        self.latest = self.latest.max(at);
+        // R-TIME-2
+        self.recorded = self.recorded.max(at);
+    }
+}
+
+impl Recovery for State {
+    fn restore(&mut self, item: SnapshotItem) -> Result<(), Contradiction> {
+        match item {
+            SnapshotItem::Latest(latest) => self.learn_time(latest),
+            SnapshotItem::Client(record) => self.sessions.record(record, Instant::ZERO, 0),
+            SnapshotItem::Register(item) => self.register.restore(&item)?,
+            SnapshotItem::KeptUntilPast(client) => {
+                if !self.sessions.keep_until_past(client) {
+                    return Err(Contradiction("a client is kept that is not known"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn replay(&mut self, record: Record) -> Result<(), Contradiction> {
+        match record {
+            Record::Answered { at, operation, client } => {
+                self.learn_time(at);
+                self.register.apply(&operation, &client.outcome)?;
+                // R-FORGET-4
+                self.sessions.record(client, Instant::ZERO, 0);
+            }
+            Record::Forgot { at, client } => {
+                self.learn_time(at);
+                if !self.sessions.forget(client) {
+                    return Err(Contradiction("a client is forgotten that is not known"));
+                }
+            }
+            Record::Told { at } => self.learn_time(at),
+            Record::ClockSet { at } => self.set_clock(at),
+        }
+        Ok(())
+    }
+
+    fn resume_after(&mut self, _batch: u64) {}
+}
