@@ -314,7 +314,7 @@ impl Auditor {
         assert!(gave <= got, "more than came from there (R-SIZE-5)");
         assert!(
             answers.iter().any(|it| it == answer),
-            "answered {answer:02x?}\n instead of {answers:02x?}"
+            "another answer than the auditor's: {answer:02x?}\n instead of {answers:02x?}"
         );
     }
 

@@ -59,8 +59,8 @@ fn nothing_wrong_is_ever_said_and_everything_converges() {
 /// What the laws of the witness and of the auditor speak of, as far as it can come about here.
 fn premises_here() -> Vec<&'static Premise> {
     use auditor::seen::{
-        ALL, AT_THE_EDGE, CHANGED, LIST_PAST, NO_FILE, NOT_HERE, OF_A_FILE, OLD_COOKIE,
-        PAST_THE_END, STOLEN,
+        AT_THE_EDGE, CHANGED, LIST_PAST, NO_FILE, NOT_HERE, OF_A_FILE, OLD_COOKIE, PAST_THE_END,
+        STOLEN,
     };
     // Files, and what a client of ours never or hardly ever sends, are for `server_ops`.
     let elsewhere = [
@@ -159,8 +159,9 @@ fn workers() -> usize {
 fn run(seed: u64, trace: bool) -> Result<Figures, String> {
     let run = || world::run(seed, &Params::draw(seed), trace);
     panic::catch_unwind(run).unwrap_or_else(|cause| {
-        let cause = cause.downcast_ref::<String>().cloned();
-        Err(format!("panicked: {}", cause.unwrap_or_default()))
+        let text = cause.downcast_ref::<&str>().map(|&text| text.to_owned());
+        let text = text.or_else(|| cause.downcast_ref::<String>().cloned());
+        Err(format!("panicked: {}", text.unwrap_or_default()))
     })
 }
 
