@@ -11,10 +11,10 @@ use rollcall::record::{Batch, Recovery as _, SnapshotItem};
 use rollcall::roll::{ClosedSheet, Sheet};
 use rollcall::server::{FolderRequest, Output, PieceRead, Server, SheetsQuestion};
 use rollcall::time::{Instant, Now, WallTime};
-use rollcall::wire::Datagram;
+use rollcall::wire::{Datagram};
 use sha2::{Digest as _, Sha256};
 
-use crate::auditor::{Address, Auditor, Content};
+use crate::auditor::{Auditor, Content};
 use crate::laws;
 
 const START_MILLIS: u64 = 1_795_353_480_000;
@@ -174,7 +174,7 @@ pub(crate) fn check(input: &[u8]) {
 /// The way back to a client, by which an answer is known: the server's cookies know only the address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Way {
-    address: Address,
+    address: u8,
     place: usize,
 }
 
@@ -200,7 +200,7 @@ struct Hall {
     given: u32,
     starts: u128,
     polled: bool,
-    sent: Vec<(Address, Vec<u8>)>,
+    sent: Vec<(u8, Vec<u8>)>,
     heard: Vec<Vec<u8>>,
     clients: [Caller; 4],
 }
@@ -447,7 +447,7 @@ impl Hall {
     fn pull(&self, who: u8, object: &Object, proof: &Proof, first: u8, wanted: u64) -> Vec<u8> {
         let cookie = match *proof {
             Proof::None => None,
-            Proof::Last => self.auditor.cookie(Some(who), 0),
+            Proof::Last => self.auditor.cookie(Some(who.into()), 0),
             Proof::Others(which) => self.auditor.cookie(None, which.into()),
             Proof::Made(byte) => Some([byte; 16]),
         };
@@ -463,9 +463,9 @@ impl Hall {
         Now { instant: Instant::from_micros(self.micros), wall: self.wall }
     }
 
-    fn hand(&mut self, address: Address, datagram: &[u8]) {
+    fn hand(&mut self, address: u8, datagram: &[u8]) {
         let wall = self.wall.as_millis();
-        let place = self.auditor.datagram(address, self.micros, wall, datagram);
+        let place = self.auditor.datagram(address.into(), self.micros, wall, datagram);
         self.server.handle_datagram(self.now(), Way { address, place }, datagram);
         self.polled = false;
     }
@@ -666,12 +666,12 @@ fn client_of(item: SnapshotItem) -> Option<[u8; 16]> {
     }
 }
 
-/// The canonical bytes of chapter 12, written apart from the library.
 /// One block, asked for without a cookie.
 fn lone_pull(object: ContentId, first: u32) -> Ask {
     Ask::Pull(Pull { object, cookie: Cookie::NONE, first, wanted: 1 })
 }
 
+/// The canonical bytes of chapter 12, written apart from the library.
 fn bytes_of(sheet: &Sheet) -> Vec<u8> {
     let numbers = [
         u64::from(sheet.class.get()),

@@ -18,7 +18,7 @@ use rollcall::record::SnapshotItem;
 use rollcall::roll::{RegisterItem, Sheet};
 use rollcall::server::{Output, Server, SheetsQuestion};
 use rollcall::time::{Instant, Now, WallTime};
-use rollcall::wire::Datagram;
+use rollcall::wire::{Datagram};
 use rusqlite::Connection;
 use tempfile::TempDir;
 

@@ -30,7 +30,7 @@ use crate::limits::{
 };
 use crate::round_trip::{Measured, RoundTrip};
 use crate::time::Instant;
-use crate::wire::Datagram;
+use crate::wire::{Datagram};
 
 /// How much later than planned a request may be and still count as punctual.
 const LATE_MAX: Duration = Duration::from_millis(2);

@@ -10,7 +10,7 @@ use rollcall::record::{Batch, Record, Recovery as _, SnapshotItem};
 use rollcall::roll::{Mark, RegisterItem, Sheet};
 use rollcall::server::{Output, Server};
 use rollcall::time::WallTime;
-use rollcall::wire::Datagram;
+use rollcall::wire::{Datagram};
 
 use crate::person::Bytes;
 use crate::world::{hash_of, new_hasher, student};

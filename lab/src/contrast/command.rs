@@ -1,7 +1,6 @@
 //! The one command: which chapters are measured, and where they are written.
 
 use std::error::Error;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
@@ -35,8 +34,8 @@ struct Flags {
 /// The parts that run in processes of their own.
 #[derive(clap::Subcommand)]
 enum Role {
-    /// The bare echo.
-    Echo { listen: SocketAddr, reply_bytes: usize },
+    /// An echo, to be compared with.
+    Echo(echo::Echo),
     /// The load over UDP.
     Press(press::Press),
     /// The load over TCP.
@@ -98,7 +97,7 @@ pub fn run() -> Result<(), Failure> {
     let flags = Flags::parse();
     match &flags.role {
         None => write_contrast(&flags),
-        Some(Role::Echo { listen, reply_bytes }) => Ok(echo::serve(*listen, *reply_bytes)?),
+        Some(Role::Echo(it)) => Ok(echo::serve(it)?),
         Some(Role::Press(it)) => Ok(press::press(it)?),
         Some(Role::PressTcp(it)) => Ok(press_tcp::press(it)?),
         Some(Role::Offer(it)) => Ok(offer::offer(it)?),

@@ -83,7 +83,7 @@ impl Document {
     }
 
     pub(crate) fn render(&self) -> Result<String, Failure> {
-        let mut text = String::from("# The contrast with TCP, and the cost over a bare echo\n\n");
+        let mut text = String::from("# The contrast with TCP, and the cost over an echo\n\n");
         writeln!(
             text,
             "This file is written by `cargo run --release -p rollcall-lab --bin contrast`.\n"

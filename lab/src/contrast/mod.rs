@@ -1,4 +1,4 @@
-//! Measures the server beside a bare UDP echo and beside its TCP twin, and its files beside HTTP, TFTP
+//! Measures the server beside UDP echoes and beside its TCP twin, and its files beside HTTP, TFTP
 //! and TCP, and writes what it found to `docs/contrast.md`. On Linux only: what it measures with is
 //! there.
 //!
@@ -35,6 +35,7 @@ mod fill;
 mod floods;
 mod growth;
 mod hot_path;
+mod mark;
 mod namespaces;
 mod offer;
 mod overload;

@@ -1,8 +1,11 @@
 //! The load: marks in a closed loop, so many in flight at once, over UDP.
 //!
 //! Each place in flight is a client of its own, with its own id and counting its requests; it sends
-//! the next mark when the last one is answered. Datagrams are made by the product's own encoder. The
-//! same datagrams go to the echo, which is told apart by `echo`: its answer is the request itself.
+//! the next mark when the last one is answered. The same datagrams go to the echoes, which are told
+//! apart by `echo`: their answer is the request itself.
+//!
+//! The load must cost less than what it loads, or it measures itself: datagrams are changed in place,
+//! sent and received in batches, and the clock is read once for each batch.
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
@@ -13,10 +16,11 @@ use mio::{Events, Interest, Poll, Token};
 use rollcall::exchange::{Ask, Operation, Request, encode_request};
 use rollcall::ids::{ClassId, ClientId, RequestNumber};
 use rollcall::time::WallTime;
-use rollcall::wire::Datagram;
+use rollcall::wire::{Datagram};
 use serde_json::json;
 
 use super::batch::{self, Batch};
+use super::mark::{self, CLASS_MAX, Mark};
 
 /// Without an answer for so long, a mark is sent again.
 const RESEND_AFTER: Duration = Duration::from_millis(200);
@@ -37,12 +41,12 @@ pub(crate) struct Press {
     #[arg(long, default_value_t = 2_000)]
     pub(crate) millis: u64,
     /// The classes that are open; marks go to them in turn.
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=i64::from(CLASS_MAX)))]
     pub(crate) classes: u32,
     /// The sockets that the clients share.
-    #[arg(long, default_value_t = 16)]
+    #[arg(long, default_value_t = 4)]
     pub(crate) sockets: usize,
-    /// The server is the bare echo.
+    /// The server is an echo.
     #[arg(long)]
     pub(crate) echo: bool,
     /// The number of the first student.
@@ -52,8 +56,8 @@ pub(crate) struct Press {
 
 struct Client {
     id: ClientId,
-    number: RequestNumber,
-    operation: Operation,
+    number: u64,
+    mark: Mark,
     attempt: u8,
     sent: Instant,
     first_sent: Instant,
@@ -98,6 +102,8 @@ struct Run<'a> {
     /// Taken out while it is gone through.
     incoming: Option<Batch>,
     started: WallTime,
+    /// When the last batch came, or the last look at what is to be sent again began.
+    now: Instant,
     next: u64,
     latency: Histogram<u64>,
     resent: u64,
@@ -121,14 +127,17 @@ impl<'a> Run<'a> {
         }
         let now = Instant::now();
         let run: [u8; 32] = rollcall::shell::clock::entropy();
+        let started = rollcall::shell::clock::Clock::start().now().wall;
+        mark::check(ClientId::from_bytes([0x30; 16]), started);
         let client = |index: usize| {
             let mut id = [0; 16];
             id[..4].copy_from_slice(&u32::try_from(index).expect("not so many").to_le_bytes());
             id[4..].copy_from_slice(&run[..12]);
+            let id = ClientId::from_bytes(id);
             Client {
-                id: ClientId::from_bytes(id),
-                number: RequestNumber::FIRST,
-                operation: Operation::Open { class: class(1) },
+                id,
+                number: 1,
+                mark: Mark::new(id, started),
                 attempt: 1,
                 sent: now,
                 first_sent: now,
@@ -143,7 +152,8 @@ impl<'a> Run<'a> {
             events: Events::with_capacity(64),
             clients: (0..press.in_flight).map(client).collect(),
             incoming: Some(Batch::new()),
-            started: rollcall::shell::clock::Clock::start().now().wall,
+            started,
+            now,
             next: press.first_student,
             latency: Histogram::new_with_bounds(1, 120_000_000_000, 3).expect("right bounds"),
             resent: 0,
@@ -153,11 +163,24 @@ impl<'a> Run<'a> {
     /// One client opens all classes, one after the other.
     fn open_classes(&mut self) -> io::Result<()> {
         for number in 1..=self.press.classes {
-            self.begin_request(0, Operation::Open { class: class(number) })?;
-            self.flush()?;
-            while self.receive(|_, _| Ok(()))? == 0 {
+            let mut space = Datagram::new();
+            let client = &self.clients[0];
+            let request = Request {
+                attempt: 1,
+                client: client.id,
+                number: RequestNumber::new(client.number).expect("counted from 1"),
+                ask: Ask::Perform {
+                    started: self.started,
+                    operation: Operation::Open { class: class(number) },
+                },
+            };
+            encode_request(&request, &mut space);
+            let mut answered = 0;
+            while answered == 0 {
+                self.outgoing[0].push(space.as_bytes());
+                self.flush()?;
                 self.wait()?;
-                self.resend()?;
+                answered = self.receive(|_, _| Ok(()))?;
             }
         }
         self.latency.reset();
@@ -166,6 +189,7 @@ impl<'a> Run<'a> {
 
     fn mark_for(&mut self, time: Duration) -> io::Result<(u64, f64)> {
         let begin = Instant::now();
+        self.now = begin;
         let end = begin + time;
         for index in 0..self.clients.len() {
             self.begin_mark(index)?;
@@ -192,36 +216,24 @@ impl<'a> Run<'a> {
     }
 
     fn begin_mark(&mut self, index: usize) -> io::Result<()> {
-        let number = u32::try_from(self.next % u64::from(self.press.classes)).expect("smaller") + 1;
-        let student = self.next.to_string().parse().expect("a student number");
+        let class = u32::try_from(self.next % u64::from(self.press.classes)).expect("smaller") + 1;
+        let student = self.next;
         self.next += 1;
-        self.begin_request(index, Operation::Mark { class: class(number), student })
-    }
-
-    fn begin_request(&mut self, index: usize, operation: Operation) -> io::Result<()> {
         let client = &mut self.clients[index];
-        client.operation = operation;
+        client.mark.set(client.number, class, student);
         client.attempt = 1;
-        client.first_sent = Instant::now();
+        client.first_sent = self.now;
         self.send(index)
     }
 
     fn send(&mut self, index: usize) -> io::Result<()> {
-        let client = &mut self.clients[index];
-        client.sent = Instant::now();
-        let mut datagram = Datagram::new();
-        let request = Request {
-            attempt: client.attempt,
-            client: client.id,
-            number: client.number,
-            ask: Ask::Perform { started: self.started, operation: client.operation },
-        };
-        encode_request(&request, &mut datagram);
         let socket = index % self.sockets.len();
         if self.outgoing[socket].is_full() {
             self.flush()?;
         }
-        self.outgoing[socket].push(datagram.as_bytes());
+        let client = &mut self.clients[index];
+        client.sent = self.now;
+        self.outgoing[socket].push(client.mark.bytes());
         Ok(())
     }
 
@@ -236,17 +248,18 @@ impl<'a> Run<'a> {
         for socket in 0..self.sockets.len() {
             let count = incoming.receive(&self.sockets[socket])?;
             if count > 0 {
-                let now = Instant::now();
+                self.now = Instant::now();
+                let now = self.now;
                 for datagram in incoming.datagrams() {
                     let index = u32::from_le_bytes(datagram[at..at + 4].try_into().expect("four"));
                     let client = &mut self.clients[index as usize];
                     let number = u64::from(datagram[at + 16]);
-                    if number & 0x7f != client.number.get() & 0x7f {
+                    if number & 0x7f != client.number & 0x7f {
                         continue;
                     }
                     let nanos = (now - client.first_sent).as_nanos();
                     self.latency.saturating_record(u64::try_from(nanos).unwrap_or(u64::MAX));
-                    client.number = client.number.next().expect("not so many");
+                    client.number += 1;
                     answered += 1;
                     go_on(self, index as usize)?;
                 }
@@ -257,11 +270,12 @@ impl<'a> Run<'a> {
     }
 
     fn resend(&mut self) -> io::Result<()> {
-        let now = Instant::now();
+        self.now = Instant::now();
         for index in 0..self.clients.len() {
-            if now - self.clients[index].sent > RESEND_AFTER {
-                let client = &mut self.clients[index];
+            let client = &mut self.clients[index];
+            if self.now - client.sent > RESEND_AFTER {
                 client.attempt = client.attempt.saturating_add(1);
+                client.mark.set_attempt(client.attempt);
                 self.resent += 1;
                 self.send(index)?;
             }

@@ -49,10 +49,13 @@ impl Programs {
         self.folder.join(program)
     }
 
-    /// The bare echo, answering with so many bytes.
-    pub(crate) fn echo(&self, reply_bytes: usize) -> Result<Server, Failure> {
+    /// The batched echo, answering with so many bytes; the synced one if it keeps them on disk.
+    pub(crate) fn echo(&self, reply_bytes: usize, kept: Kept) -> Result<Server, Failure> {
         let mut command = self.on_core(SERVER_CORE, "contrast");
         command.args(["echo", "127.0.0.1:0", &reply_bytes.to_string()]);
+        if kept == Kept::OnDisk {
+            command.arg("--synced");
+        }
         Server::start(command)
     }
 

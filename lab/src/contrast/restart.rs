@@ -21,6 +21,8 @@ const MARKS: [usize; 2] = [1_000_000, 10_000_000];
 const REMEMBERED: usize = 1_000_000;
 /// The same when it is only to be seen that it works.
 const QUICK: usize = 100_000;
+/// How long a start with so many clients may take, in seconds.
+const START_TARGET: f64 = 1.0;
 /// The marks of one commit.
 const BATCH: usize = 512;
 /// The classes that are marked in turn: one class holds two million students at most.
@@ -31,9 +33,9 @@ const CLIENTS: u64 = 10_000;
 const AT_ONCE: usize = 100 * BATCH;
 
 pub(crate) fn part(context: &Context) -> Result<Chapter, Failure> {
-    let (text, verdict) = starts(context)?;
-    let text = format!("{text}{}", snapshots(context)?);
-    Ok(Chapter { text, verdicts: vec![verdict] })
+    let (starts, replay) = starts(context)?;
+    let (snapshots, alive) = snapshots(context)?;
+    Ok(Chapter { text: starts + &snapshots, verdicts: vec![alive, replay] })
 }
 
 /// What was found in a journal of one length.
@@ -189,7 +191,7 @@ fn resident_kb() -> Result<u64, Failure> {
     Ok(number.parse()?)
 }
 
-fn snapshots(context: &Context) -> Result<String, Failure> {
+fn snapshots(context: &Context) -> Result<(String, Verdict), Failure> {
     let clients = if context.quick { QUICK } else { REMEMBERED };
     let folder = tempfile::tempdir()?;
     let mut journal = SqliteJournal::open(folder.path())?;
@@ -204,11 +206,36 @@ fn snapshots(context: &Context) -> Result<String, Failure> {
         journal.compact(&snapshot)?;
         writing.push(begin.elapsed().as_secs_f64() * 1e3);
     }
-    let mut table = Table::new(["clients", "marks", "the loop stands still, ms", "writing it, ms"]);
+    drop(journal);
+    let mut starting = Sample::default();
+    for _ in 0..context.runs {
+        let mut command = context.programs.on_core(SERVER_CORE, "contrast");
+        let value = measure(command.arg("recover").arg(folder.path()), [""; 0])?;
+        if value["clients"] != json!(clients) {
+            return Err(format!("the start found other clients: {value}").into());
+        }
+        starting.push(value["seconds"].as_f64().unwrap_or(f64::NAN));
+    }
     let size = count(clients);
-    table.row([size.clone(), size, making.to_string(), writing.to_string()]);
-    Ok(format!(
+    let head =
+        ["clients", "marks", "the loop stands still, ms", "writing it, ms", "a start with it, s"];
+    let mut table = Table::new(head);
+    table.row([
+        size.clone(),
+        size.clone(),
+        making.to_string(),
+        writing.to_string(),
+        starting.to_string(),
+    ]);
+    let text = format!(
         "### Snapshot\n\nThe loop stands still while a snapshot is made. It is written on the \
          journal's thread, and commits that come meanwhile wait for it.\n\n{table}\n"
-    ))
+    );
+    let verdict = Verdict {
+        figure: format!("start with {size} clients alive and as many marks, s"),
+        target: format!("≤ {START_TARGET}"),
+        reached: starting.to_string(),
+        met: starting.median() <= START_TARGET,
+    };
+    Ok((text, verdict))
 }
