@@ -71,6 +71,18 @@ pub enum SnapshotItem {
     KeptUntilPast(ClientId),
 }
 
+/// Some items of a snapshot. Parts of the same snapshot follow each other; together they are the
+/// state after exactly their batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotPart {
+    /// The batch.
+    pub batch: u64,
+    /// In the order in which a server takes them back.
+    pub items: Vec<SnapshotItem>,
+    /// Whether the snapshot is whole with this part.
+    pub is_last: bool,
+}
+
 /// Takes what a journal yields at a start: the items of the last snapshot, then the records of the
 /// batches after it, one by one and in order.
 pub trait Recovery {

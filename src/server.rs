@@ -26,12 +26,12 @@ use crate::hashing::HashKey;
 use crate::ids::{ClassId, ContentId, FileKey, RollCallId};
 use crate::limits::{
     BUSY_RETRY_AFTER_MS, CLIENTS_FORGOTTEN_PER_CALL_MAX, LONE_PULL_MIN_BYTES, REPLIES_HELD_MAX,
-    SWEEP_INTERVAL,
+    SNAPSHOT_STEPS_PER_TURN, SWEEP_INTERVAL,
 };
 use crate::operation::{
     FileEntry, FileList, FileState, Operation, Outcome, Pull, Query, SheetInfo,
 };
-use crate::record::{Batch, Record, Recovery, SnapshotItem};
+use crate::record::{Batch, Record, Recovery, SnapshotItem, SnapshotPart};
 use crate::roll::{ClientRecord, ClosedSheet, Contradiction, Silent, Verdict};
 use crate::state::State;
 use crate::stats::{Counter, Stats};
@@ -55,6 +55,9 @@ pub enum Output<P> {
     /// Append this batch, make it durable, and then call [`Server::handle_durable`]. If that fails,
     /// the server must not be used any more: it knows things that the disk does not.
     Append(Batch),
+    /// Keep this part of a snapshot, after every batch that was given out before it, and then call
+    /// [`Server::handle_snapshot_kept`].
+    Snapshot(SnapshotPart),
     /// Read this sheet's canonical bytes and call [`Server::handle_sheet`].
     Load(ContentId),
     /// Read these sheets of a class in brief, and one more if there is one, and call
@@ -81,6 +84,8 @@ pub struct Server<P> {
     next_batch: u64,
     /// The last batch that is on disk.
     durable: u64,
+    snapshot: Snapshot,
+    snapshot_steps: usize,
     held: VecDeque<Held<P>>,
     supply: Supply<P>,
     /// Whether there is a folder of files.
@@ -88,6 +93,23 @@ pub struct Server<P> {
     baker: Baker,
     admission: Admission,
     next_sweep: Instant,
+}
+
+/// How far a snapshot is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Snapshot {
+    None,
+    /// It begins with the next batch: what has happened since the last one is no batch yet.
+    Due,
+    /// The next part of the one of the state after this batch can be given out.
+    Ready {
+        batch: u64,
+    },
+    /// A part was given out and is not kept yet.
+    Kept {
+        batch: u64,
+        was_last: bool,
+    },
 }
 
 /// A reply that leaves when the batch `after` is durable. In a queue these never decrease.
@@ -117,6 +139,8 @@ impl<P> Server<P> {
             forgotten: Vec::new(),
             next_batch: 1,
             durable: 0,
+            snapshot: Snapshot::None,
+            snapshot_steps: SNAPSHOT_STEPS_PER_TURN,
             held: VecDeque::new(),
             supply: Supply::new(),
             offers_files: false,
@@ -129,6 +153,12 @@ impl<P> Server<P> {
     /// No more bytes of blocks are given in a second than this, and half of it to one address.
     pub fn limit_blocks(&mut self, bytes_per_second: u64) {
         self.supply.limit(bytes_per_second);
+    }
+
+    /// A part of a snapshot takes no more steps than this: about as many items. The fewer, the
+    /// shorter the turn that makes it.
+    pub fn limit_snapshot_parts(&mut self, steps: usize) {
+        self.snapshot_steps = steps.max(1);
     }
 
     /// There is a folder of files to offer.
@@ -180,6 +210,42 @@ impl<P> Server<P> {
     /// was given out is durable.
     pub fn snapshot(&self) -> impl Iterator<Item = SnapshotItem> + '_ {
         self.state.items()
+    }
+
+    /// Begins a snapshot, unless one is under way: from now on its parts are among the outputs.
+    pub fn begin_snapshot(&mut self) {
+        if self.snapshot != Snapshot::None {
+            return;
+        }
+        self.snapshot = Snapshot::Due;
+        if self.records.is_empty() {
+            self.begin_due_snapshot();
+        }
+    }
+
+    /// The state is that after the last batch that was given out.
+    fn begin_due_snapshot(&mut self) {
+        if self.snapshot == Snapshot::Due {
+            self.state.begin_snapshot();
+            self.snapshot = Snapshot::Ready { batch: self.last_batch() };
+        }
+    }
+
+    /// The part of a snapshot that was given out is kept. True if the snapshot is whole.
+    pub fn handle_snapshot_kept(&mut self) -> bool {
+        let Snapshot::Kept { batch, was_last } = self.snapshot else { return false };
+        self.snapshot = if was_last { Snapshot::None } else { Snapshot::Ready { batch } };
+        if was_last {
+            self.stats.count(Counter::Snapshots);
+        }
+        was_last
+    }
+
+    fn next_snapshot_part(&mut self) -> Option<SnapshotPart> {
+        let Snapshot::Ready { batch } = self.snapshot else { return None };
+        let (items, is_last) = self.state.next_items(self.snapshot_steps);
+        self.snapshot = Snapshot::Kept { batch, was_last: is_last };
+        Some(SnapshotPart { batch, items, is_last })
     }
 
     /// The last batch that was given out.
@@ -370,6 +436,9 @@ impl<P: Clone + Hash> Server<P> {
                 HeldReply::Versions => Versions::ours().encode(space),
             }
             return Some(Output::Transmit { to });
+        }
+        if let Some(part) = self.next_snapshot_part() {
+            return Some(Output::Snapshot(part));
         }
         // R-PULL-7
         let to = self.supply.give_next(|asker, index, block| {
@@ -593,6 +662,7 @@ impl<P: Clone + Hash> Server<P> {
         let number = self.next_batch;
         self.next_batch += 1;
         let records = std::mem::replace(&mut self.records, std::mem::take(&mut self.spare));
+        self.begin_due_snapshot();
         let sheets = std::mem::take(&mut self.sheets);
         Batch { number, records, sheets, forgotten: std::mem::take(&mut self.forgotten) }
     }
@@ -707,6 +777,7 @@ mod tests {
             let mut replies = Vec::new();
             while let Some(output) = self.server.poll_output(&mut space) {
                 match output {
+                    Output::Snapshot(part) => unreachable!("none is begun: {part:?}"),
                     Output::Transmit { to } => replies.push((to, space.as_bytes().to_vec())),
                     Output::Append(batch) => {
                         let number = batch.number;
@@ -722,7 +793,7 @@ mod tests {
                     }
                     Output::Load(content) => {
                         let sheets = self.journal.iter().flat_map(|batch| &batch.sheets);
-                        let mut sheets = sheets.map(|it| it.sheet.to_bytes());
+                        let mut sheets = sheets.map(|it| it.bytes.as_slice().to_vec());
                         let bytes = sheets.find(|bytes| ContentId::of(bytes) == content);
                         self.server.handle_sheet(content, bytes);
                     }
@@ -1169,8 +1240,8 @@ mod tests {
         }
         assert_eq!(bench.server.poll_output(&mut space), None);
         for batch in &bench.journal {
-            for ClosedSheet { sheet, .. } in &batch.sheets {
-                let bytes = sheet.to_bytes();
+            for ClosedSheet { bytes, .. } in &batch.sheets {
+                let bytes = bytes.as_slice().to_vec();
                 bench.server.handle_sheet(ContentId::of(&bytes), Some(bytes));
             }
         }

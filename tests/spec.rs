@@ -30,7 +30,7 @@ use rollcall::operation::{
     SheetInfo,
 };
 use rollcall::record::{Record, Recovery as _};
-use rollcall::roll::{Mark, Sheet};
+use rollcall::roll::{ClosedSheet, Mark, Sheet};
 use rollcall::server::{Output, Server};
 use rollcall::stats::Counter;
 use rollcall::time::{Instant, Now, WallTime};
@@ -1184,11 +1184,12 @@ impl Desk {
                     self.appended = batch.number;
                     self.journal.extend(batch.records);
                     self.infos.extend(batch.sheets.iter().map(|it| it.info));
-                    self.sheets.extend(batch.sheets.into_iter().map(|it| it.sheet));
+                    self.sheets.extend(batch.sheets.iter().map(ClosedSheet::sheet));
                     if self.disk_works {
                         self.server.handle_durable(batch.number);
                     }
                 }
+                Output::Snapshot(part) => unreachable!("none is begun: {part:?}"),
                 Output::Folder(order) => unreachable!("no files are offered: {order:?}"),
                 Output::ListSheets(question) => {
                     let mut infos: Vec<_> = self.infos.clone();

@@ -5,7 +5,7 @@
 //!          ◀─ handle_durable ──             │ batches   since the snapshot    │
 //!          ── Load(content) ──▶ sheet   ──▶ │ sheets    as rows, for ever     │
 //!          ◀─ handle_sheet ────             │ snapshot  what was alive        │
-//!          ── snapshot() ─────▶ compact ──▶ └─────────────────────────────────┘
+//!          ── Snapshot(part) ▶ keep_snapshot └─────────────────────────────────┘
 //!          ◀─ restore, replay ─ recover ──────────────┘
 //! ```
 //!
@@ -32,7 +32,7 @@ pub use sqlite::{
 use crate::ids::{ClassId, ContentId, RollCallNumber};
 use crate::limits::{DISK_RESERVE_BYTES, DISK_RESERVE_PART, LOG_LONG_BYTES, LOG_MAX_BYTES};
 use crate::operation::SheetInfo;
-use crate::record::{Batch, Recovery, SnapshotItem};
+use crate::record::{Batch, Recovery, SnapshotPart};
 
 /// How it stands with the disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -144,27 +144,13 @@ pub trait Journal {
     /// proportion to it.
     fn snapshot_due(&self) -> bool;
 
-    /// Puts this snapshot in place of all batches up to and including its own, as a whole or not at
-    /// all.
+    /// Keeps a part of a snapshot. With its last part the snapshot takes the place of the one before
+    /// and of all batches up to and including its own, as a whole or not at all; until then nothing
+    /// of it counts. The batch must have been committed before the first part.
     ///
     /// # Errors
     /// As for [`Journal::commit`]; the state that the journal keeps is the same either way.
-    fn compact(&mut self, snapshot: &Snapshot) -> Result<(), JournalError>;
-}
-
-/// Everything that was alive after a batch, ready to be written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Snapshot {
-    batch: u64,
-    parts: Vec<Vec<u8>>,
-}
-
-impl Snapshot {
-    /// The items must be the state after exactly this batch.
-    #[must_use]
-    pub fn new(batch: u64, items: impl IntoIterator<Item = SnapshotItem>) -> Self {
-        Self { batch, parts: encoding::encode_items(items) }
-    }
+    fn keep_snapshot(&mut self, part: &SnapshotPart) -> Result<(), JournalError>;
 }
 
 #[cfg(test)]

@@ -27,13 +27,13 @@ use mio::Waker;
 use super::clock::Clock;
 use super::serve::ServeError;
 use crate::ids::ContentId;
-use crate::journal::{Condition, Journal, JournalError, SheetReader, Snapshot};
+use crate::journal::{Condition, Journal, JournalError, SheetReader};
 use crate::limits::{BLOCKS_AWAITED_MAX, SHEET_QUESTIONS_MAX};
 use crate::operation::SheetInfo;
-use crate::record::Batch;
+use crate::record::{Batch, SnapshotPart};
 use crate::server::SheetsQuestion;
 
-/// What can be under way at the journal: a commit and a snapshot. Its condition comes between.
+/// What can be under way at the journal: a commit and a part of a snapshot. Its condition comes between.
 const WRITES_MAX: usize = 2;
 /// What can be under way at the reader: every sheet and every list that somebody waits for.
 const READS_MAX: usize = BLOCKS_AWAITED_MAX + SHEET_QUESTIONS_MAX;
@@ -44,7 +44,7 @@ const CONDITION_INTERVAL: Duration = Duration::from_secs(1);
 pub(super) enum Order {
     Commit(Batch),
     Read(Read),
-    Replace(Snapshot),
+    KeepSnapshot(SnapshotPart),
 }
 
 /// Something to read of the closed sheets.
@@ -66,8 +66,8 @@ pub(super) enum Done {
     Read(ContentId, Option<Vec<u8>>),
     /// Sheets of a class were read in brief, one more than was asked for if there is one.
     Listed(SheetsQuestion, Vec<SheetInfo>),
-    /// The snapshot stands in place of the batches before it.
-    Replaced,
+    /// The part of a snapshot is kept.
+    SnapshotKept,
     /// How it stands with the disk; told without an order, at the start and when it is worth a word.
     Condition(Condition),
 }
@@ -328,9 +328,9 @@ fn carry_out<J: Journal>(journal: &mut J, order: Order) -> Told {
             let SheetsQuestion { class, at_most, limit } = question;
             Ok(Done::Listed(question, journal.history(class, at_most, limit + 1)?))
         }
-        Order::Replace(snapshot) => {
-            journal.compact(&snapshot)?;
-            Ok(Done::Replaced)
+        Order::KeepSnapshot(part) => {
+            journal.keep_snapshot(&part)?;
+            Ok(Done::SnapshotKept)
         }
     }
 }
@@ -406,7 +406,7 @@ mod tests {
             false
         }
 
-        fn compact(&mut self, _: &Snapshot) -> Result<(), JournalError> {
+        fn keep_snapshot(&mut self, _: &SnapshotPart) -> Result<(), JournalError> {
             Ok(())
         }
     }

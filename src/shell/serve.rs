@@ -32,7 +32,7 @@ use super::outbox::Outbox;
 use super::signals::{Wish, Wishes};
 pub use super::socket::Path;
 use super::socket::{Listener, ReceiveBuffer};
-use crate::journal::{Condition, Journal, JournalError, Snapshot};
+use crate::journal::{Condition, Journal, JournalError};
 use crate::limits::{
     ADMISSION_WINDOW, DATAGRAMS_PER_TURN_MAX, DATAGRAMS_SHED_PER_TURN_MAX, RECEIVE_BUFFER_BYTES,
 };
@@ -92,7 +92,6 @@ pub struct Service<J> {
     server: Server<Path>,
     keeper: Keeper<J>,
     folder: Option<FolderKeeper>,
-    snapshot: SnapshotWish,
     listeners: Vec<Listener>,
     outbox: Outbox,
     /// What the system says of dropped datagrams, what it said last, and when to ask again.
@@ -104,14 +103,6 @@ pub struct Service<J> {
     wishes: Wishes,
     trouble: Trouble,
     log: EventLog,
-}
-
-/// Whether the journal should be replaced by a snapshot.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum SnapshotWish {
-    NotDue,
-    Due,
-    UnderWay,
 }
 
 impl<J: Journal + Send + 'static> Service<J> {
@@ -146,7 +137,6 @@ impl<J: Journal + Send + 'static> Service<J> {
             server,
             keeper: Keeper::begin(journal, waker)?,
             folder,
-            snapshot: SnapshotWish::NotDue,
             drops: Drops::of(&listeners),
             dropped: 0,
             next_look: Instant::ZERO,
@@ -303,6 +293,7 @@ impl<J: Journal + Send + 'static> Service<J> {
             while let Some(output) = self.server.poll_output(space) {
                 match output {
                     Output::Append(batch) => self.append(batch),
+                    Output::Snapshot(part) => self.keeper.order(Order::KeepSnapshot(part)),
                     Output::Load(content) => self.keeper.order(Order::Read(Read::Sheet(content))),
                     Output::ListSheets(question) => {
                         self.keeper.order(Order::Read(Read::List(question)));
@@ -341,33 +332,27 @@ impl<J: Journal + Send + 'static> Service<J> {
     }
 
     fn append(&mut self, batch: Batch) {
-        let number = batch.number;
         self.log.begin_commit();
         self.keeper.order(Order::Commit(batch));
-        if self.snapshot == SnapshotWish::Due {
-            // Nothing has happened since the batch was given out: this is the state after it.
-            self.keeper.order(Order::Replace(Snapshot::new(number, self.server.snapshot())));
-            self.snapshot = SnapshotWish::UnderWay;
-        }
     }
 
     fn handle_done(&mut self, done: Done) {
-        let Self { server, snapshot, log, .. } = self;
+        let Self { server, log, .. } = self;
         match done {
             Done::Committed { batch, snapshot_due } => {
                 log.committed(&batch);
                 server.handle_durable(batch.number);
                 server.recycle(batch);
-                if snapshot_due && *snapshot == SnapshotWish::NotDue {
-                    *snapshot = SnapshotWish::Due;
+                if snapshot_due {
+                    server.begin_snapshot();
                 }
             }
             Done::Read(content, bytes) => server.handle_sheet(content, bytes),
             Done::Listed(question, sheets) => server.handle_sheets(question, sheets),
-            Done::Replaced => {
-                *snapshot = SnapshotWish::NotDue;
-                server.count(Counter::Snapshots);
-                debug!("snapshot of {} clients", server.clients());
+            Done::SnapshotKept => {
+                if server.handle_snapshot_kept() {
+                    debug!("snapshot of {} clients", server.clients());
+                }
             }
             Done::Condition(condition) => self.handle_condition(condition),
         }

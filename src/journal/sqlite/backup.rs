@@ -8,8 +8,8 @@ use rusqlite::Connection;
 use super::connect::{Access, check_complete, connect};
 use super::error::{Fault, FolderProblem, Location, SqliteError};
 use super::folder::{self, DATABASE_FILE, Note};
-use super::schema::{check_identity, migrate};
-use super::{read, v1};
+use super::schema::{VERSION, check_identity, migrate};
+use super::{read, v1, write};
 use crate::hashing::HashKey;
 use crate::journal::Recovered;
 use crate::state::State;
@@ -108,10 +108,11 @@ fn read_back(file: &Path) -> Result<Backup, SqliteError> {
     let mut connection = connect(file, Access::Read)?;
     let read = |connection: &mut Connection| -> Result<_, Fault> {
         let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        if version == v1::VERSION {
+        if version != VERSION {
             migrate(connection)?;
         }
         connection.execute("DELETE FROM running", ())?;
+        write::forget_unfinished_snapshots(connection)?;
         let last = read::last_batch(connection)?;
         let mut state = State::new(HashKey::new(0));
         let recovered = read::replay(connection, last, &mut state)?;
