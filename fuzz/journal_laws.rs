@@ -326,7 +326,7 @@ impl Content {
             for record in records {
                 let (forgot, told) = (
                     matches!(record, Record::Forgot { .. }),
-                    matches!(record, Record::Told { .. }),
+                    matches!(record, Record::TimeDisclosed { .. }),
                 );
                 if server.replay(record).is_err() {
                     return refused(&seen::BATCH_CONTRADICTS);
@@ -775,7 +775,7 @@ impl Happened {
             Self::Forgot { who, at } => {
                 return Record::Forgot { at: time(at), client: client(who) };
             }
-            Self::Told { at } => return Record::Told { at: time(at) },
+            Self::Told { at } => return Record::TimeDisclosed { at: time(at) },
         };
         let client = client_record(who, at, &Count::Small(at), outcome);
         Record::Answered { at: time(at), operation, client }

@@ -31,9 +31,10 @@ pub enum Record {
         /// Who.
         client: ClientId,
     },
-    /// A time was told that no other record holds. Recorded, so that a restart with another clock
-    /// does not go back behind it and take for punctual what was called too old.
-    Told {
+    /// The server's time was disclosed to a client, and no other record holds it. Recorded, so that a
+    /// restart with another clock does not go back behind it and take for punctual what was called
+    /// too old.
+    TimeDisclosed {
         /// The server's time.
         at: WallTime,
     },

@@ -132,7 +132,7 @@ impl Recovery for State {
                     return Err(Contradiction("a client is forgotten that is not known"));
                 }
             }
-            Record::Told { at } => self.learn_time(at),
+            Record::TimeDisclosed { at } => self.learn_time(at),
             Record::ClockSet { at } => self.set_clock(at),
         }
         Ok(())

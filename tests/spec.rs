@@ -1328,7 +1328,7 @@ fn a_clock_behind_the_window_is_told_so_and_not_remembered() {
     let mut desk = Desk::new();
     desk.wait(15 * MINUTE + 1);
     assert_eq!(desk.perform(1, 1, open(1)), Some(clock_skew(15 * MINUTE + 1)));
-    let told = Record::Told { at: WallTime::from_millis(START + 15 * MINUTE + 1) };
+    let told = Record::TimeDisclosed { at: WallTime::from_millis(START + 15 * MINUTE + 1) };
     assert_eq!(desk.journal, [told], "the time, and nothing of the client");
     let just_within = perform(1, 1, START + 1, open(1));
     assert_eq!(desk.ask(&just_within), Some(opened(1, 15 * MINUTE + 1, false)));

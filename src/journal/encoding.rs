@@ -238,7 +238,7 @@ mod tests {
             (wall(), operation(), client_record())
                 .prop_map(|(at, operation, client)| Record::Answered { at, operation, client }),
             (wall(), client()).prop_map(|(at, client)| Record::Forgot { at, client }),
-            wall().prop_map(|at| Record::Told { at }),
+            wall().prop_map(|at| Record::TimeDisclosed { at }),
             wall().prop_map(|at| Record::ClockSet { at }),
         ]
     }

@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::{Condition, Journal, JournalError, Recovered, SheetReader};
+use super::{DiskStatus, Journal, JournalError, Recovered, SheetReader};
 use crate::ids::{ClassId, ContentId, RollCallNumber};
 use crate::limits::MARKS_PER_ROLL_CALL_MAX;
 use crate::operation::SheetInfo;
@@ -95,8 +95,8 @@ impl Journal for MemoryJournal {
         Ok(None)
     }
 
-    fn condition(&mut self) -> Result<Condition, JournalError> {
-        Ok(Condition::default())
+    fn disk_status(&mut self) -> Result<DiskStatus, JournalError> {
+        Ok(DiskStatus::default())
     }
 
     /// Never: there are no batches to take the place of.

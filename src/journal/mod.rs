@@ -34,9 +34,9 @@ use crate::limits::{DISK_RESERVE_BYTES, DISK_RESERVE_PART, LOG_LONG_BYTES, LOG_M
 use crate::operation::SheetInfo;
 use crate::record::{Batch, Recovery, SnapshotPart};
 
-/// How it stands with the disk.
+/// The status of the disk under a journal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Condition {
+pub struct DiskStatus {
     /// The room that is left, as far as it is known.
     pub free_bytes: Option<u64>,
     /// The size of the disk.
@@ -45,7 +45,7 @@ pub struct Condition {
     pub log_bytes: u64,
 }
 
-impl Condition {
+impl DiskStatus {
     /// Whether too little room is left to begin another roll call.
     #[must_use]
     pub fn is_low(&self) -> bool {
@@ -134,11 +134,11 @@ pub trait Journal {
     /// If the system does not let it.
     fn reader(&self) -> Result<Option<Box<dyn SheetReader>>, JournalError>;
 
-    /// How it stands with the disk. To be asked about once a second.
+    /// The status of the disk. To be asked about once a second.
     ///
     /// # Errors
     /// If the journal is not where it was. It must not be used any more.
-    fn condition(&mut self) -> Result<Condition, JournalError>;
+    fn disk_status(&mut self) -> Result<DiskStatus, JournalError>;
 
     /// Whether a snapshot pays now: enough was appended since the last one, in bytes and in
     /// proportion to it.
@@ -161,18 +161,18 @@ mod tests {
     fn a_disk_is_low_below_its_reserve_or_when_the_log_has_eaten_it() {
         let disk_bytes = 100 << 30;
         let large =
-            |free_bytes| Condition { free_bytes: Some(free_bytes), disk_bytes, log_bytes: 0 };
+            |free_bytes| DiskStatus { free_bytes: Some(free_bytes), disk_bytes, log_bytes: 0 };
         assert!(large(DISK_RESERVE_BYTES - 1).is_low());
         assert!(!large(DISK_RESERVE_BYTES).is_low());
-        let small = |free_bytes| Condition {
+        let small = |free_bytes| DiskStatus {
             free_bytes: Some(free_bytes),
             disk_bytes: 16 << 20,
             log_bytes: 0,
         };
         assert!(small((1 << 20) - 1).is_low());
         assert!(!small(1 << 20).is_low());
-        assert!(!Condition::default().is_low(), "nothing is known");
-        let log = |log_bytes| Condition { log_bytes, ..large(DISK_RESERVE_BYTES) };
+        assert!(!DiskStatus::default().is_low(), "nothing is known");
+        let log = |log_bytes| DiskStatus { log_bytes, ..large(DISK_RESERVE_BYTES) };
         assert!(!log(LOG_LONG_BYTES).log_is_long() && log(LOG_LONG_BYTES + 1).log_is_long());
         assert!(!log(LOG_MAX_BYTES).is_low() && log(LOG_MAX_BYTES + 1).is_low());
     }

@@ -534,7 +534,7 @@ impl World {
                     self.figures.forgotten += 1;
                     self.auditor.durable_forgot(*at, *client);
                 }
-                Record::Told { at } => trace!(self, "  {at} was told"),
+                Record::TimeDisclosed { at } => trace!(self, "  {at} was told"),
                 Record::ClockSet { at } => panic!("nobody sets the clock here: {at}"),
             }
         }

@@ -30,11 +30,11 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use self::connect::{Access, check_complete, connect, copy_log, use_log};
 use self::error::{Fault, of_io};
-use self::folder::{Lock, Note, Watch};
+use self::folder::{Acknowledged, KnownFiles, Lock};
 use self::read::{Bytes, count_bytes, last_batch};
 use self::write::Staged;
 use super::encoding::encode_records;
-use super::{Condition, Journal, JournalError, Recovered, SheetReader};
+use super::{DiskStatus, Journal, JournalError, Recovered, SheetReader};
 use crate::ids::{ClassId, ContentId, RollCallNumber};
 use crate::limits::{SNAPSHOT_AFTER_MIN_BYTES, SNAPSHOT_AFTER_RATIO};
 use crate::operation::SheetInfo;
@@ -60,7 +60,7 @@ pub struct SqliteJournal {
     space: Vec<u8>,
     /// Set while something is written, so that it stays set if that fails.
     stopped: bool,
-    watch: Watch,
+    files: KnownFiles,
     /// Dropped last: we are alone until the database is closed.
     lock: Lock,
 }
@@ -80,7 +80,7 @@ impl SqliteJournal {
         let path = folder.join(folder::DATABASE_FILE);
         let log_bytes = folder::settle(&path)?;
         folder::keep_private(folder)?;
-        let note = Note::read(folder);
+        let acknowledged = Acknowledged::read(folder);
         let mut connection = connect(&path, Access::Write)?;
         let at = |fault: Fault| fault.at(&path);
         if schema::is_empty(&connection, &path)? {
@@ -91,7 +91,7 @@ impl SqliteJournal {
             // It has no marks of running servers.
             None
         } else {
-            let checked = check_complete(&connection, &path, log_bytes, note);
+            let checked = check_complete(&connection, &path, log_bytes, acknowledged);
             if checked.is_err() && log_bytes.is_some_and(|bytes| bytes > 0) {
                 // What log there is stays as it is.
                 let keep_log = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
@@ -107,8 +107,8 @@ impl SqliteJournal {
         let (snapshot_batch, _) = read::snapshot_end(&connection).map_err(at)?;
         let bytes = count_bytes(&connection).map_err(at)?;
         if let Some(run) = left_mark {
-            // Its log is copied now and may be gone after this: the note says that nothing lacks.
-            lock.begin(Note { run, batch: last }).map_err(|error| of_io(&error, folder))?;
+            // Its log is copied now and may be gone after this: the lock file says that nothing lacks.
+            lock.begin(Acknowledged { run, batch: last }).map_err(|error| of_io(&error, folder))?;
         }
         copy_log(&connection, &path)?;
         folder::sync_folder(folder).map_err(|error| of_io(&error, folder))?;
@@ -123,7 +123,7 @@ impl SqliteJournal {
             staged: None,
             space: Vec::new(),
             stopped: false,
-            watch: Watch::default(),
+            files: KnownFiles::default(),
             lock,
         })
     }
@@ -136,9 +136,9 @@ impl SqliteJournal {
         let at = |error: rusqlite::Error| Fault::Sqlite(error).at(&self.path);
         let connection = &self.connection;
         let run: i64 = connection.query_row("SELECT random()", (), |row| row.get(0)).map_err(at)?;
-        // The note is durable before the mark is: a mark without it is that of a copy.
-        let note = Note { run, batch: self.last };
-        self.lock.begin(note).map_err(|error| of_io(&error, &self.folder))?;
+        // The lock file is durable before the mark is: a mark without it is that of a copy.
+        let acknowledged = Acknowledged { run, batch: self.last };
+        self.lock.begin(acknowledged).map_err(|error| of_io(&error, &self.folder))?;
         // From here on the log goes only at an orderly end, which says so.
         let keep_log = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
         connection.set_db_config(keep_log, true).map_err(at)?;
@@ -146,7 +146,7 @@ impl SqliteJournal {
         connection.execute(mark, [run]).map_err(at)?;
         write::forget_unfinished_snapshots(connection).map_err(|fault| fault.at(&self.path))?;
         copy_log(connection, &self.path)?;
-        self.watch = Watch::new(&self.path);
+        self.files = KnownFiles::new(&self.path);
         self.run = Some(run);
         Ok(())
     }
@@ -168,7 +168,7 @@ impl SqliteJournal {
 
     /// Checks that the files are still where they are known. If not, nothing is written any more.
     fn check_place(&mut self) -> Result<(), SqliteError> {
-        let checked = self.watch.check();
+        let checked = self.files.check();
         self.stopped |= checked.is_err();
         checked
     }
@@ -244,7 +244,7 @@ impl Journal for SqliteJournal {
         })?;
         self.check_place()?;
         if let Some(run) = self.run {
-            self.lock.note(Note { run, batch: batch.number });
+            self.lock.record(Acknowledged { run, batch: batch.number });
         }
         Ok(())
     }
@@ -275,9 +275,9 @@ impl Journal for SqliteJournal {
         Ok(Some(Box::new(Reader { connection, path: self.path.clone() })))
     }
 
-    fn condition(&mut self) -> Result<Condition, JournalError> {
+    fn disk_status(&mut self) -> Result<DiskStatus, JournalError> {
         self.check_place()?;
-        Ok(folder::condition(&self.folder, &self.path))
+        Ok(folder::disk_status(&self.folder, &self.path))
     }
 
     fn snapshot_due(&self) -> bool {

@@ -184,7 +184,7 @@ impl Converter<'_> {
             Record::Forgot { at, client } => {
                 record::Record::Forgot { at: time(at)?, client: ClientId::from_bytes(client) }
             }
-            Record::Told { at } => record::Record::Told { at: time(at)? },
+            Record::Told { at } => record::Record::TimeDisclosed { at: time(at)? },
         })
     }
 
