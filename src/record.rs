@@ -31,9 +31,10 @@ pub enum Record {
         /// Who.
         client: ClientId,
     },
-    /// A time was told that no other record holds. Recorded, so that a restart with another clock
-    /// does not go back behind it and take for punctual what was called too old.
-    Told {
+    /// The server's time was disclosed to a client, and no other record holds it. Recorded, so that a
+    /// restart with another clock does not go back behind it and take for punctual what was called
+    /// too old.
+    TimeDisclosed {
         /// The server's time.
         at: WallTime,
     },
@@ -69,6 +70,18 @@ pub enum SnapshotItem {
     Register(RegisterItem),
     /// A client that is kept until its start lies in the past, because the clock was set back.
     KeptUntilPast(ClientId),
+}
+
+/// Some items of a snapshot. Parts of the same snapshot follow each other; together they are the
+/// state after exactly their batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotPart {
+    /// The batch.
+    pub batch: u64,
+    /// In the order in which a server takes them back.
+    pub items: Vec<SnapshotItem>,
+    /// Whether the snapshot is whole with this part.
+    pub is_last: bool,
 }
 
 /// Takes what a journal yields at a start: the items of the last snapshot, then the records of the

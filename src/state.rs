@@ -7,7 +7,7 @@
 
 use crate::hashing::HashKey;
 use crate::record::{Record, Recovery, SnapshotItem};
-use crate::roll::{Contradiction, Register, Sessions};
+use crate::roll::{Contradiction, Register, Sessions, Walked};
 use crate::time::{Instant, WallTime};
 
 /// The state that a journal can bring back.
@@ -19,6 +19,16 @@ pub(crate) struct State {
     pub(crate) latest: WallTime,
     /// The latest time in the journal, or in what is about to be appended to it.
     pub(crate) recorded: WallTime,
+    /// The part of a snapshot that comes next, if one is being made.
+    snapshot: Option<Stage>,
+}
+
+/// What of a snapshot is still to be made.
+#[derive(Clone, Copy)]
+enum Stage {
+    Begin { latest: WallTime },
+    Register,
+    Sessions,
 }
 
 impl State {
@@ -29,7 +39,43 @@ impl State {
             sessions: Sessions::new(hash_key),
             latest: WallTime::default(),
             recorded: WallTime::default(),
+            snapshot: None,
         }
+    }
+
+    /// Begins a snapshot: [`State::next_items`] gives the state as it is now, bit by bit, whatever
+    /// happens to it meanwhile.
+    pub(crate) fn begin_snapshot(&mut self) {
+        self.register.begin_walk();
+        self.sessions.begin_walk();
+        self.snapshot = Some(Stage::Begin { latest: self.latest });
+    }
+
+    /// The next items of the snapshot, after a bounded number of steps, and whether they are the
+    /// last ones. Together they are what [`State::items`] was at the beginning, in an order in which
+    /// [`Recovery::restore`] takes it.
+    pub(crate) fn next_items(&mut self, steps: usize) -> (Vec<SnapshotItem>, bool) {
+        let mut items = Vec::with_capacity(steps);
+        if let Some(Stage::Begin { latest }) = self.snapshot {
+            items.push(SnapshotItem::Latest(latest));
+            self.snapshot = Some(Stage::Register);
+        }
+        if let Some(Stage::Register) = self.snapshot {
+            let mut hand_out = |item| items.push(SnapshotItem::Register(item));
+            if self.register.walk(steps, &mut hand_out) {
+                self.snapshot = Some(Stage::Sessions);
+            }
+        } else if let Some(Stage::Sessions) = self.snapshot {
+            let mut hand_out = |(record, is_kept): Walked| {
+                let kept = is_kept.then_some(SnapshotItem::KeptUntilPast(record.client));
+                items.push(SnapshotItem::Client(record));
+                items.extend(kept);
+            };
+            if self.sessions.walk(steps, &mut hand_out) {
+                self.snapshot = None;
+            }
+        }
+        (items, self.snapshot.is_none())
     }
 
     /// Everything that [`Recovery::restore`] needs to make the same state again, in the order in
@@ -86,7 +132,7 @@ impl Recovery for State {
                     return Err(Contradiction("a client is forgotten that is not known"));
                 }
             }
-            Record::Told { at } => self.learn_time(at),
+            Record::TimeDisclosed { at } => self.learn_time(at),
             Record::ClockSet { at } => self.set_clock(at),
         }
         Ok(())

@@ -5,16 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rollcall::exchange::{
-    Answer, Ask, BeginAgain, Closed, Operation, Request, decode_reply, encode_request,
-};
+use rollcall::exchange::{Answer, Ask, BeginAgain, Closed, Operation, Request, decode_reply, encode_request};
 use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber, RollCallNumber};
 use rollcall::journal::{
     DATABASE_FILE, ErrorKind, FolderProblem, Journal, JournalError, LOCK_FILE, Location,
-    MemoryJournal, Recovered, Snapshot, SqliteError, SqliteJournal,
+    MemoryJournal, Recovered, SqliteError, SqliteJournal,
 };
 use rollcall::limits::{CLIENT_SILENCE_MIN, EMPTY_SHEETS_KEPT_MAX, SNAPSHOT_AFTER_MIN_BYTES};
-use rollcall::record::SnapshotItem;
+use rollcall::record::{SnapshotItem, SnapshotPart};
 use rollcall::roll::{RegisterItem, Sheet};
 use rollcall::server::{Output, Server, SheetsQuestion};
 use rollcall::time::{Instant, Now, WallTime};
@@ -97,8 +95,8 @@ impl Host<SqliteJournal> {
     }
 
     fn compact(&mut self) {
-        let snapshot = Snapshot::new(self.server.last_batch(), self.server.snapshot());
-        self.journal.compact(&snapshot).unwrap();
+        self.server.begin_snapshot();
+        assert_eq!(self.drain().len(), 0);
     }
 }
 
@@ -114,6 +112,10 @@ impl<J: Journal> Host<J> {
                     self.journal.commit(&batch).unwrap();
                     self.server.handle_durable(batch.number);
                 }
+                Output::Snapshot(part) => {
+                    self.journal.keep_snapshot(&part).unwrap();
+                    self.server.handle_snapshot_kept();
+                }
                 Output::Folder(order) => unreachable!("no files are offered: {order:?}"),
                 Output::ListSheets(question) => {
                     let SheetsQuestion { class, at_most, limit } = question;
@@ -127,6 +129,23 @@ impl<J: Journal> Host<J> {
             }
         }
         sent
+    }
+
+    /// Appends what there is to append, until a part of a snapshot comes or nothing more.
+    fn answer_and_append(&mut self) -> Option<SnapshotPart> {
+        let mut space = Datagram::new();
+        while let Some(output) = self.server.poll_output(&mut space) {
+            match output {
+                Output::Transmit { .. } => {}
+                Output::Append(batch) => {
+                    self.journal.commit(&batch).unwrap();
+                    self.server.handle_durable(batch.number);
+                }
+                Output::Snapshot(part) => return Some(part),
+                other => panic!("{other:?}"),
+            }
+        }
+        None
     }
 
     fn handle(&mut self, datagram: &Datagram) {
@@ -309,9 +328,98 @@ fn a_snapshot_and_the_batches_after_it_are_the_same_as_all_batches() {
     assert_eq!(compacted.last_batch, whole.last_batch);
 }
 
+/// A snapshot is made in small parts while requests go on; after each of them a copy of the files is
+/// taken, as a kill would leave them.
+#[test]
+fn a_snapshot_under_way_changes_nothing_that_a_restart_brings_back() {
+    let folder = folder();
+    let mut host = Host::start(folder.path(), at_seconds(0));
+    host.server.limit_snapshot_parts(3);
+    let mut clients: Vec<_> = (0..30).map(|number| Client::new(number, host.now)).collect();
+    let (mut kept, mut forgotten, mut begun_after, mut waiting) = (0, 0, 0, None);
+    for step in 0..2_000_u32 {
+        // Whoever asks is known, new, or was silent for so long that it is forgotten by now.
+        let which = (step * 7 % 30) as usize;
+        if step % 5 == 0 {
+            clients[which] = Client::new(1_000 + u64::from(step), host.now);
+        }
+        let number = 1 + step % 4;
+        let operation = match step % 10 {
+            0 => open(number),
+            9 => close(number),
+            _ => mark(number, &step.to_string()),
+        };
+        let minutes = u64::from(step);
+        host.now = at_seconds(minutes * 60);
+        let known = host.server.clients();
+        host.server.handle_timeout(host.now);
+        forgotten += known - host.server.clients();
+        host.handle(&clients[which].datagram(operation));
+        waiting = host.answer_and_append().or(waiting);
+        if step == 100 || (kept > 0 && waiting.is_none()) {
+            begun_after = host.server.last_batch();
+            host.server.begin_snapshot();
+            waiting = host.answer_and_append();
+        }
+        if step < 100 {
+            continue;
+        }
+        if let Some(part) = waiting.take_if(|_| step % 3 == 0) {
+            assert_eq!(part.batch, begun_after);
+            host.journal.keep_snapshot(&part).unwrap();
+            assert_eq!(host.server.handle_snapshot_kept(), part.is_last);
+            waiting = host.answer_and_append();
+            if part.is_last {
+                kept += 1;
+                let since = i64::try_from(host.server.last_batch() - begun_after).unwrap();
+                assert_eq!(held(&folder).batches, since);
+            }
+        }
+        let (after, recovered) = Host::recover(killed(&folder).path(), host.now);
+        assert_eq!(recovered.last_batch, host.server.last_batch());
+        assert_eq!(sorted(after.snapshot()), sorted(host.snapshot()), "after step {step}");
+        if kept == 5 {
+            break;
+        }
+    }
+    assert!(kept == 5 && forgotten > 20, "{kept} snapshots, {forgotten} clients forgotten");
+}
+
+#[test]
+fn what_is_left_of_a_snapshot_that_was_not_finished_counts_for_nothing_and_goes() {
+    let folder = written();
+    let rows = |folder: &TempDir| count(&sql(folder), "SELECT count(*) FROM snapshot");
+    let state = Host::start(folder.path(), at_seconds(0)).snapshot();
+    for batch in [2, 4, 8] {
+        let unfinished = "INSERT INTO snapshot SELECT ?1, part + 1, x'00' FROM snapshot";
+        sql(&folder).execute(unfinished, [batch]).unwrap();
+        assert_eq!(rows(&folder), 2);
+        assert_eq!(Host::start(folder.path(), at_seconds(0)).snapshot(), state);
+        assert_eq!(rows(&folder), 1);
+    }
+}
+
+/// The items in an order of their own, because whom a server heard last is not kept; nor is a time
+/// that nobody was told.
+fn sorted(items: Vec<SnapshotItem>) -> Vec<String> {
+    let told = items.iter().filter(|item| !matches!(item, SnapshotItem::Latest(_)));
+    let mut items: Vec<_> = told.map(|item| format!("{item:?}")).collect();
+    items.sort();
+    items
+}
+
+/// The files as a kill at this moment would leave them.
+fn killed(folder: &TempDir) -> TempDir {
+    let copy = self::folder();
+    for name in [DATABASE_FILE, "rollcall.sqlite3-wal", LOCK_FILE] {
+        fs::copy(folder.path().join(name), copy.path().join(name)).unwrap();
+    }
+    copy
+}
+
 #[test]
 fn a_server_that_was_killed_comes_back_from_the_log() {
-    let (folder, copy) = (folder(), folder());
+    let folder = folder();
     let now = at_seconds(0);
     let mut teacher = Client::new(1, now);
     let mut host = Host::start(folder.path(), now);
@@ -319,9 +427,7 @@ fn a_server_that_was_killed_comes_back_from_the_log() {
     let request = teacher.datagram(mark(3030, "042191010"));
     let answer = host.ask(&request);
     // What a killed process leaves: the files as they are, the log not copied back.
-    for name in [DATABASE_FILE, "rollcall.sqlite3-wal", LOCK_FILE] {
-        fs::copy(folder.path().join(name), copy.path().join(name)).unwrap();
-    }
+    let copy = killed(&folder);
     let mut after = Host::start(copy.path(), now);
     assert_eq!(after.ask(&request), answer);
     assert_eq!(after.snapshot(), host.snapshot());
@@ -672,10 +778,10 @@ fn a_database_of_another_program_is_not_touched() {
 fn a_journal_of_a_newer_server_is_refused_with_both_versions() {
     let folder = folder();
     drop(SqliteJournal::open(folder.path()).unwrap());
-    sql(&folder).pragma_update(None, "user_version", 3).unwrap();
+    sql(&folder).pragma_update(None, "user_version", 4).unwrap();
     let (problem, message) = problem(folder.path());
-    assert!(matches!(problem, FolderProblem::NewerVersion { found: 3, known: 2, .. }));
-    assert!(message.ends_with("has version 3 and this server reads version 2; update the server"));
+    assert!(matches!(problem, FolderProblem::NewerVersion { found: 4, known: 3, .. }));
+    assert!(message.ends_with("has version 4 and this server reads version 3; update the server"));
     sql(&folder).pragma_update(None, "user_version", 0).unwrap();
     assert_eq!(damage(folder.path()).0, Location::File);
 }
@@ -724,10 +830,22 @@ fn damage_is_told_with_its_place() {
         ("UPDATE batch SET number = 100 WHERE number = 8".to_owned(), Location::Batch(8)),
         ("DELETE FROM snapshot".to_owned(), Location::Snapshot(0)),
         ("UPDATE snapshot SET items = x'0000000000'".to_owned(), Location::Snapshot(0)),
-        ("INSERT INTO snapshot SELECT 1, items FROM snapshot".to_owned(), Location::Snapshot(1)),
+        (
+            "INSERT INTO snapshot SELECT batch, 1, items FROM snapshot".to_owned(),
+            Location::Snapshot(1),
+        ),
         ("UPDATE snapshot_end SET parts = 2".to_owned(), Location::Snapshot(1)),
-        ("UPDATE snapshot_end SET batch = 2".to_owned(), Location::Batch(3)),
-        ("UPDATE snapshot_end SET batch = 4".to_owned(), Location::Batch(4)),
+        ("UPDATE snapshot_end SET batch = 2".to_owned(), Location::Snapshot(0)),
+        ("UPDATE snapshot_end SET batch = 4".to_owned(), Location::Snapshot(0)),
+        ("UPDATE snapshot SET batch = 4".to_owned(), Location::Snapshot(0)),
+        (
+            "UPDATE snapshot_end SET batch = 2; UPDATE snapshot SET batch = 2".to_owned(),
+            Location::Batch(3),
+        ),
+        (
+            "UPDATE snapshot_end SET batch = 4; UPDATE snapshot SET batch = 4".to_owned(),
+            Location::Batch(4),
+        ),
         ("UPDATE snapshot_end SET batch = -1".to_owned(), Location::Batch(-1)),
         ("DELETE FROM snapshot_end".to_owned(), Location::File),
         ("DROP TABLE batch".to_owned(), Location::File),

@@ -31,7 +31,7 @@ use rollcall::ids::{
 use rollcall::journal::encoding::encode_records;
 use rollcall::limits;
 use rollcall::record::{Record, Recovery as _};
-use rollcall::roll::{Mark, Sheet};
+use rollcall::roll::{ClosedSheet, Mark, Sheet};
 use rollcall::server::{Output, Server};
 use rollcall::stats::Counter;
 use rollcall::time::{Instant, Now, WallTime};
@@ -1193,11 +1193,12 @@ impl Desk {
                     self.appended = batch.number;
                     self.journal.extend(batch.records);
                     self.infos.extend(batch.sheets.iter().map(|it| it.info));
-                    self.sheets.extend(batch.sheets.into_iter().map(|it| it.sheet));
+                    self.sheets.extend(batch.sheets.iter().map(ClosedSheet::sheet));
                     if self.disk_works {
                         self.server.handle_durable(batch.number);
                     }
                 }
+                Output::Snapshot(part) => unreachable!("none is begun: {part:?}"),
                 Output::Folder(order) => unreachable!("no files are offered: {order:?}"),
                 Output::ListSheets(question) => {
                     let mut infos: Vec<_> = self.infos.clone();
@@ -1336,7 +1337,7 @@ fn a_clock_behind_the_window_is_told_so_and_not_remembered() {
     let mut desk = Desk::new();
     desk.wait(15 * MINUTE + 1);
     assert_eq!(desk.perform(1, 1, open(1)), Some(clock_skew(15 * MINUTE + 1)));
-    let told = Record::Told { at: WallTime::from_millis(START + 15 * MINUTE + 1) };
+    let told = Record::TimeDisclosed { at: WallTime::from_millis(START + 15 * MINUTE + 1) };
     assert_eq!(desk.journal, [told], "the time, and nothing of the client");
     let just_within = perform(1, 1, START + 1, open(1));
     assert_eq!(desk.ask(&just_within), Some(opened(1, 15 * MINUTE + 1, false)));

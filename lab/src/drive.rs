@@ -156,7 +156,10 @@ impl Drive {
                     self.server.handle_durable(batch.number);
                     self.server.recycle(batch);
                 }
-                Output::Load(_) | Output::ListSheets(_) | Output::Folder(_) => {
+                Output::Load(_)
+                | Output::ListSheets(_)
+                | Output::Snapshot(_)
+                | Output::Folder(_) => {
                     unreachable!("nobody asks for a sheet")
                 }
             }

@@ -27,6 +27,7 @@ use std::collections::VecDeque;
 use std::hash::Hash;
 
 use admission::Admission;
+use recovery::Snapshot;
 
 use crate::blocks::{Asker, CookieKey, Supply};
 pub use crate::blocks::{FolderRequest, Piece, PieceRead, SheetsQuestion};
@@ -35,8 +36,8 @@ use crate::exchange::{
 };
 use crate::hashing::HashKey;
 use crate::ids::{ClassId, ContentId, RollCallId};
-use crate::limits::{CLIENTS_FORGOTTEN_PER_CALL_MAX, REPLIES_HELD_MAX, SWEEP_INTERVAL};
-use crate::record::{Batch, Record};
+use crate::limits::{CLIENTS_FORGOTTEN_PER_CALL_MAX, REPLIES_HELD_MAX, SNAPSHOT_STEPS_PER_TURN, SWEEP_INTERVAL};
+use crate::record::{Batch, Record, SnapshotPart};
 use crate::roll::{ClosedSheet, Silent};
 use crate::state::State;
 use crate::stats::{Counter, Stats};
@@ -55,6 +56,9 @@ pub enum Output<P> {
     /// Append this batch, make it durable, and then call [`Server::handle_durable`]. If that fails,
     /// the server must not be used any more: it knows things that the disk does not.
     Append(Batch),
+    /// Keep this part of a snapshot, after every batch that was given out before it, and then call
+    /// [`Server::handle_snapshot_kept`].
+    Snapshot(SnapshotPart),
     /// Read this sheet's canonical bytes and call [`Server::handle_sheet`].
     Load(ContentId),
     /// Read these sheets of a class in brief, and one more if there is one, and call
@@ -81,6 +85,8 @@ pub struct Server<P> {
     next_batch: u64,
     /// The last batch that is on disk.
     durable: u64,
+    snapshot: Snapshot,
+    snapshot_steps: usize,
     held: VecDeque<Held<P>>,
     supply: Supply<P>,
     /// Whether there is a folder of files.
@@ -117,6 +123,8 @@ impl<P> Server<P> {
             forgotten: Vec::new(),
             next_batch: 1,
             durable: 0,
+            snapshot: Snapshot::None,
+            snapshot_steps: SNAPSHOT_STEPS_PER_TURN,
             held: VecDeque::new(),
             supply: Supply::new(),
             offers_files: false,
@@ -281,6 +289,9 @@ impl<P: Clone + Hash> Server<P> {
             }
             return Some(Output::Transmit { to });
         }
+        if let Some(part) = self.next_snapshot_part() {
+            return Some(Output::Snapshot(part));
+        }
         // R-PULL-7
         let to = self.supply.give_next(|asker, index, block| {
             encode_pulled(asker.client, asker.number, index, block, space);
@@ -337,6 +348,7 @@ impl<P: Clone + Hash> Server<P> {
         let number = self.next_batch;
         self.next_batch += 1;
         let records = std::mem::replace(&mut self.records, std::mem::take(&mut self.spare));
+        self.begin_due_snapshot();
         let sheets = std::mem::take(&mut self.sheets);
         Batch { number, records, sheets, forgotten: std::mem::take(&mut self.forgotten) }
     }

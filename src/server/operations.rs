@@ -88,7 +88,7 @@ impl<P: Clone + Hash> Server<P> {
     fn note_time(&mut self, at: WallTime) {
         // R-TIME-3
         if self.state.recorded < at {
-            self.record(at, Record::Told { at });
+            self.record(at, Record::TimeDisclosed { at });
         }
     }
 }

@@ -77,6 +77,7 @@ impl Bench {
         let mut replies = Vec::new();
         while let Some(output) = self.server.poll_output(&mut space) {
             match output {
+                Output::Snapshot(part) => unreachable!("none is begun: {part:?}"),
                 Output::Transmit { to } => replies.push((to, space.as_bytes().to_vec())),
                 Output::Append(batch) => {
                     let number = batch.number;
@@ -92,7 +93,7 @@ impl Bench {
                 }
                 Output::Load(content) => {
                     let sheets = self.journal.iter().flat_map(|batch| &batch.sheets);
-                    let mut sheets = sheets.map(|it| it.sheet.to_bytes());
+                    let mut sheets = sheets.map(|it| it.bytes.as_slice().to_vec());
                     let bytes = sheets.find(|bytes| ContentId::of(bytes) == content);
                     self.server.handle_sheet(content, bytes);
                 }
@@ -547,8 +548,8 @@ fn a_sheet_is_read_from_disk_once() {
     }
     assert_eq!(bench.server.poll_output(&mut space), None);
     for batch in &bench.journal {
-        for ClosedSheet { sheet, .. } in &batch.sheets {
-            let bytes = sheet.to_bytes();
+        for ClosedSheet { bytes, .. } in &batch.sheets {
+            let bytes = bytes.as_slice().to_vec();
             bench.server.handle_sheet(ContentId::of(&bytes), Some(bytes));
         }
     }

@@ -378,7 +378,7 @@ impl Values {
                 Record::Answered { at, operation, client }
             }
             1 => Record::Forgot { at, client: self.client() },
-            2 => Record::Told { at },
+            2 => Record::TimeDisclosed { at },
             _ => Record::ClockSet { at },
         }
     }
@@ -467,7 +467,7 @@ pub(crate) fn check_variety(count: usize) {
 const VARIANTS: &[&str] = &[
     "Answered",
     "Forgot",
-    "Told",
+    "TimeDisclosed",
     "ClockSet",
     "KeptUntilPast",
     "EarlierSheet",
@@ -497,7 +497,7 @@ fn record_name(record: &Record) -> &'static str {
     match record {
         Record::Answered { .. } => "Answered",
         Record::Forgot { .. } => "Forgot",
-        Record::Told { .. } => "Told",
+        Record::TimeDisclosed { .. } => "TimeDisclosed",
         Record::ClockSet { .. } => "ClockSet",
     }
 }

@@ -107,7 +107,7 @@ impl Machine {
             self.disk.server.replay(record).expect("what was appended can be replayed");
         }
         self.disk.server.resume_after(batch.number);
-        self.disk.sheets.extend(batch.sheets.into_iter().map(|it| it.sheet));
+        self.disk.sheets.extend(batch.sheets.iter().map(|it| it.sheet()));
         self.server.handle_durable(batch.number);
     }
 
@@ -194,7 +194,10 @@ impl Machine {
                             self.held.push((commits, Arc::new(said)));
                         }
                     }
-                    Output::Load(_) | Output::ListSheets(_) | Output::Folder(_) => {
+                    Output::Load(_)
+                    | Output::ListSheets(_)
+                    | Output::Snapshot(_)
+                    | Output::Folder(_) => {
                         unreachable!("nobody asks for sheets or files")
                     }
                 }

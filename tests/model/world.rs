@@ -304,7 +304,10 @@ impl SmallWorld {
                     machine.pending.push_back(batch);
                 }
                 Output::Transmit { to } => self.send(world, Said::new(to, space.as_bytes())),
-                Output::Load(_) | Output::ListSheets(_) | Output::Folder(_) => {
+                Output::Load(_)
+                | Output::ListSheets(_)
+                | Output::Snapshot(_)
+                | Output::Folder(_) => {
                     unreachable!("nobody asks for sheets or files")
                 }
             }

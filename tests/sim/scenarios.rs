@@ -61,6 +61,7 @@ impl Stage {
                         self.server.handle_durable(number);
                     }
                 }
+                Output::Snapshot(part) => unreachable!("none is begun: {part:?}"),
                 Output::Folder(order) => unreachable!("no files are offered: {order:?}"),
                 Output::ListSheets(question) => {
                     self.server.handle_sheets(question, self.disk.history(question));

@@ -16,11 +16,11 @@ use rollcall::blocks::{Download, Event as Fetched, PathState};
 use rollcall::client::{Client, Output as Told, Progress, Unanswered};
 use rollcall::exchange::{Answer, Ask, Closed, Operation, Pulled, Query, Request, SheetInfo, SheetList, StatusList, decode_reply, decode_request, encode_request};
 use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber, RollCallNumber, StudentNumber};
-use rollcall::record::{Batch, Record, SnapshotItem};
+use rollcall::record::{Batch, Record, SnapshotPart};
 use rollcall::roll::{ClosedSheet, Sheet};
 use rollcall::server::{Output, Server, SheetsQuestion};
 use rollcall::time::{Instant, Now, WallTime};
-use rollcall::transfer::{Download, Event as Fetched, Path};
+use rollcall::blocks::{Download, Event as Fetched, PathState};
 use rollcall::wire::{Datagram};
 
 use crate::auditor::Auditor;
@@ -75,6 +75,7 @@ enum Happening {
     CommitFailed { life: u32 },
     SheetRead { life: u32, content: ContentId },
     SheetsListed { life: u32, question: SheetsQuestion },
+    SnapshotKept { life: u32, part: SnapshotPart },
     ServerStarts,
     ClientTimer { person: usize, life: u32 },
     PersonActs { person: usize, life: u32 },
@@ -408,6 +409,9 @@ impl World {
                 }
                 self.drain_server();
             }
+            Happening::SnapshotKept { life, part } if life == self.server_life => {
+                self.keep_snapshot(part);
+            }
             Happening::ServerStarts => self.start_server(),
             Happening::ClientTimer { person, life } => self.client_timer(person, life),
             Happening::PersonActs { person, life } => self.act(person, life),
@@ -477,6 +481,13 @@ impl World {
         while let Some(output) = self.server.as_mut().and_then(|it| it.poll_output(&mut space)) {
             match output {
                 Output::Append(batch) => self.append(batch),
+                Output::Snapshot(part) => {
+                    // After what was appended before.
+                    self.disk.busy_until =
+                        self.disk.busy_until.max(self.now) + self.rng.random_range(50..20_000);
+                    let wait = self.disk.busy_until - self.now;
+                    self.plan(wait, Happening::SnapshotKept { life: self.server_life, part });
+                }
                 Output::Folder(order) => unreachable!("no files are offered: {order:?}"),
                 Output::ListSheets(question) => {
                     let wait = self.rng.random_range(100..20_000);
@@ -534,7 +545,7 @@ impl World {
                     self.figures.forgotten += 1;
                     self.witness.durable_forgot(*at, *client);
                 }
-                Record::Told { at } => trace!(self, "  {at} was told"),
+                Record::TimeDisclosed { at } => trace!(self, "  {at} was told"),
                 Record::ClockSet { at } => panic!("nobody sets the clock here: {at}"),
             }
         }
@@ -586,6 +597,7 @@ impl World {
         self.turn_planned = false;
         self.inbox.clear();
         let pending = self.disk.pending();
+        seen::SNAPSHOT_TORN.held_if(self.disk.has_parts());
         let kept = self.disk.tear(&mut self.rng);
         seen::TORN.held_if(kept.len() < pending);
         seen::KEPT.held_if(!kept.is_empty());
@@ -664,16 +676,25 @@ impl World {
         self.params.client_crashes
     }
 
+    /// A snapshot begins, in parts so small that much happens before it is whole.
     fn snapshot(&mut self) -> u32 {
-        if let Some(server) = &self.server
-            && self.disk.is_quiet()
-            && self.inbox.is_empty()
-        {
-            trace!(self, "a snapshot is made");
-            self.auditor.snapshot();
-            self.disk.snapshot(server);
+        if let Some(server) = &mut self.server {
+            trace!(self, "a snapshot begins");
+            server.limit_snapshot_parts(self.rng.random_range(1..=8));
+            server.begin_snapshot();
         }
+        self.drain_server();
         self.params.snapshots
+    }
+
+    fn keep_snapshot(&mut self, part: SnapshotPart) {
+        trace!(self, "{} items of the snapshot of batch {}", part.items.len(), part.batch);
+        seen::SNAPSHOT_BEHIND.held_if(part.is_last && part.batch < self.disk.last_batch());
+        self.disk.keep_snapshot(part);
+        if let Some(server) = &mut self.server {
+            server.handle_snapshot_kept();
+        }
+        self.drain_server();
     }
 
     fn jump(&mut self) -> u32 {

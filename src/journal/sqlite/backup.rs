@@ -7,9 +7,9 @@ use rusqlite::Connection;
 
 use super::connect::{Access, check_complete, connect};
 use super::error::{Fault, FolderProblem, Location, SqliteError};
-use super::folder::{self, DATABASE_FILE, Note};
-use super::schema::{check_identity, migrate};
-use super::{read, v1};
+use super::folder::{self, Acknowledged, DATABASE_FILE};
+use super::schema::{VERSION, check_identity, migrate};
+use super::{read, v1, write};
 use crate::hashing::HashKey;
 use crate::journal::Recovered;
 use crate::state::State;
@@ -69,12 +69,13 @@ pub fn backup(folder: &Path, file: &Path) -> Result<Backup, BackupError> {
         return Err(BackupError::Journal(FolderProblem::NoJournal(folder.to_owned()).into()));
     }
     // In this order: a server that runs meanwhile only adds to the database.
-    let note = Note::read(folder);
+    let acknowledged = Acknowledged::read(folder);
     let log_bytes = folder::log_bytes(&database);
     let source = connect(&database, Access::Read).map_err(BackupError::Journal)?;
     let version = check_identity(&source, &database).map_err(BackupError::Journal)?;
     if version != v1::VERSION {
-        check_complete(&source, &database, log_bytes, note).map_err(BackupError::Journal)?;
+        check_complete(&source, &database, log_bytes, acknowledged)
+            .map_err(BackupError::Journal)?;
     }
     let cannot = |error: &dyn std::fmt::Display| BackupError::File {
         path: file.to_owned(),
@@ -108,10 +109,11 @@ fn read_back(file: &Path) -> Result<Backup, SqliteError> {
     let mut connection = connect(file, Access::Read)?;
     let read = |connection: &mut Connection| -> Result<_, Fault> {
         let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        if version == v1::VERSION {
+        if version != VERSION {
             migrate(connection)?;
         }
         connection.execute("DELETE FROM running", ())?;
+        write::forget_unfinished_snapshots(connection)?;
         let last = read::last_batch(connection)?;
         let mut state = State::new(HashKey::new(0));
         let recovered = read::replay(connection, last, &mut state)?;

@@ -11,7 +11,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
 use super::error::{Fault, FolderProblem, SqliteError};
-use super::folder::Note;
+use super::folder::Acknowledged;
 use super::read::last_batch;
 use crate::limits::DEADLINE_DEFAULT;
 
@@ -56,7 +56,7 @@ pub(super) fn check_complete(
     connection: &Connection,
     path: &Path,
     log_bytes: Option<u64>,
-    note: Option<Note>,
+    acknowledged: Option<Acknowledged>,
 ) -> Result<Option<i64>, SqliteError> {
     let at = |fault: Fault| fault.at(path);
     let mark: Option<i64> = connection
@@ -65,9 +65,9 @@ pub(super) fn check_complete(
         .map_err(|error| at(error.into()))?;
     let Some(run) = mark else { return Ok(None) };
     let last = last_batch(connection).map_err(at)?;
-    let what = match note.filter(|note| note.run == run) {
-        Some(Note { batch, .. }) if batch <= last => return Ok(mark),
-        Some(Note { batch, .. }) => format!("it ends with batch {last} of {batch}"),
+    let what = match acknowledged.filter(|acknowledged| acknowledged.run == run) {
+        Some(Acknowledged { batch, .. }) if batch <= last => return Ok(mark),
+        Some(Acknowledged { batch, .. }) => format!("it ends with batch {last} of {batch}"),
         None => match log_bytes {
             None => "it has no log".to_owned(),
             Some(0) => "its log is empty".to_owned(),

@@ -9,7 +9,7 @@ use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::error::{Fault, FolderProblem, Location, SqliteError, of_io};
-use crate::journal::Condition;
+use crate::journal::DiskStatus;
 
 /// The database in a journal's folder.
 pub const DATABASE_FILE: &str = "rollcall.sqlite3";
@@ -116,13 +116,13 @@ pub(super) struct Lock {
 /// without. It outlives the process; after a power failure it may be older. It never says more than
 /// what is durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Note {
+pub(super) struct Acknowledged {
     /// The run of a server that it is of; the database has the same mark while that server lives.
     pub(super) run: i64,
     pub(super) batch: u64,
 }
 
-impl Note {
+impl Acknowledged {
     const BYTES: usize = 8 + 8 + 4;
 
     fn to_bytes(self) -> [u8; Self::BYTES] {
@@ -137,8 +137,8 @@ impl Note {
     fn from_bytes(bytes: [u8; Self::BYTES]) -> Option<Self> {
         let run = i64::from_le_bytes(*bytes.first_chunk()?);
         let batch = u64::from_le_bytes(*bytes[8..].first_chunk()?);
-        let note = Self { run, batch };
-        (note.to_bytes() == bytes).then_some(note)
+        let acknowledged = Self { run, batch };
+        (acknowledged.to_bytes() == bytes).then_some(acknowledged)
     }
 
     /// What stands in the lock file of this folder.
@@ -167,18 +167,18 @@ impl Lock {
     }
 
     /// Begins a run: what is written here is durable when this returns.
-    pub(super) fn begin(&self, note: Note) -> io::Result<()> {
+    pub(super) fn begin(&self, acknowledged: Acknowledged) -> io::Result<()> {
         let mut file = &self.file;
         file.rewind()?;
-        file.write_all(&note.to_bytes())?;
+        file.write_all(&acknowledged.to_bytes())?;
         file.sync_all()
     }
 
     /// Writes down what is about to be acknowledged. If that fails, less is noticed later; nothing
     /// is lost by it.
-    pub(super) fn note(&self, note: Note) {
+    pub(super) fn record(&self, acknowledged: Acknowledged) {
         let mut file = &self.file;
-        let _ = file.rewind().and_then(|()| file.write_all(&note.to_bytes()));
+        let _ = file.rewind().and_then(|()| file.write_all(&acknowledged.to_bytes()));
     }
 }
 
@@ -237,14 +237,14 @@ fn beside(database: &Path, suffix: &str) -> PathBuf {
 /// The files that are written to, as they are known by name: whoever deletes or replaces one of
 /// them leaves us writing into a file that nobody finds again.
 #[derive(Debug, Default)]
-pub(super) struct Watch {
+pub(super) struct KnownFiles {
     files: Vec<(PathBuf, Identity)>,
 }
 
 /// The device and the number of a file on it.
 type Identity = (u64, u64);
 
-impl Watch {
+impl KnownFiles {
     /// Watches the database and its log, which must be there.
     pub(super) fn new(database: &Path) -> Self {
         let files = [database.to_owned(), beside(database, "-wal")].into_iter();
@@ -284,16 +284,16 @@ fn identity(path: &Path) -> io::Result<Option<Identity>> {
 }
 
 /// How much room there is, and how long the log is.
-pub(super) fn condition(folder: &Path, database: &Path) -> Condition {
+pub(super) fn disk_status(folder: &Path, database: &Path) -> DiskStatus {
     let log_bytes = log_bytes(database).unwrap_or(0);
     #[cfg(unix)]
     if let Ok(found) = rustix::fs::statvfs(folder) {
-        return Condition {
+        return DiskStatus {
             free_bytes: Some(found.f_bavail.saturating_mul(found.f_frsize)),
             disk_bytes: found.f_blocks.saturating_mul(found.f_frsize),
             log_bytes,
         };
     }
     let _ = folder;
-    Condition { log_bytes, ..Condition::default() }
+    DiskStatus { log_bytes, ..DiskStatus::default() }
 }

@@ -30,14 +30,15 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use self::connect::{Access, check_complete, connect, copy_log, use_log};
 use self::error::{Fault, of_io};
-use self::folder::{Lock, Note, Watch};
+use self::folder::{Acknowledged, KnownFiles, Lock};
 use self::read::{Bytes, count_bytes, last_batch};
+use self::write::Staged;
 use super::encoding::encode_records;
-use super::{Condition, Journal, JournalError, Recovered, SheetReader, Snapshot};
-use crate::exchange::SheetInfo;
+use super::{DiskStatus, Journal, JournalError, Recovered, SheetReader};
 use crate::ids::{ClassId, ContentId, RollCallNumber};
 use crate::limits::{SNAPSHOT_AFTER_MIN_BYTES, SNAPSHOT_AFTER_RATIO};
-use crate::record::{Batch, Recovery};
+use crate::exchange::SheetInfo;
+use crate::record::{Batch, Recovery, SnapshotPart};
 
 /// A journal in a folder.
 #[derive(Debug)]
@@ -50,12 +51,16 @@ pub struct SqliteJournal {
     /// Which run of a server this is, as the database and the lock file say it from the moment on
     /// from which something may be written.
     run: Option<i64>,
+    /// The last batch that is in the snapshot.
+    snapshot_batch: u64,
     bytes: Bytes,
+    /// The snapshot that is being written.
+    staged: Option<Staged>,
     /// The memory of the last blob, to be used again.
     space: Vec<u8>,
     /// Set while something is written, so that it stays set if that fails.
     stopped: bool,
-    watch: Watch,
+    files: KnownFiles,
     /// Dropped last: we are alone until the database is closed.
     lock: Lock,
 }
@@ -75,7 +80,7 @@ impl SqliteJournal {
         let path = folder.join(folder::DATABASE_FILE);
         let log_bytes = folder::settle(&path)?;
         folder::keep_private(folder)?;
-        let note = Note::read(folder);
+        let acknowledged = Acknowledged::read(folder);
         let mut connection = connect(&path, Access::Write)?;
         let at = |fault: Fault| fault.at(&path);
         if schema::is_empty(&connection, &path)? {
@@ -83,10 +88,10 @@ impl SqliteJournal {
         }
         let version = schema::check_identity(&connection, &path)?;
         let left_mark = if version == v1::VERSION {
-            schema::migrate(&mut connection).map_err(at)?;
+            // It has no marks of running servers.
             None
         } else {
-            let checked = check_complete(&connection, &path, log_bytes, note);
+            let checked = check_complete(&connection, &path, log_bytes, acknowledged);
             if checked.is_err() && log_bytes.is_some_and(|bytes| bytes > 0) {
                 // What log there is stays as it is.
                 let keep_log = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
@@ -94,12 +99,16 @@ impl SqliteJournal {
             }
             checked?
         };
+        if version != schema::VERSION {
+            schema::migrate(&mut connection).map_err(at)?;
+        }
         use_log(&connection, &path)?;
         let last = last_batch(&connection).map_err(at)?;
+        let (snapshot_batch, _) = read::snapshot_end(&connection).map_err(at)?;
         let bytes = count_bytes(&connection).map_err(at)?;
         if let Some(run) = left_mark {
-            // Its log is copied now and may be gone after this: the note says that nothing lacks.
-            lock.begin(Note { run, batch: last }).map_err(|error| of_io(&error, folder))?;
+            // Its log is copied now and may be gone after this: the lock file says that nothing lacks.
+            lock.begin(Acknowledged { run, batch: last }).map_err(|error| of_io(&error, folder))?;
         }
         copy_log(&connection, &path)?;
         folder::sync_folder(folder).map_err(|error| of_io(&error, folder))?;
@@ -109,10 +118,12 @@ impl SqliteJournal {
             path,
             last,
             run: None,
+            snapshot_batch,
             bytes,
+            staged: None,
             space: Vec::new(),
             stopped: false,
-            watch: Watch::default(),
+            files: KnownFiles::default(),
             lock,
         })
     }
@@ -125,16 +136,17 @@ impl SqliteJournal {
         let at = |error: rusqlite::Error| Fault::Sqlite(error).at(&self.path);
         let connection = &self.connection;
         let run: i64 = connection.query_row("SELECT random()", (), |row| row.get(0)).map_err(at)?;
-        // The note is durable before the mark is: a mark without it is that of a copy.
-        let note = Note { run, batch: self.last };
-        self.lock.begin(note).map_err(|error| of_io(&error, &self.folder))?;
+        // The lock file is durable before the mark is: a mark without it is that of a copy.
+        let acknowledged = Acknowledged { run, batch: self.last };
+        self.lock.begin(acknowledged).map_err(|error| of_io(&error, &self.folder))?;
         // From here on the log goes only at an orderly end, which says so.
         let keep_log = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
         connection.set_db_config(keep_log, true).map_err(at)?;
         let mark = "INSERT OR REPLACE INTO running (id, run) VALUES (1, ?1)";
         connection.execute(mark, [run]).map_err(at)?;
+        write::forget_unfinished_snapshots(connection).map_err(|fault| fault.at(&self.path))?;
         copy_log(connection, &self.path)?;
-        self.watch = Watch::new(&self.path);
+        self.files = KnownFiles::new(&self.path);
         self.run = Some(run);
         Ok(())
     }
@@ -156,7 +168,7 @@ impl SqliteJournal {
 
     /// Checks that the files are still where they are known. If not, nothing is written any more.
     fn check_place(&mut self) -> Result<(), SqliteError> {
-        let checked = self.watch.check();
+        let checked = self.files.check();
         self.stopped |= checked.is_err();
         checked
     }
@@ -187,12 +199,30 @@ impl SqliteJournal {
         Ok(())
     }
 
-    fn replace(&mut self, snapshot: &Snapshot) -> Result<(), Fault> {
-        let transaction =
-            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        write::replace_snapshot(&transaction, snapshot.batch, &snapshot.parts)?;
-        transaction.commit()?;
-        self.bytes = count_bytes(&self.connection)?;
+    /// Writes what of a snapshot has become long enough; with its last part, the snapshot counts.
+    fn stage(&mut self, part: &SnapshotPart) -> Result<(), Fault> {
+        if part.batch == self.snapshot_batch {
+            // Nothing has happened since the last snapshot: it is this one.
+            return Ok(());
+        }
+        let mut staged = self.staged.take().unwrap_or_else(|| Staged::new(part.batch));
+        assert_eq!(staged.batch(), part.batch, "one snapshot at a time");
+        let blobs = staged.encode(part);
+        if part.is_last || !blobs.is_empty() {
+            let transaction =
+                self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            staged.insert(&transaction, &blobs)?;
+            if part.is_last {
+                staged.finish(&transaction)?;
+            }
+            transaction.commit()?;
+        }
+        if part.is_last {
+            self.snapshot_batch = part.batch;
+            self.bytes = count_bytes(&self.connection)?;
+        } else {
+            self.staged = Some(staged);
+        }
         Ok(())
     }
 }
@@ -214,7 +244,7 @@ impl Journal for SqliteJournal {
         })?;
         self.check_place()?;
         if let Some(run) = self.run {
-            self.lock.note(Note { run, batch: batch.number });
+            self.lock.record(Acknowledged { run, batch: batch.number });
         }
         Ok(())
     }
@@ -245,9 +275,9 @@ impl Journal for SqliteJournal {
         Ok(Some(Box::new(Reader { connection, path: self.path.clone() })))
     }
 
-    fn condition(&mut self) -> Result<Condition, JournalError> {
+    fn disk_status(&mut self) -> Result<DiskStatus, JournalError> {
         self.check_place()?;
-        Ok(folder::condition(&self.folder, &self.path))
+        Ok(folder::disk_status(&self.folder, &self.path))
     }
 
     fn snapshot_due(&self) -> bool {
@@ -258,10 +288,10 @@ impl Journal for SqliteJournal {
 
     /// # Panics
     /// If the batch was never appended.
-    fn compact(&mut self, snapshot: &Snapshot) -> Result<(), JournalError> {
+    fn keep_snapshot(&mut self, part: &SnapshotPart) -> Result<(), JournalError> {
         self.write(|journal| {
-            assert!(snapshot.batch <= journal.last, "a snapshot holds only what was appended");
-            journal.replace(snapshot)
+            assert!(part.batch <= journal.last, "a snapshot holds only what was appended");
+            journal.stage(part)
         })
     }
 }
@@ -356,9 +386,8 @@ mod tests {
 
     /// The sheet of the class's first, second, … roll call.
     fn closed(id: u32, students: u32) -> ClosedSheet {
-        let sheet = sheet(students);
-        let info = sheet.info(RollCallNumber::new(id).unwrap());
-        ClosedSheet { roll_call: RollCallId::new(id.into()), info, sheet }
+        let number = RollCallNumber::new(id).unwrap();
+        ClosedSheet::new(RollCallId::new(id.into()), number, &sheet(students))
     }
 
     fn journal() -> (tempfile::TempDir, SqliteJournal) {
@@ -371,13 +400,18 @@ mod tests {
         std::iter::once(SnapshotItem::Latest(WallTime::from_millis(9)))
     }
 
+    /// A snapshot in one part.
+    fn snapshot(batch: u64, items: impl IntoIterator<Item = SnapshotItem>) -> SnapshotPart {
+        SnapshotPart { batch, items: items.into_iter().collect(), is_last: true }
+    }
+
     #[test]
     fn the_database_is_in_the_log_mode_with_full_synchronisation() {
         let (_folder, journal) = journal();
         let read = |name| pragma(&journal.connection, name).unwrap();
         assert_eq!(read("synchronous"), 2);
         assert_eq!(read("application_id"), 0x524f_4c4c);
-        assert_eq!(read("user_version"), 2);
+        assert_eq!(read("user_version"), 3);
         assert_eq!(read("journal_size_limit"), LOG_KEPT_BYTES);
         let mode = journal.connection.pragma_query_value(None, "journal_mode", |row| row.get(0));
         assert_eq!(mode, Ok("wal".to_owned()));
@@ -398,7 +432,7 @@ mod tests {
         // Even what would have room: the server must stop.
         for stopped in [
             journal.commit(&batch(2, 1)).unwrap_err(),
-            journal.compact(&Snapshot::new(1, items())).unwrap_err(),
+            journal.keep_snapshot(&snapshot(1, items())).unwrap_err(),
             journal.sheet(ContentId::of(b"")).unwrap_err(),
         ] {
             assert_eq!(stopped.kind(), ErrorKind::Stopped);
@@ -416,7 +450,7 @@ mod tests {
         let pages = pragma(&journal.connection, "page_count").unwrap();
         journal.connection.pragma_update(None, "max_page_count", pages).unwrap();
         let many = items().cycle().take(100_000);
-        let error = journal.compact(&Snapshot::new(1, many)).unwrap_err();
+        let error = journal.keep_snapshot(&snapshot(1, many)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Full);
         let bytes = journal.bytes;
         drop(journal);
@@ -467,7 +501,7 @@ mod tests {
             assert_eq!(journal.bytes, count_bytes(&journal.connection).unwrap());
         }
         let before = journal.bytes.batches;
-        journal.compact(&Snapshot::new(3, items())).unwrap();
+        journal.keep_snapshot(&snapshot(3, items())).unwrap();
         assert!(journal.bytes.snapshot > 0);
         assert!(journal.bytes.batches < before / 2, "two of five batches are left");
         assert_eq!(journal.bytes, count_bytes(&journal.connection).unwrap());
@@ -475,18 +509,70 @@ mod tests {
         assert_eq!((recovered.last_batch, recovered.batches), (5, 2));
     }
 
+    /// So many clients that a part of a snapshot is a few rows long.
+    fn many() -> Vec<SnapshotItem> {
+        let Record::Answered { client, .. } = record(1) else { unreachable!() };
+        vec![SnapshotItem::Client(client); 100_000]
+    }
+
+    fn staged(journal: &SqliteJournal) -> i64 {
+        let staged = "SELECT count(*) FROM snapshot \
+                      WHERE batch <> (SELECT batch FROM snapshot_end)";
+        journal.connection.query_row(staged, (), |row| row.get(0)).unwrap()
+    }
+
     #[test]
-    fn the_log_shrinks_after_a_large_snapshot() {
+    fn the_log_stays_short_while_a_large_snapshot_is_written() {
         let (folder, mut journal) = journal();
         let log = folder.path().join("rollcall.sqlite3-wal");
         let length = || i64::try_from(std::fs::metadata(&log).unwrap().len()).unwrap();
         journal.commit(&batch(1, 1)).unwrap();
-        let Record::Answered { client, .. } = record(1) else { unreachable!() };
-        let many = std::iter::repeat_n(SnapshotItem::Client(client), 800_000);
-        journal.compact(&Snapshot::new(1, many)).unwrap();
-        assert!(length() > LOG_KEPT_BYTES, "the test is too small: {}", length());
-        journal.commit(&batch(2, 1)).unwrap();
+        for number in 2..=20 {
+            let part = SnapshotPart { batch: 1, items: many(), is_last: number == 20 };
+            journal.keep_snapshot(&part).unwrap();
+            journal.commit(&batch(number, 1)).unwrap();
+            assert!(length() <= LOG_KEPT_BYTES, "{}", length());
+        }
+        assert!(
+            journal.bytes.snapshot > 2 * LOG_KEPT_BYTES.unsigned_abs(),
+            "the test is too small"
+        );
+        journal.keep_snapshot(&snapshot(20, items())).unwrap();
+        journal.commit(&batch(21, 1)).unwrap();
         assert!(length() <= LOG_KEPT_BYTES, "{}", length());
+    }
+
+    #[test]
+    fn a_snapshot_counts_from_its_last_part_on_and_not_before() {
+        let (folder, mut journal) = journal();
+        for number in 1..=3 {
+            journal.commit(&batch(number, 1)).unwrap();
+        }
+        journal.keep_snapshot(&snapshot(1, items())).unwrap();
+        let part = |is_last| SnapshotPart { batch: 3, items: many(), is_last };
+        for number in 4..=6 {
+            journal.keep_snapshot(&part(false)).unwrap();
+            journal.commit(&batch(number, 1)).unwrap();
+        }
+        assert!(staged(&journal) >= 6, "the test is too small: {}", staged(&journal));
+        assert!(journal.bytes.snapshot < 100);
+        // A kill, here in the shape of a start on what there is.
+        drop(journal);
+        let mut journal = SqliteJournal::open(folder.path()).unwrap();
+        let recovered = journal.recover(&mut Server::<u8>::new(1)).unwrap();
+        assert_eq!((recovered.snapshot_items, recovered.batches, recovered.last_batch), (1, 5, 6));
+        assert_eq!(staged(&journal), 0);
+        // The same one once more, to its end.
+        journal.keep_snapshot(&part(false)).unwrap();
+        journal.commit(&batch(7, 1)).unwrap();
+        journal.keep_snapshot(&part(true)).unwrap();
+        assert_eq!(staged(&journal), 0);
+        assert_eq!(journal.bytes, count_bytes(&journal.connection).unwrap());
+        let recovered = journal.recover(&mut Server::<u8>::new(1)).unwrap();
+        assert_eq!((recovered.snapshot_items, recovered.batches), (200_000, 4));
+        // Nothing has happened since, so that there is nothing to keep.
+        journal.keep_snapshot(&part(true)).unwrap();
+        assert_eq!(staged(&journal), 0);
     }
 
     #[test]

@@ -17,7 +17,8 @@ use crate::time::WallTime;
 /// `length` of a blob reads no blob, so this costs a row a batch and not its bytes.
 const BYTES: &str = "SELECT \
     (SELECT coalesce(sum(length(records)), 0) FROM batch), \
-    (SELECT coalesce(sum(length(items)), 0) FROM snapshot)";
+    (SELECT coalesce(sum(length(items)), 0) FROM snapshot \
+        WHERE batch = (SELECT batch FROM snapshot_end))";
 
 /// How much a restart would read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +69,7 @@ pub(super) fn replay(
 ) -> Result<Recovered, Fault> {
     let (end, parts) = snapshot_end(connection)?;
     let mut snapshot_items = 0;
-    each_part(connection, parts, |place, blob| {
+    each_part(connection, PARTS, parts, |place, blob| {
         for item in decode_items(blob).map_err(|damaged| Fault::damaged(place, damaged))? {
             into.restore(item).map_err(|error| Fault::damaged(place, error))?;
             snapshot_items += 1;
@@ -90,14 +91,19 @@ pub(super) fn replay(
     Ok(Recovered { last_batch: last, snapshot_items, batches, records })
 }
 
-/// Reads the parts of the snapshot one at a time, each with its place, and checks that none is
+/// The parts of the snapshot that counts.
+const PARTS: &str = "SELECT part, items FROM snapshot \
+    WHERE batch = (SELECT batch FROM snapshot_end) ORDER BY part";
+
+/// Reads the parts of a snapshot one at a time, each with its place, and checks that none is
 /// missing or left over.
 pub(super) fn each_part(
     connection: &Connection,
+    query: &str,
     parts: i64,
     mut read: impl FnMut(Location, &[u8]) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
-    let mut statement = connection.prepare("SELECT part, items FROM snapshot ORDER BY part")?;
+    let mut statement = connection.prepare(query)?;
     let mut rows = statement.query(())?;
     let mut next = 0;
     while let Some(row) = rows.next()? {

@@ -15,7 +15,22 @@ const SCHEMA: &str = include_str!("schema.sql");
 /// "ROLL": how `file` and we ourselves tell our databases from others.
 const APPLICATION_ID: i64 = 0x524f_4c4c;
 /// The version of the schema and of what is in the blobs.
-const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 3;
+/// The version in which a snapshot was one transaction, and its parts did not name it.
+const VERSION_2: i64 = 2;
+/// What makes version 3 of version 2.
+const SNAPSHOT_BY_BATCH: &str = "
+    ALTER TABLE snapshot RENAME TO snapshot_2;
+    CREATE TABLE snapshot (
+        batch INTEGER NOT NULL,
+        part  INTEGER NOT NULL,
+        items BLOB NOT NULL,
+        PRIMARY KEY (batch, part)
+    ) STRICT;
+    INSERT INTO snapshot (batch, part, items)
+        SELECT (SELECT batch FROM snapshot_end), part, items FROM snapshot_2;
+    DROP TABLE snapshot_2;
+";
 
 /// Whether the file was just made. Also the first look into it: other files are told apart here.
 pub(super) fn is_empty(connection: &Connection, path: &Path) -> Result<bool, SqliteError> {
@@ -43,8 +58,12 @@ pub(super) fn create(connection: &mut Connection) -> Result<(), Fault> {
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), Fault> {
     connection.pragma_update(None, "synchronous", 2)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let (state, last_batch) = v1::migrate(&transaction)?;
-    write::replace_snapshot(&transaction, last_batch, &encode_items(state.items()))?;
+    let version = pragma(&transaction, "user_version")?;
+    let migrated = if version == v1::VERSION { Some(v1::migrate(&transaction)?) } else { None };
+    transaction.execute_batch(SNAPSHOT_BY_BATCH)?;
+    if let Some((state, last_batch)) = migrated {
+        write::replace_snapshot(&transaction, last_batch, &encode_items(state.items()))?;
+    }
     transaction.pragma_update(None, "user_version", VERSION)?;
     Ok(transaction.commit()?)
 }
@@ -56,7 +75,7 @@ pub(super) fn check_identity(connection: &Connection, path: &Path) -> Result<i64
         return Err(not_ours(path, "it is a database of another program"));
     }
     match read("user_version")? {
-        found @ (VERSION | v1::VERSION) => Ok(found),
+        found @ (VERSION | VERSION_2 | v1::VERSION) => Ok(found),
         found if found > VERSION => {
             let path = path.to_owned();
             Err(FolderProblem::NewerVersion { path, found, known: VERSION }.into())

@@ -59,10 +59,14 @@ CREATE TABLE batch (
     records BLOB NOT NULL
 ) STRICT;
 
--- Everything that was alive when the snapshot was made, in parts counted from 0.
+-- Everything that was alive when a snapshot was made, in parts counted from 0, each with the last batch
+-- that is in its snapshot. Only the snapshot that snapshot_end names counts: a later one is being
+-- written, or was when its server ended.
 CREATE TABLE snapshot (
-    part  INTEGER PRIMARY KEY,
-    items BLOB NOT NULL
+    batch INTEGER NOT NULL,
+    part  INTEGER NOT NULL,
+    items BLOB NOT NULL,
+    PRIMARY KEY (batch, part)
 ) STRICT;
 
 -- One row: the last batch that is in the snapshot, and of how many parts the snapshot is made.

@@ -31,6 +31,9 @@ use crate::time::WallTime;
 /// The version of the databases that hold it.
 pub(super) const VERSION: i64 = 1;
 
+/// The parts of the snapshot, which do not name it.
+const PARTS: &str = "SELECT part, items FROM snapshot ORDER BY part";
+
 /// What the tables of format 2 have more than those of format 1.
 const TABLES: &str = "
     ALTER TABLE roll_call ADD COLUMN number INTEGER NOT NULL DEFAULT 0;
@@ -181,7 +184,7 @@ impl Converter<'_> {
             Record::Forgot { at, client } => {
                 record::Record::Forgot { at: time(at)?, client: ClientId::from_bytes(client) }
             }
-            Record::Told { at } => record::Record::Told { at: time(at)? },
+            Record::Told { at } => record::Record::TimeDisclosed { at: time(at)? },
         })
     }
 
@@ -320,7 +323,7 @@ pub(super) fn migrate(transaction: &Transaction<'_>) -> Result<(State, u64), Fau
     let mut state = State::new(HashKey::new(0));
     let mut converter = Converter { rows: transaction, open: HashMap::new() };
     let (end, parts) = read::snapshot_end(transaction)?;
-    read::each_part(transaction, parts, |place, blob| {
+    read::each_part(transaction, PARTS, parts, |place, blob| {
         for item in decode_v1(blob).map_err(|damaged| Fault::damaged(place, damaged))? {
             let item = converter.item(item).map_err(|failed| failed.at(place))?;
             state.restore(item).map_err(|error| Fault::damaged(place, error))?;
@@ -465,7 +468,7 @@ mod tests {
         assert!(written.len() > before + 20_000, "it went to the log: {}", written.len());
         let mut lengths: Vec<_> = (before..written.len()).step_by(509).collect();
         lengths.push(written.len());
-        let mut versions = [0, 0, 0];
+        let mut versions = [0, 0, 0, 0];
         for length in lengths {
             let database = cut.path().join(DATABASE_FILE);
             fs::copy(folder.path().join(DATABASE_FILE), &database).unwrap();
@@ -479,7 +482,7 @@ mod tests {
             assert_eq!(state(cut.path()), whole, "cut at {length} of {}", written.len());
             fs::remove_file(&database).unwrap();
         }
-        assert!(versions[1] > 20 && versions[2] > 0, "both sides of the commit: {versions:?}");
+        assert!(versions[1] > 20 && versions[3] > 0, "both sides of the commit: {versions:?}");
     }
 
     #[test]
