@@ -50,4 +50,5 @@ pub mod server;
 pub mod shell;
 pub mod stats;
 pub mod time;
+mod waiting;
 pub mod wire;

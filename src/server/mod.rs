@@ -21,15 +21,18 @@ mod admission;
 mod objects;
 mod operations;
 mod queries;
+mod questions;
 mod recovery;
 
 use std::collections::VecDeque;
 use std::hash::Hash;
 
 use admission::Admission;
+use questions::Questions;
+pub use questions::{FolderRequest, SheetsQuestion};
 
-use crate::blocks::{Asker, CookieKey, Supply};
-pub use crate::blocks::{FolderRequest, Piece, PieceRead, SheetsQuestion};
+use crate::blocks::{BlockServer, CookieKey, Requester};
+pub use crate::blocks::{Piece, PieceRead};
 use crate::hashing::HashKey;
 use crate::ids::{ClassId, ContentId, RollCallId};
 use crate::limits::{CLIENTS_FORGOTTEN_PER_CALL_MAX, REPLIES_HELD_MAX, SWEEP_INTERVAL};
@@ -87,9 +90,8 @@ pub struct Server<P> {
     /// The last batch that is on disk.
     durable: u64,
     held: VecDeque<Held<P>>,
-    supply: Supply<P>,
-    /// Whether there is a folder of files.
-    offers_files: bool,
+    blocks: BlockServer<P>,
+    questions: Questions<P>,
     cookie_key: CookieKey,
     admission: Admission,
     next_sweep: Instant,
@@ -127,22 +129,22 @@ impl<P> Server<P> {
             next_batch: 1,
             durable: 0,
             held: VecDeque::new(),
-            supply: Supply::new(),
-            offers_files: false,
+            blocks: BlockServer::new(),
+            questions: Questions::new(),
             cookie_key: CookieKey::new(!seed),
             admission: Admission::new(seed.rotate_left(64)),
             next_sweep: Instant::ZERO,
         }
     }
 
-    /// No more bytes of blocks are given in a second than this, and half of it to one address.
+    /// Limits the bytes of blocks that leave in a second, in all; each address gets half of it at most.
     pub fn limit_blocks(&mut self, bytes_per_second: u64) {
-        self.supply.limit(bytes_per_second);
+        self.blocks.limit(bytes_per_second);
     }
 
     /// There is a folder of files to offer.
     pub fn offer_files(&mut self) {
-        self.offers_files = true;
+        self.blocks.offer_files();
     }
 
     /// Whether the disk has too little room left to begin another roll call.
@@ -228,7 +230,7 @@ impl<P: Clone + Hash> Server<P> {
 
     /// Time has passed: a turn of the loop begins. Forgets clients that were silent for long.
     pub fn handle_timeout(&mut self, now: Now) {
-        self.supply.begin_turn(now.instant);
+        self.blocks.begin_turn(now.instant);
         if now.instant < self.next_sweep {
             return;
         }
@@ -259,7 +261,7 @@ impl<P: Clone + Hash> Server<P> {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let sweep = (!self.sessions.is_empty()).then_some(self.next_sweep);
-        [self.supply.poll_timeout(), sweep].into_iter().flatten().min()
+        [self.blocks.poll_timeout(), sweep].into_iter().flatten().min()
     }
 
     /// The next effect, or `None` when there is nothing to do until the next event. A datagram to
@@ -270,17 +272,17 @@ impl<P: Clone + Hash> Server<P> {
         }
         // What happened before a sheet was asked for may have made it: that is given out first.
         if self.records.is_empty()
-            && let Some(content) = self.supply.next_load()
+            && let Some(content) = self.blocks.poll_load()
         {
             return Some(Output::Load(content));
         }
         if self.records.is_empty()
-            && let Some(question) = self.supply.next_sheets_question()
+            && let Some(question) = self.questions.poll_sheets()
         {
             return Some(Output::ListSheets(question));
         }
-        if let Some(order) = self.supply.next_order() {
-            return Some(Output::Folder(order));
+        if let Some(request) = self.poll_folder() {
+            return Some(Output::Folder(request));
         }
         if self.held.front().is_some_and(|held| held.after <= self.durable) {
             let Held { to, reply, .. } = self.held.pop_front().expect("there is a front");
@@ -291,8 +293,8 @@ impl<P: Clone + Hash> Server<P> {
             return Some(Output::Transmit { to });
         }
         // R-PULL-7
-        let to = self.supply.give_next(|asker, index, block| {
-            encode_pulled(asker.client, asker.number, index, block, space);
+        let to = self.blocks.poll_transmit(|requester, index, block| {
+            encode_pulled(requester.client, requester.number, index, block, space);
         })?;
         self.stats.count(Counter::BlocksGiven);
         Some(Output::Transmit { to })
@@ -328,8 +330,13 @@ impl<P: Clone + Hash> Server<P> {
         }
     }
 
-    fn reply(&mut self, asker: Asker<P>, answer: Answer) {
-        let Asker { to, client, number } = asker;
+    /// The next thing to do in the folder: questions before pieces of files.
+    fn poll_folder(&mut self) -> Option<FolderRequest> {
+        self.questions.poll_folder().or_else(|| self.blocks.poll_piece().map(FolderRequest::Read))
+    }
+
+    fn reply(&mut self, requester: Requester<P>, answer: Answer) {
+        let Requester { to, client, number } = requester;
         // R-KIND-2, R-KIND-4, R-REQUEST-6
         self.hold(to, HeldReply::Reply(Reply { client, number, answer }));
     }
