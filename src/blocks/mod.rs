@@ -8,20 +8,30 @@
 //! ```text
 //!            client                                            server
 //!   Download ─────── PULL(object, cookie, first, map) ──────▶ CookieKey: has the address proved itself?
-//!     path: cookie, round trip, timers, congestion               │ no: COOKIE
-//!     loss: which requests are unanswered          ◀─────────────┘ yes
-//!     window: what has arrived                                BlockServer: bytes from memory or disk,
-//!       │    ◀────── PULLED(index, bytes) × up to 64 ─────────  queued by address, paced
+//!     path: cookie, round trip, timer, congestion                │ no: COOKIE
+//!     loss: which blocks are in flight            ◀──────────────┤
+//!     window: which have arrived                                 ▼ yes
+//!       │     ◀───── PULLED(index, bytes) × up to 64 ────────  BlockServer: bytes from memory or disk,
+//!       ▼                                                        queued by address, paced
+//!   ObjectFetch: from where it was broken off, verified by name
 //!       ▼
-//!     read: the bytes, in order
+//!   SheetFetch: read as a sheet
 //! ```
 
 mod congestion;
 mod cookie;
 mod fetch;
+mod loss;
+mod object;
+mod path;
 mod serve;
+mod sheet;
+mod window;
 
 pub(crate) use cookie::CookieKey;
-pub use fetch::{Download, Event, PathState};
+pub use fetch::{Download, Event};
+pub use object::{ObjectEvent, ObjectFetch, Prefix};
+pub use path::PathState;
 pub(crate) use serve::{BlockRequest, BlockServer, Dropped, Requester};
 pub use serve::{Piece, PieceRead};
+pub use sheet::{SheetEvent, SheetFailure, SheetFetch};
