@@ -412,17 +412,21 @@ impl Auditor {
         assert_eq!(clients.len(), known.len(), "a client that nobody ever was");
     }
 
-    /// A snapshot is begun that holds everything up to the last batch.
-    pub(crate) fn snapshot_begins(&mut self) {
-        assert!(!self.unsaved);
-        self.snapshot = Some((self.saved.len() - 1, self.present.time));
+    /// A snapshot is begun of everything up to the last batch; false if something happened since that,
+    /// so that it begins with the next one.
+    pub(crate) fn snapshot_begins(&mut self) -> bool {
+        if self.unsaved {
+            return false;
+        }
+        self.snapshot = Some((self.last_batch(), self.present.time));
+        true
     }
 
     /// The snapshot is kept as a whole, with the time at which it was begun.
     pub(crate) fn snapshot_is_kept(&mut self) {
         let (batch, time) = self.snapshot.take().expect("it was begun");
         assert!(batch <= self.durable);
-        for state in &mut self.saved[batch..] {
+        for state in self.saved.range_mut(batch..).map(|it| it.1) {
             state.written = state.written.max(time);
         }
     }

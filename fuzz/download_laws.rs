@@ -25,7 +25,7 @@ use rollcall::exchange::{
 };
 use rollcall::ids::{ClientId, ContentId, Cookie, RequestNumber};
 use rollcall::time::Instant;
-use rollcall::wire::{Datagram};
+use rollcall::wire::Datagram;
 
 use crate::laws;
 

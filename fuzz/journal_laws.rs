@@ -21,7 +21,7 @@ use rollcall::record::{Batch, Record, Recovery as _, SnapshotItem, SnapshotPart}
 use rollcall::roll::{ClientRecord, ClosedSheet, Mark, RegisterItem};
 use rollcall::server::{Output, Server};
 use rollcall::time::{Instant, Now, WallTime};
-use rollcall::wire::{Datagram};
+use rollcall::wire::Datagram;
 
 use crate::laws;
 use crate::premises::Premise;

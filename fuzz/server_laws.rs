@@ -11,7 +11,7 @@ use rollcall::record::{Batch, Recovery as _, SnapshotItem, SnapshotPart};
 use rollcall::roll::Sheet;
 use rollcall::server::{FolderRequest, Output, PieceRead, Server, SheetsQuestion};
 use rollcall::time::{Instant, Now, WallTime};
-use rollcall::wire::{Datagram};
+use rollcall::wire::Datagram;
 use sha2::{Digest as _, Sha256};
 
 use crate::auditor::{Auditor, Content};
@@ -636,7 +636,7 @@ impl Hall {
     fn keep_snapshot(&mut self) {
         // One at a time, and of what there is a batch of.
         if self.polled && self.part.is_none() && self.parts.is_empty() {
-            self.auditor.snapshot_begins();
+            assert!(self.auditor.snapshot_begins(), "everything is in a batch");
             self.server.begin_snapshot();
             self.polled = false;
         }

@@ -46,19 +46,19 @@ fn twice(half: u32) -> u64 {
 #[derive(Clone)]
 pub struct Index {
     /// One table, or [`Index::SHARDS`] of them.
-    shards: Vec<HashTable<Place>>,
+    shards: Vec<HashTable<Slot>>,
     len: usize,
 }
 
 /// A place in a list, and the hash under which it is found.
 #[derive(Clone, Copy)]
-struct Place {
+struct Slot {
     hash: u32,
     index: u32,
 }
 
-impl Place {
-    fn hash(&self) -> u64 {
+impl Slot {
+    fn hash(self) -> u64 {
         twice(self.hash)
     }
 }
@@ -99,12 +99,12 @@ impl Index {
             self.split();
         }
         let shard = self.shard_of(hash);
-        let same = |place: &Place| is_it(place.index);
-        let Entry::Vacant(vacant) = self.shards[shard].entry(hash, same, Place::hash) else {
+        let same = |place: &Slot| is_it(place.index);
+        let Entry::Vacant(vacant) = self.shards[shard].entry(hash, same, Slot::hash) else {
             return false;
         };
         #[expect(clippy::cast_possible_truncation, reason = "both halves are the same")]
-        vacant.insert(Place { hash: hash as u32, index });
+        vacant.insert(Slot { hash: hash as u32, index });
         self.len += 1;
         true
     }
@@ -113,14 +113,13 @@ impl Index {
     pub fn remove(&mut self, hash: u64, index: u32) -> bool {
         let shard = self.shard_of(hash);
         let found = self.shards[shard].find_entry(hash, |place| place.index == index);
-        let is_found = found.map(|it| it.remove()).is_ok();
+        let is_found = found.map(hashbrown::hash_table::OccupiedEntry::remove).is_ok();
         self.len -= usize::from(is_found);
         is_found
     }
 
     /// By bits between those from which a table takes its place and its tag.
     fn shard_of(&self, hash: u64) -> usize {
-        #[expect(clippy::cast_possible_truncation, reason = "the low bits are what is wanted")]
         let bits = (hash >> 18) as usize;
         bits % self.shards.len()
     }
@@ -131,7 +130,7 @@ impl Index {
         let Some(whole) = std::mem::replace(&mut self.shards, shards).pop() else { return };
         for place in whole {
             let shard = self.shard_of(place.hash());
-            self.shards[shard].insert_unique(place.hash(), place, Place::hash);
+            self.shards[shard].insert_unique(place.hash(), place, Slot::hash);
         }
     }
 }

@@ -58,4 +58,5 @@ pub mod shell;
 mod state;
 pub mod stats;
 pub mod time;
+mod waiting;
 pub mod wire;

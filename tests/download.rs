@@ -13,7 +13,7 @@ use rollcall::exchange::{Answer, Ask, FileInfo, Pull, Pulled, Reply, Request, de
 use rollcall::ids::{ClientId, ContentId, Cookie, RequestNumber};
 use rollcall::limits::{BLOCK_BYTES, BLOCKS_REORDERED_MAX};
 use rollcall::time::Instant;
-use rollcall::wire::{Datagram};
+use rollcall::wire::Datagram;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 const ROUND_TRIP: Duration = Duration::from_millis(10);

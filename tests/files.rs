@@ -21,7 +21,7 @@ use rollcall::ids::{ContentId, Cookie, FileName};
 use rollcall::server::{FolderRequest, Output, PieceRead};
 use rollcall::shell::call::Caller;
 use rollcall::shell::download::{FetchError, Fetcher};
-use rollcall::wire::{Datagram};
+use rollcall::wire::Datagram;
 use serde_json::json;
 use tempfile::TempDir;
 

@@ -15,7 +15,7 @@ use rollcall::record::SnapshotItem;
 use rollcall::roll::{RegisterItem, Sheet};
 use rollcall::server::{Output, Server};
 use rollcall::time::{Instant, Now, WallTime};
-use rollcall::wire::{Datagram};
+use rollcall::wire::Datagram;
 use tempfile::TempDir;
 
 /// What must be found: the lines of `contents.txt`, their first word apart.

@@ -5,7 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rollcall::exchange::{Answer, Ask, BeginAgain, Closed, Operation, Request, decode_reply, encode_request};
+use rollcall::exchange::{
+    Answer, Ask, BeginAgain, Closed, Operation, Request, decode_reply, encode_request,
+};
 use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber, RollCallNumber};
 use rollcall::journal::{
     DATABASE_FILE, ErrorKind, FolderProblem, Journal, JournalError, LOCK_FILE, Location,
@@ -16,7 +18,7 @@ use rollcall::record::{SnapshotItem, SnapshotPart};
 use rollcall::roll::{RegisterItem, Sheet};
 use rollcall::server::{Output, Server, SheetsQuestion};
 use rollcall::time::{Instant, Now, WallTime};
-use rollcall::wire::{Datagram};
+use rollcall::wire::Datagram;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -377,7 +379,7 @@ fn a_snapshot_under_way_changes_nothing_that_a_restart_brings_back() {
         }
         let (after, recovered) = Host::recover(killed(&folder).path(), host.now);
         assert_eq!(recovered.last_batch, host.server.last_batch());
-        assert_eq!(sorted(after.snapshot()), sorted(host.snapshot()), "after step {step}");
+        assert_eq!(sorted(&after.snapshot()), sorted(&host.snapshot()), "after step {step}");
         if kept == 5 {
             break;
         }
@@ -401,7 +403,7 @@ fn what_is_left_of_a_snapshot_that_was_not_finished_counts_for_nothing_and_goes(
 
 /// The items in an order of their own, because whom a server heard last is not kept; nor is a time
 /// that nobody was told.
-fn sorted(items: Vec<SnapshotItem>) -> Vec<String> {
+fn sorted(items: &[SnapshotItem]) -> Vec<String> {
     let told = items.iter().filter(|item| !matches!(item, SnapshotItem::Latest(_)));
     let mut items: Vec<_> = told.map(|item| format!("{item:?}")).collect();
     items.sort();

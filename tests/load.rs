@@ -11,7 +11,7 @@ use rollcall::exchange::{Answer, Busy, Reply, encode_reply};
 use rollcall::ids::RequestNumber;
 use rollcall::shell::clock::{Clock, entropy};
 use rollcall::time::WallTime;
-use rollcall::wire::{Datagram};
+use rollcall::wire::Datagram;
 use serde_json::Value;
 
 use support::disk::SmallDisk;

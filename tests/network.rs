@@ -9,7 +9,7 @@ use std::thread;
 
 use rollcall::exchange::{Answer, Marked, Opened, Reply, decode_request, encode_reply};
 use rollcall::time::WallTime;
-use rollcall::wire::{Datagram};
+use rollcall::wire::Datagram;
 use serde_json::{Value, json};
 
 use support::network::{Network, SERVER_V4, SERVER_V6};

@@ -14,7 +14,7 @@ use rollcall::journal::{Journal, SqliteJournal};
 use rollcall::server::{Output, Server as Core};
 use rollcall::shell::clock::Clock;
 use rollcall::time::{Instant, Now, WallTime};
-use rollcall::wire::{Datagram};
+use rollcall::wire::Datagram;
 use serde_json::json;
 
 use support::disk::SmallDisk;

@@ -16,7 +16,7 @@ use rollcall::exchange::{
     decode_request, encode_reply,
 };
 use rollcall::shell::clock::Clock;
-use rollcall::wire::{Datagram};
+use rollcall::wire::Datagram;
 use serde_json::{Value, json};
 
 use support::process::{Finished, Process, TIMEOUT};

@@ -13,7 +13,7 @@ use rollcall::ids::ContentId;
 use rollcall::limits::{BLOCK_BYTES, COOKIE_LIFE};
 use rollcall::server::{FolderRequest, Output, PieceRead, Server};
 use rollcall::time::{Instant, Now, WallTime};
-use rollcall::wire::{Datagram};
+use rollcall::wire::Datagram;
 
 const MILLISECOND: u64 = 1_000;
 const SECOND: u64 = 1_000 * MILLISECOND;

@@ -19,7 +19,7 @@ use rollcall::journal::encoding::encode_records;
 use rollcall::record::Record;
 use rollcall::roll::{ClientRecord, Register, Sessions};
 use rollcall::time::{Instant, WallTime};
-use rollcall::wire::{Datagram};
+use rollcall::wire::Datagram;
 
 const CLIENTS: u64 = 100_000;
 const STUDENTS: u64 = 70_000;

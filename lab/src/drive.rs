@@ -12,7 +12,7 @@ use rollcall::record::Batch;
 use rollcall::server::{Output, Server};
 use rollcall::stats::Counter;
 use rollcall::time::{Instant, Now, WallTime};
-use rollcall::wire::{Datagram};
+use rollcall::wire::Datagram;
 
 /// The date at which all of it happens, in milliseconds: as long as present-day dates.
 const TODAY: u64 = 1_800_000_000_000;

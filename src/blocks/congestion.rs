@@ -1,13 +1,12 @@
-//! How much may be on its way: BBR, as published in draft-cardwell-iccrg-bbr-congestion-control-00
-//! (Cardwell et al., "BBR: Congestion-Based Congestion Control", ACM Queue 2016), counted in blocks.
+//! Congestion control: BBR, as published in draft-cardwell-iccrg-bbr-congestion-control-00 (Cardwell et
+//! al., "BBR: Congestion-Based Congestion Control", ACM Queue 2016), counted in blocks.
 //!
-//! It measures the path (the most that arrives in a second, the shortest round trip) and asks for as
-//! much as that path holds. What is lost by chance, as on bad Wi-Fi, does not slow it down, as it
-//! does everything that takes each loss for congestion; what piles up in a queue does. It satisfies
-//! RFC 8085 3.1.2: a sender of bulk data has a published congestion control.
+//! It measures the path (the highest delivery rate, the shortest round trip) and keeps as much in flight
+//! as that path holds. Random loss, as on bad Wi-Fi, does not slow it down, as it does a loss-based
+//! control; a growing queue does. It satisfies RFC 8085 3.1.2: bulk transfers use a published congestion
+//! control.
 //!
-//! The data flows towards the one who decides, so "sent" means asked for and "acknowledged" means
-//! arrived.
+//! The receiver controls the transfer, so "sent" means requested and "acknowledged" means arrived.
 
 use std::time::Duration;
 
@@ -19,24 +18,24 @@ const WINDOW_INITIAL: f64 = 10.0;
 const WINDOW_MIN: f64 = 4.0;
 /// 2 / ln 2: the least gain that doubles the rate in each round trip.
 const GAIN_HIGH: f64 = 2.885;
-/// Windows are this many times what the path holds, because arrivals come in bursts.
+/// The window is this many times what the path holds, because arrivals come in bursts.
 const GAIN_WINDOW: f64 = 2.0;
-/// The gains of one cycle: look for more, let go of what that piled up, and stay.
+/// The gains of one cycle: probe for more bandwidth, drain the queue that made, and cruise.
 const CYCLE: [f64; 8] = [1.25, 0.75, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0];
-/// The rounds for which the best rate is believed.
+/// The highest rate of so many rounds is the rate of the path.
 const BANDWIDTH_ROUNDS: u64 = 10;
-/// How long the shortest round trip is believed.
+/// After so long the shortest round trip is measured anew.
 const ROUND_TRIP_LIFE: Duration = Duration::from_secs(10);
-/// How long the window is kept small to measure it again.
+/// For how long the window is kept small to measure it.
 const ROUND_TRIP_PROBE: Duration = Duration::from_millis(200);
 /// The pipe is full when the rate has grown less than this in each of three rounds.
 const GROWTH: f64 = 1.25;
 const GROWTH_ROUNDS: u32 = 3;
-/// One request asks for what the path carries in so long: fewer requests, and bursts that a queue
-/// of a millisecond holds.
+/// One request names what the path carries in so long: few requests, and bursts that a queue of a
+/// millisecond holds.
 const QUANTUM: Duration = Duration::from_millis(1);
-/// The least and the most blocks that one request asks for. With four it can be told whether the
-/// request was lost, or a block.
+/// The least and the most blocks that one request names. With four, the loss of a request can be told
+/// from that of a block.
 const QUANTUM_MIN: f64 = 4.0;
 const QUANTUM_MAX: f64 = 64.0;
 
@@ -48,19 +47,19 @@ enum Mode {
     ProbeRoundTrip { until: Instant },
 }
 
-/// The state of the path when something was asked for.
+/// The state of the path when a request was sent, for the delivery rate that its blocks show.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Asked {
+pub(super) struct SendState {
     pub(super) at: Instant,
     delivered: u64,
     delivered_at: Instant,
-    /// When that was asked for which had arrived last.
+    /// When that was requested which had arrived last.
     first_at: Instant,
-    /// Whether it was the one who asks who had no more to ask for.
-    limited: bool,
+    /// Whether there was no more to request, although the path may carry more.
+    is_limited: bool,
 }
 
-/// What is known of the path.
+/// The model of the path.
 #[derive(Clone, Debug)]
 pub(super) struct Congestion {
     mode: Mode,
@@ -69,9 +68,9 @@ pub(super) struct Congestion {
     delivered_at: Instant,
     first_at: Instant,
     round: u64,
-    /// The round is over when something arrives that was asked for after so much had been delivered.
+    /// The round is over when a block arrives that was requested after so many had been delivered.
     round_ends: u64,
-    /// The best rates, in blocks a second, each with its round: ever lower, ever later.
+    /// The highest rates, in blocks a second, each with its round: falling rates of rising rounds.
     rates: Vec<(u64, f64)>,
     full_rate: f64,
     full_rounds: u32,
@@ -97,42 +96,47 @@ impl Congestion {
         }
     }
 
-    /// Something is asked for, while so many blocks are on their way. `limited`: there is less to ask
-    /// for than the path would take.
-    pub(super) fn ask(&mut self, now: Instant, in_flight: u64, limited: bool) -> Asked {
+    /// A request is sent while so many blocks are in flight. `is_limited`: there is no more to request,
+    /// although the path may carry more.
+    pub(super) fn on_request(
+        &mut self,
+        now: Instant,
+        in_flight: u64,
+        is_limited: bool,
+    ) -> SendState {
         if in_flight == 0 {
             (self.first_at, self.delivered_at) = (now, now);
         }
         let &mut Self { delivered, delivered_at, first_at, .. } = self;
-        Asked { at: now, delivered, delivered_at, first_at, limited }
+        SendState { at: now, delivered, delivered_at, first_at, is_limited }
     }
 
-    /// A block arrived; so many are still on their way.
-    pub(super) fn arrived(&mut self, now: Instant, asked: &Asked, in_flight: u64) {
+    /// A block arrived; so many are still in flight.
+    pub(super) fn on_block(&mut self, now: Instant, sent: &SendState, in_flight: u64) {
         self.delivered += 1;
         self.delivered_at = now;
-        self.first_at = self.first_at.max(asked.at);
-        let new_round = asked.delivered >= self.round_ends;
+        self.first_at = self.first_at.max(sent.at);
+        let new_round = sent.delivered >= self.round_ends;
         if new_round {
             self.round += 1;
             self.round_ends = self.delivered;
         }
-        self.learn_round_trip(now, now.since(asked.at), in_flight);
-        self.learn_rate(now, asked);
-        if new_round && !asked.limited {
-            self.watch_growth();
+        self.learn_round_trip(now, now.since(sent.at), in_flight);
+        self.learn_rate(now, sent);
+        if new_round && !sent.is_limited {
+            self.check_full_pipe();
         }
         self.change_mode(now, in_flight);
         self.grow();
     }
 
-    /// Nothing has arrived for so long that all that was asked for counts as lost: begin anew with
-    /// what is known.
-    pub(super) fn timed_out(&mut self) {
+    /// Nothing has arrived for several timers (RFC 9002 7.6): closes the window to its minimum. What was
+    /// measured stays.
+    pub(super) fn on_persistent_timeout(&mut self) {
         self.window = WINDOW_MIN;
     }
 
-    /// How many blocks may be on their way.
+    /// How many blocks may be in flight.
     pub(super) fn window(&self) -> u64 {
         let window = match self.mode {
             Mode::ProbeRoundTrip { .. } => WINDOW_MIN,
@@ -141,7 +145,7 @@ impl Congestion {
         whole(window)
     }
 
-    /// How long asking for so many takes at the present rate; nothing while no rate is known.
+    /// How long requesting so many blocks takes at the present rate; zero while no rate is known.
     pub(super) fn spacing(&self, blocks: u32) -> Duration {
         let gain = match self.mode {
             Mode::Startup => GAIN_HIGH,
@@ -155,7 +159,7 @@ impl Congestion {
         }
     }
 
-    /// How many blocks one request should ask for.
+    /// How many blocks one request should name.
     pub(super) fn quantum(&self) -> u32 {
         let blocks = self.rate().map_or(WINDOW_INITIAL, |rate| rate * QUANTUM.as_secs_f64());
         u32::try_from(whole(blocks.clamp(QUANTUM_MIN, QUANTUM_MAX))).expect("at most 64")
@@ -166,17 +170,17 @@ impl Congestion {
         self.rates.first().map(|&(_, rate)| rate)
     }
 
-    fn learn_rate(&mut self, now: Instant, asked: &Asked) {
-        let arriving = now.since(asked.delivered_at);
-        let asking = asked.at.since(asked.first_at);
-        let interval = arriving.max(asking);
-        // Shorter than a round trip it says nothing: what came then was on its way before.
+    fn learn_rate(&mut self, now: Instant, sent: &SendState) {
+        let arriving = now.since(sent.delivered_at);
+        let requesting = sent.at.since(sent.first_at);
+        let interval = arriving.max(requesting);
+        // An interval shorter than a round trip says nothing: what came in it was in flight before.
         if self.round_trip.is_none_or(|shortest| interval < shortest) || interval.is_zero() {
             return;
         }
         #[expect(clippy::cast_precision_loss, reason = "blocks of one round")]
-        let rate = (self.delivered - asked.delivered) as f64 / interval.as_secs_f64();
-        if asked.limited && self.rate().is_some_and(|best| rate < best) {
+        let rate = (self.delivered - sent.delivered) as f64 / interval.as_secs_f64();
+        if sent.is_limited && self.rate().is_some_and(|best| rate < best) {
             return;
         }
         self.rates.retain(|&(round, kept)| kept > rate && round + BANDWIDTH_ROUNDS > self.round);
@@ -191,7 +195,7 @@ impl Congestion {
             self.mode = Mode::ProbeRoundTrip { until: now.after(ROUND_TRIP_PROBE) };
         }
         if let Mode::ProbeRoundTrip { until } = self.mode {
-            // What is measured now, with next to nothing on its way, is the path's own.
+            // Measured with next to nothing in flight: no queue is part of it.
             if in_flight <= whole(WINDOW_MIN) && expired {
                 self.round_trip = Some(sample);
             }
@@ -206,7 +210,7 @@ impl Congestion {
         }
     }
 
-    fn watch_growth(&mut self) {
+    fn check_full_pipe(&mut self) {
         let Some(rate) = self.rate() else { return };
         if self.is_full() {
             return;
@@ -235,9 +239,9 @@ impl Congestion {
                     gain if gain < 1.0 => long || in_flight <= whole(self.held()),
                     _ => long,
                 };
-                // Looking for more ends, too, when so much is lost that it never fills.
-                let tired = now.since(since) > self.round_trip.unwrap_or_default() * 4;
-                if over || tired {
+                // Probing ends, too, when so much is lost that the target is never reached.
+                let is_overdue = now.since(since) > self.round_trip.unwrap_or_default() * 4;
+                if over || is_overdue {
                     self.mode =
                         Mode::ProbeBandwidth { phase: (phase + 1) % CYCLE.len(), since: now };
                 }

@@ -25,7 +25,7 @@ use crate::shell::call::{Answered, CallError, Caller, ServerName};
 use crate::shell::clock::Clock;
 use crate::shell::download::{FetchError, Fetcher, Progressed};
 use crate::time::WallTime;
-use crate::wire::{Versions};
+use crate::wire::Versions;
 
 /// How long to look for more about an answer that is here already.
 const DETAIL_DEADLINE: Duration = Duration::from_secs(3);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::exchange::{Answer, Operation};
-use crate::wire::{Versions};
+use crate::wire::Versions;
 
 /// An effect that the client asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]

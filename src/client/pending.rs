@@ -8,7 +8,7 @@ use super::identity::elapsed;
 use crate::exchange::{Ask, Operation, Request};
 use crate::ids::{ClientId, RequestNumber};
 use crate::time::{Instant, Now};
-use crate::wire::{Versions};
+use crate::wire::Versions;
 
 /// One request under way.
 pub(super) struct Pending {

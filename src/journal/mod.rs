@@ -31,7 +31,7 @@ pub use sqlite::{
     SqliteJournal, backup, is_open_to_others, make,
 };
 
-use crate::exchange::{SheetInfo};
+use crate::exchange::SheetInfo;
 use crate::ids::{ClassId, ContentId, RollCallNumber};
 use crate::limits::{DISK_RESERVE_BYTES, DISK_RESERVE_PART, LOG_LONG_BYTES, LOG_MAX_BYTES};
 use crate::record::{Batch, Recovery, SnapshotPart};

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::era::Era;
 use super::marks::{Head, Marks, SheetBytes};
 use super::sheet::{ClosedSheet, Mark};
+use crate::exchange::{OpenRollCall, Operation, Outcome, Refusal, SheetInfo};
 use crate::hashing::{HashKey, Index};
 use crate::ids::{ClassId, RollCallId, RollCallNumber, StudentNumber};
 use crate::limits::{
@@ -996,7 +997,9 @@ mod tests {
     fn restored(items: &[RegisterItem]) -> Register {
         let mut restored = Register::new(HashKey::new(8));
         restored.set_limits(RegisterLimits { empty_sheets: 3, ..RegisterLimits::default() });
-        items.iter().for_each(|item| restored.restore(item).unwrap());
+        for item in &items {
+            restored.restore(item).unwrap();
+        }
         restored
     }
 

@@ -15,6 +15,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::era::Era;
+use crate::exchange::Outcome;
 use crate::hashing::{HashKey, Index};
 use crate::ids::{ClientId, RequestNumber};
 use crate::limits::{CLIENT_SILENCE_MIN, CLIENTS_MAX, WINDOW};

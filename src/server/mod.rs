@@ -21,22 +21,27 @@ mod admission;
 mod objects;
 mod operations;
 mod queries;
+mod questions;
 mod recovery;
 
 use std::collections::VecDeque;
 use std::hash::Hash;
 
 use admission::Admission;
+use questions::Questions;
+pub use questions::{FolderRequest, SheetsQuestion};
 use recovery::Snapshot;
 
-use crate::blocks::{Asker, CookieKey, Supply};
-pub use crate::blocks::{FolderRequest, Piece, PieceRead, SheetsQuestion};
+use crate::blocks::{BlockServer, CookieKey, Requester};
+pub use crate::blocks::{Piece, PieceRead};
 use crate::exchange::{
     Answer, Ask, Received, Reply, SheetInfo, decode_request, encode_pulled, encode_reply,
 };
 use crate::hashing::HashKey;
 use crate::ids::{ClassId, ContentId, RollCallId};
-use crate::limits::{CLIENTS_FORGOTTEN_PER_CALL_MAX, REPLIES_HELD_MAX, SNAPSHOT_STEPS_PER_TURN, SWEEP_INTERVAL};
+use crate::limits::{
+    CLIENTS_FORGOTTEN_PER_CALL_MAX, REPLIES_HELD_MAX, SNAPSHOT_STEPS_PER_TURN, SWEEP_INTERVAL,
+};
 use crate::record::{Batch, Record, SnapshotPart};
 use crate::roll::{ClosedSheet, Silent};
 use crate::state::State;
@@ -88,9 +93,8 @@ pub struct Server<P> {
     snapshot: Snapshot,
     snapshot_steps: usize,
     held: VecDeque<Held<P>>,
-    supply: Supply<P>,
-    /// Whether there is a folder of files.
-    offers_files: bool,
+    blocks: BlockServer<P>,
+    questions: Questions<P>,
     cookie_key: CookieKey,
     admission: Admission,
     next_sweep: Instant,
@@ -126,22 +130,22 @@ impl<P> Server<P> {
             snapshot: Snapshot::None,
             snapshot_steps: SNAPSHOT_STEPS_PER_TURN,
             held: VecDeque::new(),
-            supply: Supply::new(),
-            offers_files: false,
+            blocks: BlockServer::new(),
+            questions: Questions::new(),
             cookie_key: CookieKey::new(!seed),
             admission: Admission::new(seed.rotate_left(64)),
             next_sweep: Instant::ZERO,
         }
     }
 
-    /// No more bytes of blocks are given in a second than this, and half of it to one address.
+    /// Limits the bytes of blocks that leave in a second, in all; each address gets half of it at most.
     pub fn limit_blocks(&mut self, bytes_per_second: u64) {
-        self.supply.limit(bytes_per_second);
+        self.blocks.limit(bytes_per_second);
     }
 
     /// There is a folder of files to offer.
     pub fn offer_files(&mut self) {
-        self.offers_files = true;
+        self.blocks.offer_files();
     }
 
     /// Whether the disk has too little room left to begin another roll call.
@@ -227,7 +231,7 @@ impl<P: Clone + Hash> Server<P> {
 
     /// Time has passed: a turn of the loop begins. Forgets clients that were silent for long.
     pub fn handle_timeout(&mut self, now: Now) {
-        self.supply.begin_turn(now.instant);
+        self.blocks.begin_turn(now.instant);
         if now.instant < self.next_sweep {
             return;
         }
@@ -258,7 +262,7 @@ impl<P: Clone + Hash> Server<P> {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let sweep = (!self.state.sessions.is_empty()).then_some(self.next_sweep);
-        [self.supply.poll_timeout(), sweep].into_iter().flatten().min()
+        [self.blocks.poll_timeout(), sweep].into_iter().flatten().min()
     }
 
     /// The next effect, or `None` when there is nothing to do until the next event. A datagram to
@@ -269,17 +273,17 @@ impl<P: Clone + Hash> Server<P> {
         }
         // What happened before a sheet was asked for may have made it: that is given out first.
         if self.records.is_empty()
-            && let Some(content) = self.supply.next_load()
+            && let Some(content) = self.blocks.poll_load()
         {
             return Some(Output::Load(content));
         }
         if self.records.is_empty()
-            && let Some(question) = self.supply.next_sheets_question()
+            && let Some(question) = self.questions.poll_sheets()
         {
             return Some(Output::ListSheets(question));
         }
-        if let Some(order) = self.supply.next_order() {
-            return Some(Output::Folder(order));
+        if let Some(request) = self.poll_folder() {
+            return Some(Output::Folder(request));
         }
         if self.held.front().is_some_and(|held| held.after <= self.durable) {
             let Held { to, reply, .. } = self.held.pop_front().expect("there is a front");
@@ -293,8 +297,8 @@ impl<P: Clone + Hash> Server<P> {
             return Some(Output::Snapshot(part));
         }
         // R-PULL-7
-        let to = self.supply.give_next(|asker, index, block| {
-            encode_pulled(asker.client, asker.number, index, block, space);
+        let to = self.blocks.poll_transmit(|requester, index, block| {
+            encode_pulled(requester.client, requester.number, index, block, space);
         })?;
         self.stats.count(Counter::BlocksGiven);
         Some(Output::Transmit { to })
@@ -330,8 +334,13 @@ impl<P: Clone + Hash> Server<P> {
         }
     }
 
-    fn reply(&mut self, asker: Asker<P>, answer: Answer) {
-        let Asker { to, client, number } = asker;
+    /// The next thing to do in the folder: questions before pieces of files.
+    fn poll_folder(&mut self) -> Option<FolderRequest> {
+        self.questions.poll_folder().or_else(|| self.blocks.poll_piece().map(FolderRequest::Read))
+    }
+
+    fn reply(&mut self, requester: Requester<P>, answer: Answer) {
+        let Requester { to, client, number } = requester;
         // R-KIND-2, R-KIND-4, R-REQUEST-6
         self.hold(to, HeldReply::Reply(Reply { client, number, answer }));
     }

@@ -3,7 +3,7 @@
 use std::hash::Hash;
 
 use super::Server;
-use crate::blocks::Asker;
+use crate::blocks::Requester;
 use crate::exchange::{Answer, BeginAgain, Busy, Operation, Outcome, Request};
 use crate::limits::BUSY_RETRY_AFTER_MS;
 use crate::record::Record;
@@ -60,7 +60,7 @@ impl<P: Clone + Hash> Server<P> {
                 (Answer::Busy(Busy { retry_after_ms: BUSY_RETRY_AFTER_MS }), Counter::ClientsFull)
             }
         };
-        self.reply(Asker { to: from, client, number }, answer);
+        self.reply(Requester { to: from, client, number }, answer);
         counter
     }
 

@@ -2,11 +2,10 @@
 
 use std::hash::Hash;
 
+use super::questions::ListRequest;
 use super::{Server, SheetsQuestion};
-use crate::blocks::{Asker, ListDemand};
-use crate::exchange::{
-    Answer, FileState, Query, Request, SheetInfo, SheetList, StatusList, sheets, status,
-};
+use crate::blocks::Requester;
+use crate::exchange::{Answer, Query, Request, StatusList, sheets, status};
 use crate::stats::Counter;
 use crate::time::Now;
 
@@ -19,7 +18,7 @@ impl<P: Clone + Hash> Server<P> {
         query: Query,
         request_bytes: usize,
     ) -> Counter {
-        let asker = Asker { to: from, client: request.client, number: request.number };
+        let requester = Requester { to: from, client: request.client, number: request.number };
         match query {
             Query::Status { from: class } => {
                 let capacity = status::capacity(request_bytes);
@@ -28,41 +27,18 @@ impl<P: Clone + Hash> Server<P> {
                 // R-STATUS-2
                 let more = rest.next().is_some();
                 drop(rest);
-                self.reply(asker, Answer::Status(StatusList { open, more }));
+                self.reply(requester, Answer::Status(StatusList { open, more }));
                 Counter::Status
             }
             Query::Sheets { class, at_most } => {
                 let limit = sheets::capacity(request_bytes);
                 let question = SheetsQuestion { class, at_most, limit };
-                if self.supply.wait_for_sheets(question, asker) {
-                    Counter::Sheets
-                } else {
-                    Counter::SheetsFull
-                }
+                self.handle_sheets_question(question, requester)
             }
             Query::Files { from } => {
-                self.handle_files(now, ListDemand { asker, from, request_bytes })
+                self.handle_files(now, ListRequest { requester, from, request_bytes })
             }
-            Query::File { file } => {
-                if !self.offers_files {
-                    // R-FILES-3
-                    self.reply(asker, Answer::File(FileState::Absent));
-                } else if !self.supply.wait_for_file(file, asker) {
-                    return Counter::FilesFull;
-                }
-                Counter::File
-            }
-        }
-    }
-
-    /// The sheets of a class were read, the highest number first: as many as the question asks for,
-    /// and one more if there are more.
-    pub fn handle_sheets(&mut self, question: SheetsQuestion, mut sheets: Vec<SheetInfo>) {
-        // R-SHEET-8
-        let more = sheets.len() > question.limit;
-        sheets.truncate(question.limit);
-        for asker in self.supply.sheets_listed(question) {
-            self.reply(asker, Answer::Sheets(SheetList { sheets: sheets.clone(), more }));
+            Query::File { file } => self.handle_file_question(file, requester),
         }
     }
 }

@@ -23,7 +23,7 @@ use crate::exchange::{Answer, Operation, Query, SheetInfo};
 use crate::limits::{SERVER_ADDRESSES_MAX, UDP_PAYLOAD_MAX_BYTES};
 use crate::roll::Sheet;
 use crate::time::Instant;
-use crate::wire::{Datagram};
+use crate::wire::Datagram;
 
 /// The port of a server whose address names none.
 const DEFAULT_PORT: u16 = 5050;

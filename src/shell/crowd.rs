@@ -22,7 +22,7 @@ use crate::exchange::{Operation, decode_reply};
 use crate::ids::ClientId;
 use crate::limits::{DATAGRAMS_PER_TURN_MAX, UDP_PAYLOAD_MAX_BYTES};
 use crate::time::{Instant, Now};
-use crate::wire::{Datagram};
+use crate::wire::Datagram;
 
 /// Many clients of one server.
 pub(super) struct Crowd {

@@ -16,7 +16,7 @@ use crate::blocks::{Download, Event, PathState};
 use crate::exchange::{FileInfo, SheetInfo};
 use crate::limits::UDP_PAYLOAD_MAX_BYTES;
 use crate::roll::{Sheet, SheetError, SheetReader};
-use crate::wire::{Datagram};
+use crate::wire::Datagram;
 
 /// What one datagram takes of a receive buffer on Linux, at most: two kilobytes and what the system
 /// notes about it.

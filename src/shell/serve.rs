@@ -40,7 +40,7 @@ use crate::record::Batch;
 use crate::server::{Output, Server};
 use crate::stats::Counter;
 use crate::time::{Instant, Now};
-use crate::wire::{Datagram};
+use crate::wire::Datagram;
 
 /// The token of signals; sockets have the numbers from 0.
 const SIGNALS: Token = Token(usize::MAX);

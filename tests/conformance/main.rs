@@ -15,7 +15,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use rollcall::wire::{Kind};
+use rollcall::wire::Kind;
 use sha2::Digest as _;
 
 use values::{FORMATS, Values};

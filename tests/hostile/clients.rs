@@ -8,7 +8,7 @@ use std::time::Duration;
 use rollcall::exchange::{Answer, Ask, Operation, Pull, Query, decode_reply, decode_request};
 use rollcall::ids::{ClientId, ContentId, Cookie, FileKey, RollCallNumber};
 use rollcall::shell::clock::Clock;
-use rollcall::wire::{Kind};
+use rollcall::wire::Kind;
 
 use crate::support::process::Process;
 use crate::support::raw::{Raw, class, close, frame, mark, new_client, open, request, status};

@@ -13,7 +13,7 @@ use rollcall::exchange::{
 use rollcall::ids::{ClassId, ContentId, Cookie, FileName, RollCallNumber};
 use rollcall::roll::{Mark, Sheet};
 use rollcall::time::WallTime;
-use rollcall::wire::{Datagram};
+use rollcall::wire::Datagram;
 
 use crate::support::own_address;
 

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use rollcall::exchange::{Answer, Closed, Marked, Opened, Outcome, decode_reply};
 use rollcall::ids::{ClientId, RequestNumber};
 use rollcall::record::{Batch, Record, Recovery as _, SnapshotItem};
-use rollcall::roll::{Mark, RegisterItem, Sheet};
+use rollcall::roll::{ClosedSheet, Mark, RegisterItem, Sheet};
 use rollcall::server::{Output, Server};
 use rollcall::time::WallTime;
-use rollcall::wire::{Datagram};
+use rollcall::wire::Datagram;
 
 use crate::person::Bytes;
 use crate::world::{hash_of, new_hasher, student};
@@ -107,7 +107,7 @@ impl Machine {
             self.disk.server.replay(record).expect("what was appended can be replayed");
         }
         self.disk.server.resume_after(batch.number);
-        self.disk.sheets.extend(batch.sheets.iter().map(|it| it.sheet()));
+        self.disk.sheets.extend(batch.sheets.iter().map(ClosedSheet::sheet));
         self.server.handle_durable(batch.number);
     }
 

@@ -11,7 +11,7 @@ use rollcall::client::{Client, Output, Progress};
 use rollcall::exchange::{Operation, Request, decode_request, encode_request};
 use rollcall::ids::{ClientId, RequestNumber};
 use rollcall::time::{Instant, Now};
-use rollcall::wire::{Datagram};
+use rollcall::wire::Datagram;
 
 use crate::world::{DEADLINE, NIGHT, hash_of};
 

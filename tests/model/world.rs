@@ -14,7 +14,7 @@ use rollcall::record::Batch;
 use rollcall::roll::Sheet;
 use rollcall::server::Output;
 use rollcall::time::{Instant, Now, WallTime};
-use rollcall::wire::{Datagram};
+use rollcall::wire::Datagram;
 use stateright::{Model, Property};
 
 use crate::machine::{Machine, Said, execution};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use rand::RngExt as _;
 use rand::rngs::StdRng;
-use rollcall::exchange::{SheetInfo};
+use rollcall::exchange::SheetInfo;
 use rollcall::ids::ContentId;
 use rollcall::record::{Batch, Recovery as _, SnapshotItem, SnapshotPart};
 use rollcall::roll::{ClosedSheet, Contradiction};

@@ -17,7 +17,7 @@ use rollcall::record::{Recovery as _, SnapshotItem};
 use rollcall::roll::{ClientRecord, Sheet};
 use rollcall::server::{Output, Server};
 use rollcall::time::{Instant, Now, WallTime};
-use rollcall::wire::{Datagram};
+use rollcall::wire::Datagram;
 
 use crate::disk::Disk;
 use crate::network::Wire;

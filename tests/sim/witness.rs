@@ -11,8 +11,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use rollcall::exchange::{
+    Answer, BeginAgain, Closed, Marked, Opened, Operation, Outcome, Refused, SheetInfo,
+};
 use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber, StudentNumber};
-use rollcall::exchange::{Operation, Outcome, SheetInfo};
 use rollcall::time::WallTime;
 
 use crate::seen;

@@ -14,14 +14,16 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use rollcall::blocks::{Download, Event as Fetched, PathState};
 use rollcall::client::{Client, Output as Told, Progress, Unanswered};
-use rollcall::exchange::{Answer, Ask, Closed, Operation, Pulled, Query, Request, SheetInfo, SheetList, StatusList, decode_reply, decode_request, encode_request};
+use rollcall::exchange::{
+    Answer, Ask, Closed, Operation, Pulled, Query, Request, SheetInfo, SheetList, StatusList,
+    decode_reply, decode_request, encode_request,
+};
 use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber, RollCallNumber, StudentNumber};
-use rollcall::record::{Batch, Record, SnapshotPart};
+use rollcall::record::{Batch, Record, SnapshotItem, SnapshotPart};
 use rollcall::roll::{ClosedSheet, Sheet};
 use rollcall::server::{Output, Server, SheetsQuestion};
 use rollcall::time::{Instant, Now, WallTime};
-use rollcall::blocks::{Download, Event as Fetched, PathState};
-use rollcall::wire::{Datagram};
+use rollcall::wire::Datagram;
 
 use crate::auditor::Auditor;
 use crate::disk::Disk;
@@ -65,6 +67,15 @@ pub(crate) struct Figures {
 /// Runs one seed under these parameters; a broken promise is told in words.
 pub(crate) fn run(seed: u64, params: &Params, trace: bool) -> Result<Figures, String> {
     World::new(seed, params.clone(), trace).run()
+}
+
+/// How far a snapshot is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Snapshot {
+    None,
+    /// It begins with the next batch.
+    Due,
+    Begun,
 }
 
 enum Happening {
@@ -207,6 +218,7 @@ struct World {
     people: Vec<Person>,
     /// Judges each answer of the server.
     auditor: Auditor,
+    snapshot: Snapshot,
     /// Judges what is kept, and what people are told.
     witness: Witness,
     histories: BTreeMap<ClassId, Vec<Event>>,
@@ -252,6 +264,7 @@ impl World {
             disk: Disk::default(),
             people: Vec::new(),
             auditor: Auditor::new(),
+            snapshot: Snapshot::None,
             witness: Witness::new(),
             histories: BTreeMap::new(),
             answered_as: BTreeMap::new(),
@@ -504,8 +517,9 @@ impl World {
 
     fn append(&mut self, batch: Batch) {
         trace!(self, "server appends batch {} of {}", batch.number, batch.records.len());
-        let sheets: Vec<_> = batch.sheets.iter().map(|it| it.sheet.to_bytes()).collect();
+        let sheets: Vec<_> = batch.sheets.iter().map(|it| it.bytes.as_slice().to_vec()).collect();
         self.auditor.appended(batch.number, &sheets);
+        self.begin_due_snapshot();
         self.disk.append(batch);
         let most = u64::try_from(self.params.commit.as_micros()).expect("short");
         let slow = chance(&mut self.rng, self.params.slow_commits);
@@ -606,6 +620,7 @@ impl World {
             self.tell_durable(batch);
         }
         self.auditor.crash();
+        self.snapshot = Snapshot::None;
         let down = match self.healed_at {
             Some(_) => SECOND,
             None => *pick(&mut self.rng, &[1_000, SECOND, 10 * SECOND, 3 * MINUTE]),
@@ -678,18 +693,33 @@ impl World {
 
     /// A snapshot begins, in parts so small that much happens before it is whole.
     fn snapshot(&mut self) -> u32 {
-        if let Some(server) = &mut self.server {
+        if let Some(server) = &mut self.server
+            && self.snapshot == Snapshot::None
+        {
             trace!(self, "a snapshot begins");
             server.limit_snapshot_parts(self.rng.random_range(1..=8));
             server.begin_snapshot();
+            self.snapshot = Snapshot::Due;
+            self.begin_due_snapshot();
         }
         self.drain_server();
         self.params.snapshots
     }
 
+    /// A snapshot is of the state after a batch: what has happened since the last one is none yet.
+    fn begin_due_snapshot(&mut self) {
+        if self.snapshot == Snapshot::Due && self.auditor.snapshot_begins() {
+            self.snapshot = Snapshot::Begun;
+        }
+    }
+
     fn keep_snapshot(&mut self, part: SnapshotPart) {
         trace!(self, "{} items of the snapshot of batch {}", part.items.len(), part.batch);
         seen::SNAPSHOT_BEHIND.held_if(part.is_last && part.batch < self.disk.last_batch());
+        if part.is_last {
+            self.snapshot = Snapshot::None;
+            self.auditor.snapshot_is_kept();
+        }
         self.disk.keep_snapshot(part);
         if let Some(server) = &mut self.server {
             server.handle_snapshot_kept();

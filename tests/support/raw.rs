@@ -8,7 +8,7 @@ use std::time::Duration;
 use rollcall::exchange::{Ask, Operation, Query, Reply, Request, decode_reply, encode_request};
 use rollcall::ids::{ClassId, ClientId, RequestNumber};
 use rollcall::shell::clock::{Clock, entropy};
-use rollcall::wire::{Datagram};
+use rollcall::wire::Datagram;
 
 use super::Server;
 use super::process::{Stream, TIMEOUT};

@@ -14,7 +14,7 @@ use rollcall::exchange::{Answer, Ask, Operation, Request, decode_reply, encode_r
 use rollcall::ids::{ClassId, ClientId, RequestNumber};
 use rollcall::shell::clock::{Clock, entropy};
 use rollcall::time::WallTime;
-use rollcall::wire::{Datagram};
+use rollcall::wire::Datagram;
 use serde_json::json;
 
 use super::batch::{self, Batch};

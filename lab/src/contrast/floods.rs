@@ -15,7 +15,7 @@ use rollcall::exchange::{
 };
 use rollcall::ids::{ClassId, ClientId, ContentId, Cookie, FileName, RequestNumber};
 use rollcall::shell::clock::{Clock, entropy};
-use rollcall::wire::{Datagram};
+use rollcall::wire::Datagram;
 
 use super::batch::{self, Batch};
 use super::fetch::Site;

@@ -16,7 +16,7 @@ use mio::{Events, Interest, Poll, Token};
 use rollcall::exchange::{Ask, Operation, Request, encode_request};
 use rollcall::ids::{ClassId, ClientId, RequestNumber};
 use rollcall::time::WallTime;
-use rollcall::wire::{Datagram};
+use rollcall::wire::Datagram;
 use serde_json::json;
 
 use super::batch::{self, Batch};

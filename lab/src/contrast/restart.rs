@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use rollcall::journal::{DATABASE_FILE, Journal as _, JournalError, SqliteJournal};
 use rollcall::server::{Output, Server};
-use rollcall::wire::{Datagram};
+use rollcall::wire::Datagram;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::json;
 
@@ -227,11 +227,36 @@ fn snapshots(context: &Context) -> Result<(String, Verdict), Failure> {
         making.push(longest);
         writing.push(written);
     }
-    let mut table = Table::new(["clients", "marks", "the longest part, ms", "writing it, ms"]);
+    drop(drive);
+    drop(journal);
+    let mut starting = Sample::default();
+    for _ in 0..context.runs {
+        let mut command = context.programs.on_core(SERVER_CORE, "contrast");
+        let value = measure(command.arg("recover").arg(folder.path()), [""; 0])?;
+        if value["clients"] != json!(clients) {
+            return Err(format!("the start found other clients: {value}").into());
+        }
+        starting.push(value["seconds"].as_f64().unwrap_or(f64::NAN));
+    }
     let size = count(clients);
-    table.row([size.clone(), size, making.to_string(), writing.to_string()]);
-    Ok(format!(
+    let head = ["clients", "marks", "the longest part, ms", "writing it, ms", "a start with it, s"];
+    let mut table = Table::new(head);
+    table.row([
+        size.clone(),
+        size.clone(),
+        making.to_string(),
+        writing.to_string(),
+        starting.to_string(),
+    ]);
+    let text = format!(
         "### Snapshot\n\nA snapshot is made in parts, so that the loop stands still for one part at a \
          time. It is written on the journal's thread, part by part between the commits.\n\n{table}\n"
-    ))
+    );
+    let verdict = Verdict {
+        figure: format!("start with {size} clients alive and as many marks, s"),
+        target: format!("≤ {START_TARGET}"),
+        reached: starting.to_string(),
+        met: starting.median() <= START_TARGET,
+    };
+    Ok((text, verdict))
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rollcall::exchange::{Ask, Pull, Query, Request, encode_request};
 use rollcall::ids::{ClientId, ContentId, Cookie, FileName, RequestNumber};
-use rollcall::wire::{Datagram};
+use rollcall::wire::Datagram;
 
 use super::fetch::{LARGE, Offered, Peer, Service, Site};
 use super::report::{Chapter, Table, Verdict};

@@ -35,9 +35,9 @@ use self::read::{Bytes, count_bytes, last_batch};
 use self::write::Staged;
 use super::encoding::encode_records;
 use super::{DiskStatus, Journal, JournalError, Recovered, SheetReader};
+use crate::exchange::SheetInfo;
 use crate::ids::{ClassId, ContentId, RollCallNumber};
 use crate::limits::{SNAPSHOT_AFTER_MIN_BYTES, SNAPSHOT_AFTER_RATIO};
-use crate::exchange::SheetInfo;
 use crate::record::{Batch, Recovery, SnapshotPart};
 
 /// A journal in a folder.

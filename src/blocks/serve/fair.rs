@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// Items of callers, each caller's in its order.
 #[derive(Clone)]
-pub(crate) struct FairQueue<T> {
+pub(super) struct FairQueue<T> {
     queues: BTreeMap<u64, VecDeque<T>>,
     /// The callers that have items, the one whose turn it is first.
     turns: VecDeque<u64>,
@@ -15,30 +15,30 @@ pub(crate) struct FairQueue<T> {
 }
 
 impl<T> FairQueue<T> {
-    pub(crate) fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { queues: BTreeMap::new(), turns: VecDeque::new(), length: 0 }
     }
 
     /// How many items there are.
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.length
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.length == 0
     }
 
     /// How many callers have items.
-    pub(crate) fn callers(&self) -> usize {
+    pub(super) fn callers(&self) -> usize {
         self.turns.len()
     }
 
     /// How many items this caller has.
-    pub(crate) fn len_of(&self, caller: u64) -> usize {
+    pub(super) fn len_of(&self, caller: u64) -> usize {
         self.queues.get(&caller).map_or(0, VecDeque::len)
     }
 
-    pub(crate) fn push(&mut self, caller: u64, item: T) {
+    pub(super) fn push(&mut self, caller: u64, item: T) {
         let queue = self.queues.entry(caller).or_default();
         if queue.is_empty() {
             self.turns.push_back(caller);
@@ -48,14 +48,14 @@ impl<T> FairQueue<T> {
     }
 
     /// The first item of the caller whose turn it is, and who that is.
-    pub(crate) fn front_mut(&mut self) -> Option<(u64, &mut T)> {
+    pub(super) fn front_mut(&mut self) -> Option<(u64, &mut T)> {
         let &caller = self.turns.front()?;
         let queue = self.queues.get_mut(&caller).expect("who has a turn has items");
         Some((caller, queue.front_mut().expect("who has a turn has items")))
     }
 
     /// Takes the first item of the caller whose turn it is; the turn stays.
-    pub(crate) fn pop_front(&mut self) -> Option<T> {
+    pub(super) fn pop_front(&mut self) -> Option<T> {
         let &caller = self.turns.front()?;
         let queue = self.queues.get_mut(&caller).expect("who has a turn has items");
         let item = queue.pop_front().expect("who has a turn has items");
@@ -68,7 +68,7 @@ impl<T> FairQueue<T> {
     }
 
     /// The turn of this caller ends, if it is its turn.
-    pub(crate) fn end_turn(&mut self, caller: u64) {
+    pub(super) fn end_turn(&mut self, caller: u64) {
         if self.turns.front() == Some(&caller) {
             self.turns.rotate_left(1);
         }

@@ -11,7 +11,7 @@ use crate::time::Instant;
 
 /// A limit of pulled blocks, if there is one.
 #[derive(Clone)]
-pub(crate) struct Pace {
+pub(super) struct Pace {
     /// Bytes a second; `None`: no limit.
     rate: Option<u64>,
     all: Bucket,
@@ -48,19 +48,19 @@ fn capacity(rate: u64) -> u64 {
 
 impl Pace {
     /// No limit.
-    pub(crate) fn unlimited() -> Self {
+    pub(super) fn unlimited() -> Self {
         let all = Bucket { bytes: 0, filled_at: Instant::ZERO };
         Self { rate: None, all, addresses: BTreeMap::new() }
     }
 
     /// So many bytes a second in all, and half of it for each address.
-    pub(crate) fn limited(rate: u64) -> Self {
+    pub(super) fn limited(rate: u64) -> Self {
         let all = Bucket::full(rate, Instant::ZERO);
         Self { rate: Some(rate), all, addresses: BTreeMap::new() }
     }
 
     /// Whether so many bytes may leave for this address now; if so they count as gone.
-    pub(crate) fn takes(&mut self, now: Instant, address: u64, bytes: u64) -> bool {
+    pub(super) fn takes(&mut self, now: Instant, address: u64, bytes: u64) -> bool {
         let Some(rate) = self.rate else { return true };
         self.all.fill(rate, now);
         if self.all.bytes < bytes {
@@ -81,7 +81,7 @@ impl Pace {
     }
 
     /// After how long it pays to try again what was not taken.
-    pub(crate) fn wait(&self, bytes: u64) -> Duration {
+    pub(super) fn wait(&self, bytes: u64) -> Duration {
         let micros = self.rate.map_or(0, |rate| bytes * 1_000_000 / rate.max(1));
         Duration::from_micros(micros.clamp(100, 1_000_000))
     }
