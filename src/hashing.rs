@@ -100,7 +100,7 @@ impl Index {
         }
         let shard = self.shard_of(hash);
         let same = |place: &Slot| is_it(place.index);
-        let Entry::Vacant(vacant) = self.shards[shard].entry(hash, same, Slot::hash) else {
+        let Entry::Vacant(vacant) = self.shards[shard].entry(hash, same, |slot| slot.hash()) else {
             return false;
         };
         #[expect(clippy::cast_possible_truncation, reason = "both halves are the same")]
@@ -130,7 +130,7 @@ impl Index {
         let Some(whole) = std::mem::replace(&mut self.shards, shards).pop() else { return };
         for place in whole {
             let shard = self.shard_of(place.hash());
-            self.shards[shard].insert_unique(place.hash(), place, Slot::hash);
+            self.shards[shard].insert_unique(place.hash(), place, |slot| slot.hash());
         }
     }
 }

@@ -997,7 +997,7 @@ mod tests {
     fn restored(items: &[RegisterItem]) -> Register {
         let mut restored = Register::new(HashKey::new(8));
         restored.set_limits(RegisterLimits { empty_sheets: 3, ..RegisterLimits::default() });
-        for item in &items {
+        for item in items {
             restored.restore(item).unwrap();
         }
         restored
