@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
+use rollcall::blocks::Prefix;
 use rollcall::client::inquiry::FileInquiry;
 use rollcall::exchange::{Answer, Ask, FileInfo, FileState, Pull, Pulled};
 use rollcall::ids::{ContentId, Cookie, FileName};
@@ -29,7 +30,7 @@ use support::disk::SmallDisk;
 use support::network::Network;
 use support::process::{Finished, Process, TIMEOUT};
 use support::raw::{Raw, new_client, request};
-use support::{Call, LOAD, Place, STUDENT, Server, Setup, skip};
+use support::{Call, LOAD, Place, STUDENT, Server, Setup, TEACHER, counters, skip};
 
 #[expect(dead_code, reason = "each file of tests uses its part")]
 mod support;
@@ -98,12 +99,8 @@ fn info_of(server: &Server, name: &str) -> FileInfo {
 /// Fetches an object by the name of its content alone.
 fn fetch(server: &Server, info: FileInfo) -> Result<Vec<u8>, FetchError> {
     let mut bytes = Vec::new();
-    let mut take = |piece: &[u8]| {
-        bytes.extend_from_slice(piece);
-        Ok(())
-    };
     let mut fetcher = Fetcher::new(server.address(), None)?;
-    fetcher.fetch(info, 0, TIMEOUT, &mut take, &mut |_| {})?;
+    fetcher.fetch(info, Prefix::default(), TIMEOUT, &mut bytes, &mut |_| {})?;
     Ok(bytes)
 }
 
@@ -557,6 +554,48 @@ fn without_files_to_open_the_last_list_is_told_and_the_log_says_what_to_do() {
         assert!(waited < TIMEOUT, "the new file is never listed");
     }
     folders.get(&server, &["more"]).run().expect(0);
+}
+
+/// How many requests for blocks were answered with a cookie.
+fn cookies(server: Server) -> u64 {
+    let (_, ended) = server.stop("TERM");
+    counters(&ended.stderr).get("pull_unproved").copied().unwrap_or_default()
+}
+
+// spec: R-COOKIE-4
+#[test]
+fn an_address_is_proved_once_for_all_files_that_one_client_fetches() {
+    let folders = Folders::new();
+    let files = [content(5_000, 1), content(300_000, 2), content(7_000, 3)];
+    for (name, file) in ["a", "b", "c"].into_iter().zip(&files) {
+        folders.offer(name, file);
+    }
+    let server = folders.server();
+    let mut caller =
+        Caller::new(&server.address().to_string().parse().expect("an address")).expect("a server");
+    for (name, file) in ["a", "b", "c"].into_iter().zip(&files) {
+        let info = info_of(&server, name);
+        let fetcher = caller.fetcher().expect("a fetcher");
+        let mut bytes = Vec::new();
+        let came = fetcher.fetch(info, Prefix::default(), TIMEOUT, &mut bytes, &mut |_| {});
+        came.expect("fetched");
+        assert!(bytes == *file, "{name}");
+    }
+    assert_eq!(cookies(server), 1);
+}
+
+// spec: R-COOKIE-4
+#[test]
+fn an_address_is_proved_once_for_all_sheets_that_a_teacher_sees_at_a_prompt() {
+    let server = Server::in_memory();
+    for class in ["1", "2", "3"] {
+        server.teacher(["open", class]).expect(0);
+        let students = (0..80).map(|student: u32| (100_000_000 + student).to_string());
+        server.client(STUDENT).args(["mark", class]).args(students).run().expect(0);
+    }
+    let talk = server.client(TEACHER).run_with(b"1\n1\n2\n2\n3\n3\n").expect(0);
+    assert_eq!(talk.stdout.matches(". 80 students answered:").count(), 3, "{talk}");
+    assert_eq!(cookies(server), 1);
 }
 
 // What a student may do wrong, and what others may do to a student.

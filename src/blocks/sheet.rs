@@ -68,6 +68,12 @@ impl SheetFetch {
         self.fetch.into_path()
     }
 
+    /// The announced sheet.
+    #[must_use]
+    pub fn info(&self) -> &SheetInfo {
+        &self.info
+    }
+
     /// How many requests were sent.
     #[must_use]
     pub fn requests(&self) -> u32 {

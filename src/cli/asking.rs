@@ -14,6 +14,7 @@ use super::Exit;
 use super::local_time::LocalTime as _;
 use super::progress::ProgressLine;
 use super::words::{complain, parse_deadline, printed, remark};
+use crate::blocks::Prefix;
 use crate::client::inquiry::{FileInquiry, FilesInquiry, OpenInquiry, SheetsInquiry};
 use crate::client::{Progress, Unanswered};
 use crate::exchange::{
@@ -23,7 +24,7 @@ use crate::exchange::{
 use crate::ids::{ClassId, FileKey, RollCallNumber};
 use crate::shell::call::{Answered, CallError, Caller, ServerName};
 use crate::shell::clock::Clock;
-use crate::shell::download::{FetchError, Fetcher, Progressed};
+use crate::shell::download::{Destination, FetchError, Progressed};
 use crate::time::WallTime;
 use crate::wire::Versions;
 
@@ -192,16 +193,16 @@ impl Asker {
         self.told(result, None).map_err(|exit| Untold { exit, attempts })
     }
 
-    /// Fetches an object from block `begin` on.
+    /// Fetches an object, of which the destination has `prefix` already.
     pub(super) fn fetch(
         &mut self,
         object: FileInfo,
-        begin: u32,
-        take: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+        prefix: Prefix,
+        destination: &mut dyn Destination,
         watch: &mut dyn FnMut(Progressed),
     ) -> Result<Progressed, FetchError> {
-        Fetcher::new(self.caller.address(), self.caller.round_trip())
-            .and_then(|mut it| it.fetch(object, begin, self.flags.timeout, take, watch))
+        let timeout = self.flags.timeout;
+        self.caller.fetcher()?.fetch(object, prefix, timeout, destination, watch)
     }
 
     fn told<T>(

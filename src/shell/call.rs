@@ -162,6 +162,8 @@ pub struct Caller {
     confirmed: bool,
     /// The address at which nobody listened when the network last said so.
     refused_at: Option<SocketAddr>,
+    /// Made with the first object.
+    fetcher: Option<Fetcher>,
     buffer: Vec<u8>,
 }
 
@@ -196,6 +198,7 @@ impl Caller {
             current: 0,
             confirmed: false,
             refused_at: None,
+            fetcher: None,
             // R-READ-6
             buffer: vec![0; UDP_PAYLOAD_MAX_BYTES + 1],
         })
@@ -255,6 +258,19 @@ impl Caller {
         self.finish(false, watch)
     }
 
+    /// Fetches objects from the address that answered last. What is known of the path is kept from one
+    /// object to the next.
+    ///
+    /// # Errors
+    /// If the system does not let us wait for events.
+    pub fn fetcher(&mut self) -> Result<&mut Fetcher, FetchError> {
+        let address = self.address();
+        if self.fetcher.as_ref().is_none_or(|fetcher| fetcher.server() != address) {
+            self.fetcher = Some(Fetcher::new(address, self.round_trip())?);
+        }
+        Ok(self.fetcher.as_mut().expect("there is one now"))
+    }
+
     /// Fetches a whole sheet and checks it against its name. Also tells how many datagrams it took.
     /// The deadline counts from the last block that came.
     ///
@@ -265,8 +281,7 @@ impl Caller {
         info: &SheetInfo,
         deadline: Duration,
     ) -> Result<(Sheet, u32), CallError> {
-        let mut fetcher = Fetcher::new(self.address(), self.round_trip())?;
-        Ok(fetcher.fetch_sheet(info, deadline)?)
+        Ok(self.fetcher()?.fetch_sheet(info, deadline)?)
     }
 
     /// Makes an inquiry, and tells what it found and how many datagrams it took. `watch` hears what
