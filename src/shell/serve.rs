@@ -25,7 +25,7 @@ use tracing::{debug, info, warn};
 use super::clock::Clock;
 use super::drops::Drops;
 pub use super::folder::{Folder, FolderError};
-use super::folder::{FolderDone, FolderKeeper};
+use super::folder::{FolderCompletion, FolderWorker};
 use super::keeper::{Done, Keeper, Order, Read};
 use super::log::EventLog;
 use super::outbox::Outbox;
@@ -91,7 +91,7 @@ fn bind_cause(error: &io::Error) -> String {
 pub struct Service<J> {
     server: Server<ReturnPath>,
     keeper: Keeper<J>,
-    folder: Option<FolderKeeper>,
+    folder: Option<FolderWorker>,
     snapshot: SnapshotWish,
     listeners: Vec<Listener>,
     outbox: Outbox,
@@ -141,7 +141,7 @@ impl<J: Journal + Send + 'static> Service<J> {
         }
         // There can be one waker for each poll: the threads share it.
         let waker = Arc::new(Waker::new(poll.registry(), DONE)?);
-        let folder = folder.map(|it| FolderKeeper::begin(it, Arc::clone(&waker))).transpose()?;
+        let folder = folder.map(|it| FolderWorker::spawn(it, Arc::clone(&waker))).transpose()?;
         Ok(Self {
             server,
             keeper: Keeper::begin(journal, waker)?,
@@ -173,7 +173,7 @@ impl<J: Journal + Send + 'static> Service<J> {
         let ended = self.run_turns();
         self.keeper.end();
         if let Some(folder) = self.folder {
-            folder.end();
+            folder.join();
         }
         info!("counters: {}", self.server.stats());
         ended
@@ -307,8 +307,8 @@ impl<J: Journal + Send + 'static> Service<J> {
                     Output::ListSheets(question) => {
                         self.keeper.order(Order::Read(Read::List(question)));
                     }
-                    Output::Folder(order) => {
-                        self.folder.as_ref().expect("files are offered").order(order);
+                    Output::Folder(request) => {
+                        self.folder.as_ref().expect("files are offered").send(request);
                     }
                     Output::Transmit { to } => {
                         if self.outbox.push(to, space.as_bytes()) {
@@ -320,8 +320,9 @@ impl<J: Journal + Send + 'static> Service<J> {
             // R-DURABLE-3
             if let Some(done) = self.keeper.poll_done()? {
                 self.handle_done(done);
-            } else if let Some(done) = self.folder.as_ref().and_then(FolderKeeper::poll_done) {
-                self.handle_folder_done(done);
+            } else if let Some(done) = self.folder.as_ref().and_then(FolderWorker::poll_completion)
+            {
+                self.handle_folder_completion(done);
             } else {
                 break;
             }
@@ -387,11 +388,11 @@ impl<J: Journal + Send + 'static> Service<J> {
         self.trouble.disk.report(self.clock.now().instant, || warn_of(condition));
     }
 
-    fn handle_folder_done(&mut self, done: FolderDone) {
+    fn handle_folder_completion(&mut self, done: FolderCompletion) {
         match done {
-            FolderDone::Listing(files) => self.server.handle_listing(files),
-            FolderDone::File(file, state) => self.server.handle_file(file, state),
-            FolderDone::Piece(piece, bytes) => self.server.handle_piece(piece, bytes),
+            FolderCompletion::Listing(files) => self.server.handle_listing(files),
+            FolderCompletion::File(file, state) => self.server.handle_file(file, state),
+            FolderCompletion::Piece(piece, bytes) => self.server.handle_piece(piece, bytes),
         }
     }
 
