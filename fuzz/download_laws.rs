@@ -20,12 +20,12 @@ use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
 use rollcall::blocks::{Download, Event, PathState};
-use rollcall::ids::{ClientId, ContentId, Cookie, RequestNumber};
-use rollcall::operation::{FileInfo, Pull};
-use rollcall::time::Instant;
-use rollcall::wire::{
-    Answer, Ask, Datagram, Reply, Request, decode_reply, decode_request, encode_reply,
+use rollcall::exchange::{
+    Answer, Ask, FileInfo, Pull, Pulled, Reply, Request, decode_reply, decode_request, encode_reply,
 };
+use rollcall::ids::{ClientId, ContentId, Cookie, RequestNumber};
+use rollcall::time::Instant;
+use rollcall::wire::Datagram;
 
 use crate::laws;
 
@@ -284,7 +284,11 @@ impl Yard {
                 } else {
                     (request.client, RequestNumber::new(u64::MAX).expect("not zero"))
                 };
-                self.say(client, number, Answer::Pulled { index: 0, bytes: vec![7; BLOCK_BYTES] });
+                self.say(
+                    client,
+                    number,
+                    Answer::Pulled(Pulled { index: 0, bytes: vec![7; BLOCK_BYTES] }),
+                );
             }
             Step::Earlier(number, index, gone) => {
                 let number = RequestNumber::new(u64::from(number) + 1).expect("not zero");
@@ -294,7 +298,7 @@ impl Yard {
                 let index = under_way.unwrap_or(index.into());
                 let length = if gone { 0 } else { self.block(index).len() };
                 let bytes = vec![0x5e; length];
-                self.say(self.earlier, number, Answer::Pulled { index, bytes });
+                self.say(self.earlier, number, Answer::Pulled(Pulled { index, bytes }));
             }
             Step::Bytes(ref bytes) => self.hear(bytes),
             Step::Framed(kind, ref body) => self.hear(&laws::frame(1, kind, body)),
@@ -334,7 +338,7 @@ impl Yard {
 
     /// A block comes, as the answer to this request.
     fn give(&mut self, request: &Request, index: u32, bytes: Vec<u8>) {
-        self.say(request.client, request.number, Answer::Pulled { index, bytes });
+        self.say(request.client, request.number, Answer::Pulled(Pulled { index, bytes }));
     }
 
     fn say(&mut self, client: ClientId, number: RequestNumber, answer: Answer) {
@@ -348,7 +352,7 @@ impl Yard {
     }
 
     fn hear(&mut self, datagram: &[u8]) {
-        if let Ok(Reply { client, number, answer: Answer::Pulled { index, bytes } }) =
+        if let Ok(Reply { client, number, answer: Answer::Pulled(Pulled { index, bytes }) }) =
             decode_reply(datagram)
             && self.end.is_none()
         {

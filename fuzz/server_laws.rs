@@ -5,16 +5,16 @@
 use std::hash::{Hash, Hasher};
 
 use arbitrary::{Arbitrary, Unstructured};
+use rollcall::exchange::{Ask, FileEntry, FileInfo, FileState, Operation, Pull, Query, Request};
 use rollcall::ids::{ClassId, ClientId, ContentId, Cookie, FileKey, RequestNumber, RollCallNumber};
-use rollcall::operation::{FileEntry, FileInfo, FileState, Operation, Pull, Query};
-use rollcall::record::{Batch, SnapshotItem};
-use rollcall::roll::{ClosedSheet, Sheet};
+use rollcall::record::{Batch, Recovery as _, SnapshotItem, SnapshotPart};
+use rollcall::roll::Sheet;
 use rollcall::server::{FolderRequest, Output, PieceRead, Server, SheetsQuestion};
 use rollcall::time::{Instant, Now, WallTime};
-use rollcall::wire::{Ask, Datagram, Request};
+use rollcall::wire::Datagram;
 use sha2::{Digest as _, Sha256};
 
-use crate::auditor::{Address, Auditor, Content};
+use crate::auditor::{Auditor, Content};
 use crate::laws;
 
 const START_MILLIS: u64 = 1_795_353_480_000;
@@ -174,7 +174,7 @@ pub(crate) fn check(input: &[u8]) {
 /// The way back to a client, by which an answer is known: the server's cookies know only the address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Way {
-    address: Address,
+    address: u8,
     place: usize,
 }
 
@@ -194,13 +194,16 @@ struct Hall {
     pending: Vec<Batch>,
     durable: Vec<Batch>,
     snapshot: (u64, Vec<SnapshotItem>),
+    /// The parts of a snapshot that is being made, and one that is to be kept after its batch.
+    parts: Vec<SnapshotItem>,
+    part: Option<SnapshotPart>,
     /// Sheets to be read, as soon as what was appended before is durable.
     loads: Vec<ContentId>,
     /// The pulled blocks that have left in this turn.
     given: u32,
     starts: u128,
     polled: bool,
-    sent: Vec<(Address, Vec<u8>)>,
+    sent: Vec<(u8, Vec<u8>)>,
     heard: Vec<Vec<u8>>,
     clients: [Caller; 4],
 }
@@ -220,6 +223,7 @@ impl Hall {
         auditor.file_becomes(0, b"b", Some(Vec::new()));
         let mut server = Server::new(1);
         server.offer_files();
+        server.limit_snapshot_parts(3);
         Self {
             server,
             auditor,
@@ -228,6 +232,8 @@ impl Hall {
             pending: Vec::new(),
             durable: Vec::new(),
             snapshot: (0, Vec::new()),
+            parts: Vec::new(),
+            part: None,
             loads: Vec::new(),
             given: 0,
             starts: 1,
@@ -447,7 +453,7 @@ impl Hall {
     fn pull(&self, who: u8, object: &Object, proof: &Proof, first: u8, wanted: u64) -> Vec<u8> {
         let cookie = match *proof {
             Proof::None => None,
-            Proof::Last => self.auditor.cookie(Some(who), 0),
+            Proof::Last => self.auditor.cookie(Some(who.into()), 0),
             Proof::Others(which) => self.auditor.cookie(None, which.into()),
             Proof::Made(byte) => Some([byte; 16]),
         };
@@ -463,9 +469,9 @@ impl Hall {
         Now { instant: Instant::from_micros(self.micros), wall: self.wall }
     }
 
-    fn hand(&mut self, address: Address, datagram: &[u8]) {
+    fn hand(&mut self, address: u8, datagram: &[u8]) {
         let wall = self.wall.as_millis();
-        let place = self.auditor.datagram(address, self.micros, wall, datagram);
+        let place = self.auditor.datagram(address.into(), self.micros, wall, datagram);
         self.server.handle_datagram(self.now(), Way { address, place }, datagram);
         self.polled = false;
     }
@@ -477,7 +483,7 @@ impl Hall {
             match output {
                 Output::Append(batch) => {
                     let sheets: Vec<_> =
-                        batch.sheets.iter().map(|it| bytes_of(&it.sheet)).collect();
+                        batch.sheets.iter().map(|it| bytes_of(&it.sheet())).collect();
                     self.auditor.appended(batch.number, &sheets);
                     self.pending.push(batch);
                 }
@@ -487,6 +493,7 @@ impl Hall {
                     assert!(self.given <= BLOCKS_PER_TURN_MAX, "too many blocks in one turn");
                     self.heard.push(space.as_bytes().to_vec());
                 }
+                Output::Snapshot(part) => self.part = Some(part),
                 Output::Folder(order) => self.obey(order),
                 Output::Load(content) => {
                     self.loads.push(content);
@@ -517,8 +524,10 @@ impl Hall {
         }
         for content in self.loads.drain(..) {
             let mut sheets = self.durable.iter().flat_map(|it| &it.sheets);
-            let found = sheets.find_map(|ClosedSheet { sheet, .. }| {
-                Some(bytes_of(sheet)).filter(|bytes| ContentId::of(bytes) == content)
+            let found = sheets.find_map(|closed| {
+                let bytes = bytes_of(&closed.sheet());
+                assert_eq!(bytes, closed.bytes.as_slice(), "a sheet has one form");
+                Some(bytes).filter(|bytes| ContentId::of(bytes) == content)
             });
             self.server.handle_sheet(content, found);
             self.polled = false;
@@ -572,6 +581,25 @@ impl Hall {
             self.polled = false;
         }
         self.load();
+        for _ in 0..count {
+            if !self.keep_part() {
+                break;
+            }
+            self.turn();
+        }
+    }
+
+    /// Keeps a part of a snapshot whose batch is durable.
+    fn keep_part(&mut self) -> bool {
+        let durable = self.durable.last().map_or(0, |batch| batch.number);
+        let Some(part) = self.part.take_if(|part| part.batch <= durable) else { return false };
+        self.parts.extend(part.items);
+        self.server.handle_snapshot_kept();
+        if part.is_last {
+            self.snapshot = (part.batch, std::mem::take(&mut self.parts));
+            self.auditor.snapshot_is_kept();
+        }
+        true
     }
 
     fn wait(&mut self, wait: &Wait) {
@@ -606,15 +634,19 @@ impl Hall {
     }
 
     fn keep_snapshot(&mut self) {
-        if self.polled && self.pending.is_empty() {
-            self.auditor.snapshot();
-            self.snapshot = (self.server.last_batch(), self.server.snapshot().collect());
+        // One at a time, and of what there is a batch of.
+        if self.polled && self.part.is_none() && self.parts.is_empty() {
+            assert!(self.auditor.snapshot_begins(), "everything is in a batch");
+            self.server.begin_snapshot();
+            self.polled = false;
         }
     }
 
     fn crash(&mut self) {
         self.pending.clear();
         self.loads.clear();
+        self.parts.clear();
+        self.part = None;
         self.auditor.crash();
         self.micros = 0;
         self.given = 0;
@@ -622,6 +654,7 @@ impl Hall {
         self.starts += 1;
         let mut server = Server::new(self.starts);
         server.offer_files();
+        server.limit_snapshot_parts(3);
         let (covered, items) = &self.snapshot;
         for item in items.iter().cloned() {
             server.restore(item).expect("a snapshot that was made can be restored");
@@ -666,12 +699,12 @@ fn client_of(item: SnapshotItem) -> Option<[u8; 16]> {
     }
 }
 
-/// The canonical bytes of chapter 12, written apart from the library.
 /// One block, asked for without a cookie.
 fn lone_pull(object: ContentId, first: u32) -> Ask {
     Ask::Pull(Pull { object, cookie: Cookie::NONE, first, wanted: 1 })
 }
 
+/// The canonical bytes of chapter 12, written apart from the library.
 fn bytes_of(sheet: &Sheet) -> Vec<u8> {
     let numbers = [
         u64::from(sheet.class.get()),

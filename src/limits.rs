@@ -1,6 +1,6 @@
 //! Every bound of the system, with its unit in its name.
 //!
-//! What happens at a bound has a name ([`crate::operation::Refusal`] or
+//! What happens at a bound has a name ([`crate::exchange::Refusal`] or
 //! [`crate::stats::Counter`]) and is counted. The relations between bounds are asserted here and
 //! beside the types that they concern, when the program is compiled.
 
@@ -222,6 +222,9 @@ pub const DISK_RESERVE_PART: u64 = 16;
 pub const LOG_LONG_BYTES: u64 = 64 << 20;
 /// Above this no new roll call is opened, as on a disk that is almost full.
 pub const LOG_MAX_BYTES: u64 = 1 << 30;
+/// The steps that one turn of the loop takes for a snapshot: about as many items, half a
+/// millisecond's work.
+pub const SNAPSHOT_STEPS_PER_TURN: usize = 4_096;
 /// The size at which one row of a snapshot ends and the next begins.
 pub const SNAPSHOT_PART_BYTES: usize = 1 << 20;
 

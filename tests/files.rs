@@ -16,18 +16,19 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use rollcall::blocks::Prefix;
+use rollcall::client::inquiry::FileInquiry;
+use rollcall::exchange::{Answer, Ask, FileInfo, FileState, Pull, Pulled};
 use rollcall::ids::{ContentId, Cookie, FileName};
-use rollcall::operation::{FileInfo, FileState, Pull};
 use rollcall::server::{FolderRequest, Output, PieceRead};
 use rollcall::shell::call::Caller;
 use rollcall::shell::download::{FetchError, Fetcher};
-use rollcall::wire::{Answer, Ask, Datagram};
+use rollcall::wire::Datagram;
 use serde_json::json;
 use tempfile::TempDir;
 
 use support::disk::SmallDisk;
 use support::network::Network;
-use support::process::{Finished, PATIENCE, Process};
+use support::process::{Finished, Process, TIMEOUT};
 use support::raw::{Raw, new_client, request};
 use support::{Call, LOAD, Place, STUDENT, Server, Setup, TEACHER, counters, skip};
 
@@ -90,7 +91,8 @@ fn info_of(server: &Server, name: &str) -> FileInfo {
     let mut caller =
         Caller::new(&server.address().to_string().parse().expect("an address")).expect("a server");
     let key = name.parse::<FileName>().expect("a name").key();
-    let described = caller.describe_file(key, PATIENCE, &mut |_| {}, &mut |_, _| {});
+    let mut inquiry = FileInquiry::new(key, caller.now(), TIMEOUT);
+    let described = caller.inquire(&mut inquiry, TIMEOUT, &mut |_, _| {}, &mut |_| {});
     described.expect("answered").0.expect("offered")
 }
 
@@ -98,7 +100,7 @@ fn info_of(server: &Server, name: &str) -> FileInfo {
 fn fetch(server: &Server, info: FileInfo) -> Result<Vec<u8>, FetchError> {
     let mut bytes = Vec::new();
     let mut fetcher = Fetcher::new(server.address(), None)?;
-    fetcher.fetch(info, Prefix::default(), PATIENCE, &mut bytes, &mut |_| {})?;
+    fetcher.fetch(info, Prefix::default(), TIMEOUT, &mut bytes, &mut |_| {})?;
     Ok(bytes)
 }
 
@@ -178,7 +180,7 @@ fn wait_for_part(folder: &Path, bytes: u64, process: &Process) {
             return;
         }
         let waited = Duration::from_micros(clock.now().instant.as_micros());
-        assert!(waited < PATIENCE, "no part of {bytes} bytes arrives\n{process}");
+        assert!(waited < TIMEOUT, "no part of {bytes} bytes arrives\n{process}");
         std::thread::sleep(Duration::from_millis(1));
     }
 }
@@ -549,7 +551,7 @@ fn without_files_to_open_the_last_list_is_told_and_the_log_says_what_to_do() {
     let clock = rollcall::shell::clock::Clock::start();
     while names(&server) != ["more", "notes"] {
         let waited = Duration::from_micros(clock.now().instant.as_micros());
-        assert!(waited < PATIENCE, "the new file is never listed");
+        assert!(waited < TIMEOUT, "the new file is never listed");
     }
     folders.get(&server, &["more"]).run().expect(0);
 }
@@ -575,8 +577,8 @@ fn an_address_is_proved_once_for_all_files_that_one_client_fetches() {
         let info = info_of(&server, name);
         let fetcher = caller.fetcher().expect("a fetcher");
         let mut bytes = Vec::new();
-        let fetched = fetcher.fetch(info, Prefix::default(), PATIENCE, &mut bytes, &mut |_| {});
-        fetched.expect("fetched");
+        let came = fetcher.fetch(info, Prefix::default(), TIMEOUT, &mut bytes, &mut |_| {});
+        came.expect("fetched");
         assert!(bytes == *file, "{name}");
     }
     assert_eq!(cookies(server), 1);
@@ -811,19 +813,21 @@ fn five_gigabytes_are_listed_and_their_first_and_last_blocks_are_given() {
     let mut caller = Caller::new(&server.address().to_string().parse().unwrap()).expect("a server");
     let key = "image".parse::<FileName>().expect("a name").key();
     let mut heard = 0;
-    let (info, _) = caller
-        .describe_file(key, PATIENCE, &mut |_| {}, &mut |done, bytes| {
-            assert!(done >= heard && bytes == BYTES, "{done} of {bytes} after {heard}");
-            heard = done;
-        })
-        .expect("answered");
+    let mut inquiry = FileInquiry::new(key, caller.now(), TIMEOUT);
+    let mut follow = |inquiry: &FileInquiry| {
+        let Some((done, bytes)) = inquiry.reading() else { return };
+        assert!(done >= heard && bytes == BYTES, "{done} of {bytes} after {heard}");
+        heard = done;
+    };
+    let described = caller.inquire(&mut inquiry, TIMEOUT, &mut |_, _| {}, &mut follow);
+    let (info, _) = described.expect("answered");
     let info = info.expect("offered");
     assert_eq!(info.bytes, BYTES);
     let raw = Raw::to(&server);
     let block = |first| {
         let pull = Pull { object: info.content, cookie: Cookie::NONE, first, wanted: 1 };
         match raw.reply(&request(new_client(), 1, 1, Ask::Pull(pull))).answer {
-            Answer::Pulled { index, bytes } if index == first => bytes,
+            Answer::Pulled(Pulled { index, bytes }) if index == first => bytes,
             other => panic!("{other:?}"),
         }
     };

@@ -8,16 +8,16 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use rollcall::blocks::{Download, Event, PathState};
+use rollcall::exchange::{FileEntry, FileInfo, FileState};
 use rollcall::ids::ContentId;
 use rollcall::limits::{BLOCK_BYTES, COOKIE_LIFE};
-use rollcall::operation::{FileEntry, FileInfo, FileState};
 use rollcall::server::{FolderRequest, Output, PieceRead, Server};
 use rollcall::time::{Instant, Now, WallTime};
 use rollcall::wire::Datagram;
 
 const MILLISECOND: u64 = 1_000;
 const SECOND: u64 = 1_000 * MILLISECOND;
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 /// What lies around a datagram on the wire: Ethernet, IPv4, UDP.
 const OVERHEAD_BYTES: u64 = 14 + 20 + 8;
 
@@ -129,7 +129,7 @@ impl World {
         let path = PathState::new(self.instant(), self.round_trip);
         let seed = self.rng.random();
         let object = FileInfo { bytes: self.file.len() as u64, content: self.content };
-        let download = Download::new(path, seed, self.instant(), object, begin, 4_000, PATIENCE);
+        let download = Download::new(path, seed, self.instant(), object, begin, 4_000, TIMEOUT);
         let address = u8::try_from(place).unwrap();
         let got = self.file[..self.file.len().min(begin as usize * BLOCK_BYTES)].to_vec();
         self.clients.push(Client {

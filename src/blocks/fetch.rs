@@ -19,11 +19,13 @@ use rand::{RngExt as _, SeedableRng as _};
 use super::loss::{Arrival, Lost, Refused, SentRequests};
 use super::path::PathState;
 use super::window::Window;
+use crate::exchange::{
+    Answer, Ask, FileInfo, Pull, Pulled, Reply, Request, decode_reply, encode_request,
+};
 use crate::ids::{ClientId, Cookie, RequestNumber};
 use crate::limits::RETRY_JITTER;
-use crate::operation::{FileInfo, Pull};
 use crate::time::Instant;
-use crate::wire::{Answer, Ask, Datagram, Reply, Request, decode_reply, encode_request};
+use crate::wire::Datagram;
 
 /// A request that is sent later than planned by no more than this is made up for.
 const LATE_MAX: Duration = Duration::from_millis(2);
@@ -165,7 +167,9 @@ impl Download {
             return;
         }
         match &reply.answer {
-            Answer::Pulled { index, bytes } => self.handle_block(reply.number, *index, bytes),
+            Answer::Pulled(Pulled { index, bytes }) => {
+                self.handle_block(reply.number, *index, bytes);
+            }
             Answer::Cookie(cookie) => self.handle_cookie(reply.number, *cookie),
             _ => {}
         }

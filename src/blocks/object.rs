@@ -19,11 +19,11 @@ use sha2::{Digest as _, Sha256};
 
 use super::fetch::{Download, Event};
 use super::path::PathState;
+use crate::exchange::{FileInfo, Reply};
 use crate::ids::{ClientId, ContentId};
 use crate::limits::{BLOCK_BYTES, WHOLE_FETCHES_MAX};
-use crate::operation::FileInfo;
 use crate::time::Instant;
-use crate::wire::{Datagram, Reply};
+use crate::wire::Datagram;
 
 /// The beginning of an object that is here: its length and the state of its hash.
 ///
@@ -246,8 +246,9 @@ mod tests {
     use std::convert::Infallible;
 
     use super::*;
+    use crate::exchange::Pulled;
+    use crate::exchange::{Answer, Ask, decode_request};
     use crate::ids::RequestNumber;
-    use crate::wire::{Answer, Ask, decode_request};
 
     const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -321,7 +322,7 @@ mod tests {
         }
 
         fn answer(&mut self, client: ClientId, number: RequestNumber, index: u32, bytes: Vec<u8>) {
-            let answer = Answer::Pulled { index, bytes };
+            let answer = Answer::Pulled(Pulled { index, bytes });
             self.fetch.handle_reply(self.now, &Reply { client, number, answer });
         }
 

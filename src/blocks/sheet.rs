@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use super::object::{ObjectEvent, ObjectFetch, Prefix};
 use super::path::PathState;
-use crate::operation::SheetInfo;
+use crate::exchange::{Reply, SheetInfo};
 use crate::roll::{Sheet, SheetError, SheetReader};
 use crate::time::Instant;
-use crate::wire::{Datagram, Reply};
+use crate::wire::Datagram;
 
 /// An effect or the end of a [`SheetFetch`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,11 +145,12 @@ impl SheetFetch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exchange::Pulled;
+    use crate::exchange::{Answer, Ask, decode_request};
     use crate::ids::{ClassId, RollCallNumber};
     use crate::limits::BLOCK_BYTES;
     use crate::roll::Mark;
     use crate::time::WallTime;
-    use crate::wire::{Answer, Ask, decode_request};
 
     const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -178,7 +179,7 @@ mod tests {
                 let bytes = bytes(fetch.requests());
                 for index in pull.blocks() {
                     let block = bytes.chunks(BLOCK_BYTES).nth(index as usize).unwrap_or_default();
-                    let answer = Answer::Pulled { index, bytes: block.to_vec() };
+                    let answer = Answer::Pulled(Pulled { index, bytes: block.to_vec() });
                     let (client, number) = (request.client, request.number);
                     fetch.handle_reply(now, &Reply { client, number, answer });
                 }

@@ -10,8 +10,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::exchange::{FileInfo, blocks};
 use crate::limits::{BLOCK_BYTES, BLOCKS_PER_PULL_MAX, BLOCKS_REORDERED_MAX};
-use crate::operation::{FileInfo, blocks};
 
 /// The receive window of one object.
 pub(super) struct Window {

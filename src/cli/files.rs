@@ -13,8 +13,8 @@ use super::progress::ProgressLine;
 use super::prompt::Prompt;
 use super::words::{complain, counted, printed, remark};
 use crate::blocks::Prefix;
+use crate::exchange::{FileEntry, FileInfo};
 use crate::ids::{ContentId, FileName};
-use crate::operation::{FileEntry, FileInfo};
 use crate::shell::clock::Clock;
 use crate::shell::download::FetchError;
 

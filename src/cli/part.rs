@@ -15,9 +15,9 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions};
 
 use crate::blocks::Prefix;
+use crate::exchange::FileInfo;
 use crate::ids::{ContentId, FileName};
 use crate::limits::BLOCK_BYTES;
-use crate::operation::FileInfo;
 use crate::shell::download::Destination;
 
 /// How much of a part is read at once to hash it.

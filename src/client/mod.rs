@@ -10,72 +10,30 @@
 //! is unknown; an operation is asked again under a new client id only when the server has said that
 //! it did not execute it, and soon enough that the server cannot have forgotten an execution.
 
+mod identity;
+pub mod inquiry;
+mod output;
+mod pending;
+mod retry;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use identity::{Identity, elapsed};
+pub use output::{Output, Progress, Unanswered};
+use pending::Pending;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
+use retry::jittered;
 
-use crate::ids::{ClientId, RequestNumber};
-use crate::limits::{
-    DATAGRAM_MAX_BYTES, RETRY_INITIAL, RETRY_JITTER, RETRY_MAX, RETRY_MIN, WINDOW,
+use crate::exchange::{
+    Answer, Ask, BeginAgain, Busy, Operation, Query, Reply, decode_reply, encode_request,
 };
-use crate::operation::{Operation, Query, SheetInfo};
-use crate::round_trip::{Measured, RoundTrip};
-use crate::time::{Instant, Now, WallTime};
-use crate::wire::{Answer, Ask, Datagram, Reply, Request, Versions, decode_reply, encode_request};
-
-/// An effect that the client asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// Send the datagram that was written into the space given to [`Client::poll_output`].
-    Transmit,
-    /// The same request was sent again.
-    Retrying {
-        /// The how-manieth sending this is.
-        attempt: u32,
-        /// What is left until the deadline.
-        left: Duration,
-    },
-    /// An operation that an earlier deadline had left open is answered now.
-    Settled {
-        /// The earlier operation.
-        operation: Operation,
-        /// Its answer.
-        answer: Answer,
-    },
-    /// The outcome of an operation that an earlier deadline had left open will never be known.
-    Abandoned {
-        /// The earlier operation.
-        operation: Operation,
-    },
-    /// The exchange is over, with its answer.
-    Answered {
-        /// The answer; it fits what was asked.
-        answer: Answer,
-        /// How many datagrams were sent for it.
-        attempts: u32,
-    },
-    /// The exchange is over, without an answer.
-    Unanswered(Unanswered),
-}
-
-/// What is known when there was no answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unanswered {
-    /// How many datagrams were sent for it. Zero: an earlier operation had to be settled first and
-    /// was not, so this one was never sent.
-    pub attempts: u32,
-    /// True if the server lost track of this client: the operation may or may not have been
-    /// executed, and it will not be asked again.
-    pub lost: bool,
-    /// True if the network said that nobody listens there. A hint: the server may be starting.
-    pub refused: bool,
-    /// True if the server said `BUSY`: it is there, and one of its tables is full.
-    pub busy: bool,
-    /// The versions that the server speaks, if it said that ours is not among them. A hint too.
-    pub versions: Option<Versions>,
-}
+use crate::ids::{ClientId, RequestNumber};
+use crate::limits::{RETRY_MAX, WINDOW};
+use crate::round_trip::RoundTrip;
+use crate::time::{Instant, Now};
+use crate::wire::{Datagram, Versions};
 
 /// The client of a roll call server.
 pub struct Client {
@@ -88,51 +46,10 @@ pub struct Client {
     /// The server's clock minus ours, in milliseconds, as far as it told us.
     clock_offset_ms: i64,
     round_trip: RoundTrip,
-    exchange: Option<Exchange>,
+    exchange: Option<Pending>,
     /// An operation that was sent and whose deadline passed.
-    unsettled: Option<Exchange>,
+    unsettled: Option<Pending>,
     outputs: VecDeque<Output>,
-}
-
-/// What makes a client known to the server.
-struct Identity {
-    client: ClientId,
-    started: WallTime,
-    next: RequestNumber,
-    /// When the server was last known to know it.
-    heard: Now,
-}
-
-/// One request under way.
-struct Exchange {
-    goal: Goal,
-    client: ClientId,
-    number: RequestNumber,
-    /// How many datagrams were sent, under whatever client id.
-    attempts: u32,
-    /// How many of them under the present one.
-    sendings: u32,
-    first_sent: Option<Now>,
-    last_sent: Instant,
-    next_send: Instant,
-    /// Until when the server asked not to be asked again.
-    not_before: Instant,
-    /// The next wait, before jitter.
-    wait: Duration,
-    deadline: Instant,
-    /// How often it began again under a new client id.
-    beginnings: u32,
-    refused: bool,
-    busy: bool,
-    versions: Option<Versions>,
-    /// The operation that waits until this one, from before, is settled.
-    then: Option<Operation>,
-}
-
-#[derive(Clone, Copy)]
-enum Goal {
-    Operation { operation: Operation, started: WallTime },
-    Query(Query),
 }
 
 impl Client {
@@ -177,7 +94,7 @@ impl Client {
     /// The operation whose deadline passed and that will be settled before the next one.
     #[must_use]
     pub fn unsettled(&self) -> Option<Operation> {
-        self.unsettled.as_ref().and_then(Exchange::operation)
+        self.unsettled.as_ref().and_then(Pending::operation)
     }
 
     /// Begins an operation, after settling an earlier one if that was left open. It ends with
@@ -199,7 +116,7 @@ impl Client {
             // Too old to be asked again: the server may have forgotten that it executed it.
             self.identity = None;
             let operation = earlier.operation().expect("only operations are left unsettled");
-            self.outputs.push_back(Output::Abandoned { operation });
+            self.outputs.push_back(Output::Progress(Progress::Abandoned { operation }));
         }
         self.begin_operation(now, operation, deadline);
     }
@@ -214,8 +131,8 @@ impl Client {
         let number = self.queries;
         self.queries = number.next().expect("fewer than 2^64 queries");
         let deadline = now.instant.after(deadline);
-        let goal = Goal::Query(query);
-        self.begin(now.instant, goal, self.reader, number, deadline);
+        let ask = Ask::Read(query);
+        self.begin(now.instant, ask, self.reader, number, deadline);
     }
 
     /// A datagram arrived from the server's address. Whatever does not answer what is under way is
@@ -242,7 +159,7 @@ impl Client {
             return false;
         }
         match reply.answer {
-            Answer::Busy { retry_after_ms } => {
+            Answer::Busy(Busy { retry_after_ms }) => {
                 exchange.busy = true;
                 let wait = Duration::from_millis(retry_after_ms.into());
                 exchange.not_before = now.instant.after(wait);
@@ -251,7 +168,7 @@ impl Client {
                 exchange.next_send = exchange.next_send.max(now.instant.after(wait));
             }
             // To a query it is no answer, and nothing is learnt from what is none (R-CLIENT-7).
-            Answer::BeginAgain { server_time } if exchange.operation().is_some() => {
+            Answer::BeginAgain(BeginAgain { server_time }) if exchange.operation().is_some() => {
                 // R-CLIENT-3
                 if let Some(server_time) = server_time {
                     self.clock_offset_ms = server_time.millis_after(now.wall);
@@ -260,7 +177,7 @@ impl Client {
             }
             // R-AGAIN-3
             Answer::Stale => self.lose(now),
-            answer if exchange.goal.fits(&answer) => self.finish(now, answer),
+            answer if exchange.ask.fits(&answer) => self.finish(now, answer),
             _ => return false,
         }
         true
@@ -272,6 +189,7 @@ impl Client {
         if let Some(exchange) = &mut self.exchange {
             // R-RETRY-8
             exchange.refused = true;
+            self.outputs.push_back(Output::Progress(Progress::Refused));
         }
     }
 
@@ -292,7 +210,7 @@ impl Client {
             if exchange.attempts > 1 {
                 let left = exchange.deadline.since(now.instant);
                 let attempt = exchange.attempts;
-                self.outputs.push_back(Output::Retrying { attempt, left });
+                self.outputs.push_back(Output::Progress(Progress::Retrying { attempt, left }));
             }
             self.outputs.push_back(Output::Transmit);
         }
@@ -323,36 +241,20 @@ impl Client {
     fn begin_operation(&mut self, now: Now, operation: Operation, deadline: Instant) {
         let identity = self.identity(now);
         let &mut Identity { client, started, next, .. } = identity;
-        let goal = Goal::Operation { operation, started };
-        self.begin(now.instant, goal, client, next, deadline);
+        let ask = Ask::Perform { started, operation };
+        self.begin(now.instant, ask, client, next, deadline);
     }
 
     fn begin(
         &mut self,
         now: Instant,
-        goal: Goal,
+        ask: Ask,
         client: ClientId,
         number: RequestNumber,
         deadline: Instant,
     ) {
-        self.exchange = Some(Exchange {
-            goal,
-            client,
-            number,
-            attempts: 0,
-            sendings: 0,
-            first_sent: None,
-            last_sent: now,
-            next_send: now,
-            not_before: now,
-            wait: self.round_trip.first_wait(),
-            deadline,
-            beginnings: 0,
-            refused: false,
-            busy: false,
-            versions: None,
-            then: None,
-        });
+        let wait = self.round_trip.first_wait();
+        self.exchange = Some(Pending::new(ask, client, number, now, wait, deadline));
     }
 
     /// The present identity, or a new one if there is none that the server still knows for sure.
@@ -385,7 +287,7 @@ impl Client {
             return;
         }
         let &mut Identity { client, started, next, .. } = self.identity(now);
-        exchange.goal = Goal::Operation { operation, started };
+        exchange.ask = Ask::Perform { started, operation };
         exchange.client = client;
         exchange.number = next;
         exchange.sendings = 0;
@@ -407,7 +309,7 @@ impl Client {
         if exchange.sendings == 1 {
             self.round_trip.sample(now.instant.since(exchange.last_sent));
         }
-        let Goal::Operation { operation, .. } = exchange.goal else {
+        let Some(operation) = exchange.operation() else {
             let attempts = exchange.attempts;
             self.outputs.push_back(Output::Answered { answer, attempts });
             return;
@@ -428,7 +330,7 @@ impl Client {
             }
             Some(next) => {
                 // R-SETTLE-3
-                self.outputs.push_back(Output::Settled { operation, answer });
+                self.outputs.push_back(Output::Progress(Progress::Settled { operation, answer }));
                 self.begin_operation(now, next, exchange.deadline);
             }
         }
@@ -451,7 +353,7 @@ impl Client {
                 self.outputs.push_back(Output::Unanswered(exchange.unanswered(attempts, true)));
             }
             Some(next) => {
-                self.outputs.push_back(Output::Abandoned { operation });
+                self.outputs.push_back(Output::Progress(Progress::Abandoned { operation }));
                 self.begin_operation(now, next, exchange.deadline);
             }
         }
@@ -473,116 +375,6 @@ impl Client {
     /// A datagram that was not fetched before its exchange ended is not sent any more.
     fn drop_stale_transmits(&mut self) {
         self.outputs.retain(|output| *output != Output::Transmit);
-    }
-}
-
-impl Exchange {
-    fn operation(&self) -> Option<Operation> {
-        match self.goal {
-            Goal::Operation { operation, .. } => Some(operation),
-            Goal::Query(_) => None,
-        }
-    }
-
-    fn request(&self) -> Request {
-        // R-REQUEST-3, R-REQUEST-4
-        let attempt = u8::try_from(self.attempts).unwrap_or(u8::MAX);
-        let ask = match self.goal {
-            Goal::Operation { operation, started } => Ask::Perform { started, operation },
-            Goal::Query(query) => Ask::Read(query),
-        };
-        Request { attempt, client: self.client, number: self.number, ask }
-    }
-
-    /// How long ago it was first sent.
-    fn age(&self, now: Now) -> Duration {
-        // R-AGAIN-6
-        self.first_sent.map_or(Duration::ZERO, |first| elapsed(first, now))
-    }
-
-    /// Goes on with an operation that was left open, before `then`.
-    fn resume(&mut self, now: Instant, deadline: Instant, then: Operation, wait: Duration) {
-        self.deadline = deadline;
-        self.next_send = now.max(self.not_before);
-        self.wait = wait;
-        self.then = Some(then);
-    }
-
-    fn unanswered(&self, attempts: u32, lost: bool) -> Unanswered {
-        let &Self { refused, busy, ref versions, .. } = self;
-        Unanswered { attempts, lost, refused, busy, versions: versions.clone() }
-    }
-}
-
-impl Goal {
-    /// Whether this is an answer to that question at all.
-    fn fits(&self, answer: &Answer) -> bool {
-        match (*self, answer) {
-            (Self::Operation { operation, .. }, answer) => operation_fits(&operation, answer),
-            (Self::Query(Query::Status { from }), Answer::Status { open, more }) => {
-                // R-STATUS-4
-                let in_order = open.windows(2).all(|pair| pair[0].class < pair[1].class);
-                let not_before = open.first().is_none_or(|first| first.class >= from);
-                // A page that is not the last one is full (R-STATUS-3): a list ends.
-                let is_full = open.len() >= Answer::status_capacity(DATAGRAM_MAX_BYTES);
-                in_order && not_before && (is_full || !more)
-            }
-            (Self::Query(Query::Sheets { class, at_most }), Answer::Sheets { sheets, more }) => {
-                // R-SHEET-9
-                let falls = sheets.windows(2).all(|pair| pair[0].number > pair[1].number);
-                let fits = |it: &SheetInfo| it.class == class && it.number <= at_most;
-                // A page that is not the last one is full (R-SHEET-8): a list ends.
-                let is_full = sheets.len() >= Answer::sheets_capacity(DATAGRAM_MAX_BYTES);
-                falls && sheets.iter().all(fits) && (is_full || !more)
-            }
-            (Self::Query(Query::Files { from }), Answer::Files(Some(list))) => {
-                // R-FILES-12
-                let rises = list.files.windows(2).all(|pair| pair[0].name < pair[1].name);
-                let listed = u32::try_from(list.files.len()).unwrap_or(u32::MAX);
-                let is_last = from.saturating_add(listed) >= list.total;
-                rises && (is_last || !Answer::has_room_for_a_file(&list.files, DATAGRAM_MAX_BYTES))
-            }
-            (Self::Query(Query::Files { .. }), Answer::Files(None))
-            | (Self::Query(Query::File { .. }), Answer::File(_)) => true,
-            (Self::Query(_), _) => false,
-        }
-    }
-}
-
-fn operation_fits(operation: &Operation, answer: &Answer) -> bool {
-    // R-CLIENT-8
-    match (operation, answer) {
-        (Operation::Open { class: asked }, Answer::Opened { class, .. })
-        | (Operation::Mark { class: asked, .. }, Answer::Marked { class, .. }) => asked == class,
-        (Operation::Close { class }, Answer::Closed { sheet, .. }) => sheet.class == *class,
-        (Operation::Mark { .. }, Answer::MarkRefused { .. })
-        | (Operation::Open { .. } | Operation::Close { .. }, Answer::Refused { .. }) => true,
-        _ => false,
-    }
-}
-
-/// How much time lies between two moments by the clock that shows more: one of them may have stood
-/// still while the computer slept, the other may have been set.
-fn elapsed(from: Now, to: Now) -> Duration {
-    to.instant.since(from.instant).max(to.wall.distance(from.wall))
-}
-
-/// A wait with its jitter, so that clients that began together do not go on together.
-fn jittered(rng: &mut StdRng, wait: Duration) -> Duration {
-    // R-RETRY-3
-    wait.mul_f64(rng.random_range(RETRY_JITTER))
-}
-
-impl RoundTrip {
-    /// How long to wait for the first answer.
-    fn first_wait(self) -> Duration {
-        match self.measured() {
-            // R-RETRY-1
-            None => RETRY_INITIAL,
-            Some(Measured { smoothed, variation }) => {
-                (smoothed + variation * 4).clamp(RETRY_MIN, RETRY_MAX)
-            }
-        }
     }
 }
 

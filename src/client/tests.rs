@@ -1,9 +1,13 @@
 //! The client by itself: what it sends and what it believes.
 
 use super::*;
+use crate::exchange::{
+    BeginAgain, Busy, FileEntry, FileList, Marked, OpenRollCall, Opened, Refusal, Refused, Request,
+    SheetInfo, SheetList, StatusList, decode_request, encode_reply,
+};
 use crate::ids::{ClassId, ContentId, RollCallNumber};
-use crate::operation::{FileEntry, FileList, OpenRollCall, Refusal};
-use crate::wire::{decode_request, encode_reply};
+use crate::limits::RETRY_INITIAL;
+use crate::time::WallTime;
 
 const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -99,15 +103,15 @@ fn at() -> WallTime {
 }
 
 fn opened() -> Answer {
-    Answer::Opened { class: class(1), opened_at: at(), already_open: false }
+    Answer::Opened(Opened { class: class(1), opened_at: at(), already_open: false })
 }
 
 fn marked() -> Answer {
-    Answer::Marked { class: class(1), at: at(), already_present: false }
+    Answer::Marked(Marked { class: class(1), at: at(), already_present: false })
 }
 
 fn begin_again() -> Answer {
-    Answer::BeginAgain { server_time: None }
+    Answer::BeginAgain(BeginAgain { server_time: None })
 }
 
 fn answered(answer: Answer, attempts: u32) -> Output {
@@ -179,7 +183,7 @@ fn an_open_request_is_settled_before_the_next_one_is_sent() {
     bench.perform(mark());
     assert_eq!((bench.last().number, bench.last().ask), (earlier.number, earlier.ask));
     bench.answer(opened());
-    let settled = Output::Settled { operation: open(), answer: opened() };
+    let settled = Output::Progress(Progress::Settled { operation: open(), answer: opened() });
     assert_eq!(*bench.ending(), settled);
     assert_eq!(bench.last().client, earlier.client);
     assert_eq!(Some(bench.last().number), earlier.number.next());
@@ -201,7 +205,7 @@ fn what_was_never_sent_is_not_left_open() {
 #[test]
 fn who_was_told_to_wait_waits_although_it_begins_again() {
     let mut bench = Bench::new();
-    bench.perform(mark()).answer(Answer::Busy { retry_after_ms: 5_000 });
+    bench.perform(mark()).answer(Answer::Busy(Busy { retry_after_ms: 5_000 }));
     let busy_at = bench.now.instant;
     bench.answer(begin_again());
     assert_eq!(bench.sent.len(), 1, "not at once");
@@ -224,7 +228,7 @@ fn an_open_request_older_than_the_window_is_abandoned() {
     bench.perform(open()).wait(DEADLINE);
     let earlier = *bench.last();
     bench.wait(WINDOW).perform(mark());
-    assert!(bench.heard.contains(&Output::Abandoned { operation: open() }));
+    assert!(bench.heard.contains(&Output::Progress(Progress::Abandoned { operation: open() })));
     assert_ne!(bench.last().client, earlier.client);
     assert_eq!(bench.last().number, RequestNumber::FIRST);
 }
@@ -239,7 +243,7 @@ fn an_open_request_exactly_as_old_as_the_window_is_settled() {
     assert_eq!((bench.last().client, bench.last().ask), (earlier.client, earlier.ask));
     bench.advance(Duration::from_millis(1));
     bench.answer(begin_again());
-    assert!(bench.heard.contains(&Output::Abandoned { operation: open() }));
+    assert!(bench.heard.contains(&Output::Progress(Progress::Abandoned { operation: open() })));
 }
 
 // spec: R-AGAIN-1
@@ -286,7 +290,7 @@ fn clock_skew_teaches_the_servers_time() {
     let server_time = bench.now.wall.shifted(-86_400_000);
     bench.perform(open());
     let earlier = *bench.last();
-    bench.answer(Answer::BeginAgain { server_time: Some(server_time) });
+    bench.answer(Answer::BeginAgain(BeginAgain { server_time: Some(server_time) }));
     assert_ne!(bench.last().client, earlier.client);
     let Ask::Perform { started, .. } = bench.last().ask else { panic!("an operation") };
     assert_eq!(started, server_time);
@@ -302,8 +306,8 @@ fn clock_skew_to_a_query_teaches_nothing() {
     bench.client.ask(bench.now, Query::Sheets { class: class(1), at_most }, DEADLINE);
     bench.settle();
     let server_time = bench.now.wall.shifted(-86_400_000);
-    bench.answer(Answer::BeginAgain { server_time: Some(server_time) });
-    let none = Answer::Sheets { sheets: Vec::new(), more: false };
+    bench.answer(Answer::BeginAgain(BeginAgain { server_time: Some(server_time) }));
+    let none = Answer::Sheets(SheetList { sheets: Vec::new(), more: false });
     bench.answer(none).perform(open());
     let Ask::Perform { started, .. } = bench.last().ask else { panic!("an operation") };
     assert_eq!(started, bench.now.wall, "it answers no request that is under way");
@@ -355,7 +359,7 @@ fn the_age_of_an_operation_is_counted_over_all_its_names() {
 #[test]
 fn operations_and_queries_are_counted_apart_from_1() {
     let mut bench = Bench::new();
-    let list = Answer::Status { open: Vec::new(), more: false };
+    let list = Answer::Status(StatusList { open: Vec::new(), more: false });
     for count in 1..=3 {
         bench.perform(mark());
         assert_eq!(bench.last().number.get(), count);
@@ -404,7 +408,7 @@ fn whatever_comes_unasked_is_not_answered() {
     let mut bench = Bench::new();
     bench.perform(mark()).answer(marked());
     let (sent, heard) = (bench.sent.len(), bench.heard.len());
-    for answer in [marked(), begin_again(), Answer::Busy { retry_after_ms: 0 }] {
+    for answer in [marked(), begin_again(), Answer::Busy(Busy { retry_after_ms: 0 })] {
         bench.answer(answer);
     }
     let mut request = Datagram::new();
@@ -433,7 +437,7 @@ fn the_first_wait_has_bounds() {
 #[test]
 fn busy_is_waited_for() {
     let mut bench = Bench::new();
-    bench.perform(mark()).answer(Answer::Busy { retry_after_ms: 5_000 });
+    bench.perform(mark()).answer(Answer::Busy(Busy { retry_after_ms: 5_000 }));
     let sent = bench.sent.len();
     bench.wait(Duration::from_millis(4_999));
     assert_eq!(bench.sent.len(), sent);
@@ -445,7 +449,7 @@ fn busy_is_waited_for() {
 #[test]
 fn busy_is_waited_for_beyond_the_deadline() {
     let mut bench = Bench::new();
-    bench.perform(open()).wait(secs(29)).answer(Answer::Busy { retry_after_ms: 60_000 });
+    bench.perform(open()).wait(secs(29)).answer(Answer::Busy(Busy { retry_after_ms: 60_000 }));
     let sent = bench.sent.len();
     bench.wait(secs(1)).perform(mark()).wait(secs(29));
     assert_eq!(bench.sent.len(), sent, "settling begins no sooner");
@@ -464,15 +468,23 @@ fn answers_to_others_to_other_requests_and_of_other_kinds_are_ignored() {
     let heard = bench.heard.len();
     let &Request { client, number, .. } = bench.last();
     let stranger = ClientId::from_bytes([1; 16]);
-    let other_class = Answer::Marked { class: class(2), at: at(), already_present: false };
+    let other_class = Answer::Marked(Marked { class: class(2), at: at(), already_present: false });
     let wrong = [
         Reply { client: stranger, number, answer: marked() },
         Reply { client, number: RequestNumber::FIRST, answer: marked() },
         Reply { client, number: number.next().unwrap(), answer: marked() },
         Reply { client, number, answer: opened() },
         Reply { client, number, answer: other_class },
-        Reply { client, number, answer: Answer::Status { open: Vec::new(), more: false } },
-        Reply { client, number, answer: Answer::Refused { at: at(), reason: Refusal::NotOpen } },
+        Reply {
+            client,
+            number,
+            answer: Answer::Status(StatusList { open: Vec::new(), more: false }),
+        },
+        Reply {
+            client,
+            number,
+            answer: Answer::Refused(Refused { at: at(), reason: Refusal::NotOpen }),
+        },
     ];
     for reply in wrong {
         bench.deliver(&reply);
@@ -527,7 +539,7 @@ fn lists_out_of_order_and_short_ones_with_more_are_ignored() {
             opened_at: at(),
             present: 0,
         });
-        Answer::Status { open: open.collect(), more }
+        Answer::Status(StatusList { open: open.collect(), more })
     };
     let mut bench = Bench::new();
     bench.client.ask(bench.now, Query::Status { from: class(5) }, DEADLINE);
@@ -565,7 +577,7 @@ fn sheets_of_another_class_out_of_order_or_too_few_with_more_are_ignored() {
             bytes: 16,
             content: ContentId::of(b"a sheet"),
         };
-        Answer::Sheets { sheets: numbers.iter().map(info).collect(), more }
+        Answer::Sheets(SheetList { sheets: numbers.iter().map(info).collect(), more })
     };
     let mut bench = Bench::new();
     let at_most = RollCallNumber::new(50).unwrap();

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The format is one byte, [`FORMAT`]. Blobs of format 1 have no such byte; the version of their
-//! database tells them apart, and they are read in `v1`.
+//! database tells them apart, and they are read in `sqlite/v1`.
 //!
 //! Laws: what was encoded decodes to the same; whatever is decoded, the answer is values or
 //! [`BlobDamaged`], never a panic. The checksum is looked at first, so that nothing is read into
@@ -70,26 +70,39 @@ pub fn decode_items(blob: &[u8]) -> Result<Vec<SnapshotItem>, BlobDamaged> {
 /// The blobs of a snapshot, each a little over [`SNAPSHOT_PART_BYTES`] long but for the last.
 #[must_use]
 pub fn encode_items(items: impl IntoIterator<Item = SnapshotItem>) -> Vec<Vec<u8>> {
-    let (mut parts, mut body, mut count) = (Vec::new(), Vec::new(), 0_usize);
-    let mut end_part = |body: &mut Vec<u8>, count: &mut usize| {
-        let mut blob = Vec::with_capacity(body.len() + 16);
-        blob.push(FORMAT);
-        let mut blob = append(count, blob);
-        blob.append(body);
-        parts.push(with_checksum(blob));
-        *count = 0;
-    };
-    for item in items {
-        body = append(&item, body);
-        count += 1;
-        if body.len() >= SNAPSHOT_PART_BYTES {
-            end_part(&mut body, &mut count);
+    let mut encoder = ItemEncoder::default();
+    let mut blobs: Vec<_> = items.into_iter().filter_map(|item| encoder.push(&item)).collect();
+    blobs.extend(encoder.finish());
+    blobs
+}
+
+/// Encodes the items of a snapshot one by one.
+#[derive(Debug, Default)]
+pub(super) struct ItemEncoder {
+    body: Vec<u8>,
+    count: usize,
+}
+
+impl ItemEncoder {
+    /// Adds an item; gives a blob when enough have been added.
+    pub(super) fn push(&mut self, item: &SnapshotItem) -> Option<Vec<u8>> {
+        self.body = append(item, std::mem::take(&mut self.body));
+        self.count += 1;
+        if self.body.len() >= SNAPSHOT_PART_BYTES { self.finish() } else { None }
+    }
+
+    /// A blob of what was added since the last one.
+    pub(super) fn finish(&mut self) -> Option<Vec<u8>> {
+        let count = std::mem::take(&mut self.count);
+        if count == 0 {
+            return None;
         }
+        let mut blob = Vec::with_capacity(self.body.len() + 16);
+        blob.push(FORMAT);
+        let mut blob = append(&count, blob);
+        blob.append(&mut self.body);
+        Some(with_checksum(blob))
     }
-    if count > 0 {
-        end_part(&mut body, &mut count);
-    }
-    parts
 }
 
 fn append<T: Serialize + ?Sized>(value: &T, space: Vec<u8>) -> Vec<u8> {
@@ -119,6 +132,7 @@ fn body(blob: &[u8]) -> Result<&[u8], BlobDamaged> {
 }
 
 /// The values of a blob of format 1.
+#[cfg(feature = "programs")]
 pub(super) fn decode_v1<T: DeserializeOwned>(blob: &[u8]) -> Result<Vec<T>, BlobDamaged> {
     decode_values(body(blob)?)
 }
@@ -133,10 +147,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::exchange::{Operation, Outcome, Refusal, SheetInfo};
     use crate::ids::{
         ClassId, ClientId, ContentId, RequestNumber, RollCallId, RollCallNumber, StudentNumber,
     };
-    use crate::operation::{Operation, Outcome, Refusal, SheetInfo};
     use crate::roll::{ClientRecord, Mark, RegisterItem};
     use crate::time::WallTime;
 
@@ -225,7 +239,7 @@ mod tests {
             (wall(), operation(), client_record())
                 .prop_map(|(at, operation, client)| Record::Answered { at, operation, client }),
             (wall(), client()).prop_map(|(at, client)| Record::Forgot { at, client }),
-            wall().prop_map(|at| Record::Told { at }),
+            wall().prop_map(|at| Record::TimeDisclosed { at }),
             wall().prop_map(|at| Record::ClockSet { at }),
         ]
     }

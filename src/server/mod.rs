@@ -30,21 +30,24 @@ use std::hash::Hash;
 use admission::Admission;
 use questions::Questions;
 pub use questions::{FolderRequest, SheetsQuestion};
+use recovery::Snapshot;
 
 use crate::blocks::{BlockServer, CookieKey, Requester};
 pub use crate::blocks::{Piece, PieceRead};
+use crate::exchange::{
+    Answer, Ask, Received, Reply, SheetInfo, decode_request, encode_pulled, encode_reply,
+};
 use crate::hashing::HashKey;
 use crate::ids::{ClassId, ContentId, RollCallId};
-use crate::limits::{CLIENTS_FORGOTTEN_PER_CALL_MAX, REPLIES_HELD_MAX, SWEEP_INTERVAL};
-use crate::operation::SheetInfo;
-use crate::record::{Batch, Record};
-use crate::roll::{ClosedSheet, Register, Sessions, Silent};
+use crate::limits::{
+    CLIENTS_FORGOTTEN_PER_CALL_MAX, REPLIES_HELD_MAX, SNAPSHOT_STEPS_PER_TURN, SWEEP_INTERVAL,
+};
+use crate::record::{Batch, Record, SnapshotPart};
+use crate::roll::{ClosedSheet, Silent};
+use crate::state::State;
 use crate::stats::{Counter, Stats};
 use crate::time::{Instant, Now, WallTime};
-use crate::wire::{
-    Answer, Ask, Datagram, Received, Rejected, Reply, Versions, decode_request, encode_pulled,
-    encode_reply,
-};
+use crate::wire::{Datagram, Rejected, Versions};
 
 /// An effect that the server asks for. `P` is the way back to a client, whatever that is where the
 /// server runs.
@@ -58,6 +61,9 @@ pub enum Output<P> {
     /// Append this batch, make it durable, and then call [`Server::handle_durable`]. If that fails,
     /// the server must not be used any more: it knows things that the disk does not.
     Append(Batch),
+    /// Keep this part of a snapshot, after every batch that was given out before it, and then call
+    /// [`Server::handle_snapshot_kept`].
+    Snapshot(SnapshotPart),
     /// Read this sheet's canonical bytes and call [`Server::handle_sheet`].
     Load(ContentId),
     /// Read these sheets of a class in brief, and one more if there is one, and call
@@ -71,13 +77,8 @@ pub enum Output<P> {
 /// them all.
 #[derive(Clone)]
 pub struct Server<P> {
-    register: Register,
-    sessions: Sessions,
+    state: State,
     stats: Stats,
-    /// The latest time that was written anywhere: the server's own time never goes back.
-    latest: WallTime,
-    /// The latest time in the journal, or in what is about to be appended to it.
-    noted: WallTime,
     /// What happened since the last batch was appended.
     records: Vec<Record>,
     /// The memory of an earlier batch's records.
@@ -89,6 +90,8 @@ pub struct Server<P> {
     next_batch: u64,
     /// The last batch that is on disk.
     durable: u64,
+    snapshot: Snapshot,
+    snapshot_steps: usize,
     held: VecDeque<Held<P>>,
     blocks: BlockServer<P>,
     questions: Questions<P>,
@@ -115,19 +118,17 @@ impl<P> Server<P> {
     /// A server that knows nothing yet. `seed` keys its hash tables.
     #[must_use]
     pub fn new(seed: u128) -> Self {
-        let hash_key = HashKey::new(seed);
         Self {
-            register: Register::new(hash_key),
-            sessions: Sessions::new(hash_key),
+            state: State::new(HashKey::new(seed)),
             stats: Stats::default(),
-            latest: WallTime::default(),
-            noted: WallTime::default(),
             records: Vec::new(),
             spare: Vec::new(),
             sheets: Vec::new(),
             forgotten: Vec::new(),
             next_batch: 1,
             durable: 0,
+            snapshot: Snapshot::None,
+            snapshot_steps: SNAPSHOT_STEPS_PER_TURN,
             held: VecDeque::new(),
             blocks: BlockServer::new(),
             questions: Questions::new(),
@@ -149,7 +150,7 @@ impl<P> Server<P> {
 
     /// Whether the disk has too little room left to begin another roll call.
     pub fn set_disk_low(&mut self, low: bool) {
-        self.register.set_disk_low(low);
+        self.state.register.set_disk_low(low);
     }
 
     /// What was counted so far.
@@ -166,25 +167,25 @@ impl<P> Server<P> {
     /// The server's own time: the latest that it has written or seen.
     #[must_use]
     pub fn latest(&self) -> WallTime {
-        self.latest
+        self.state.latest
     }
 
     /// How many roll calls are open.
     #[must_use]
     pub fn open_roll_calls(&self) -> usize {
-        self.register.open_count()
+        self.state.register.open_count()
     }
 
     /// How many clients are remembered.
     #[must_use]
     pub fn clients(&self) -> usize {
-        self.sessions.len()
+        self.state.sessions.len()
     }
 
     /// The last closed sheet of the class.
     #[must_use]
     pub fn last_sheet(&self, class: ClassId) -> Option<SheetInfo> {
-        self.register.last_sheet(class)
+        self.state.register.last_sheet(class)
     }
 }
 
@@ -237,20 +238,20 @@ impl<P: Clone + Hash> Server<P> {
         let at = self.advance(now.wall);
         let now = Now { wall: at, ..now };
         for _ in 0..CLIENTS_FORGOTTEN_PER_CALL_MAX {
-            match self.sessions.longest_silent(now) {
+            match self.state.sessions.longest_silent(now) {
                 None => {
                     self.next_sweep = now.instant.after(SWEEP_INTERVAL);
                     return;
                 }
                 Some(Silent { client, forgettable: true }) => {
-                    self.sessions.forget(client);
+                    self.state.sessions.forget(client);
                     // R-FORGET-3
                     self.record(at, Record::Forgot { at, client });
                     self.stats.count(Counter::Forgotten);
                 }
                 // Kept for as long again, so that it does not stand in the way of the others.
                 Some(Silent { client, forgettable: false }) => {
-                    self.sessions.hear(client, now.instant);
+                    self.state.sessions.hear(client, now.instant);
                 }
             }
         }
@@ -260,7 +261,7 @@ impl<P: Clone + Hash> Server<P> {
     /// When [`Server::handle_timeout`] wants to be called next, if nothing happens before.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let sweep = (!self.sessions.is_empty()).then_some(self.next_sweep);
+        let sweep = (!self.state.sessions.is_empty()).then_some(self.next_sweep);
         [self.blocks.poll_timeout(), sweep].into_iter().flatten().min()
     }
 
@@ -291,6 +292,9 @@ impl<P: Clone + Hash> Server<P> {
                 HeldReply::Versions => Versions::ours().encode(space),
             }
             return Some(Output::Transmit { to });
+        }
+        if let Some(part) = self.next_snapshot_part() {
+            return Some(Output::Snapshot(part));
         }
         // R-PULL-7
         let to = self.blocks.poll_transmit(|requester, index, block| {
@@ -353,20 +357,21 @@ impl<P: Clone + Hash> Server<P> {
         let number = self.next_batch;
         self.next_batch += 1;
         let records = std::mem::replace(&mut self.records, std::mem::take(&mut self.spare));
+        self.begin_due_snapshot();
         let sheets = std::mem::take(&mut self.sheets);
         Batch { number, records, sheets, forgotten: std::mem::take(&mut self.forgotten) }
     }
 
     fn record(&mut self, at: WallTime, record: Record) {
-        self.noted = self.noted.max(at);
+        self.state.recorded = self.state.recorded.max(at);
         self.records.push(record);
     }
 
     /// The server's own time at this moment: the wall clock, but never going back.
     fn advance(&mut self, wall: WallTime) -> WallTime {
         // R-TIME-1
-        self.latest = self.latest.max(wall);
-        self.latest
+        self.state.latest = self.state.latest.max(wall);
+        self.state.latest
     }
 }
 

@@ -4,12 +4,11 @@ use std::hash::Hash;
 
 use super::{Piece, PieceRead, Server};
 use crate::blocks::{BlockRequest, Dropped, Requester};
+use crate::exchange::{Answer, Pull, Request};
 use crate::ids::ContentId;
 use crate::limits::LONE_PULL_MIN_BYTES;
-use crate::operation::Pull;
 use crate::stats::Counter;
 use crate::time::Now;
-use crate::wire::{Answer, Request};
 
 impl<P: Clone + Hash> Server<P> {
     /// A sheet was read: its canonical bytes, or nothing if there is no such sheet.

@@ -4,13 +4,12 @@ use std::hash::Hash;
 
 use super::Server;
 use crate::blocks::Requester;
+use crate::exchange::{Answer, BeginAgain, Busy, Operation, Outcome, Request};
 use crate::limits::BUSY_RETRY_AFTER_MS;
-use crate::operation::{Operation, Outcome};
 use crate::record::Record;
 use crate::roll::{ClientRecord, Verdict};
 use crate::stats::Counter;
 use crate::time::{Instant, Now, WallTime};
-use crate::wire::{Answer, Request};
 
 impl<P: Clone + Hash> Server<P> {
     pub(super) fn handle_operation(
@@ -24,36 +23,41 @@ impl<P: Clone + Hash> Server<P> {
     ) -> Counter {
         let &Request { client, number, .. } = request;
         let at = self.advance(now.wall);
-        let verdict = self.sessions.judge(client, number, started, fingerprint, at, self.durable);
+        let verdict =
+            self.state.sessions.judge(client, number, started, fingerprint, at, self.durable);
         if !verdict.is_recorded() {
-            self.sessions.hear(client, now.instant);
+            self.state.sessions.hear(client, now.instant);
         }
         let record = |outcome| ClientRecord { client, started, number, fingerprint, outcome };
         let (answer, counter) = match verdict {
             Verdict::Next | Verdict::NewClient => {
-                let outcome = self.register.decide(&operation, at);
-                let counter = counter_of(&outcome);
+                let outcome = self.state.register.decide(&operation, at);
+                let counter = outcome.counter();
                 let answer = Answer::from(&outcome);
                 self.execute(now.instant, at, operation, record(outcome));
                 (answer, counter)
             }
             Verdict::Repeat(outcome) => (Answer::from(&outcome), Counter::Repeated),
             Verdict::InProgress => return Counter::InProgress,
-            Verdict::Conflict => (Answer::BeginAgain { server_time: None }, Counter::Conflict),
+            Verdict::Conflict => {
+                (Answer::BeginAgain(BeginAgain { server_time: None }), Counter::Conflict)
+            }
             Verdict::Stale => (Answer::Stale, Counter::Stale),
-            Verdict::BeginAgain => (Answer::BeginAgain { server_time: None }, Counter::BeginAgain),
+            Verdict::BeginAgain => {
+                (Answer::BeginAgain(BeginAgain { server_time: None }), Counter::BeginAgain)
+            }
             Verdict::ClockSkew { ahead: false } => {
                 self.note_time(at);
-                (Answer::BeginAgain { server_time: Some(at) }, Counter::ClockBehind)
+                (Answer::BeginAgain(BeginAgain { server_time: Some(at) }), Counter::ClockBehind)
             }
             Verdict::ClockSkew { ahead: true } => {
                 // R-JUDGE-9
                 let outcome = Outcome::ClockSkew { server_time: at };
                 self.execute(now.instant, at, operation, record(outcome));
-                (Answer::BeginAgain { server_time: Some(at) }, Counter::ClockAhead)
+                (Answer::BeginAgain(BeginAgain { server_time: Some(at) }), Counter::ClockAhead)
             }
             Verdict::TableFull => {
-                (Answer::Busy { retry_after_ms: BUSY_RETRY_AFTER_MS }, Counter::ClientsFull)
+                (Answer::Busy(Busy { retry_after_ms: BUSY_RETRY_AFTER_MS }), Counter::ClientsFull)
             }
         };
         self.reply(Requester { to: from, client, number }, answer);
@@ -69,12 +73,13 @@ impl<P: Clone + Hash> Server<P> {
         client: ClientRecord,
     ) {
         let applied = self
+            .state
             .register
             .apply(&operation, &client.outcome)
             .expect("what was just decided can be done");
         self.sheets.extend(applied.closed);
         self.forgotten.extend(applied.forgotten);
-        self.sessions.record(client.clone(), heard, self.next_batch);
+        self.state.sessions.record(client.clone(), heard, self.next_batch);
         // R-DURABLE-2, R-JUDGE-13
         self.record(at, Record::Answered { at, operation, client });
     }
@@ -82,21 +87,8 @@ impl<P: Clone + Hash> Server<P> {
     /// Sees to it that the journal holds this time or a later one.
     fn note_time(&mut self, at: WallTime) {
         // R-TIME-3
-        if self.noted < at {
-            self.record(at, Record::Told { at });
+        if self.state.recorded < at {
+            self.record(at, Record::TimeDisclosed { at });
         }
-    }
-}
-
-fn counter_of(outcome: &Outcome) -> Counter {
-    match *outcome {
-        Outcome::Opened { already_open: false, .. } => Counter::Opened,
-        Outcome::Opened { already_open: true, .. } => Counter::AlreadyOpen,
-        Outcome::Closed { already_closed: false, .. } => Counter::Closed,
-        Outcome::Closed { already_closed: true, .. } => Counter::AlreadyClosed,
-        Outcome::Marked { already_present: false, .. } => Counter::Marked,
-        Outcome::Marked { already_present: true, .. } => Counter::AlreadyPresent,
-        Outcome::MarkRefused { reason, .. } | Outcome::Refused { reason, .. } => reason.into(),
-        Outcome::ClockSkew { .. } => Counter::ClockAhead,
     }
 }

@@ -8,13 +8,12 @@ use std::sync::Arc;
 
 use super::{Piece, Server};
 use crate::blocks::Requester;
+use crate::exchange::{Answer, FileEntry, FileList, FileState, SheetInfo, SheetList, files};
 use crate::ids::{ClassId, FileKey, RollCallNumber};
 use crate::limits::{FILE_QUESTIONS_MAX, LISTING_LIFE, SHEET_QUESTIONS_MAX};
-use crate::operation::{FileEntry, FileList, FileState, SheetInfo};
 use crate::stats::Counter;
 use crate::time::{Instant, Now};
 use crate::waiting::Waiting;
-use crate::wire::Answer;
 
 /// A question for the closed sheets of a class, the last one first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +108,7 @@ impl<P: Clone + Hash> Server<P> {
         let more = sheets.len() > question.limit;
         sheets.truncate(question.limit);
         for requester in self.questions.sheets.take(question) {
-            self.reply(requester, Answer::Sheets { sheets: sheets.clone(), more });
+            self.reply(requester, Answer::Sheets(SheetList { sheets: sheets.clone(), more }));
         }
     }
 
@@ -143,7 +142,7 @@ impl<P: Clone + Hash> Server<P> {
         let total = u32::try_from(listing.len()).unwrap_or(u32::MAX);
         let rest = listing.get(from as usize..).unwrap_or_default();
         // R-FILES-1
-        let files = Answer::files_that_fit(rest, request_bytes).to_vec();
+        let files = files::that_fit(rest, request_bytes).to_vec();
         self.reply(requester, Answer::Files(Some(FileList { total, files })));
     }
 

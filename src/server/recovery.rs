@@ -1,72 +1,75 @@
-//! Bringing a server back from what its journal kept, and the snapshots for it.
+//! A server as what its journal kept makes it, and the snapshots for the journal.
 
 use super::Server;
-use crate::record::{Record, SnapshotItem};
+use crate::record::{Record, Recovery, SnapshotItem, SnapshotPart};
 use crate::roll::Contradiction;
-use crate::time::{Instant, WallTime};
+use crate::stats::Counter;
+use crate::time::WallTime;
+
+/// How far a snapshot is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Snapshot {
+    None,
+    /// It begins with the next batch: what has happened since the last one is no batch yet.
+    Due,
+    /// The next part of the one of the state after this batch can be given out.
+    Ready {
+        batch: u64,
+    },
+    /// A part was given out and is not kept yet.
+    Kept {
+        batch: u64,
+        was_last: bool,
+    },
+}
 
 impl<P> Server<P> {
-    /// Forgets the oldest closed roll calls without marks, as many as there are too many.
-    pub(crate) fn forget_empty_sheets(&mut self) {
-        self.register.forget_empty();
-    }
-
-    /// Takes back a piece of a snapshot, before the first event.
-    ///
-    /// # Errors
-    /// If the pieces contradict each other: the journal is damaged.
-    pub fn restore(&mut self, item: SnapshotItem) -> Result<(), Contradiction> {
-        match item {
-            SnapshotItem::Latest(latest) => self.learn_time(latest),
-            SnapshotItem::Client(record) => self.sessions.record(record, Instant::ZERO, 0),
-            SnapshotItem::Register(item) => self.register.restore(&item)?,
-            SnapshotItem::KeptUntilPast(client) => {
-                if !self.sessions.keep_until_past(client) {
-                    return Err(Contradiction("a client is kept that is not known"));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Repeats a record of the journal, before the first event.
-    ///
-    /// # Errors
-    /// If it contradicts the records before it: the journal is damaged.
-    pub fn replay(&mut self, record: Record) -> Result<(), Contradiction> {
-        match record {
-            Record::Answered { at, operation, client } => {
-                self.learn_time(at);
-                self.register.apply(&operation, &client.outcome)?;
-                // R-FORGET-4
-                self.sessions.record(client, Instant::ZERO, 0);
-            }
-            Record::Forgot { at, client } => {
-                self.learn_time(at);
-                if !self.sessions.forget(client) {
-                    return Err(Contradiction("a client is forgotten that is not known"));
-                }
-            }
-            Record::Told { at } => self.learn_time(at),
-            Record::ClockSet { at } => self.set_clock(at),
-        }
-        Ok(())
-    }
-
-    /// Continues after that batch of the journal: the next one gets the next number.
-    pub fn resume_after(&mut self, batch: u64) {
-        self.next_batch = batch + 1;
-        self.durable = batch;
-    }
-
     /// Everything that a new server needs to continue in place of this one, once every batch that
     /// was given out is durable.
     pub fn snapshot(&self) -> impl Iterator<Item = SnapshotItem> + '_ {
-        let clients = self.sessions.records().cloned().map(SnapshotItem::Client);
-        let register = self.register.items().map(SnapshotItem::Register);
-        let kept = self.sessions.kept_until_past().map(SnapshotItem::KeptUntilPast);
-        let latest = std::iter::once(SnapshotItem::Latest(self.latest));
-        latest.chain(register).chain(clients).chain(kept)
+        self.state.items()
+    }
+
+    /// A part of a snapshot takes no more steps than this: about as many items. The fewer, the
+    /// shorter the turn that makes it.
+    pub fn limit_snapshot_parts(&mut self, steps: usize) {
+        self.snapshot_steps = steps.max(1);
+    }
+
+    /// Begins a snapshot, unless one is under way: from now on its parts are among the outputs.
+    pub fn begin_snapshot(&mut self) {
+        if self.snapshot != Snapshot::None {
+            return;
+        }
+        self.snapshot = Snapshot::Due;
+        if self.records.is_empty() {
+            self.begin_due_snapshot();
+        }
+    }
+
+    /// The state is that after the last batch that was given out.
+    pub(super) fn begin_due_snapshot(&mut self) {
+        if self.snapshot == Snapshot::Due {
+            self.state.begin_snapshot();
+            self.snapshot = Snapshot::Ready { batch: self.last_batch() };
+        }
+    }
+
+    /// The part of a snapshot that was given out is kept. True if the snapshot is whole.
+    pub fn handle_snapshot_kept(&mut self) -> bool {
+        let Snapshot::Kept { batch, was_last } = self.snapshot else { return false };
+        self.snapshot = if was_last { Snapshot::None } else { Snapshot::Ready { batch } };
+        if was_last {
+            self.stats.count(Counter::Snapshots);
+        }
+        was_last
+    }
+
+    pub(super) fn next_snapshot_part(&mut self) -> Option<SnapshotPart> {
+        let Snapshot::Ready { batch } = self.snapshot else { return None };
+        let (items, is_last) = self.state.next_items(self.snapshot_steps);
+        self.snapshot = Snapshot::Kept { batch, was_last: is_last };
+        Some(SnapshotPart { batch, items, is_last })
     }
 
     /// The last batch that was given out.
@@ -78,21 +81,27 @@ impl<P> Server<P> {
     /// An operator has said that the clock is right: the server's time goes on from here. Recorded
     /// like everything that happens.
     pub fn accept_clock(&mut self, at: WallTime) {
-        self.set_clock(at);
+        self.state.set_clock(at);
         // R-TIME-5
         self.records.push(Record::ClockSet { at });
     }
+}
 
-    fn set_clock(&mut self, at: WallTime) {
-        self.latest = at;
-        self.noted = at;
-        self.sessions.set_clock(at);
+impl<P> Recovery for Server<P> {
+    fn restore(&mut self, item: SnapshotItem) -> Result<(), Contradiction> {
+        self.state.restore(item)
     }
 
-    /// The journal holds this time.
-    fn learn_time(&mut self, at: WallTime) {
-        self.latest = self.latest.max(at);
-        // R-TIME-2
-        self.noted = self.noted.max(at);
+    fn replay(&mut self, record: Record) -> Result<(), Contradiction> {
+        self.state.replay(record)
+    }
+
+    /// # Panics
+    /// If something has happened here that the journal does not hold.
+    fn resume_after(&mut self, batch: u64) {
+        let is_behind = self.records.is_empty() && self.last_batch() <= batch;
+        assert!(is_behind, "a server that goes on alone is not brought back");
+        self.next_batch = batch + 1;
+        self.durable = batch;
     }
 }

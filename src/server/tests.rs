@@ -5,17 +5,18 @@ use std::iter;
 use std::time::Duration;
 
 use super::*;
+use crate::exchange::{
+    BeginAgain, Closed, FileEntry, FileInfo, FileList, FileState, Marked, OpenRollCall, Operation,
+    Pull, Pulled, Query, Refusal, Refused, Request, StatusList, decode_reply, encode_request,
+};
 use crate::ids::{ClientId, Cookie, FileKey, FileName, RequestNumber};
 use crate::limits::{
     BLOCK_BYTES, BLOCKS_AWAITED_MAX, BLOCKS_AWAITED_PER_ADDRESS_MAX, BLOCKS_PER_TURN_MAX,
     BLOCKS_PER_VISIT_MAX, CLIENT_SILENCE_MIN, COOKIE_LIFE, DATAGRAM_MAX_BYTES, FILE_QUESTIONS_MAX,
     LISTING_LIFE, PACE_BURST, WINDOW,
 };
-use crate::operation::{
-    FileEntry, FileInfo, FileList, FileState, OpenRollCall, Operation, Pull, Query, Refusal,
-};
+use crate::record::Recovery as _;
 use crate::roll::Sheet;
-use crate::wire::{Request, decode_reply, encode_request};
 
 /// A server, its clocks, a journal that is a list of batches, and a folder that is a map.
 struct Bench {
@@ -76,6 +77,7 @@ impl Bench {
         let mut replies = Vec::new();
         while let Some(output) = self.server.poll_output(&mut space) {
             match output {
+                Output::Snapshot(part) => unreachable!("none is begun: {part:?}"),
                 Output::Transmit { to } => replies.push((to, space.as_bytes().to_vec())),
                 Output::Append(batch) => {
                     let number = batch.number;
@@ -91,7 +93,7 @@ impl Bench {
                 }
                 Output::Load(content) => {
                     let sheets = self.journal.iter().flat_map(|batch| &batch.sheets);
-                    let mut sheets = sheets.map(|it| it.sheet.to_bytes());
+                    let mut sheets = sheets.map(|it| it.bytes.as_slice().to_vec());
                     let bytes = sheets.find(|bytes| ContentId::of(bytes) == content);
                     self.server.handle_sheet(content, bytes);
                 }
@@ -143,7 +145,7 @@ impl Bench {
     /// A block that is asked for alone, without a cookie.
     fn lone_block(&mut self, object: ContentId, first: u32) -> Vec<u8> {
         match self.ask(&pull(1, object, Cookie::NONE, first, 1)) {
-            Answer::Pulled { index, bytes } if index == first => bytes,
+            Answer::Pulled(Pulled { index, bytes }) if index == first => bytes,
             other => panic!("no block {first}: {other:?}"),
         }
     }
@@ -153,7 +155,7 @@ impl Bench {
         let block = |reply: Vec<u8>| {
             let reply = decode_reply(&reply).unwrap();
             match reply.answer {
-                Answer::Pulled { index, bytes } => (reply.number.get(), index, bytes),
+                Answer::Pulled(Pulled { index, bytes }) => (reply.number.get(), index, bytes),
                 other => panic!("no block: {other:?}"),
             }
         };
@@ -296,18 +298,18 @@ fn a_retry_gets_the_bytes_of_the_first_answer() {
 fn a_full_table_of_clients_says_busy_and_remembers_nobody() {
     let mut bench = Bench::new();
     bench.ask(&open(1, 1));
-    bench.server.sessions.set_capacity(1);
+    bench.server.state.sessions.set_capacity(1);
     let ahead = start().shifted(3_600_000);
     let Ask::Perform { operation, .. } = open(2, 1).ask else { panic!("an operation") };
     let ahead = Request { ask: Ask::Perform { started: ahead, operation }, ..open(2, 1) };
     for refused in [close(2, 1), ahead] {
-        assert!(matches!(bench.ask(&refused), Answer::Busy { .. }));
+        assert!(matches!(bench.ask(&refused), Answer::Busy(_)));
     }
     assert_eq!((bench.server.clients(), bench.server.open_roll_calls()), (1, 1));
     assert_eq!(bench.journal.len(), 1);
-    assert!(matches!(bench.ask(&close(1, 2)), Answer::Closed { .. }), "the known is served");
-    bench.server.sessions.set_capacity(2);
-    assert!(matches!(bench.ask(&close(2, 1)), Answer::Closed { .. }), "it was not executed");
+    assert!(matches!(bench.ask(&close(1, 2)), Answer::Closed(_)), "the known is served");
+    bench.server.state.sessions.set_capacity(2);
+    assert!(matches!(bench.ask(&close(2, 1)), Answer::Closed(_)), "it was not executed");
 }
 
 // spec: R-JUDGE-14, R-KIND-3
@@ -347,14 +349,14 @@ fn a_late_open_does_not_open_again_what_was_closed() {
     bench.ask(&open(1, 1));
     bench.ask(&close(1, 2));
     assert_eq!(bench.ask(&open(1, 1)), Answer::Stale);
-    let no_class_open = Answer::Status { open: vec![], more: false };
+    let no_class_open = Answer::Status(StatusList { open: vec![], more: false });
     assert_eq!(bench.ask(&status()), no_class_open);
     for _ in 0..2 {
         bench.wait(CLIENT_SILENCE_MIN + Duration::from_secs(60));
         bench.server.handle_timeout(bench.now);
         let late = bench.ask(&open(1, 1));
         assert!(
-            matches!(late, Answer::BeginAgain { server_time: Some(_) }),
+            matches!(late, Answer::BeginAgain(BeginAgain { server_time: Some(_) })),
             "forgotten, and too old: {late:?}"
         );
         assert_eq!(bench.ask(&status()), no_class_open);
@@ -373,7 +375,7 @@ fn a_request_from_a_clock_that_is_ahead_never_becomes_punctual() {
     assert_eq!(bench.send(&early).drain(), skew);
     bench.restart();
     assert_eq!(bench.send(&early).drain(), skew);
-    assert_eq!(bench.ask(&status()), Answer::Status { open: vec![], more: false });
+    assert_eq!(bench.ask(&status()), Answer::Status(StatusList { open: vec![], more: false }));
 }
 
 // spec: R-TIME-3
@@ -382,7 +384,7 @@ fn a_clock_that_is_behind_stays_behind_although_the_servers_clock_is_set_right()
     let mut bench = Bench::new();
     bench.now.wall = start().shifted(86_400_000);
     let skew = bench.ask(&open(1, 1));
-    assert_eq!(skew, Answer::BeginAgain { server_time: Some(bench.now.wall) });
+    assert_eq!(skew, Answer::BeginAgain(BeginAgain { server_time: Some(bench.now.wall) }));
     bench.restart();
     bench.now.wall = start();
     assert_eq!(bench.ask(&open(1, 1)), skew, "the time that was told is in the journal");
@@ -449,9 +451,9 @@ fn a_client_that_was_told_to_begin_again_is_not_known_after_a_restart() {
     bench.ask(&open(1, 1));
     bench.wait(CLIENT_SILENCE_MIN + Duration::from_secs(1));
     bench.server.handle_timeout(bench.now);
-    assert_eq!(bench.ask(&close(1, 2)), Answer::BeginAgain { server_time: None });
+    assert_eq!(bench.ask(&close(1, 2)), Answer::BeginAgain(BeginAgain { server_time: None }));
     bench.restart();
-    assert_eq!(bench.ask(&close(1, 2)), Answer::BeginAgain { server_time: None });
+    assert_eq!(bench.ask(&close(1, 2)), Answer::BeginAgain(BeginAgain { server_time: None }));
 }
 
 #[test]
@@ -460,10 +462,16 @@ fn the_servers_time_never_goes_back_not_even_over_a_restart() {
     bench.ask(&open(1, 1));
     bench.now.wall = start().shifted(-3_600_000);
     let marked = bench.ask(&mark(2, 1, "10"));
-    assert_eq!(marked, Answer::Marked { class: class(1), at: start(), already_present: false });
+    assert_eq!(
+        marked,
+        Answer::Marked(Marked { class: class(1), at: start(), already_present: false })
+    );
     bench.restart();
     let marked = bench.ask(&mark(2, 2, "20"));
-    assert_eq!(marked, Answer::Marked { class: class(1), at: start(), already_present: false });
+    assert_eq!(
+        marked,
+        Answer::Marked(Marked { class: class(1), at: start(), already_present: false })
+    );
 }
 
 #[test]
@@ -507,7 +515,9 @@ fn a_sheet_is_fetched_block_by_block() {
     for number in 1..=200_u64 {
         bench.ask(&mark(2, number, &format!("student-{number}")));
     }
-    let Answer::Closed { sheet: info, .. } = bench.ask(&close(1, 2)) else { panic!("closed") };
+    let Answer::Closed(Closed { sheet: info, .. }) = bench.ask(&close(1, 2)) else {
+        panic!("closed")
+    };
     let mut bytes = Vec::new();
     for index in 0..=info.bytes.div_ceil(1_024) {
         bytes.extend(bench.lone_block(info.content, index));
@@ -526,7 +536,7 @@ fn a_sheet_is_read_from_disk_once() {
         bench.ask(&open(1, number));
         bench.wait(Duration::from_secs(1));
         let closed = bench.ask(&close(1, number + 1));
-        let Answer::Closed { sheet, .. } = closed else { panic!("{closed:?}") };
+        let Answer::Closed(Closed { sheet, .. }) = closed else { panic!("{closed:?}") };
         sheets.push(sheet.content);
     }
     let blocks = [0, 0, 1, 1, 0, 1].map(|sheet| pull(1, sheets[sheet], Cookie::NONE, 0, 1));
@@ -538,8 +548,8 @@ fn a_sheet_is_read_from_disk_once() {
     }
     assert_eq!(bench.server.poll_output(&mut space), None);
     for batch in &bench.journal {
-        for ClosedSheet { sheet, .. } in &batch.sheets {
-            let bytes = sheet.to_bytes();
+        for ClosedSheet { bytes, .. } in &batch.sheets {
+            let bytes = bytes.as_slice().to_vec();
             bench.server.handle_sheet(ContentId::of(&bytes), Some(bytes));
         }
     }
@@ -560,7 +570,8 @@ fn status_fills_what_room_the_request_has_and_says_that_there_is_more() {
     let mut from = class(1);
     let mut listed: Vec<OpenRollCall> = Vec::new();
     loop {
-        let Answer::Status { open, more } = bench.ask(&query(Query::Status { from })) else {
+        let Answer::Status(StatusList { open, more }) = bench.ask(&query(Query::Status { from }))
+        else {
             panic!("a list")
         };
         listed.extend(&open);
@@ -648,7 +659,7 @@ fn too_many_replies_that_wait_are_a_bound_and_lose_nothing() {
     bench.send(&mark(2, 1, "10"));
     assert_eq!(bench.server.stats().get(Counter::Overloaded), 1);
     assert_eq!(bench.drain().len(), REPLIES_HELD_MAX);
-    assert!(matches!(bench.ask(&mark(2, 1, "10")), Answer::Marked { .. }));
+    assert!(matches!(bench.ask(&mark(2, 1, "10")), Answer::Marked(_)));
 }
 
 // spec: R-MARKED-1
@@ -658,7 +669,7 @@ fn a_refused_mark_has_class_zero_on_the_wire() {
     let replies = bench.send(&mark(2, 1, "10")).drain();
     // Header, client id, number 1; then the class.
     assert_eq!(replies[0][4 + 16 + 1], 0);
-    let refused = Answer::MarkRefused { at: start(), reason: Refusal::NotOpen };
+    let refused = Answer::MarkRefused(Refused { at: start(), reason: Refusal::NotOpen });
     assert_eq!(decode_reply(&replies[0]).unwrap().answer, refused);
     assert!(replies[0].len() <= DATAGRAM_MAX_BYTES);
 }
@@ -737,7 +748,7 @@ fn a_clock_that_was_set_back_executes_nothing_twice_when_it_comes_there_again() 
         bench.drain();
     }
     assert_eq!(bench.server.clients(), 0);
-    assert!(matches!(bench.ask(&opening), Answer::BeginAgain { server_time: Some(_) }));
+    assert!(matches!(bench.ask(&opening), Answer::BeginAgain(BeginAgain { server_time: Some(_) })));
 }
 
 // spec: R-PULL-2, R-PULL-5, R-KIND-2, R-SHEET-3
@@ -784,7 +795,9 @@ fn a_sheet_is_pulled_like_a_file_and_a_file_is_asked_for_block_by_block_like_a_s
     for number in 1..=200_u64 {
         bench.ask(&mark(2, number, &format!("student-{number}")));
     }
-    let Answer::Closed { sheet: info, .. } = bench.ask(&close(1, 2)) else { panic!("closed") };
+    let Answer::Closed(Closed { sheet: info, .. }) = bench.ask(&close(1, 2)) else {
+        panic!("closed")
+    };
     let cookie = bench.cookie(0);
     let wanted = u64::MAX >> (64 - info.bytes.div_ceil(1_024));
     let blocks = bench.send(&pull(1, info.content, cookie, 0, wanted)).pulled();
@@ -901,12 +914,12 @@ fn answers_to_marks_leave_before_blocks_that_wait() {
     bench.send(&mark(2, 1, "10"));
     let turn = bench.drain();
     let first = decode_reply(&turn[0]).unwrap().answer;
-    assert!(matches!(first, Answer::Marked { .. }), "{first:?}");
+    assert!(matches!(first, Answer::Marked(_)), "{first:?}");
     assert_eq!(turn.len(), 1 + BLOCKS_PER_TURN_MAX as usize - 1);
     bench.send(&mark(3, 1, "20"));
     let next = bench.drain();
     let answers: Vec<_> = next.iter().map(|it| decode_reply(it).unwrap().answer).collect();
-    assert!(matches!(answers[..], [Answer::Marked { .. }]), "though no more blocks may leave");
+    assert!(matches!(answers[..], [Answer::Marked(_)]), "though no more blocks may leave");
 }
 
 // spec: R-PULL-6

@@ -16,8 +16,8 @@ use super::socket::connect;
 use crate::blocks::{
     ObjectEvent, ObjectFetch, PathState, Prefix, SheetEvent, SheetFailure, SheetFetch,
 };
+use crate::exchange::{FileInfo, SheetInfo};
 use crate::limits::UDP_PAYLOAD_MAX_BYTES;
-use crate::operation::{FileInfo, SheetInfo};
 use crate::roll::{Sheet, SheetError};
 use crate::time::Instant;
 use crate::wire::Datagram;

@@ -11,11 +11,10 @@ use std::net::SocketAddr;
 use tracing::{Level, debug, enabled, trace};
 
 use super::socket::ReturnPath;
+use crate::exchange::{Ask, Operation, Outcome, decode_request};
 use crate::ids::ClientId;
 use crate::limits::REPLIES_HELD_MAX;
-use crate::operation::{Operation, Outcome};
 use crate::record::{Batch, Record};
-use crate::wire::{Ask, decode_request};
 
 /// Who asked from where, since the last batch was given out and in that one.
 pub(super) struct EventLog {

@@ -10,7 +10,7 @@ pub mod download;
 mod drops;
 mod folder;
 pub(crate) mod interrupt;
-mod keeper;
+mod journal_worker;
 mod log;
 mod outbox;
 pub mod rehearse;

@@ -18,12 +18,11 @@ use super::call::Answered;
 use super::crowd::{Crowd, Ended};
 use super::download::{FetchError, Fetcher};
 use crate::client::Unanswered;
+use crate::exchange::{Answer, Closed, Marked, Opened, Operation, Refusal, Refused, SheetInfo};
 use crate::ids::ClassId;
 use crate::limits::DEADLINE_MAX;
-use crate::operation::{Operation, Refusal, SheetInfo};
 use crate::rehearsal::{Fate, Finding, Ledger, Plan};
 use crate::time::{Instant, WallTime};
-use crate::wire::Answer;
 
 /// How many classes are opened or closed at once.
 const TEACHERS_AT_ONCE: usize = 64;
@@ -208,11 +207,11 @@ impl Run {
 
     fn teacher_opened(&mut self, ended: &Ended) {
         let why = match ended.result.as_ref().map(|answered| &answered.answer) {
-            Ok(Answer::Opened { already_open: false, .. }) => {
+            Ok(Answer::Opened(Opened { already_open: false, .. })) => {
                 self.opened.push(ended.place);
                 return;
             }
-            Ok(Answer::Refused { reason, .. }) => NotOpened::Refused(*reason),
+            Ok(Answer::Refused(Refused { reason, .. })) => NotOpened::Refused(*reason),
             Ok(_) => NotOpened::Taken,
             Err(_) => NotOpened::Unanswered,
         };
@@ -268,7 +267,7 @@ impl Run {
 
     fn student_answered(&mut self, ended: &Ended) -> Result<(), LoadError> {
         let fate = match &ended.result {
-            Ok(Answered { answer: Answer::Marked { at, already_present, .. }, .. }) => {
+            Ok(Answered { answer: Answer::Marked(Marked { at, already_present, .. }), .. }) => {
                 self.report.already_present += u64::from(*already_present);
                 let micros = ended.at.since(ended.began).as_micros();
                 self.report.latency.saturating_record(u64::try_from(micros).unwrap_or(u64::MAX));
@@ -313,7 +312,7 @@ impl Run {
             for Ended { place, began, result, .. } in self.crowd.turn(None)? {
                 silent |= result.is_err() && self.crowd.heard() < began;
                 match result.map(|answered| answered.answer) {
-                    Ok(Answer::Closed { sheet, .. }) => closed.push((place, sheet)),
+                    Ok(Answer::Closed(Closed { sheet, .. })) => closed.push((place, sheet)),
                     Ok(_) => self.report.sheets_broken.push(plan.class(place)),
                     Err(_) => self.report.sheets_unanswered += 1,
                 }

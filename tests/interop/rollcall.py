@@ -386,7 +386,13 @@ def encode_sheet(sheet: dict[str, Any]) -> bytes:
     return SHEET.write(sheet)
 
 
+class LaterForm(Exception):
+    """A sheet is of a later form than this program knows, and not damaged (R-SHEET-10)."""
+
+
 def decode_sheet(data: bytes) -> dict[str, Any]:
+    if data[:1] == b"\0":
+        raise LaterForm
     reader = Reader(data)
     sheet: dict[str, Any] = SHEET.read(reader)
     if reader.at != len(data):

@@ -49,7 +49,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rollcall::operation::Operation;
+use rollcall::exchange::Operation;
 use stateright::{Checker, HasDiscoveries, Model};
 
 use crate::world::{Memory, NIGHT, SmallWorld, class, student};

@@ -7,11 +7,11 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use rollcall::client::{Client, Output};
+use rollcall::client::{Client, Output, Progress};
+use rollcall::exchange::{Operation, Request, decode_request, encode_request};
 use rollcall::ids::{ClientId, RequestNumber};
-use rollcall::operation::Operation;
 use rollcall::time::{Instant, Now};
-use rollcall::wire::{Datagram, Request, decode_request, encode_request};
+use rollcall::wire::Datagram;
 
 use crate::world::{DEADLINE, NIGHT, hash_of};
 
@@ -192,8 +192,8 @@ impl Person {
                     self.requests.push(datagram);
                 }
             }
-            (Output::Settled { .. }, _) => self.unsettled = None,
-            (Output::Abandoned { .. }, _) => {
+            (Output::Progress(Progress::Settled { .. }), _) => self.unsettled = None,
+            (Output::Progress(Progress::Abandoned { .. }), _) => {
                 self.abandoned.extend(self.unsettled.take());
             }
             (Output::Answered { .. }, _) => {
@@ -235,7 +235,7 @@ impl Person {
         for (output, datagram) in outputs {
             let Some(datagram) = datagram else {
                 // The values of waits are left out.
-                if !matches!(output, Output::Retrying { .. }) {
+                if !matches!(output, Output::Progress(Progress::Retrying { .. })) {
                     write!(words, "; {output:?}").expect("written");
                 }
                 continue;

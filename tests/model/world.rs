@@ -8,13 +8,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use rollcall::exchange::{Answer, BeginAgain, Operation, decode_request};
 use rollcall::ids::{ClassId, StudentNumber};
-use rollcall::operation::Operation;
 use rollcall::record::Batch;
 use rollcall::roll::Sheet;
 use rollcall::server::Output;
 use rollcall::time::{Instant, Now, WallTime};
-use rollcall::wire::{Answer, Datagram, decode_request};
+use rollcall::wire::Datagram;
 use stateright::{Model, Property};
 
 use crate::machine::{Machine, Said, execution};
@@ -304,7 +304,10 @@ impl SmallWorld {
                     machine.pending.push_back(batch);
                 }
                 Output::Transmit { to } => self.send(world, Said::new(to, space.as_bytes())),
-                Output::Load(_) | Output::ListSheets(_) | Output::Folder(_) => {
+                Output::Load(_)
+                | Output::ListSheets(_)
+                | Output::Snapshot(_)
+                | Output::Folder(_) => {
                     unreachable!("nobody asks for sheets or files")
                 }
             }
@@ -316,8 +319,12 @@ impl SmallWorld {
         let Memory { stale, skew, begin_again, .. } = &*self.memory;
         match said.answer {
             Answer::Stale => stale.store(true, Ordering::Relaxed),
-            Answer::BeginAgain { server_time: Some(_) } => skew.store(true, Ordering::Relaxed),
-            Answer::BeginAgain { server_time: None } => begin_again.store(true, Ordering::Relaxed),
+            Answer::BeginAgain(BeginAgain { server_time: Some(_) }) => {
+                skew.store(true, Ordering::Relaxed);
+            }
+            Answer::BeginAgain(BeginAgain { server_time: None }) => {
+                begin_again.store(true, Ordering::Relaxed);
+            }
             _ => {}
         }
         let same = |it: &&Arc<Said>| (it.client, it.number) == (said.client, said.number);

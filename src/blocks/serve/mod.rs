@@ -22,9 +22,9 @@ use cache::{BlockRun, SheetCache};
 use queue::TransmitQueue;
 use reads::{PieceReads, ReadOutcome};
 
+use crate::exchange::span;
 use crate::ids::{ClientId, ContentId, RequestNumber};
 use crate::limits::{BLOCKS_AWAITED_MAX, BLOCKS_AWAITED_PER_ADDRESS_MAX};
-use crate::operation::span;
 use crate::time::Instant;
 use crate::waiting::Waiting;
 

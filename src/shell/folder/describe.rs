@@ -6,8 +6,8 @@ use super::hashing::{HASHING_MAX, Hashing};
 use super::settling::Verdict;
 use super::stamp::Stamp;
 use super::{Folder, Lookup, is_exhaustion};
+use crate::exchange::{FileInfo, FileState};
 use crate::ids::{FileKey, FileName};
-use crate::operation::{FileInfo, FileState};
 use crate::time::{Instant, Now};
 
 impl Folder {

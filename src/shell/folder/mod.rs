@@ -32,9 +32,9 @@ use cap_std::fs::{Dir, OpenOptions};
 use tracing::warn;
 
 use super::clock::Clock;
+use crate::exchange::{FileEntry, FileState};
 use crate::ids::{ContentId, FileKey, FileName};
 use crate::limits::{FILES_MAX, HASHED_AT_ONCE_BYTES};
-use crate::operation::{FileEntry, FileState};
 use crate::server::{FolderRequest, Piece, PieceRead};
 use crate::time::{Instant, Now};
 
@@ -383,8 +383,8 @@ mod tests {
 
     use super::hashing::HASHING_MAX;
     use super::*;
+    use crate::exchange::FileInfo;
     use crate::limits::BLOCK_BYTES;
-    use crate::operation::FileInfo;
     use crate::time::WallTime;
 
     const A_DAY: Duration = Duration::from_secs(86_400);
