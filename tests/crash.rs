@@ -295,7 +295,7 @@ fn a_server_that_is_asked_to_stop_during_a_commit_finishes_it_and_answers() {
     // not have read the mark yet; then it reads it in the same turn.
     for shown in 1..=2 {
         server.process().signal("USR1");
-        let all = |log: &str| log.matches("clients known\n").count() >= shown;
+        let all = |log: &str| log.matches(" clients known; longest turn").count() >= shown;
         server.process().wait_for_log("its counters", all);
     }
     let log = server.process().stderr().text();
