@@ -627,7 +627,9 @@ fn check_object(plan: &ObjectPlan) {
         (0..length).map(|at| (at % 251 + at / BLOCK_BYTES * 7).to_le_bytes()[0]).collect();
     let mut kept = object[..(usize::from(plan.prefix) * BLOCK_BYTES).min(length)].to_vec();
     if plan.is_prefix_damaged {
-        kept.iter_mut().for_each(|byte| *byte = !*byte);
+        for byte in &mut kept {
+            *byte = !*byte;
+        }
     }
     let mut prefix = Prefix::default();
     prefix.push(&kept);
@@ -709,11 +711,11 @@ impl ObjectPlan {
             let block = object.chunks(BLOCK_BYTES).nth(index as usize).unwrap_or_default();
             let is = |planned: u8| u32::from(planned) == index;
             let is_damaged = self.damaged.get(transfer).copied().flatten().is_some_and(is);
-            let is_gone = self.gone.is_some_and(|(gone, from)| {
+            let absent = self.gone.is_some_and(|(gone, from)| {
                 usize::from(gone) == transfer && index >= u32::from(from)
             });
             let bytes = match block {
-                _ if is_gone => Vec::new(),
+                _ if absent => Vec::new(),
                 block if is_damaged => block.iter().map(|byte| !byte).collect(),
                 block => block.to_vec(),
             };

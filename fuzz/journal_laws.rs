@@ -570,7 +570,7 @@ fn check_file(content: &Content, folded: Option<(Server<u8>, u64)>) {
     assert_eq!(state(&again), state(&server), "the same after it was opened again");
     for ClosedSheet { bytes, .. } in batches.iter().flat_map(|batch| &batch.sheets) {
         seen::SHEETS.held();
-        let bytes = bytes.as_slice().to_vec();
+        let bytes = bytes.to_vec();
         let kept = journal.sheet(ContentId::of(&bytes)).expect("a whole sheet");
         assert_eq!(kept, Some(bytes), "a sheet that was closed");
     }

@@ -526,7 +526,7 @@ impl Hall {
             let mut sheets = self.durable.iter().flat_map(|it| &it.sheets);
             let found = sheets.find_map(|closed| {
                 let bytes = bytes_of(&closed.sheet());
-                assert_eq!(bytes, closed.bytes.as_slice(), "a sheet has one form");
+                assert_eq!(bytes, closed.bytes.to_vec(), "a sheet has one form");
                 Some(bytes).filter(|bytes| ContentId::of(bytes) == content)
             });
             self.server.handle_sheet(content, found);

@@ -6,8 +6,9 @@
 //! of its hashes.
 //!
 //! A table ([`Index`]) holds places in a list, and beside each place its hash: so a table that grows
-//! reads itself only, and not the list in an order in which no cache helps. A large table is many
-//! small ones, each of which grows alone: none is ever so large that moving it takes long.
+//! reads itself only, and not the list in an order in which no cache helps. It grows by small steps
+//! (linear hashing, Litwin 1980): it is many small tables, and for so many new places one of them is
+//! divided into two. So no insertion takes long, however many places there are.
 
 use std::hash::Hasher as _;
 
@@ -45,7 +46,7 @@ fn twice(half: u32) -> u64 {
 /// Places in a list, found by the hash of what is there.
 #[derive(Clone)]
 pub struct Index {
-    /// One table, or [`Index::SHARDS`] of them.
+    /// One at least.
     shards: Vec<HashTable<Slot>>,
     len: usize,
 }
@@ -64,10 +65,13 @@ impl Slot {
 }
 
 impl Index {
-    /// So many tables hold what is too much for one: at two million places some 32,000 each.
-    const SHARDS: usize = 64;
-    /// The length at which one table becomes many.
-    const SPLIT_LEN: usize = 16_384;
+    /// The mean number of places in a table. One that waits to be divided has twice as many and some
+    /// more by chance, which is what 512 buckets hold.
+    const SHARD_LEN: usize = 208;
+    /// The bits of a hash that choose a table. Below them are those from which a table of so many
+    /// places takes its own place, above them those of its tag.
+    const SHARD_BITS: u32 = 15;
+    const BITS_BELOW: u32 = 10;
 
     /// An empty index.
     #[must_use]
@@ -93,20 +97,27 @@ impl Index {
         shard.find(hash, |place| is_it(place.index)).map(|place| place.index)
     }
 
-    /// Adds a place under this hash, unless the same thing is at one that is there: false then.
-    pub fn insert(&mut self, hash: u64, index: u32, is_it: impl Fn(u32) -> bool) -> bool {
-        if self.len == Self::SPLIT_LEN && self.shards.len() == 1 {
-            self.split();
-        }
+    /// The place with this hash where the right thing is; if there is none, this place is added.
+    pub fn find_or_insert(
+        &mut self,
+        hash: u64,
+        index: u32,
+        is_it: impl Fn(u32) -> bool,
+    ) -> Option<u32> {
         let shard = self.shard_of(hash);
         let same = |place: &Slot| is_it(place.index);
-        let Entry::Vacant(vacant) = self.shards[shard].entry(hash, same, |slot| slot.hash()) else {
-            return false;
-        };
-        #[expect(clippy::cast_possible_truncation, reason = "both halves are the same")]
-        vacant.insert(Slot { hash: hash as u32, index });
+        match self.shards[shard].entry(hash, same, |slot| slot.hash()) {
+            Entry::Occupied(found) => return Some(found.get().index),
+            Entry::Vacant(vacant) => {
+                #[expect(clippy::cast_possible_truncation, reason = "both halves are the same")]
+                vacant.insert(Slot { hash: hash as u32, index });
+            }
+        }
         self.len += 1;
-        true
+        if self.len > Self::SHARD_LEN * self.shards.len() {
+            self.divide_one();
+        }
+        None
     }
 
     /// Removes a place; false if it was not there under this hash.
@@ -118,16 +129,27 @@ impl Index {
         is_found
     }
 
-    /// By bits between those from which a table takes its place and its tag.
     fn shard_of(&self, hash: u64) -> usize {
-        let bits = (hash >> 18) as usize;
-        bits % self.shards.len()
+        let bits = (hash >> Self::BITS_BELOW) as usize & ((1 << Self::SHARD_BITS) - 1);
+        let count = self.shards.len();
+        let mask = count.next_power_of_two() - 1;
+        // A table that is not there yet is still a part of the one that will be divided for it.
+        let shard = bits & mask;
+        if shard < count { shard } else { shard & (mask >> 1) }
     }
 
-    fn split(&mut self) {
-        let room = 2 * Self::SPLIT_LEN / Self::SHARDS;
-        let shards = (0..Self::SHARDS).map(|_| HashTable::with_capacity(room)).collect();
-        let Some(whole) = std::mem::replace(&mut self.shards, shards).pop() else { return };
+    /// Divides one table into two.
+    fn divide_one(&mut self) {
+        let count = self.shards.len();
+        if count >= 1 << Self::SHARD_BITS {
+            return;
+        }
+        // The number of the new one without its highest bit.
+        let divided = count - (1 << count.ilog2());
+        let whole = std::mem::take(&mut self.shards[divided]);
+        // With room for what comes until they are divided themselves.
+        self.shards[divided] = HashTable::with_capacity(2 * Self::SHARD_LEN);
+        self.shards.push(HashTable::with_capacity(2 * Self::SHARD_LEN));
         for place in whole {
             let shard = self.shard_of(place.hash());
             self.shards[shard].insert_unique(place.hash(), place, |slot| slot.hash());
@@ -152,13 +174,14 @@ mod tests {
         let hash = |index: u32| key.hash(&index.to_le_bytes());
         let mut table = Index::new();
         for index in 0..PLACES {
-            assert!(table.insert(hash(index), index, |it| it == index));
-            assert!(!table.insert(hash(index), index, |it| it == index), "a second time");
+            assert_eq!(table.find_or_insert(hash(index), index, |it| it == index), None);
+            let again = table.find_or_insert(hash(index), PLACES, |it| it == index);
+            assert_eq!(again, Some(index), "a second time");
         }
-        assert_eq!((table.len(), table.shards.len()), (PLACES as usize, Index::SHARDS));
+        assert_eq!(table.len(), PLACES as usize);
         assert!((0..PLACES).all(|index| table.find(hash(index), |it| it == index) == Some(index)));
         let most = table.shards.iter().map(HashTable::len).max().unwrap();
-        assert!(most < 2 * PLACES as usize / Index::SHARDS, "{most} in one table");
+        assert!(most < 3 * Index::SHARD_LEN, "{most} in one table");
         for index in (0..PLACES).step_by(2) {
             assert!(table.remove(hash(index), index));
             assert!(!table.remove(hash(index), index));

@@ -13,6 +13,8 @@
 //! [`BlobDamaged`], never a panic. The checksum is looked at first, so that nothing is read into
 //! bytes that the disk has changed.
 
+use std::marker::PhantomData;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -56,7 +58,7 @@ pub fn encode_records(records: &[Record], mut space: Vec<u8>) -> Vec<u8> {
 /// # Errors
 /// If the blob is not one that was written here.
 pub fn decode_records(blob: &[u8]) -> Result<Vec<Record>, BlobDamaged> {
-    decode(blob)
+    values(blob)?.collect()
 }
 
 /// The items of a part of a snapshot.
@@ -64,7 +66,7 @@ pub fn decode_records(blob: &[u8]) -> Result<Vec<Record>, BlobDamaged> {
 /// # Errors
 /// If the blob is not one that was written here.
 pub fn decode_items(blob: &[u8]) -> Result<Vec<SnapshotItem>, BlobDamaged> {
-    decode(blob)
+    values(blob)?.collect()
 }
 
 /// The blobs of a snapshot, each a little over [`SNAPSHOT_PART_BYTES`] long but for the last.
@@ -115,11 +117,51 @@ fn with_checksum(mut body: Vec<u8>) -> Vec<u8> {
     body
 }
 
-fn decode<T: DeserializeOwned>(blob: &[u8]) -> Result<Vec<T>, BlobDamaged> {
+/// Reads the values of a blob one by one: of a million, the memory for a list of them is touched for
+/// nothing.
+pub(super) fn values<T: DeserializeOwned>(blob: &[u8]) -> Result<Values<'_, T>, BlobDamaged> {
     match body(blob)?.split_first() {
-        Some((&FORMAT, values)) => decode_values(values),
+        Some((&FORMAT, values)) => Values::new(values),
         Some(_) => Err(BlobDamaged::Format),
         None => Err(BlobDamaged::TooShort),
+    }
+}
+
+/// Values, and at the end perhaps why there are no more.
+pub(super) struct Values<'a, T> {
+    rest: &'a [u8],
+    left: u64,
+    value: PhantomData<T>,
+}
+
+impl<'a, T> Values<'a, T> {
+    fn new(body: &'a [u8]) -> Result<Self, BlobDamaged> {
+        let (left, rest) = postcard::take_from_bytes(body).map_err(|_| BlobDamaged::Content)?;
+        Ok(Self { rest, left, value: PhantomData })
+    }
+
+    /// Ends with this error: nothing follows it.
+    fn end(&mut self, why: BlobDamaged) -> Result<T, BlobDamaged> {
+        (self.rest, self.left) = (&[], 0);
+        Err(why)
+    }
+}
+
+impl<T: DeserializeOwned> Iterator for Values<'_, T> {
+    type Item = Result<T, BlobDamaged>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.left == 0 {
+            return (!self.rest.is_empty()).then(|| self.end(BlobDamaged::LeftOver));
+        }
+        match postcard::take_from_bytes(self.rest) {
+            Ok((value, rest)) => {
+                self.left -= 1;
+                self.rest = rest;
+                Some(Ok(value))
+            }
+            Err(_) => Some(self.end(BlobDamaged::Content)),
+        }
     }
 }
 
@@ -134,12 +176,7 @@ fn body(blob: &[u8]) -> Result<&[u8], BlobDamaged> {
 /// The values of a blob of format 1.
 #[cfg(feature = "programs")]
 pub(super) fn decode_v1<T: DeserializeOwned>(blob: &[u8]) -> Result<Vec<T>, BlobDamaged> {
-    decode_values(body(blob)?)
-}
-
-fn decode_values<T: DeserializeOwned>(body: &[u8]) -> Result<Vec<T>, BlobDamaged> {
-    let (values, rest) = postcard::take_from_bytes(body).map_err(|_| BlobDamaged::Content)?;
-    if rest.is_empty() { Ok(values) } else { Err(BlobDamaged::LeftOver) }
+    Values::new(body(blob)?)?.collect()
 }
 
 #[cfg(test)]

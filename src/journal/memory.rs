@@ -47,13 +47,13 @@ impl MemoryJournal {
     }
 
     fn keep(&mut self, ClosedSheet { info, bytes, .. }: &ClosedSheet) {
-        self.bytes += bytes.as_slice().len();
+        self.bytes += bytes.len();
         self.sheets.push_back((*info, Arc::clone(bytes)));
         while self.sheets.len() > self.sheets_max
             || (self.bytes > self.bytes_max && self.sheets.len() > 1)
         {
             let Some((_, oldest)) = self.sheets.pop_front() else { return };
-            self.bytes -= oldest.as_slice().len();
+            self.bytes -= oldest.len();
         }
     }
 }
@@ -77,7 +77,7 @@ impl Journal for MemoryJournal {
 
     fn sheet(&mut self, content: ContentId) -> Result<Option<Vec<u8>>, JournalError> {
         let found = self.sheets.iter().find(|(info, _)| info.content == content);
-        Ok(found.map(|(_, bytes)| bytes.as_slice().to_vec()))
+        Ok(found.map(|(_, bytes)| bytes.to_vec()))
     }
 
     fn history(

@@ -7,6 +7,7 @@
 mod era;
 mod marks;
 mod register;
+mod segments;
 mod sessions;
 mod sheet;
 

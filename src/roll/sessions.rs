@@ -15,6 +15,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::era::Era;
+use super::segments::Segments;
 use crate::exchange::Outcome;
 use crate::hashing::{HashKey, Index};
 use crate::ids::{ClientId, RequestNumber};
@@ -89,7 +90,7 @@ pub struct Silent {
 /// The clients and their last operations.
 #[derive(Clone)]
 pub struct Sessions {
-    entries: Vec<Slot>,
+    entries: Segments<Slot>,
     by_client: Index,
     free: Option<u32>,
     /// The client that has been silent for longest, and the one heard last.
@@ -142,7 +143,7 @@ impl Sessions {
     #[must_use]
     pub fn new(hash_key: HashKey) -> Self {
         Self {
-            entries: Vec::new(),
+            entries: Segments::new(),
             by_client: Index::new(),
             free: None,
             oldest: None,
@@ -205,30 +206,29 @@ impl Sessions {
 
     /// Remembers an operation's outcome, in place of the client's last one.
     pub fn record(&mut self, record: ClientRecord, heard: Instant, batch: u64) {
-        let client = record.client;
         let era = self.era;
-        if let Some(slot) = self.find(client) {
-            self.preserve(slot);
-            // A client keeps the start that it began with: what it claims later is not believed.
-            let &Entry { record: ClientRecord { started, .. }, until_past, .. } = self.entry(slot);
-            let record = ClientRecord { started, ..record };
-            self.entries[slot as usize].entry =
-                Some(Entry { record, heard, batch, until_past, era });
-            self.unlink(slot);
-            self.link_newest(slot);
+        let client = record.client;
+        let hash = self.hash_key.hash(client.as_bytes());
+        let (entries, next) = (&self.entries, self.next_slot());
+        let is_it = |slot| is_of(&entries[slot], client);
+        let Some(slot) = self.by_client.find_or_insert(hash, next, is_it) else {
+            self.fill_slot(next, Entry { record, heard, batch, until_past: false, era });
+            self.link_newest(next);
             return;
-        }
-        let hash = self.hash_key.hash(record.client.as_bytes());
-        let slot = self.take_slot(Entry { record, heard, batch, until_past: false, era });
-        // Not found above, so that no entry is of the same client.
-        self.by_client.insert(hash, slot, |_| false);
+        };
+        self.preserve(slot);
+        // A client keeps the start that it began with: what it claims later is not believed.
+        let &Entry { record: ClientRecord { started, .. }, until_past, .. } = self.entry(slot);
+        let record = ClientRecord { started, ..record };
+        self.entries[slot].entry = Some(Entry { record, heard, batch, until_past, era });
+        self.unlink(slot);
         self.link_newest(slot);
     }
 
     /// Notes that the client was heard, if it is known.
     pub fn hear(&mut self, client: ClientId, at: Instant) {
         if let Some(slot) = self.find(client) {
-            self.entries[slot as usize].entry.as_mut().expect("found slots are taken").heard = at;
+            self.entries[slot].entry.as_mut().expect("found slots are taken").heard = at;
             self.unlink(slot);
             self.link_newest(slot);
         }
@@ -254,7 +254,7 @@ impl Sessions {
     /// its start lies in the past.
     pub fn set_clock(&mut self, at: WallTime) {
         for slot in 0..u32::try_from(self.entries.len()).expect("bounded by CLIENTS_MAX") {
-            let Some(entry) = &self.entries[slot as usize].entry else { continue };
+            let Some(entry) = &self.entries[slot].entry else { continue };
             let started = entry.record.started;
             if started > at && started.distance(at) > WINDOW {
                 self.keep_slot(slot);
@@ -271,13 +271,13 @@ impl Sessions {
 
     fn keep_slot(&mut self, slot: u32) {
         self.preserve(slot);
-        let entry = self.entries[slot as usize].entry.as_mut().expect("found slots are taken");
+        let entry = self.entries[slot].entry.as_mut().expect("found slots are taken");
         (entry.until_past, entry.era) = (true, self.era);
     }
 
     /// The clients that are kept until their start lies in the past.
     pub fn kept_until_past(&self) -> impl Iterator<Item = ClientId> {
-        let after = |&slot: &u32| self.entries[slot as usize].after;
+        let after = |&slot: &u32| self.entries[slot].after;
         let entries = std::iter::successors(self.oldest, after).map(|slot| self.entry(slot));
         entries.filter(|entry| entry.until_past).map(|entry| entry.record.client)
     }
@@ -289,7 +289,7 @@ impl Sessions {
         let hash = self.hash_key.hash(client.as_bytes());
         assert!(self.by_client.remove(hash, slot), "a known client is indexed");
         self.unlink(slot);
-        let place = &mut self.entries[slot as usize];
+        let place = &mut self.entries[slot];
         place.entry = None;
         place.after = self.free;
         self.free = Some(slot);
@@ -316,7 +316,7 @@ impl Sessions {
 
     /// Every client's record, the one that was silent for longest first.
     pub fn records(&self) -> impl Iterator<Item = &ClientRecord> {
-        let after = |&slot: &u32| self.entries[slot as usize].after;
+        let after = |&slot: &u32| self.entries[slot].after;
         std::iter::successors(self.oldest, after).map(|slot| &self.entry(slot).record)
     }
 
@@ -336,7 +336,7 @@ impl Sessions {
         it.preserved.drain(..preserved).for_each(&mut *hand_out);
         for _ in preserved..steps {
             let Some(slot) = it.next.filter(|_| it.left > 0) else { break };
-            let Slot { entry, after, .. } = &mut entries[slot as usize];
+            let Slot { entry, after, .. } = &mut entries[slot];
             it.next = *after;
             let entry = entry.as_mut().expect("linked slots are taken");
             if entry.era != *era {
@@ -355,7 +355,7 @@ impl Sessions {
     /// Sees to it that a walk hands out what is in this slot as it is now.
     fn preserve(&mut self, slot: u32) {
         let Some(walk) = &mut self.walk else { return };
-        let Slot { entry: Some(entry), .. } = &mut self.entries[slot as usize] else { return };
+        let Slot { entry: Some(entry), .. } = &mut self.entries[slot] else { return };
         if entry.era != self.era {
             entry.era = self.era;
             walk.left -= 1;
@@ -365,38 +365,43 @@ impl Sessions {
 
     fn find(&self, client: ClientId) -> Option<u32> {
         let hash = self.hash_key.hash(client.as_bytes());
-        self.by_client.find(hash, |slot| self.entry(slot).record.client == client)
+        self.by_client.find(hash, |slot| is_of(&self.entries[slot], client))
     }
 
     fn entry(&self, slot: u32) -> &Entry {
-        self.entries[slot as usize].entry.as_ref().expect("linked and indexed slots are taken")
+        self.entries[slot].entry.as_ref().expect("linked and indexed slots are taken")
     }
 
-    fn take_slot(&mut self, entry: Entry) -> u32 {
+    /// The slot that the next new client gets.
+    fn next_slot(&self) -> u32 {
+        let end = || u32::try_from(self.entries.len()).expect("bounded by CLIENTS_MAX");
+        self.free.unwrap_or_else(end)
+    }
+
+    fn fill_slot(&mut self, slot: u32, entry: Entry) {
         let taken = Slot { entry: Some(entry), before: None, after: None };
-        if let Some(slot) = self.free {
-            let place = &mut self.entries[slot as usize];
+        if self.free == Some(slot) {
+            let place = &mut self.entries[slot];
             self.free = place.after;
             *place = taken;
-            return slot;
+        } else {
+            self.entries.push(taken);
         }
-        self.entries.push(taken);
-        u32::try_from(self.entries.len() - 1).expect("bounded by CLIENTS_MAX")
     }
 
     fn unlink(&mut self, slot: u32) {
-        let Slot { before, after, .. } = self.entries[slot as usize];
+        let Slot { before, after, .. } = self.entries[slot];
         if let Some(walk) = &mut self.walk
             && walk.next == Some(slot)
         {
             walk.next = after;
         }
         match before {
-            Some(before) => self.entries[before as usize].after = after,
+            Some(before) => self.entries[before].after = after,
             None => self.oldest = after,
         }
         match after {
-            Some(after) => self.entries[after as usize].before = before,
+            Some(after) => self.entries[after].before = before,
             None => self.newest = before,
         }
     }
@@ -407,11 +412,11 @@ impl Sessions {
             walk.next.get_or_insert(slot);
         }
         let before = self.newest.replace(slot);
-        let place = &mut self.entries[slot as usize];
+        let place = &mut self.entries[slot];
         place.before = before;
         place.after = None;
         match before {
-            Some(before) => self.entries[before as usize].after = Some(slot),
+            Some(before) => self.entries[before].after = Some(slot),
             None => self.oldest = Some(slot),
         }
     }
@@ -420,6 +425,11 @@ impl Sessions {
     pub(crate) fn set_capacity(&mut self, capacity: usize) {
         self.capacity = capacity;
     }
+}
+
+/// Whether this slot is that of the client.
+fn is_of(slot: &Slot, client: ClientId) -> bool {
+    slot.entry.as_ref().is_some_and(|entry| entry.record.client == client)
 }
 
 #[cfg(test)]

@@ -93,7 +93,7 @@ impl Bench {
                 }
                 Output::Load(content) => {
                     let sheets = self.journal.iter().flat_map(|batch| &batch.sheets);
-                    let mut sheets = sheets.map(|it| it.bytes.as_slice().to_vec());
+                    let mut sheets = sheets.map(|it| it.bytes.to_vec());
                     let bytes = sheets.find(|bytes| ContentId::of(bytes) == content);
                     self.server.handle_sheet(content, bytes);
                 }
@@ -549,7 +549,7 @@ fn a_sheet_is_read_from_disk_once() {
     assert_eq!(bench.server.poll_output(&mut space), None);
     for batch in &bench.journal {
         for ClosedSheet { bytes, .. } in &batch.sheets {
-            let bytes = bytes.as_slice().to_vec();
+            let bytes = bytes.to_vec();
             bench.server.handle_sheet(ContentId::of(&bytes), Some(bytes));
         }
     }

@@ -51,7 +51,7 @@ impl Disk {
         let batch = self.pending.pop_front()?;
         for ClosedSheet { bytes, info, .. } in &batch.sheets {
             self.infos.push(*info);
-            let bytes = bytes.as_slice().to_vec();
+            let bytes = bytes.to_vec();
             self.sheets.insert(ContentId::of(&bytes), bytes);
         }
         self.batches.push(batch);

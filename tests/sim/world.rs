@@ -517,7 +517,7 @@ impl World {
 
     fn append(&mut self, batch: Batch) {
         trace!(self, "server appends batch {} of {}", batch.number, batch.records.len());
-        let sheets: Vec<_> = batch.sheets.iter().map(|it| it.bytes.as_slice().to_vec()).collect();
+        let sheets: Vec<_> = batch.sheets.iter().map(|it| it.bytes.to_vec()).collect();
         self.auditor.appended(batch.number, &sheets);
         self.begin_due_snapshot();
         self.disk.append(batch);

@@ -8,7 +8,7 @@ use super::error::{Fault, Location};
 use crate::exchange::SheetInfo;
 use crate::ids::{ClassId, ContentId, RollCallNumber, StudentNumber};
 use crate::journal::Recovered;
-use crate::journal::encoding::{decode_items, decode_records};
+use crate::journal::encoding::values;
 use crate::limits::MARKS_PER_ROLL_CALL_MAX;
 use crate::record::Recovery;
 use crate::roll::{Mark, Sheet};
@@ -70,7 +70,9 @@ pub(super) fn replay(
     let (end, parts) = snapshot_end(connection)?;
     let mut snapshot_items = 0;
     each_part(connection, PARTS, parts, |place, blob| {
-        for item in decode_items(blob).map_err(|damaged| Fault::damaged(place, damaged))? {
+        let damaged = |why| Fault::damaged(place, why);
+        for item in values(blob).map_err(damaged)? {
+            let item = item.map_err(damaged)?;
             into.restore(item).map_err(|error| Fault::damaged(place, error))?;
             snapshot_items += 1;
         }
@@ -78,7 +80,9 @@ pub(super) fn replay(
     })?;
     let mut records = 0;
     let batches = each_batch(connection, end, |place, blob| {
-        for record in decode_records(blob).map_err(|damaged| Fault::damaged(place, damaged))? {
+        let damaged = |why| Fault::damaged(place, why);
+        for record in values(blob).map_err(damaged)? {
+            let record = record.map_err(damaged)?;
             into.replay(record).map_err(|error| Fault::damaged(place, error))?;
             records += 1;
         }
