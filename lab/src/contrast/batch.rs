@@ -14,7 +14,10 @@ const SLOT_BYTES: usize = 1_500;
 
 /// Space for a batch of datagrams.
 pub(crate) struct Batch {
-    headers: MultiHeaders<SockaddrStorage>,
+    /// Two, because what is sent leaves its addresses in the headers, where what is received is then
+    /// not looked for.
+    receiving: MultiHeaders<SockaddrStorage>,
+    sending: MultiHeaders<SockaddrStorage>,
     slots: Vec<[u8; SLOT_BYTES]>,
     lengths: [usize; BATCH],
     peers: [Option<SockaddrStorage>; BATCH],
@@ -24,7 +27,8 @@ pub(crate) struct Batch {
 impl Batch {
     pub(crate) fn new() -> Self {
         Self {
-            headers: MultiHeaders::preallocate(BATCH, None),
+            receiving: MultiHeaders::preallocate(BATCH, None),
+            sending: MultiHeaders::preallocate(BATCH, None),
             slots: vec![[0; SLOT_BYTES]; BATCH],
             lengths: [0; BATCH],
             peers: [None; BATCH],
@@ -35,7 +39,7 @@ impl Batch {
     /// Takes what has arrived, without waiting; how many datagrams that was.
     pub(crate) fn receive(&mut self, socket: &UdpSocket) -> io::Result<usize> {
         self.filled = 0;
-        let Self { headers, slots, lengths, peers, filled } = self;
+        let Self { receiving: headers, slots, lengths, peers, filled, .. } = self;
         let mut slices: Vec<[IoSliceMut<'_>; 1]> =
             slots.iter_mut().map(|slot| [IoSliceMut::new(slot)]).collect();
         let flags = MsgFlags::MSG_DONTWAIT;
@@ -80,7 +84,7 @@ impl Batch {
 
     /// Sends the datagrams, each to the peer it came from; what the system refuses is lost.
     pub(crate) fn send(&mut self, socket: &UdpSocket) -> io::Result<()> {
-        let Self { headers, slots, lengths, peers, filled } = self;
+        let Self { sending: headers, slots, lengths, peers, filled, .. } = self;
         let slices: Vec<[IoSlice<'_>; 1]> = slots
             .iter()
             .zip(lengths.iter())
