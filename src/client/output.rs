@@ -8,7 +8,7 @@ use crate::wire::Versions;
 /// An effect that the client asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
-    /// Send the datagram that was written into the space given to [`Client::poll_output`].
+    /// Send the datagram that was written into the space given to [`Client::poll_output`](super::Client::poll_output).
     Transmit,
     /// Something that a person who waits may be told.
     Progress(Progress),

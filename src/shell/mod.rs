@@ -15,5 +15,6 @@ mod log;
 mod outbox;
 pub mod rehearse;
 pub mod serve;
+mod server_name;
 mod signals;
 mod socket;
