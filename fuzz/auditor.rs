@@ -5,6 +5,10 @@
 //! each batch, so that a crash is going back to a copy. Only what a server may choose is taken from
 //! the server and judged instead of predicted: when a client is forgotten, how many roll calls a
 //! list has, which cookies it makes, and in which turn it gives which blocks.
+//!
+//! It judges the servers of `server_ops` and of the simulation (`tests/sim`): they tell it, in the
+//! order in which it happens, what a server gets, appends, sends and is told, and it panics with the
+//! law that is broken.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
@@ -72,14 +76,14 @@ const BLOCK_BYTES: usize = 1_024;
 
 pub(crate) type ClientName = [u8; 16];
 /// Which address a datagram came from.
-pub(crate) type Address = u8;
+pub(crate) type Address = u32;
 
 /// Judges what a server says and appends.
 #[derive(Default)]
 pub(crate) struct Auditor {
     present: State,
-    /// The state after each batch; the first is the empty one.
-    saved: Vec<State>,
+    /// The state after each batch that may still be told or gone back to; batch 0 is the empty state.
+    saved: BTreeMap<usize, State>,
     /// Something happened that no batch holds yet.
     unsaved: bool,
     durable: usize,
@@ -204,7 +208,7 @@ struct Said {
 
 impl Auditor {
     pub(crate) fn new() -> Self {
-        Self { saved: vec![State::default()], ..Self::default() }
+        Self { saved: BTreeMap::from([(0, State::default())]), ..Self::default() }
     }
 
     /// Notes a datagram that the server gets, and what it owes for it. Gives its place.
@@ -234,7 +238,7 @@ impl Auditor {
             // What is pulled was durable before somebody could know its name.
             let after = match due {
                 Due::Blocks { .. } => 0,
-                _ => self.saved.len() - usize::from(!self.unsaved),
+                _ => self.last_batch() + usize::from(self.unsaved),
             };
             seen::WAITED.held_if(after > self.durable);
             self.owed.insert(place, Owed { from, request_bytes, after, said, due });
@@ -245,15 +249,28 @@ impl Auditor {
     /// The server appends a batch with these sheets.
     pub(crate) fn appended(&mut self, number: u64, sheets: &[Vec<u8>]) {
         assert!(self.unsaved, "a batch, although nothing happened");
-        assert_eq!(number, self.saved.len() as u64, "batches are counted without gaps");
-        let before = self.saved.last().expect("the empty one").sheets.len();
+        let last = self.last_batch();
+        assert_eq!(number, last as u64 + 1, "batches are counted without gaps");
+        let before = self.saved[&last].sheets.len();
         assert_eq!(self.present.sheets[before..], *sheets, "the sheets that were closed");
-        self.saved.push(self.present.clone());
+        self.saved.insert(last + 1, self.present.clone());
         self.unsaved = false;
     }
 
+    /// This batch and all before it are durable.
     pub(crate) fn durable(&mut self, batch: u64) {
         self.durable = usize::try_from(batch).expect("few batches");
+        // Nothing tells or goes back to what was before, but lists that were asked for then.
+        let asked = self.owed.values().filter_map(|owed| match owed.due {
+            Due::Sheets { batch, .. } => Some(batch),
+            _ => None,
+        });
+        let oldest = asked.min().map_or(self.durable, |asked| asked.min(self.durable));
+        self.saved = self.saved.split_off(&oldest);
+    }
+
+    fn last_batch(&self) -> usize {
+        *self.saved.last_key_value().expect("the durable one at least").0
     }
 
     /// The server sends an answer.
@@ -275,8 +292,8 @@ impl Auditor {
             }
             Due::Answers(answers) => answers,
             Due::Sheets { class, at_most, batch } => {
-                let states = &self.saved[batch..=self.durable];
-                states.iter().map(|it| it.sheets(said, class, at_most, request_bytes)).collect()
+                let states = self.saved.range(batch..=self.durable).map(|it| it.1);
+                states.map(|it| it.sheets(said, class, at_most, request_bytes)).collect()
             }
             Due::List { from, since } => {
                 // A list may be told for a second after it was read.
@@ -299,7 +316,7 @@ impl Auditor {
         assert!(gave <= got, "more than came from there (R-SIZE-5)");
         assert!(
             answers.iter().any(|it| it == answer),
-            "answered {answer:02x?}\n instead of {answers:02x?}"
+            "another answer than the auditor's: {answer:02x?}\n instead of {answers:02x?}"
         );
     }
 
@@ -314,7 +331,7 @@ impl Auditor {
     ) -> Option<Due> {
         let index = blocks.pop_front().expect("no empty ones are owed");
         let pulled = |bytes| said.answer(0x95, &[varint(index), byte_string(bytes)].concat());
-        let durable = &self.saved[self.durable].sheets;
+        let durable = &self.saved[&self.durable].sheets;
         let sheet = durable.iter().find(|it| Sha256::digest(it)[..] == object[..]);
         let sure = sheet.is_some();
         let content = sheet.map(|it| &it[..]).or_else(|| self.folder.content(object));
@@ -395,28 +412,32 @@ impl Auditor {
         assert_eq!(clients.len(), known.len(), "a client that nobody ever was");
     }
 
-    /// A snapshot is begun that holds everything up to the last batch.
-    pub(crate) fn snapshot_begins(&mut self) {
-        assert!(!self.unsaved);
-        self.snapshot = Some((self.saved.len() - 1, self.present.time));
+    /// A snapshot is begun of everything up to the last batch; false if something happened since that,
+    /// so that it begins with the next one.
+    pub(crate) fn snapshot_begins(&mut self) -> bool {
+        if self.unsaved {
+            return false;
+        }
+        self.snapshot = Some((self.last_batch(), self.present.time));
+        true
     }
 
     /// The snapshot is kept as a whole, with the time at which it was begun.
     pub(crate) fn snapshot_is_kept(&mut self) {
         let (batch, time) = self.snapshot.take().expect("it was begun");
         assert!(batch <= self.durable);
-        for state in &mut self.saved[batch..] {
+        for state in self.saved.range_mut(batch..).map(|it| it.1) {
             state.written = state.written.max(time);
         }
     }
 
     /// The process dies, and another one starts from what is durable. Its clock starts at zero.
     pub(crate) fn crash(&mut self) {
-        seen::LOST.held_if(self.unsaved || self.saved.len() > self.durable + 1);
+        seen::LOST.held_if(self.unsaved || self.last_batch() > self.durable);
         seen::OWED.held_if(!self.owed.is_empty());
         self.before_crash = self.durable + 1;
-        self.saved.truncate(self.durable + 1);
-        self.present = self.saved[self.durable].clone();
+        self.saved.split_off(&(self.durable + 1));
+        self.present = self.saved[&self.durable].clone();
         self.present.time = self.present.written;
         for client in self.present.clients.values_mut() {
             client.heard_micros = 0; // R-FORGET-4
@@ -542,7 +563,7 @@ impl Auditor {
         self.forgotten.remove(&client);
         state.written = time;
         self.unsaved = true;
-        let batch = self.saved.len();
+        let batch = self.last_batch() + 1;
         let body = asked.body.clone();
         let known = Client {
             started: first_started,

@@ -19,13 +19,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
-use rollcall::ids::{ClientId, ContentId, Cookie, RequestNumber};
-use rollcall::operation::{FileInfo, Pull};
-use rollcall::time::Instant;
-use rollcall::transfer::{Download, Event, Path};
-use rollcall::wire::{
-    Answer, Ask, Datagram, Reply, Request, decode_reply, decode_request, encode_reply,
+use rollcall::blocks::{Download, Event, PathState};
+use rollcall::exchange::{
+    Answer, Ask, FileInfo, Pull, Pulled, Reply, Request, decode_reply, decode_request, encode_reply,
 };
+use rollcall::ids::{ClientId, ContentId, Cookie, RequestNumber};
+use rollcall::time::Instant;
+use rollcall::wire::Datagram;
 
 use crate::laws;
 
@@ -73,7 +73,7 @@ struct Plan {
     /// The blocks that are here already.
     begin: u8,
     buffered: u8,
-    patience_seconds: u8,
+    idle_timeout_seconds: u8,
     /// Whether a server answers in the end.
     answered: bool,
 }
@@ -139,7 +139,7 @@ struct Yard {
     object: Vec<u8>,
     begin: usize,
     buffered: usize,
-    patience: Duration,
+    idle_timeout: Duration,
     now: Instant,
     asked: Vec<Request>,
     /// Every block that was asked for, and those of them that have not arrived.
@@ -182,17 +182,17 @@ impl Yard {
         let info = FileInfo { bytes, content: ContentId::from_bytes([3; 32]) };
         let begin = u32::from(plan.begin).min(info.blocks());
         seen::RESUMED.held_if(begin > 0 && begin < info.blocks());
-        let patience = Duration::from_secs(u64::from(plan.patience_seconds % 60) + 1);
+        let idle_timeout = Duration::from_secs(u64::from(plan.idle_timeout_seconds % 60) + 1);
         let now = Instant::from_micros(1_000_000);
         let (earlier, path) = Self::earlier(now);
         let buffered = plan.buffered.into();
-        let download = Download::new(path, [8; 32], now, info, begin, buffered, patience);
+        let download = Download::new(path, [8; 32], now, info, begin, buffered, idle_timeout);
         Self {
             download,
             begin: (begin as usize * BLOCK_BYTES).min(object.len()),
             object,
             buffered: usize::from(plan.buffered).max(1),
-            patience,
+            idle_timeout,
             now,
             asked: Vec::new(),
             wanted: BTreeSet::new(),
@@ -217,10 +217,11 @@ impl Yard {
     }
 
     /// Another object was begun before over the same path: under which client id, and the path.
-    fn earlier(now: Instant) -> (ClientId, Path) {
+    fn earlier(now: Instant) -> (ClientId, PathState) {
         let info = FileInfo { bytes: 5_000, content: ContentId::from_bytes([4; 32]) };
-        let patience = Duration::from_secs(1);
-        let mut before = Download::new(Path::new(now, None), [9; 32], now, info, 0, 64, patience);
+        let idle_timeout = Duration::from_secs(1);
+        let mut before =
+            Download::new(PathState::new(now, None), [9; 32], now, info, 0, 64, idle_timeout);
         let mut space = Datagram::new();
         assert_eq!(before.poll_output(&mut space), Some(Event::Transmit));
         (before.client(), before.into_path())
@@ -283,7 +284,11 @@ impl Yard {
                 } else {
                     (request.client, RequestNumber::new(u64::MAX).expect("not zero"))
                 };
-                self.say(client, number, Answer::Pulled { index: 0, bytes: vec![7; BLOCK_BYTES] });
+                self.say(
+                    client,
+                    number,
+                    Answer::Pulled(Pulled { index: 0, bytes: vec![7; BLOCK_BYTES] }),
+                );
             }
             Step::Earlier(number, index, gone) => {
                 let number = RequestNumber::new(u64::from(number) + 1).expect("not zero");
@@ -293,7 +298,7 @@ impl Yard {
                 let index = under_way.unwrap_or(index.into());
                 let length = if gone { 0 } else { self.block(index).len() };
                 let bytes = vec![0x5e; length];
-                self.say(self.earlier, number, Answer::Pulled { index, bytes });
+                self.say(self.earlier, number, Answer::Pulled(Pulled { index, bytes }));
             }
             Step::Bytes(ref bytes) => self.hear(bytes),
             Step::Framed(kind, ref body) => self.hear(&laws::frame(1, kind, body)),
@@ -333,7 +338,7 @@ impl Yard {
 
     /// A block comes, as the answer to this request.
     fn give(&mut self, request: &Request, index: u32, bytes: Vec<u8>) {
-        self.say(request.client, request.number, Answer::Pulled { index, bytes });
+        self.say(request.client, request.number, Answer::Pulled(Pulled { index, bytes }));
     }
 
     fn say(&mut self, client: ClientId, number: RequestNumber, answer: Answer) {
@@ -347,7 +352,7 @@ impl Yard {
     }
 
     fn hear(&mut self, datagram: &[u8]) {
-        if let Ok(Reply { client, number, answer: Answer::Pulled { index, bytes } }) =
+        if let Ok(Reply { client, number, answer: Answer::Pulled(Pulled { index, bytes }) }) =
             decode_reply(datagram)
             && self.end.is_none()
         {
@@ -431,7 +436,7 @@ impl Yard {
         if self.end.is_none() {
             assert!(self.download.poll_timeout() > self.now, "it asks for a time that has come");
             assert!(
-                self.now.since(self.perhaps_at) < self.patience,
+                self.now.since(self.perhaps_at) < self.idle_timeout,
                 "it goes on after its deadline"
             );
         }
@@ -495,7 +500,7 @@ impl Yard {
             }
             Event::Unanswered => {
                 seen::UNANSWERED.held();
-                assert!(self.now.since(self.taken_at) >= self.patience, "given up too early");
+                assert!(self.now.since(self.taken_at) >= self.idle_timeout, "given up too early");
             }
             Event::Complete => seen::COMPLETE.held_if(self.asked.len() > 1),
         }
@@ -526,10 +531,13 @@ impl Yard {
         for _ in 0..TURNS_MAX {
             if self.end.is_some() {
                 // The timer is the round trip and four times its variation, so no longer than five
-                // of the longest; if that is more than its patience it may give up.
+                // of the longest; if that is more than its idle timeout it may give up.
                 let waits = silence + self.slowest * 5 + Duration::from_secs(1);
                 let given_up = self.end == Some(Event::Unanswered);
-                assert!(!given_up || waits >= self.patience, "given up, although it was answered");
+                assert!(
+                    !given_up || waits >= self.idle_timeout,
+                    "given up, although it was answered"
+                );
                 return;
             }
             if answered < self.asked.len() {
@@ -578,7 +586,7 @@ impl Yard {
         if (0..blocks).all(|index| self.arrived.contains(&index)) {
             assert_ne!(self.end, Some(Event::Unanswered), "everything has come");
         }
-        self.download.handle_timeout(self.now.after(self.patience * 2));
+        self.download.handle_timeout(self.now.after(self.idle_timeout * 2));
         assert_eq!(self.download.poll_output(&mut Datagram::new()), self.end, "it ends once");
     }
 }

@@ -11,17 +11,17 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use arbitrary::{Arbitrary, Unstructured};
+use rollcall::exchange::{Ask, Operation, Outcome, Refusal, Request, SheetInfo};
 use rollcall::ids::{
     ClassId, ClientId, ContentId, RequestNumber, RollCallId, RollCallNumber, StudentNumber,
 };
 use rollcall::journal::encoding::{decode_items, decode_records, encode_items, encode_records};
 use rollcall::journal::{DATABASE_FILE, Journal as _, SqliteJournal};
-use rollcall::operation::{Operation, Outcome, Refusal, SheetInfo};
 use rollcall::record::{Batch, Record, Recovery as _, SnapshotItem, SnapshotPart};
 use rollcall::roll::{ClientRecord, ClosedSheet, Mark, RegisterItem};
 use rollcall::server::{Output, Server};
 use rollcall::time::{Instant, Now, WallTime};
-use rollcall::wire::{Ask, Datagram, Request};
+use rollcall::wire::Datagram;
 
 use crate::laws;
 use crate::premises::Premise;

@@ -5,16 +5,16 @@
 use std::hash::{Hash, Hasher};
 
 use arbitrary::{Arbitrary, Unstructured};
+use rollcall::exchange::{Ask, FileEntry, FileInfo, FileState, Operation, Pull, Query, Request};
 use rollcall::ids::{ClassId, ClientId, ContentId, Cookie, FileKey, RequestNumber, RollCallNumber};
-use rollcall::operation::{FileEntry, FileInfo, FileState, Operation, Pull, Query};
 use rollcall::record::{Batch, Recovery as _, SnapshotItem, SnapshotPart};
 use rollcall::roll::Sheet;
-use rollcall::server::{FolderOrder, Output, PieceRead, Server, SheetsQuestion};
+use rollcall::server::{FolderRequest, Output, PieceRead, Server, SheetsQuestion};
 use rollcall::time::{Instant, Now, WallTime};
-use rollcall::wire::{Ask, Datagram, Request};
+use rollcall::wire::Datagram;
 use sha2::{Digest as _, Sha256};
 
-use crate::auditor::{Address, Auditor, Content};
+use crate::auditor::{Auditor, Content};
 use crate::laws;
 
 const START_MILLIS: u64 = 1_795_353_480_000;
@@ -174,7 +174,7 @@ pub(crate) fn check(input: &[u8]) {
 /// The way back to a client, by which an answer is known: the server's cookies know only the address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Way {
-    address: Address,
+    address: u8,
     place: usize,
 }
 
@@ -203,7 +203,7 @@ struct Hall {
     given: u32,
     starts: u128,
     polled: bool,
-    sent: Vec<(Address, Vec<u8>)>,
+    sent: Vec<(u8, Vec<u8>)>,
     heard: Vec<Vec<u8>>,
     clients: [Caller; 4],
 }
@@ -453,7 +453,7 @@ impl Hall {
     fn pull(&self, who: u8, object: &Object, proof: &Proof, first: u8, wanted: u64) -> Vec<u8> {
         let cookie = match *proof {
             Proof::None => None,
-            Proof::Last => self.auditor.cookie(Some(who), 0),
+            Proof::Last => self.auditor.cookie(Some(who.into()), 0),
             Proof::Others(which) => self.auditor.cookie(None, which.into()),
             Proof::Made(byte) => Some([byte; 16]),
         };
@@ -469,9 +469,9 @@ impl Hall {
         Now { instant: Instant::from_micros(self.micros), wall: self.wall }
     }
 
-    fn hand(&mut self, address: Address, datagram: &[u8]) {
+    fn hand(&mut self, address: u8, datagram: &[u8]) {
         let wall = self.wall.as_millis();
-        let place = self.auditor.datagram(address, self.micros, wall, datagram);
+        let place = self.auditor.datagram(address.into(), self.micros, wall, datagram);
         self.server.handle_datagram(self.now(), Way { address, place }, datagram);
         self.polled = false;
     }
@@ -535,17 +535,17 @@ impl Hall {
     }
 
     /// Does what is to be done in the folder.
-    fn obey(&mut self, order: FolderOrder) {
+    fn obey(&mut self, order: FolderRequest) {
         let files = self.auditor.files();
         match order {
-            FolderOrder::List => {
+            FolderRequest::List => {
                 let entry = |(name, content): (&Vec<u8>, &Content)| FileEntry {
                     name: std::str::from_utf8(name).expect("a name").parse().expect("a name"),
                     bytes: content.bytes.len() as u64,
                 };
                 self.server.handle_listing(files.iter().map(entry).collect());
             }
-            FolderOrder::Describe(key) => {
+            FolderRequest::Describe(key) => {
                 let of = |name: &[u8]| Sha256::digest(name)[..16] == *key.as_bytes();
                 let Some((_, content)) = files.iter().find(|(name, _)| of(name)) else {
                     return self.server.handle_file(key, FileState::Absent);
@@ -561,7 +561,7 @@ impl Hall {
                 self.auditor.tells(name);
                 self.server.handle_file(key, state);
             }
-            FolderOrder::Read(piece) => {
+            FolderRequest::Read(piece) => {
                 let found = files.values().find(|it| it.name == *piece.content.as_bytes());
                 let read = found.map_or(PieceRead::Absent, |content| {
                     let blocks = content.bytes.chunks(1_024).skip(piece.first as usize);
@@ -636,7 +636,7 @@ impl Hall {
     fn keep_snapshot(&mut self) {
         // One at a time, and of what there is a batch of.
         if self.polled && self.part.is_none() && self.parts.is_empty() {
-            self.auditor.snapshot_begins();
+            assert!(self.auditor.snapshot_begins(), "everything is in a batch");
             self.server.begin_snapshot();
             self.polled = false;
         }
@@ -699,12 +699,12 @@ fn client_of(item: SnapshotItem) -> Option<[u8; 16]> {
     }
 }
 
-/// The canonical bytes of chapter 12, written apart from the library.
 /// One block, asked for without a cookie.
 fn lone_pull(object: ContentId, first: u32) -> Ask {
     Ask::Pull(Pull { object, cookie: Cookie::NONE, first, wanted: 1 })
 }
 
+/// The canonical bytes of chapter 12, written apart from the library.
 fn bytes_of(sheet: &Sheet) -> Vec<u8> {
     let numbers = [
         u64::from(sheet.class.get()),

@@ -47,19 +47,19 @@ fn twice(half: u32) -> u64 {
 #[derive(Clone)]
 pub struct Index {
     /// One at least.
-    shards: Vec<HashTable<Place>>,
+    shards: Vec<HashTable<Slot>>,
     len: usize,
 }
 
 /// A place in a list, and the hash under which it is found.
 #[derive(Clone, Copy)]
-struct Place {
+struct Slot {
     hash: u32,
     index: u32,
 }
 
-impl Place {
-    fn hash(&self) -> u64 {
+impl Slot {
+    fn hash(self) -> u64 {
         twice(self.hash)
     }
 }
@@ -105,12 +105,12 @@ impl Index {
         is_it: impl Fn(u32) -> bool,
     ) -> Option<u32> {
         let shard = self.shard_of(hash);
-        let same = |place: &Place| is_it(place.index);
-        match self.shards[shard].entry(hash, same, Place::hash) {
+        let same = |place: &Slot| is_it(place.index);
+        match self.shards[shard].entry(hash, same, |slot| slot.hash()) {
             Entry::Occupied(found) => return Some(found.get().index),
             Entry::Vacant(vacant) => {
                 #[expect(clippy::cast_possible_truncation, reason = "both halves are the same")]
-                vacant.insert(Place { hash: hash as u32, index });
+                vacant.insert(Slot { hash: hash as u32, index });
             }
         }
         self.len += 1;
@@ -124,13 +124,12 @@ impl Index {
     pub fn remove(&mut self, hash: u64, index: u32) -> bool {
         let shard = self.shard_of(hash);
         let found = self.shards[shard].find_entry(hash, |place| place.index == index);
-        let is_found = found.map(|it| it.remove()).is_ok();
+        let is_found = found.map(hashbrown::hash_table::OccupiedEntry::remove).is_ok();
         self.len -= usize::from(is_found);
         is_found
     }
 
     fn shard_of(&self, hash: u64) -> usize {
-        #[expect(clippy::cast_possible_truncation, reason = "the low bits are what is wanted")]
         let bits = (hash >> Self::BITS_BELOW) as usize & ((1 << Self::SHARD_BITS) - 1);
         let count = self.shards.len();
         let mask = count.next_power_of_two() - 1;
@@ -153,7 +152,7 @@ impl Index {
         self.shards.push(HashTable::with_capacity(2 * Self::SHARD_LEN));
         for place in whole {
             let shard = self.shard_of(place.hash());
-            self.shards[shard].insert_unique(place.hash(), place, Place::hash);
+            self.shards[shard].insert_unique(place.hash(), place, |slot| slot.hash());
         }
     }
 }

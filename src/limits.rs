@@ -1,6 +1,6 @@
 //! Every bound of the system, with its unit in its name.
 //!
-//! What happens at a bound has a name ([`crate::operation::Refusal`] or
+//! What happens at a bound has a name ([`crate::exchange::Refusal`] or
 //! [`crate::stats::Counter`]) and is counted. The relations between bounds are asserted here and
 //! beside the types that they concern, when the program is compiled.
 
@@ -115,6 +115,8 @@ pub const READING_PROGRESS_BYTES: u64 = 1 << 20;
 pub const PULLS_RETIRED_MAX: usize = 1_024;
 /// The blocks that a client keeps before one that is missing (8 MiB).
 pub const BLOCKS_REORDERED_MAX: u32 = 8_192;
+/// How often an object is fetched from its beginning before it counts as damaged (R-TRANSFER-9).
+pub const WHOLE_FETCHES_MAX: u32 = 2;
 /// The total deadline where the user names none.
 pub const DEADLINE_DEFAULT: Duration = Duration::from_secs(30);
 /// Each wait is multiplied by a factor between these two, drawn anew each time (RFC 7252 4.8), so that

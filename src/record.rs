@@ -5,8 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::exchange::Operation;
 use crate::ids::{ClientId, RollCallId};
-use crate::operation::Operation;
 use crate::roll::{ClientRecord, ClosedSheet, Contradiction, RegisterItem};
 use crate::time::WallTime;
 

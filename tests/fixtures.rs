@@ -5,14 +5,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rollcall::exchange::{
+    Answer, Ask, BeginAgain, Closed, Opened, Operation, Outcome, Request, SheetInfo, decode_reply,
+    encode_request,
+};
 use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber, RollCallNumber};
 use rollcall::journal::{Journal, SqliteJournal};
-use rollcall::operation::{Operation, Outcome, SheetInfo};
 use rollcall::record::SnapshotItem;
 use rollcall::roll::{RegisterItem, Sheet};
 use rollcall::server::{Output, Server};
 use rollcall::time::{Instant, Now, WallTime};
-use rollcall::wire::{Answer, Ask, Datagram, Request, decode_reply, encode_request};
+use rollcall::wire::Datagram;
 use tempfile::TempDir;
 
 /// What must be found: the lines of `contents.txt`, their first word apart.
@@ -371,7 +374,7 @@ fn retries_are_answered_as_then(format: Format, is_past: impl Fn(&str) -> bool) 
         let kept = contents.all("client").find(|it| it[0] == words[0]).unwrap();
         let outcome = kept[4..].join(" ");
         let answer = decode_reply(&told).unwrap().answer;
-        if let Answer::BeginAgain { server_time: Some(at) } = answer {
+        if let Answer::BeginAgain(BeginAgain { server_time: Some(at) }) = answer {
             assert_eq!(format!("clock_ahead {}", at.as_millis()), outcome);
         } else {
             // What has not changed on the wire is the same to the byte.
@@ -405,7 +408,9 @@ fn goes_on(format: Format) {
         let marked: Vec<_> =
             contents.all("mark").filter(|it| it[0] == words[0]).map(|it| it[1].clone()).collect();
         let answer = host.perform(u64::from(class.get()), Operation::Close { class });
-        let Answer::Closed { sheet, already_closed: false } = answer else { panic!("{answer:?}") };
+        let Answer::Closed(Closed { sheet, already_closed: false }) = answer else {
+            panic!("{answer:?}")
+        };
         assert_eq!(sheet.opened_at, time(&words[2]));
         let bytes = host.journal.sheet(sheet.content).unwrap().unwrap();
         let sheet = Sheet::from_bytes(&bytes, &sheet).unwrap();
@@ -414,6 +419,6 @@ fn goes_on(format: Format) {
     }
     let class = ClassId::new(3030).unwrap();
     let answer = host.perform(99, Operation::Open { class });
-    assert!(matches!(answer, Answer::Opened { already_open: false, .. }), "{answer:?}");
+    assert!(matches!(answer, Answer::Opened(Opened { already_open: false, .. })), "{answer:?}");
     assert!(host.server.last_batch() > contents.number("last_batch"));
 }

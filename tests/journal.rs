@@ -5,18 +5,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rollcall::exchange::{
+    Answer, Ask, BeginAgain, Closed, Operation, Request, decode_reply, encode_request,
+};
 use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber, RollCallNumber};
 use rollcall::journal::{
     DATABASE_FILE, ErrorKind, FolderProblem, Journal, JournalError, LOCK_FILE, Location,
     MemoryJournal, Recovered, SqliteError, SqliteJournal,
 };
 use rollcall::limits::{CLIENT_SILENCE_MIN, EMPTY_SHEETS_KEPT_MAX, SNAPSHOT_AFTER_MIN_BYTES};
-use rollcall::operation::Operation;
 use rollcall::record::{SnapshotItem, SnapshotPart};
 use rollcall::roll::{RegisterItem, Sheet};
 use rollcall::server::{Output, Server, SheetsQuestion};
 use rollcall::time::{Instant, Now, WallTime};
-use rollcall::wire::{Answer, Ask, Datagram, Request, decode_reply, encode_request};
+use rollcall::wire::Datagram;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -174,7 +176,7 @@ fn answer(datagram: &[u8]) -> Answer {
 }
 
 fn content(answer: &Answer) -> ContentId {
-    let Answer::Closed { sheet, .. } = answer else { panic!("{answer:?}") };
+    let Answer::Closed(Closed { sheet, .. }) = answer else { panic!("{answer:?}") };
     sheet.content
 }
 
@@ -265,7 +267,7 @@ fn everything_comes_back_and_a_retry_gets_the_same_bytes() {
 
     let closed = host.perform(&mut teacher, close(3030));
     let bytes = host.journal.sheet(content(&closed)).unwrap().unwrap();
-    let Answer::Closed { sheet, .. } = closed else { unreachable!() };
+    let Answer::Closed(Closed { sheet, .. }) = closed else { unreachable!() };
     assert_eq!(Sheet::from_bytes(&bytes, &sheet).unwrap().marks.len(), 40);
 }
 
@@ -282,7 +284,7 @@ fn a_sheet_is_the_same_after_every_restart() {
     }
     let closed = host.perform(&mut teacher, close(3030));
     let first = host.journal.sheet(content(&closed)).unwrap();
-    let Answer::Closed { sheet, .. } = closed else { unreachable!() };
+    let Answer::Closed(Closed { sheet, .. }) = closed else { unreachable!() };
     assert!(Sheet::from_bytes(first.as_ref().unwrap(), &sheet).is_ok());
     for round in 0..3 {
         host.compact();
@@ -290,7 +292,7 @@ fn a_sheet_is_the_same_after_every_restart() {
         host = Host::start(folder.path(), at_seconds(60 + round));
         assert_eq!(host.journal.sheet(sheet.content).unwrap(), first);
         let again = host.perform(&mut teacher, close(3030));
-        assert_eq!(again, Answer::Closed { sheet, already_closed: true });
+        assert_eq!(again, Answer::Closed(Closed { sheet, already_closed: true }));
     }
     assert_eq!(host.journal.sheet(ContentId::of(b"no such sheet")).unwrap(), None);
 }
@@ -377,7 +379,7 @@ fn a_snapshot_under_way_changes_nothing_that_a_restart_brings_back() {
         }
         let (after, recovered) = Host::recover(killed(&folder).path(), host.now);
         assert_eq!(recovered.last_batch, host.server.last_batch());
-        assert_eq!(sorted(after.snapshot()), sorted(host.snapshot()), "after step {step}");
+        assert_eq!(sorted(&after.snapshot()), sorted(&host.snapshot()), "after step {step}");
         if kept == 5 {
             break;
         }
@@ -401,7 +403,7 @@ fn what_is_left_of_a_snapshot_that_was_not_finished_counts_for_nothing_and_goes(
 
 /// The items in an order of their own, because whom a server heard last is not kept; nor is a time
 /// that nobody was told.
-fn sorted(items: Vec<SnapshotItem>) -> Vec<String> {
+fn sorted(items: &[SnapshotItem]) -> Vec<String> {
     let told = items.iter().filter(|item| !matches!(item, SnapshotItem::Latest(_)));
     let mut items: Vec<_> = told.map(|item| format!("{item:?}")).collect();
     items.sort();
@@ -450,7 +452,7 @@ fn a_torn_end_of_the_log_is_what_was_never_acknowledged() {
         fs::write(log(&copy), &whole[..length]).unwrap();
         let mut after = Host::start(copy.path(), now);
         assert_eq!(after.snapshot(), before.0, "cut at {length}");
-        assert!(matches!(answer(&after.ask(&request)), Answer::Marked { .. }));
+        assert!(matches!(answer(&after.ask(&request)), Answer::Marked(_)));
     }
 }
 
@@ -684,7 +686,10 @@ fn a_forgotten_client_stays_forgotten_after_a_restart() {
     drop(host);
     let mut host = Host::start(folder.path(), now);
     assert_eq!((host.server.clients(), host.server.open_roll_calls()), (0, 1));
-    assert!(matches!(answer(&host.ask(&request)), Answer::BeginAgain { server_time: Some(_) }));
+    assert!(matches!(
+        answer(&host.ask(&request)),
+        Answer::BeginAgain(BeginAgain { server_time: Some(_) })
+    ));
 }
 
 // What is refused.

@@ -7,17 +7,17 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
+use rollcall::blocks::{Download, Event, PathState};
+use rollcall::exchange::{FileEntry, FileInfo, FileState};
 use rollcall::ids::ContentId;
 use rollcall::limits::{BLOCK_BYTES, COOKIE_LIFE};
-use rollcall::operation::{FileEntry, FileInfo, FileState};
-use rollcall::server::{FolderOrder, Output, PieceRead, Server};
+use rollcall::server::{FolderRequest, Output, PieceRead, Server};
 use rollcall::time::{Instant, Now, WallTime};
-use rollcall::transfer::{Download, Event, Path};
 use rollcall::wire::Datagram;
 
 const MILLISECOND: u64 = 1_000;
 const SECOND: u64 = 1_000 * MILLISECOND;
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 /// What lies around a datagram on the wire: Ethernet, IPv4, UDP.
 const OVERHEAD_BYTES: u64 = 14 + 20 + 8;
 
@@ -126,10 +126,10 @@ impl World {
     /// Somebody begins to fetch the file, from that block on.
     fn begin(&mut self, begin: u32) -> usize {
         let place = self.clients.len();
-        let path = Path::new(self.instant(), self.round_trip);
+        let path = PathState::new(self.instant(), self.round_trip);
         let seed = self.rng.random();
         let object = FileInfo { bytes: self.file.len() as u64, content: self.content };
-        let download = Download::new(path, seed, self.instant(), object, begin, 4_000, PATIENCE);
+        let download = Download::new(path, seed, self.instant(), object, begin, 4_000, TIMEOUT);
         let address = u8::try_from(place).unwrap();
         let got = self.file[..self.file.len().min(begin as usize * BLOCK_BYTES)].to_vec();
         self.clients.push(Client {
@@ -245,7 +245,7 @@ impl World {
                         let rate = self.link.rate;
                         self.send(&bytes, |bytes| Arrival::AtClient { to, bytes }, rate);
                     }
-                    Output::Folder(FolderOrder::Read(piece)) => {
+                    Output::Folder(FolderRequest::Read(piece)) => {
                         let start = (piece.first as usize * BLOCK_BYTES).min(self.file.len());
                         let end = start + piece.blocks as usize * BLOCK_BYTES;
                         let bytes = self.file[start..end.min(self.file.len())].to_vec();
@@ -253,7 +253,7 @@ impl World {
                         let read = if same { PieceRead::Bytes(bytes) } else { PieceRead::Absent };
                         self.server.handle_piece(piece, read);
                     }
-                    Output::Folder(FolderOrder::List) => {
+                    Output::Folder(FolderRequest::List) => {
                         let name = "file".parse().unwrap();
                         let bytes = self.file.len() as u64;
                         self.server.handle_listing(vec![FileEntry { name, bytes }]);

@@ -11,16 +11,22 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use super::Exit;
+use super::local_time::LocalTime as _;
 use super::progress::ProgressLine;
 use super::words::{complain, parse_deadline, printed, remark};
-use crate::client::Unanswered;
+use crate::blocks::Prefix;
+use crate::client::inquiry::{FileInquiry, FilesInquiry, OpenInquiry, SheetsInquiry};
+use crate::client::{Progress, Unanswered};
+use crate::exchange::{
+    Answer, Closed, FileEntry, FileInfo, Marked, OpenRollCall, Opened, Operation, Query, Refusal,
+    Refused, SheetInfo,
+};
 use crate::ids::{ClassId, FileKey, RollCallNumber};
-use crate::operation::{FileEntry, FileInfo, OpenRollCall, Operation, Query, Refusal, SheetInfo};
-use crate::shell::call::{Answered, CallError, Caller, Progress, ServerName};
+use crate::shell::call::{Answered, CallError, Caller, ServerName};
 use crate::shell::clock::Clock;
-use crate::shell::download::{FetchError, Fetcher, Progressed};
+use crate::shell::download::{Destination, FetchError, Progressed};
 use crate::time::WallTime;
-use crate::wire::{Answer, Versions};
+use crate::wire::Versions;
 
 /// How long to look for more about an answer that is here already.
 const DETAIL_DEADLINE: Duration = Duration::from_secs(3);
@@ -95,14 +101,14 @@ impl Asker {
     /// Performs an operation. When it fails, the person has been told.
     pub(super) fn perform(&mut self, operation: Operation) -> Result<Answered, Exit> {
         let Self { caller, flags, line, .. } = self;
-        let result = caller.perform(operation, flags.timeout, &mut |progress| line.show(progress));
+        let result = caller.perform(operation, flags.timeout, &mut |it, at| line.show(it, at));
         self.told(result, Some(operation))
     }
 
     /// Asks a question. When it fails, the person has been told.
     pub(super) fn ask(&mut self, query: Query) -> Result<Answered, Exit> {
         let Self { caller, flags, line, .. } = self;
-        let result = caller.ask(query, flags.timeout, &mut |progress| line.show(progress));
+        let result = caller.ask(query, flags.timeout, &mut |it, at| line.show(it, at));
         self.told(result, None)
     }
 
@@ -110,7 +116,7 @@ impl Asker {
     /// none.
     pub(super) fn ask_for_detail(&mut self, query: Query) -> Result<Option<Answer>, Exit> {
         let deadline = self.flags.timeout.min(DETAIL_DEADLINE);
-        match self.caller.ask(query, deadline, &mut |_| {}) {
+        match self.caller.ask(query, deadline, &mut |_, _| {}) {
             Ok(answered) => Ok(Some(answered.answer)),
             Err(CallError::Interrupted { .. }) => Err(Exit::Interrupted),
             Err(_) => Ok(None),
@@ -129,7 +135,8 @@ impl Asker {
     /// What is open, in order of class. When it fails, the person has been told.
     pub(super) fn list_open(&mut self) -> Result<(Vec<OpenRollCall>, u32), Exit> {
         let Self { caller, flags, line, .. } = self;
-        let result = caller.list_open(flags.timeout, &mut |progress| line.show(progress));
+        let show = &mut |it: &_, at| line.show(it, at);
+        let result = caller.inquire(&mut OpenInquiry::new(), flags.timeout, show, &mut |_| {});
         self.told(result, None)
     }
 
@@ -142,8 +149,9 @@ impl Asker {
         wanted: &mut dyn FnMut(&SheetInfo) -> bool,
     ) -> Result<(Vec<SheetInfo>, u32), Exit> {
         let Self { caller, flags, line, .. } = self;
-        let show = &mut |progress| line.show(progress);
-        let result = caller.list_sheets(class, at_most, flags.timeout, wanted, show);
+        let show = &mut |it: &_, at| line.show(it, at);
+        let mut inquiry = SheetsInquiry::new(class, at_most, wanted);
+        let result = caller.inquire(&mut inquiry, flags.timeout, show, &mut |_| {});
         self.told(result, None)
     }
 
@@ -151,11 +159,12 @@ impl Asker {
     pub(super) fn list_files(&mut self) -> Result<(Option<Vec<FileEntry>>, u32), Untold> {
         let Self { caller, flags, line, .. } = self;
         let mut attempts = 1;
-        let show = &mut |progress| {
-            attempts = attempts_of(&progress).unwrap_or(attempts);
-            line.show(progress);
+        let show = &mut |it: &_, at| {
+            attempts = attempts_of(it).unwrap_or(attempts);
+            line.show(it, at);
         };
-        let result = caller.list_files(flags.timeout, show);
+        let mut inquiry = FilesInquiry::new(caller.now(), flags.timeout);
+        let result = caller.inquire(&mut inquiry, flags.timeout, show, &mut |_| {});
         self.told(result, None).map_err(|exit| Untold { exit, attempts })
     }
 
@@ -168,27 +177,32 @@ impl Asker {
         let Self { caller, flags, line, .. } = self;
         let mut attempts = 1;
         let reading = RefCell::new(reading);
-        let show = &mut |progress| {
-            attempts = attempts_of(&progress).unwrap_or(attempts);
+        let show = &mut |it: &_, at| {
+            attempts = attempts_of(it).unwrap_or(attempts);
             reading.borrow_mut().clear();
-            line.show(progress);
+            line.show(it, at);
         };
-        let tell = &mut |done, bytes| reading.borrow_mut().reading(done, bytes);
-        let result = caller.describe_file(file, flags.timeout, show, tell);
+        let follow = &mut |inquiry: &FileInquiry| {
+            if let Some((done, bytes)) = inquiry.reading() {
+                reading.borrow_mut().reading(done, bytes);
+            }
+        };
+        let mut inquiry = FileInquiry::new(file, caller.now(), flags.timeout);
+        let result = caller.inquire(&mut inquiry, flags.timeout, show, follow);
         reading.borrow_mut().clear();
         self.told(result, None).map_err(|exit| Untold { exit, attempts })
     }
 
-    /// Fetches an object from block `begin` on.
+    /// Fetches an object, of which the destination has `prefix` already.
     pub(super) fn fetch(
         &mut self,
         object: FileInfo,
-        begin: u32,
-        take: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+        prefix: Prefix,
+        destination: &mut dyn Destination,
         watch: &mut dyn FnMut(Progressed),
     ) -> Result<Progressed, FetchError> {
-        Fetcher::new(self.caller.address(), self.caller.round_trip())
-            .and_then(|mut it| it.fetch(object, begin, self.flags.timeout, take, watch))
+        let timeout = self.flags.timeout;
+        self.caller.fetcher()?.fetch(object, prefix, timeout, destination, watch)
     }
 
     fn told<T>(
@@ -414,27 +428,27 @@ impl StatusLine {
         Self { bar: None, timeout, attempt: 1, left: timeout, refused: [None; 2] }
     }
 
-    fn show(&mut self, progress: Progress) {
+    fn show(&mut self, progress: &Progress, refused_at: Option<SocketAddr>) {
         match progress {
-            Progress::Retrying { attempt, left } => {
+            &Progress::Retrying { attempt, left } => {
                 self.attempt = attempt;
                 self.left = left;
                 self.refused = [self.refused[1], None];
                 self.draw();
             }
-            Progress::Refused { address } => {
-                self.refused[1] = Some(address);
+            Progress::Refused => {
+                self.refused[1] = refused_at;
                 self.draw();
             }
             Progress::Settled { operation, answer } => {
                 self.clear();
-                remark(format_args!("{} from before: {}", subject(&operation), settled(&answer)));
+                remark(format_args!("{} from before: {}", subject(operation), settled(answer)));
             }
-            Progress::Forsaken { operation } => {
+            Progress::Abandoned { operation } => {
                 self.clear();
                 remark(format_args!(
                     "{} from before: the outcome will not be known any more",
-                    subject(&operation)
+                    subject(operation)
                 ));
             }
         }
@@ -471,15 +485,17 @@ impl StatusLine {
 
 fn settled(answer: &Answer) -> String {
     match answer {
-        Answer::Opened { opened_at, already_open: false, .. } => {
+        Answer::Opened(Opened { opened_at, already_open: false, .. }) => {
             format!("was opened at {}", opened_at.to_local())
         }
-        Answer::Opened { opened_at, .. } => {
+        Answer::Opened(Opened { opened_at, .. }) => {
             format!("was already open since {}", opened_at.to_local())
         }
-        Answer::Closed { sheet, .. } => format!("was closed at {}", sheet.closed_at.to_local()),
-        Answer::Marked { at, .. } => format!("was recorded at {}", at.to_local()),
-        Answer::MarkRefused { at, reason } | Answer::Refused { at, reason } => {
+        Answer::Closed(Closed { sheet, .. }) => {
+            format!("was closed at {}", sheet.closed_at.to_local())
+        }
+        Answer::Marked(Marked { at, .. }) => format!("was recorded at {}", at.to_local()),
+        Answer::MarkRefused(Refused { at, reason }) | Answer::Refused(Refused { at, reason }) => {
             format!("was refused at {} ({})", at.to_local(), reason.name())
         }
         _ => "was answered".into(),

@@ -16,15 +16,15 @@ use serde::Serialize;
 use super::Exit;
 use super::asking::{Asker, AskingFlags, print_json, reason};
 use super::words::{complain, counted, parse, printed};
+use crate::exchange::Query;
 use crate::ids::ClassId;
 use crate::limits::{
     LOAD_CLASSES_FROM, LOAD_CLASSES_MAX, LOAD_IN_FLIGHT_MAX, LOAD_RATE_MAX, LOAD_SOCKETS_MAX,
     LOAD_STUDENTS_MAX,
 };
-use crate::load::{Fate, Plan};
-use crate::operation::Query;
+use crate::rehearsal::{Fate, Plan};
 use crate::shell::clock::entropy;
-use crate::shell::load::{NotOpened, Pace, Rehearsal, Report, Step, rehearse};
+use crate::shell::rehearse::{NotOpened, Pace, Rehearsal, Report, Step, rehearse};
 
 /// Rehearse a roll call: thousands of students answer, and every receipt is checked.
 ///

@@ -12,6 +12,7 @@ pub mod teacher;
 mod asking;
 mod exit;
 mod files;
+mod local_time;
 mod part;
 mod progress;
 mod prompt;

@@ -11,12 +11,12 @@ use serde::Serialize;
 use super::Exit;
 use super::asking::{Asker, AskingFlags, UnknownLine, print_json, reason};
 use super::files::Files;
+use super::local_time::LocalTime as _;
 use super::prompt::{Line, Prompt, fields};
 use super::words::{complain, parse, printed, remark, typed};
+use crate::exchange::{Answer, Marked, Operation, Query, Refusal, Refused, SheetList};
 use crate::ids::{ClassId, RollCallNumber, StudentNumber};
-use crate::operation::{Operation, Query, Refusal};
 use crate::time::WallTime;
-use crate::wire::Answer;
 
 /// Answer the roll call of a class with a student number, and fetch files.
 ///
@@ -220,7 +220,7 @@ impl Student {
             attempts: answered.attempts,
         };
         match answered.answer {
-            Answer::Marked { class, at, already_present } => {
+            Answer::Marked(Marked { class, at, already_present }) => {
                 self.closed = None;
                 let outcome = if already_present { "already_present" } else { "present" };
                 if self.asker.json() {
@@ -232,7 +232,7 @@ impl Student {
                     format!("{student} was {already}marked present in class {class} at {at}.");
                 printed(writeln!(io::stdout(), "{said}"))
             }
-            Answer::MarkRefused { at, reason: why } => {
+            Answer::MarkRefused(Refused { at, reason: why }) => {
                 let looked = self.closed_at(class, why);
                 let closed_at = looked.unwrap_or_default();
                 if self.asker.json() {
@@ -263,7 +263,9 @@ impl Student {
         }
         let at_most = RollCallNumber::MAX;
         let closed_at = match self.asker.ask_for_detail(Query::Sheets { class, at_most })? {
-            Some(Answer::Sheets { sheets, .. }) => sheets.first().map(|last| last.closed_at),
+            Some(Answer::Sheets(SheetList { sheets, .. })) => {
+                sheets.first().map(|last| last.closed_at)
+            }
             _ => None,
         };
         self.closed = Some((class, closed_at));

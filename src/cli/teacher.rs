@@ -10,13 +10,15 @@ use serde::Serialize;
 
 use super::Exit;
 use super::asking::{Asker, AskingFlags, RefusedLine, local_clock, print_json, reason};
+use super::local_time::LocalTime as _;
 use super::prompt::{Line, Prompt};
 use super::words::{complain, counted, parse, printed, remark, typed};
+use crate::exchange::{
+    Answer, Closed, OpenRollCall, Opened, Operation, Query, Refused, SheetInfo, StatusList,
+};
 use crate::ids::{ClassId, RollCallNumber};
-use crate::operation::{OpenRollCall, Operation, Query, SheetInfo};
 use crate::roll::Sheet;
 use crate::time::WallTime;
-use crate::wire::Answer;
 
 /// Open the roll call of a class, close it, and get the sheet.
 ///
@@ -198,7 +200,7 @@ impl Teacher {
     fn open(&mut self, class: ClassId) -> Result<WallTime, Exit> {
         let answered = self.asker.perform(Operation::Open { class })?;
         let attempts = answered.attempts;
-        let Answer::Opened { opened_at, already_open, .. } = answered.answer else {
+        let Answer::Opened(Opened { opened_at, already_open, .. }) = answered.answer else {
             return Err(self.refused(class, &answered.answer, attempts));
         };
         let at = opened_at.to_local();
@@ -216,7 +218,7 @@ impl Teacher {
     fn close(&mut self, class: ClassId) -> Result<(), Exit> {
         let answered = self.asker.perform(Operation::Close { class })?;
         let attempts = answered.attempts;
-        let Answer::Closed { sheet, already_closed } = answered.answer else {
+        let Answer::Closed(Closed { sheet, already_closed }) = answered.answer else {
             return Err(self.refused(class, &answered.answer, attempts));
         };
         let at = sheet.closed_at.to_local_with_zone();
@@ -325,7 +327,7 @@ impl Teacher {
 
     fn find_open(&mut self, class: ClassId) -> Result<(Option<OpenRollCall>, u32), Exit> {
         let answered = self.asker.ask(Query::Status { from: class })?;
-        let Answer::Status { open, .. } = answered.answer else { return Ok((None, 0)) };
+        let Answer::Status(StatusList { open, .. }) = answered.answer else { return Ok((None, 0)) };
         let found = open.first().copied().filter(|first| first.class == class);
         Ok((found, answered.attempts))
     }
@@ -368,7 +370,7 @@ impl Teacher {
 
     /// Tells of a refusal.
     fn refused(&self, class: ClassId, answer: &Answer, attempts: u32) -> Exit {
-        let Answer::Refused { at, reason: why } = *answer else { return Exit::Failed };
+        let Answer::Refused(Refused { at, reason: why }) = *answer else { return Exit::Failed };
         let line = RefusedLine::new(class, why.name(), at, attempts);
         if self.asker.json()
             && let Err(exit) = printed(print_json(&line))

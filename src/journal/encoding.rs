@@ -173,6 +173,7 @@ fn body(blob: &[u8]) -> Result<&[u8], BlobDamaged> {
 }
 
 /// The values of a blob of format 1.
+#[cfg(feature = "programs")]
 pub(super) fn decode_v1<T: DeserializeOwned>(blob: &[u8]) -> Result<Vec<T>, BlobDamaged> {
     Values::new(body(blob)?)?.collect()
 }
@@ -182,10 +183,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::exchange::{Operation, Outcome, Refusal, SheetInfo};
     use crate::ids::{
         ClassId, ClientId, ContentId, RequestNumber, RollCallId, RollCallNumber, StudentNumber,
     };
-    use crate::operation::{Operation, Outcome, Refusal, SheetInfo};
     use crate::roll::{ClientRecord, Mark, RegisterItem};
     use crate::time::WallTime;
 

@@ -9,9 +9,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::{DiskStatus, Journal, JournalError, Recovered, SheetReader};
+use crate::exchange::SheetInfo;
 use crate::ids::{ClassId, ContentId, RollCallNumber};
 use crate::limits::MARKS_PER_ROLL_CALL_MAX;
-use crate::operation::SheetInfo;
 use crate::record::{Batch, Recovery, SnapshotPart};
 use crate::roll::{ClosedSheet, SheetBytes};
 

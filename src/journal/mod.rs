@@ -20,18 +20,20 @@
 pub mod encoding;
 mod error;
 mod memory;
+#[cfg(feature = "programs")]
 mod sqlite;
 
 pub use error::{ErrorKind, JournalError};
 pub use memory::MemoryJournal;
+#[cfg(feature = "programs")]
 pub use sqlite::{
     Backup, BackupError, DATABASE_FILE, Examined, FolderProblem, LOCK_FILE, Location, SqliteError,
     SqliteJournal, backup, is_open_to_others, make,
 };
 
+use crate::exchange::SheetInfo;
 use crate::ids::{ClassId, ContentId, RollCallNumber};
 use crate::limits::{DISK_RESERVE_BYTES, DISK_RESERVE_PART, LOG_LONG_BYTES, LOG_MAX_BYTES};
-use crate::operation::SheetInfo;
 use crate::record::{Batch, Recovery, SnapshotPart};
 
 /// The status of the disk under a journal.

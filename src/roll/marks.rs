@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::sheet::Mark;
+use crate::exchange::SheetInfo;
 use crate::ids::{ClassId, ContentId};
-use crate::operation::SheetInfo;
 use crate::time::WallTime;
 
 /// What stands on a sheet before the marks: the fields, and how many marks follow.

@@ -14,12 +14,12 @@ use serde::{Deserialize, Serialize};
 use super::era::Era;
 use super::marks::{Head, Marks, SheetBytes};
 use super::sheet::{ClosedSheet, Mark};
+use crate::exchange::{OpenRollCall, Operation, Outcome, Refusal, SheetInfo};
 use crate::hashing::{HashKey, Index};
 use crate::ids::{ClassId, RollCallId, RollCallNumber, StudentNumber};
 use crate::limits::{
     CLASSES_MAX, EMPTY_SHEETS_KEPT_MAX, MARKS_PER_ROLL_CALL_MAX, OPEN_ROLL_CALLS_MAX,
 };
-use crate::operation::{OpenRollCall, Operation, Outcome, Refusal, SheetInfo};
 use crate::time::WallTime;
 
 /// A record of the journal that cannot follow the ones before it: the journal is damaged.
@@ -998,7 +998,9 @@ mod tests {
     fn restored(items: &[RegisterItem]) -> Register {
         let mut restored = Register::new(HashKey::new(8));
         restored.set_limits(RegisterLimits { empty_sheets: 3, ..RegisterLimits::default() });
-        items.iter().for_each(|item| restored.restore(item).unwrap());
+        for item in items {
+            restored.restore(item).unwrap();
+        }
         restored
     }
 

@@ -16,10 +16,10 @@ use serde::{Deserialize, Serialize};
 
 use super::era::Era;
 use super::segments::Segments;
+use crate::exchange::Outcome;
 use crate::hashing::{HashKey, Index};
 use crate::ids::{ClientId, RequestNumber};
 use crate::limits::{CLIENT_SILENCE_MIN, CLIENTS_MAX, WINDOW};
-use crate::operation::Outcome;
 use crate::time::{Instant, Now, WallTime};
 
 /// What the table knows of a client: the form that records and snapshots keep.
@@ -437,7 +437,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::operation::Refusal;
+    use crate::exchange::Refusal;
 
     const DURABLE: u64 = 10;
 

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::marks::{Head, Marks, SheetBytes};
+use crate::exchange::SheetInfo;
 use crate::ids::{ClassId, ContentId, RollCallId, RollCallNumber, StudentNumber};
-use crate::operation::SheetInfo;
 use crate::time::WallTime;
 
 /// A student's answer.

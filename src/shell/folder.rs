@@ -30,10 +30,10 @@ use sha2::{Digest as _, Sha256};
 use tracing::{debug, warn};
 
 use super::clock::Clock;
+use crate::exchange::{FileEntry, FileInfo, FileState};
 use crate::ids::{ContentId, FileKey, FileName};
 use crate::limits::{BLOCK_BYTES, FILES_MAX, HASHED_AT_ONCE_BYTES};
-use crate::operation::{FileEntry, FileInfo, FileState};
-use crate::server::{FolderOrder, Piece, PieceRead};
+use crate::server::{FolderRequest, Piece, PieceRead};
 use crate::time::{Instant, Now};
 
 use contents::Contents;
@@ -101,7 +101,7 @@ pub(super) enum FolderDone {
 
 /// A folder that takes orders.
 pub(super) struct FolderKeeper {
-    orders: Sender<FolderOrder>,
+    orders: Sender<FolderRequest>,
     done: Receiver<FolderDone>,
     thread: JoinHandle<()>,
 }
@@ -120,7 +120,7 @@ impl FolderKeeper {
         Ok(Self { orders, done, thread })
     }
 
-    pub(super) fn order(&self, order: FolderOrder) {
+    pub(super) fn order(&self, order: FolderRequest) {
         // A thread that has ended has panicked: that is found at the end.
         let _ = self.orders.send(order);
     }
@@ -141,7 +141,7 @@ impl FolderKeeper {
 /// The folder's thread: orders first, and between them a piece of what takes long.
 fn work(
     mut folder: Folder,
-    to_do: &Receiver<FolderOrder>,
+    to_do: &Receiver<FolderRequest>,
     tell: &Sender<FolderDone>,
     waker: &Waker,
 ) {
@@ -353,20 +353,20 @@ impl Folder {
         Ok(folder)
     }
 
-    fn carry_out(&mut self, order: FolderOrder, now: Now) {
+    fn carry_out(&mut self, order: FolderRequest, now: Now) {
         match order {
-            FolderOrder::List => {
+            FolderRequest::List => {
                 self.list_ordered = true;
                 self.list_again(now);
                 if self.listing.is_none() {
                     self.tell_list();
                 }
             }
-            FolderOrder::Describe(key) => {
+            FolderRequest::Describe(key) => {
                 let state = self.describe(key, now);
                 self.done.push(FolderDone::File(key, state));
             }
-            FolderOrder::Read(piece) => {
+            FolderRequest::Read(piece) => {
                 let read = self.read(piece, now);
                 self.done.push(FolderDone::Piece(piece, read));
             }
@@ -1009,7 +1009,7 @@ mod tests {
         // Whoever asked before that listing began and asks again is answered.
         folder.names_of = None;
         assert_eq!(folder.describe(unknown(0), now), FileState::Absent);
-        folder.carry_out(FolderOrder::List, now);
+        folder.carry_out(FolderRequest::List, now);
         assert!(matches!(&folder.done[..], [FolderDone::Listing(files)] if files.len() == 2_000));
         assert_eq!(folder.begun, begun + 1, "the last list is told");
     }

@@ -26,10 +26,10 @@ use mio::Waker;
 
 use super::clock::Clock;
 use super::serve::ServeError;
+use crate::exchange::SheetInfo;
 use crate::ids::ContentId;
 use crate::journal::{DiskStatus, Journal, JournalError, SheetReader};
 use crate::limits::{BLOCKS_AWAITED_MAX, SHEET_QUESTIONS_MAX};
-use crate::operation::SheetInfo;
 use crate::record::{Batch, SnapshotPart};
 use crate::server::SheetsQuestion;
 
@@ -105,7 +105,7 @@ struct Thread<C> {
     commands: SyncSender<C>,
     completions: Receiver<Report>,
     under_way: usize,
-    thread: JoinHandle<()>,
+    handle: JoinHandle<()>,
 }
 
 impl<C: Send + 'static> Thread<C> {
@@ -118,8 +118,8 @@ impl<C: Send + 'static> Thread<C> {
         // And one more for what is reported without a command.
         let (done, completions) = sync_channel(commands_max + 1);
         let work = move || work(&to_do, &done);
-        let thread = std::thread::Builder::new().name(name.into()).spawn(work)?;
-        Ok(Self { commands, completions, under_way: 0, thread })
+        let handle = std::thread::Builder::new().name(name.into()).spawn(work)?;
+        Ok(Self { commands, completions, under_way: 0, handle })
     }
 
     fn send(&mut self, command: C) {
@@ -152,7 +152,7 @@ impl<C: Send + 'static> Thread<C> {
     /// Ends the thread and waits for it.
     fn join(self) {
         drop((self.commands, self.completions));
-        if let Err(panic) = self.thread.join() {
+        if let Err(panic) = self.handle.join() {
             std::panic::resume_unwind(panic);
         }
     }
@@ -360,9 +360,9 @@ mod tests {
     use mio::{Poll, Token};
 
     use super::*;
+    use crate::exchange::SheetInfo;
     use crate::ids::{ClassId, RollCallNumber};
     use crate::journal::Recovered;
-    use crate::operation::SheetInfo;
     use crate::record::Recovery;
 
     /// A journal whose reads and commits take until they are allowed.

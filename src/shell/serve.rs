@@ -29,8 +29,8 @@ use super::folder::{FolderDone, FolderKeeper};
 use super::journal_worker::{Command, Completion, JournalWorker, Read};
 use super::log::EventLog;
 use super::outbox::Outbox;
-use super::signals::{Wish, Wishes};
-pub use super::socket::Path;
+use super::signals::{Signal, SignalSource};
+pub use super::socket::ReturnPath;
 use super::socket::{Listener, ReceiveBuffer};
 use crate::journal::{DiskStatus, Journal, JournalError};
 use crate::limits::{
@@ -47,7 +47,7 @@ const SIGNALS: Token = Token(usize::MAX);
 /// The token of what the other threads have done.
 const DONE: Token = Token(usize::MAX - 1);
 
-/// Between two log lines about the same kind of logs.
+/// Between two log lines of the same kind.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 /// How many errors of receiving in a row end one socket's turn.
@@ -89,7 +89,7 @@ fn bind_cause(error: &io::Error) -> String {
 
 /// A server with its sockets bound, ready to run.
 pub struct Service<J> {
-    server: Server<Path>,
+    server: Server<ReturnPath>,
     journal: JournalWorker<J>,
     folder: Option<FolderKeeper>,
     listeners: Vec<Listener>,
@@ -101,7 +101,7 @@ pub struct Service<J> {
     longest_turn: Duration,
     clock: Clock,
     poll: Poll,
-    wishes: Wishes,
+    signals: SignalSource,
     logs: LogLimits,
     log: EventLog,
 }
@@ -113,13 +113,13 @@ impl<J: Journal + Send + 'static> Service<J> {
     /// # Errors
     /// If an address cannot be bound.
     pub fn bind(
-        mut server: Server<Path>,
+        mut server: Server<ReturnPath>,
         journal: J,
         folder: Option<Folder>,
         addresses: &[SocketAddr],
     ) -> Result<Self, ServeError> {
         let poll = Poll::new()?;
-        let wishes = Wishes::register(poll.registry(), SIGNALS)?;
+        let signals = SignalSource::register(poll.registry(), SIGNALS)?;
         let mut listeners = Vec::with_capacity(addresses.len());
         for (index, &address) in addresses.iter().enumerate() {
             let bind = |source| ServeError::Bind { address, source };
@@ -146,7 +146,7 @@ impl<J: Journal + Send + 'static> Service<J> {
             outbox: Outbox::new(),
             clock: Clock::start(),
             poll,
-            wishes,
+            signals,
             logs: LogLimits::default(),
             log: EventLog::new(),
         })
@@ -182,7 +182,7 @@ impl<J: Journal + Send + 'static> Service<J> {
             let began = self.clock.now().instant;
             for event in &events {
                 if event.token() == SIGNALS {
-                    if self.heed_wishes() == Some(Wish::Stop) {
+                    if self.handle_signals() == Some(Signal::Stop) {
                         return self.finish(&mut space);
                     }
                 } else if let Some(readable) = readable.get_mut(event.token().0) {
@@ -218,21 +218,21 @@ impl<J: Journal + Send + 'static> Service<J> {
         }
     }
 
-    /// Does what the operator asked for; a wish to stop is passed on.
-    fn heed_wishes(&mut self) -> Option<Wish> {
+    /// Acts on the signals that have arrived; a signal to stop is passed on.
+    fn handle_signals(&mut self) -> Option<Signal> {
         let mut stop = None;
-        for wish in self.wishes.pending() {
-            match wish {
-                Wish::ShowCounters => info!(
+        for signal in self.signals.pending() {
+            match signal {
+                Signal::ShowCounters => info!(
                     "counters: {}; {} roll calls open, {} clients known; {}",
                     self.server.stats(),
                     self.server.open_roll_calls(),
                     self.server.clients(),
                     longest(self.longest_turn)
                 ),
-                Wish::Stop => {
+                Signal::Stop => {
                     info!("asked to stop");
-                    stop = Some(wish);
+                    stop = Some(signal);
                 }
             }
         }
@@ -254,7 +254,7 @@ impl<J: Journal + Send + 'static> Service<J> {
                 let Self { server, listeners, clock, logs, log, .. } = self;
                 let now = clock.now();
                 let mut shed = 0;
-                let handle = |path: Path, datagram: &[u8]| {
+                let handle = |path: ReturnPath, datagram: &[u8]| {
                     log.heard(&path, datagram);
                     shed += usize::from(!server.handle_datagram(now, path, datagram));
                 };

@@ -340,7 +340,7 @@ def decode(data: bytes, reader: str) -> Message:
     if encode(message) != data:
         raise Rejected("not_canonical")
     if reader == "server" and len(data) < kind.least:
-        raise Rejected("cramped")
+        raise Rejected("request_too_short")
     return message
 
 

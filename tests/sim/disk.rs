@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use rand::RngExt as _;
 use rand::rngs::StdRng;
+use rollcall::exchange::SheetInfo;
 use rollcall::ids::ContentId;
-use rollcall::operation::SheetInfo;
 use rollcall::record::{Batch, Recovery as _, SnapshotItem, SnapshotPart};
 use rollcall::roll::{ClosedSheet, Contradiction};
 use rollcall::server::{Server, SheetsQuestion};

@@ -12,24 +12,26 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use rollcall::client::{Client, Output as Told, Unanswered};
+use rollcall::blocks::{Download, Event as Fetched, PathState};
+use rollcall::client::{Client, Output as Told, Progress, Unanswered};
+use rollcall::exchange::{
+    Answer, Ask, Closed, Operation, Pulled, Query, Request, SheetInfo, SheetList, StatusList,
+    decode_reply, decode_request, encode_request,
+};
 use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber, RollCallNumber, StudentNumber};
-use rollcall::operation::{Operation, Query, SheetInfo};
-use rollcall::record::{Batch, Record, SnapshotPart};
+use rollcall::record::{Batch, Record, SnapshotItem, SnapshotPart};
 use rollcall::roll::{ClosedSheet, Sheet};
 use rollcall::server::{Output, Server, SheetsQuestion};
 use rollcall::time::{Instant, Now, WallTime};
-use rollcall::transfer::{Download, Event as Fetched, Path};
-use rollcall::wire::{
-    Answer, Ask, Datagram, Request, VERSION, decode_reply, decode_request, encode_request,
-};
+use rollcall::wire::Datagram;
 
-use crate::auditor::{Asked, Auditor, Name, PlainSheet, Ticket};
+use crate::auditor::Auditor;
 use crate::disk::Disk;
 use crate::linear::{Event, Finding, Heard, Question, judge};
 use crate::network::Wire;
 use crate::params::{Params, chance, pick};
 use crate::seen;
+use crate::witness::{Asked, Name, PlainSheet, Ticket, Witness};
 
 const SECOND: u64 = 1_000_000;
 const MINUTE: u64 = 60 * SECOND;
@@ -65,6 +67,15 @@ pub(crate) struct Figures {
 /// Runs one seed under these parameters; a broken promise is told in words.
 pub(crate) fn run(seed: u64, params: &Params, trace: bool) -> Result<Figures, String> {
     World::new(seed, params.clone(), trace).run()
+}
+
+/// How far a snapshot is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Snapshot {
+    None,
+    /// It begins with the next batch.
+    Due,
+    Begun,
 }
 
 enum Happening {
@@ -128,7 +139,7 @@ struct Person {
     blocks: BTreeSet<u32>,
     begun_in: u32,
     /// What is known of the path to the server, between two sheets.
-    path: Option<Path>,
+    path: Option<PathState>,
     /// What is fetched at the end.
     task: Task,
 }
@@ -185,8 +196,8 @@ struct Arrival {
     person: usize,
     life: u32,
     bytes: Vec<u8>,
-    log: u64,
-    answered: bool,
+    /// Which datagram of the auditor's it is.
+    place: usize,
 }
 
 struct World {
@@ -205,7 +216,11 @@ struct World {
     to_server: Wire,
     to_client: Wire,
     people: Vec<Person>,
+    /// Judges each answer of the server.
     auditor: Auditor,
+    snapshot: Snapshot,
+    /// Judges what is kept, and what people are told.
+    witness: Witness,
     histories: BTreeMap<ClassId, Vec<Event>>,
     /// The request by which an event of a history was answered.
     answered_as: BTreeMap<(ClassId, usize), Asked>,
@@ -249,6 +264,8 @@ impl World {
             disk: Disk::default(),
             people: Vec::new(),
             auditor: Auditor::new(),
+            snapshot: Snapshot::None,
+            witness: Witness::new(),
             histories: BTreeMap::new(),
             answered_as: BTreeMap::new(),
             infos: BTreeMap::new(),
@@ -349,7 +366,7 @@ impl World {
         self.settle_all(healed)?;
         self.close_all()?;
         self.fetch_all()?;
-        self.auditor.end();
+        self.witness.end();
         self.check()?;
         self.judge_histories()?;
         Ok(self.figures)
@@ -373,7 +390,7 @@ impl World {
     }
 
     fn check(&mut self) -> Result<(), String> {
-        if let Some(violation) = self.auditor.violation() {
+        if let Some(violation) = self.witness.violation() {
             return Err(violation.to_string());
         }
         self.failure.take().map_or(Ok(()), Err)
@@ -430,8 +447,7 @@ impl World {
         }
         self.notice_arrival(&bytes);
         self.inbox.push(self.arrivals.len());
-        let log = self.auditor.log();
-        self.arrivals.push(Arrival { person, life, bytes, log, answered: false });
+        self.arrivals.push(Arrival { person, life, bytes, place: usize::MAX });
         if !self.turn_planned {
             self.turn_planned = true;
             let wait = self.rng.random_range(0..2_000);
@@ -444,7 +460,7 @@ impl World {
             Ok(received) => {
                 let Request { client, number, ask, .. } = received.request;
                 if let Ask::Perform { started, operation } = ask {
-                    self.auditor.arrived(Asked { name: (client, number), started, operation });
+                    self.witness.arrived(Asked { name: (client, number), started, operation });
                 }
             }
             Err(_) if decode_reply(bytes).is_ok() => seen::REFLECTED.held(),
@@ -456,15 +472,20 @@ impl World {
         self.turn_planned = false;
         let now = self.server_clock.now(self.now);
         if !self.inbox.is_empty() {
-            seen::CLOCK_BACK.held_if(now.wall < self.auditor.latest());
+            seen::CLOCK_BACK.held_if(now.wall < self.witness.latest());
             seen::WHILE_COMMITTING.held_if(!self.disk.is_quiet());
         }
         let Some(server) = &mut self.server else { return };
+        let (micros, wall) = (now.instant.as_micros(), now.wall.as_millis());
         for arrival in self.inbox.drain(..) {
-            let Arrival { person, life, ref bytes, .. } = self.arrivals[arrival];
-            server.handle_datagram(now, From { arrival, process: process(person, life) }, bytes);
+            let Arrival { person, life, ref bytes, ref mut place } = self.arrivals[arrival];
+            let process = process(person, life);
+            *place = self.auditor.datagram(process, micros, wall, bytes);
+            server.handle_datagram(now, From { arrival, process }, bytes);
         }
         server.handle_timeout(now);
+        let known: Vec<_> = server.snapshot().filter_map(client_of).collect();
+        self.auditor.timeout(micros, wall, server.latest().as_millis(), &known);
         self.drain_server();
     }
 
@@ -496,6 +517,9 @@ impl World {
 
     fn append(&mut self, batch: Batch) {
         trace!(self, "server appends batch {} of {}", batch.number, batch.records.len());
+        let sheets: Vec<_> = batch.sheets.iter().map(|it| it.bytes.to_vec()).collect();
+        self.auditor.appended(batch.number, &sheets);
+        self.begin_due_snapshot();
         self.disk.append(batch);
         let most = u64::try_from(self.params.commit.as_micros()).expect("short");
         let slow = chance(&mut self.rng, self.params.slow_commits);
@@ -519,6 +543,7 @@ impl World {
     }
 
     fn tell_durable(&mut self, batch: &Batch) {
+        self.auditor.durable(batch.number);
         for record in &batch.records {
             match record {
                 Record::Answered { at, operation, client } => {
@@ -527,12 +552,12 @@ impl World {
                     // arrival, and the operation is what counts.
                     let asked = Asked { name, started: client.started, operation: *operation };
                     trace!(self, "  {:?} {:?} {:?}", asked.name, operation, client.outcome);
-                    self.auditor.durable_answered(*at, asked, &client.outcome);
+                    self.witness.durable_answered(*at, asked, &client.outcome);
                 }
                 Record::Forgot { at, client } => {
                     trace!(self, "  {client:?} is forgotten");
                     self.figures.forgotten += 1;
-                    self.auditor.durable_forgot(*at, *client);
+                    self.witness.durable_forgot(*at, *client);
                 }
                 Record::TimeDisclosed { at } => trace!(self, "  {at} was told"),
                 Record::ClockSet { at } => panic!("nobody sets the clock here: {at}"),
@@ -543,13 +568,10 @@ impl World {
         }
     }
 
-    fn transmit(&mut self, From { arrival, process }: From, reply: &[u8]) {
-        let Arrival { person, life, log, ref bytes, .. } = self.arrivals[arrival];
-        let pulls = decode_request(bytes).is_ok_and(|it| matches!(it.request.ask, Ask::Pull(_)));
-        if std::mem::replace(&mut self.arrivals[arrival].answered, true) && !pulls {
-            self.auditor.unasked(format!("arrival {arrival} is answered again: {reply:?}"));
-        }
-        self.audit_reply((arrival, process), log, reply);
+    fn transmit(&mut self, From { arrival, .. }: From, reply: &[u8]) {
+        let Arrival { person, life, place, .. } = self.arrivals[arrival];
+        self.auditor.sent(place, reply);
+        self.notice_reply(arrival, reply);
         if chance(&mut self.rng, 20) {
             self.last_reply = reply.to_vec();
         }
@@ -558,47 +580,25 @@ impl World {
         }
     }
 
-    fn audit_reply(&mut self, arrival: (usize, u32), log: u64, bytes: &[u8]) {
-        let request = &self.arrivals[arrival.0].bytes;
-        let size = request.len();
-        let Ok(received) = decode_request(request) else {
-            if request.len() < 3 || request[2] == VERSION || request[2] == 0 {
-                self.auditor.unasked(format!("{request:?} is no request, and gets {bytes:?}"));
-            }
-            self.auditor.replied_otherwise(size, bytes);
-            return;
-        };
-        let Ok(reply) = decode_reply(bytes) else {
-            self.auditor.unasked(format!("{bytes:?} is no reply"));
-            return;
-        };
+    /// What of an answer that was judged concerns the witness, and what it speaks of.
+    fn notice_reply(&mut self, arrival: usize, bytes: &[u8]) {
+        let Ok(received) = decode_request(&self.arrivals[arrival].bytes) else { return };
+        let Ok(reply) = decode_reply(bytes) else { return };
         let Request { client, number, ask, .. } = received.request;
         trace!(self, "server answers {client:?} {}: {:?}", number.get(), reply.answer);
-        if (reply.client, reply.number) != (client, number) {
-            self.auditor.unasked(format!("{:?} is answered with {reply:?}", received.request));
-        }
-        match ask {
-            Ask::Perform { started, operation } => {
-                let asked = Asked { name: (client, number), started, operation };
-                self.auditor.replied(asked, size, log, bytes, &reply.answer);
+        match (ask, reply.answer) {
+            (Ask::Perform { started, operation }, Answer::BeginAgain(_)) => {
+                self.witness.disowned(Asked { name: (client, number), started, operation });
             }
-            Ask::Pull(pull) => {
-                self.auditor.pulled(arrival, pull, size, (&reply.answer, bytes.len()));
+            (Ask::Pull(pull), Answer::Pulled(Pulled { index, .. })) => {
+                seen::MANY_BLOCKS.held_if(index > pull.first);
             }
-            Ask::Read(query) => {
-                self.auditor.replied_otherwise(size, bytes);
-                match (query, reply.answer) {
-                    (Query::Sheets { class, .. }, Answer::Sheets { sheets, more }) => {
-                        self.auditor.named_sheets(class, log, &sheets, more);
-                    }
-                    (Query::Status { .. }, Answer::Status { open, .. }) => {
-                        for told in open {
-                            self.auditor.listed(told);
-                        }
-                    }
-                    _ => {}
-                }
+            (Ask::Read(Query::Sheets { class, .. }), Answer::Sheets(SheetList { sheets, .. })) => {
+                let is_open = self.witness.open_classes().contains(&class);
+                seen::SHEET_NAMED_AGAIN.held_if(sheets.len() > 1);
+                seen::SHEET_NAMED_OPEN.held_if(is_open && !sheets.is_empty());
             }
+            _ => {}
         }
     }
 
@@ -619,6 +619,8 @@ impl World {
         for batch in &kept {
             self.tell_durable(batch);
         }
+        self.auditor.crash();
+        self.snapshot = Snapshot::None;
         let down = match self.healed_at {
             Some(_) => SECOND,
             None => *pick(&mut self.rng, &[1_000, SECOND, 10 * SECOND, 3 * MINUTE]),
@@ -636,10 +638,10 @@ impl World {
             Err(contradiction) => self.failure = Some(format!("recovery: {contradiction}")),
         }
         self.server_clock.zero = self.now;
-        self.auditor.started_again();
+        self.witness.started_again();
         seen::FROM_SNAPSHOT.held_if(self.disk.has_both());
         seen::CLOCK_BACK_AT_START
-            .held_if(self.server_clock.now(self.now).wall < self.auditor.latest());
+            .held_if(self.server_clock.now(self.now).wall < self.witness.latest());
         trace!(self, "the server starts; its clock shows {}", self.server_clock.now(self.now).wall);
     }
 
@@ -681,7 +683,7 @@ impl World {
         let Person { life, teacher, acts_left, .. } = self.people[person];
         trace!(self, "the client of person {person} crashes");
         self.figures.client_crashes += 1;
-        self.auditor.ended(process(person, life));
+        self.witness.ended(process(person, life));
         let seed = self.rng.random();
         self.people[person] = self.new_person(seed, life + 1, teacher, acts_left);
         let pause = self.rng.random_range(0..10 * SECOND);
@@ -691,18 +693,33 @@ impl World {
 
     /// A snapshot begins, in parts so small that much happens before it is whole.
     fn snapshot(&mut self) -> u32 {
-        if let Some(server) = &mut self.server {
+        if let Some(server) = &mut self.server
+            && self.snapshot == Snapshot::None
+        {
             trace!(self, "a snapshot begins");
             server.limit_snapshot_parts(self.rng.random_range(1..=8));
             server.begin_snapshot();
+            self.snapshot = Snapshot::Due;
+            self.begin_due_snapshot();
         }
         self.drain_server();
         self.params.snapshots
     }
 
+    /// A snapshot is of the state after a batch: what has happened since the last one is none yet.
+    fn begin_due_snapshot(&mut self) {
+        if self.snapshot == Snapshot::Due && self.auditor.snapshot_begins() {
+            self.snapshot = Snapshot::Begun;
+        }
+    }
+
     fn keep_snapshot(&mut self, part: SnapshotPart) {
         trace!(self, "{} items of the snapshot of batch {}", part.items.len(), part.batch);
         seen::SNAPSHOT_BEHIND.held_if(part.is_last && part.batch < self.disk.last_batch());
+        if part.is_last {
+            self.snapshot = Snapshot::None;
+            self.auditor.snapshot_is_kept();
+        }
         self.disk.keep_snapshot(part);
         if let Some(server) = &mut self.server {
             server.handle_snapshot_kept();
@@ -853,7 +870,7 @@ impl World {
         }
     }
 
-    fn patience(&mut self) -> Duration {
+    fn deadline(&mut self) -> Duration {
         let seconds = if self.healed_at.is_some() {
             120
         } else {
@@ -864,7 +881,7 @@ impl World {
 
     fn perform(&mut self, person: usize, operation: Operation) {
         let process = process(person, self.people[person].life);
-        let ticket = self.auditor.begun(process, operation);
+        let ticket = self.witness.begun(process, operation);
         trace!(self, "person {person} asks {ticket:?}: {operation:?}");
         self.figures.operations += 1;
         let history = self.histories.entry(operation.class()).or_default();
@@ -874,8 +891,8 @@ impl World {
         let what = What::Operation { ticket, operation, event, names: Vec::new() };
         self.people[person].current = Some(Waiting { since: self.now, what });
         seen::TWO_OPEN.held_if(self.people[person].earlier.is_some());
-        let (now, patience) = (self.now_of(person), self.patience());
-        self.people[person].client.perform(now, operation, patience);
+        let (now, deadline) = (self.now_of(person), self.deadline());
+        self.people[person].client.perform(now, operation, deadline);
         self.drain_client(person);
     }
 
@@ -883,8 +900,8 @@ impl World {
         trace!(self, "person {person} asks {query:?}");
         self.figures.queries += 1;
         self.people[person].current = Some(Waiting { since: self.now, what: What::Query(query) });
-        let (now, patience) = (self.now_of(person), self.patience());
-        self.people[person].client.ask(now, query, patience);
+        let (now, deadline) = (self.now_of(person), self.deadline());
+        self.people[person].client.ask(now, query, deadline);
         self.drain_client(person);
     }
 
@@ -946,13 +963,13 @@ impl World {
         while let Some(told) = self.people[person].client.poll_output(&mut space) {
             match told {
                 Told::Transmit => self.client_sends(person, space.as_bytes()),
-                Told::Retrying { .. } => {}
-                Told::Settled { answer, .. } => {
+                Told::Progress(Progress::Retrying { .. } | Progress::Refused) => {}
+                Told::Progress(Progress::Settled { answer, .. }) => {
                     seen::SETTLED.held();
                     let earlier = self.people[person].earlier.take();
                     self.hear(person, earlier, answer);
                 }
-                Told::Forsaken { .. } => {
+                Told::Progress(Progress::Abandoned { .. }) => {
                     seen::FORSAKEN.held();
                     if let Some(earlier) = self.people[person].earlier.take() {
                         self.unknown(&earlier, true);
@@ -983,7 +1000,7 @@ impl World {
             match self.ticket_of(person, asked) {
                 Some(ticket) => {
                     trace!(self, "person {person} sends {ticket:?} as {client:?} {}", number.get());
-                    self.auditor.asked(ticket, asked);
+                    self.witness.asked(ticket, asked);
                 }
                 None => self.failure = Some(format!("a client sends unasked: {asked:?}")),
             }
@@ -1029,7 +1046,7 @@ impl World {
 
     fn unknown(&mut self, waiting: &Waiting, lost: bool) {
         if let What::Operation { ticket, .. } = waiting.what {
-            self.auditor.unknown(ticket, lost);
+            self.witness.unknown(ticket, lost);
         }
     }
 
@@ -1055,16 +1072,16 @@ impl World {
         };
         match waiting.what {
             What::Operation { ticket, operation, event, names } => {
-                self.auditor.heard(ticket, &answer);
+                self.witness.heard(ticket, &answer);
                 let class = operation.class();
-                let asked = self.auditor.executed(ticket);
+                let asked = self.witness.executed(ticket);
                 if let Some(asked) = asked.filter(|asked| names.contains(&asked.name)) {
                     self.answered_as.insert((class, event), asked);
                 }
                 let event = &mut self.histories.get_mut(&class).expect("it was begun")[event];
                 event.end = self.now;
                 event.heard = Some(Heard::Answer(answer.clone()));
-                if let Answer::Closed { sheet, .. } = answer {
+                if let Answer::Closed(Closed { sheet, .. }) = answer {
                     self.wants_sheet(person, sheet);
                 }
             }
@@ -1075,7 +1092,7 @@ impl World {
     }
 
     fn hear_status(&mut self, since: u64, from: ClassId, answer: Answer) {
-        let Answer::Status { open, more } = answer else { return };
+        let Answer::Status(StatusList { open, more }) = answer else { return };
         let last = open.last().map_or(0, |last| last.class.get());
         for number in from.get()..=3 {
             let class = ClassId::new(number).expect("above 0");
@@ -1132,7 +1149,7 @@ impl World {
     fn close_all(&mut self) -> Result<(), String> {
         // Twice, because an opening that the teacher had left open is settled before the first close.
         for _ in 0..2 {
-            let classes = self.auditor.open_classes();
+            let classes = self.witness.open_classes();
             self.people[0].task = Task::Close(classes);
             self.wait_for(0)?;
         }
@@ -1161,13 +1178,13 @@ impl World {
         trace!(self, "person {person} fetches {info:?}");
         self.figures.queries += 1;
         self.people[person].current = Some(Waiting { since: self.now, what: What::Sheet(info) });
-        let (now, patience) = (self.now_of(person).instant, self.patience());
+        let (now, deadline) = (self.now_of(person).instant, self.deadline());
         let it = &mut self.people[person];
-        let path = it.path.take().unwrap_or_else(|| Path::new(now, None));
+        let path = it.path.take().unwrap_or_else(|| PathState::new(now, None));
         let seed = self.rng.random();
         it.blocks.clear();
         it.begun_in = self.server_life;
-        it.download = Some(Download::new(path, seed, now, info.into(), 0, 64, patience));
+        it.download = Some(Download::new(path, seed, now, info.into(), 0, 64, deadline));
         self.drain_download(person);
     }
 
@@ -1213,7 +1230,7 @@ impl World {
                 Ok(sheet) => {
                     seen::FETCHED_OVER_START
                         .held_if(self.people[person].begun_in != self.server_life);
-                    self.auditor.fetched(info.content, &plain(&sheet));
+                    self.witness.fetched(info.content, &plain(&sheet));
                 }
                 Err(error) => {
                     let story = format!("a sheet is what was announced: {info:?}: {error}");
@@ -1339,6 +1356,13 @@ impl World {
     }
 }
 
+fn client_of(item: SnapshotItem) -> Option<[u8; 16]> {
+    match item {
+        SnapshotItem::Client(record) => Some(*record.client.as_bytes()),
+        _ => None,
+    }
+}
+
 /// What comes to a client that waits, and is not what it waits for.
 fn notice_answer(waiting: &Waiting, datagram: &[u8]) {
     let Ok(reply) = decode_reply(datagram) else { return seen::ANSWERED_DAMAGED.held() };
@@ -1351,11 +1375,11 @@ fn notice_answer(waiting: &Waiting, datagram: &[u8]) {
 fn notice_block(person: &mut Person, datagram: &[u8]) {
     let reply = decode_reply(datagram);
     let Some(download) = &person.download else {
-        let pulled = reply.is_ok_and(|it| matches!(it.answer, Answer::Pulled { .. }));
+        let pulled = reply.is_ok_and(|it| matches!(it.answer, Answer::Pulled(_)));
         return seen::BLOCK_AFTER.held_if(pulled);
     };
     let Ok(reply) = reply else { return seen::BLOCK_DAMAGED.held() };
-    let Answer::Pulled { index, .. } = reply.answer else { return };
+    let Answer::Pulled(Pulled { index, .. }) = reply.answer else { return };
     let ours = reply.client == download.client();
     seen::LATE_BLOCK.held_if(!ours);
     seen::BLOCK_AGAIN.held_if(ours && !person.blocks.insert(index));

@@ -35,9 +35,9 @@ use self::read::{Bytes, count_bytes, last_batch};
 use self::write::Staged;
 use super::encoding::encode_records;
 use super::{DiskStatus, Journal, JournalError, Recovered, SheetReader};
+use crate::exchange::SheetInfo;
 use crate::ids::{ClassId, ContentId, RollCallNumber};
 use crate::limits::{SNAPSHOT_AFTER_MIN_BYTES, SNAPSHOT_AFTER_RATIO};
-use crate::operation::SheetInfo;
 use crate::record::{Batch, Recovery, SnapshotPart};
 
 /// A journal in a folder.
@@ -345,9 +345,9 @@ mod tests {
     use super::connect::LOG_KEPT_BYTES;
     use super::schema::pragma;
     use super::*;
+    use crate::exchange::{Operation, Outcome, Refusal};
     use crate::ids::{ClientId, RequestNumber, RollCallId};
     use crate::journal::ErrorKind;
-    use crate::operation::{Operation, Outcome, Refusal};
     use crate::record::{Record, SnapshotItem};
     use crate::roll::{ClientRecord, ClosedSheet, Mark, Sheet};
     use crate::server::Server;

@@ -5,11 +5,11 @@ use std::cmp::Ordering;
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::error::{Fault, Location};
+use crate::exchange::SheetInfo;
 use crate::ids::{ClassId, ContentId, RollCallNumber, StudentNumber};
 use crate::journal::Recovered;
 use crate::journal::encoding::values;
 use crate::limits::MARKS_PER_ROLL_CALL_MAX;
-use crate::operation::SheetInfo;
 use crate::record::Recovery;
 use crate::roll::{Mark, Sheet};
 use crate::time::WallTime;

@@ -17,12 +17,12 @@ use serde::Deserialize;
 
 use super::error::{Fault, Location};
 use super::read;
+use crate::exchange;
 use crate::hashing::HashKey;
 use crate::ids::{
     ClassId, ClientId, ContentId, RequestNumber, RollCallId, RollCallNumber, StudentNumber,
 };
 use crate::journal::encoding::decode_v1;
-use crate::operation;
 use crate::record::{self, Recovery as _};
 use crate::roll;
 use crate::state::State;
@@ -173,7 +173,7 @@ impl Converter<'_> {
                 let opens = matches!(operation, Operation::Open { .. });
                 let (at, operation) = (time(at)?, convert_operation(operation)?);
                 let client = self.client(client, closes)?;
-                if let operation::Outcome::Opened { class, number, already_open: false, .. } =
+                if let exchange::Outcome::Opened { class, number, already_open: false, .. } =
                     client.outcome
                     && opens
                 {
@@ -241,8 +241,8 @@ impl Converter<'_> {
         &mut self,
         outcome: Outcome,
         closes: Option<u32>,
-    ) -> Result<operation::Outcome, Failed> {
-        use operation::Outcome as Live;
+    ) -> Result<exchange::Outcome, Failed> {
+        use exchange::Outcome as Live;
         Ok(match outcome {
             Outcome::Opened { class: number, roll_call, opened_at, already_open } => Live::Opened {
                 class: class(number)?,
@@ -276,8 +276,8 @@ impl Converter<'_> {
     }
 }
 
-fn convert_operation(operation: Operation) -> Result<operation::Operation, Failed> {
-    use operation::Operation as Live;
+fn convert_operation(operation: Operation) -> Result<exchange::Operation, Failed> {
+    use exchange::Operation as Live;
     Ok(match operation {
         Operation::Open { class: number } => Live::Open { class: class(number)? },
         Operation::Close { class: number } => Live::Close { class: class(number)? },
@@ -287,8 +287,8 @@ fn convert_operation(operation: Operation) -> Result<operation::Operation, Faile
     })
 }
 
-fn sheet(info: &SheetInfo, number: RollCallNumber) -> Result<operation::SheetInfo, Failed> {
-    Ok(operation::SheetInfo {
+fn sheet(info: &SheetInfo, number: RollCallNumber) -> Result<exchange::SheetInfo, Failed> {
+    Ok(exchange::SheetInfo {
         class: class(info.class)?,
         number,
         opened_at: time(info.opened_at)?,
@@ -311,8 +311,8 @@ fn time(millis: u64) -> Result<WallTime, Failed> {
     WallTime::try_from(millis).map_err(|_| Failed::Value)
 }
 
-fn refusal(number: u8) -> Result<operation::Refusal, Failed> {
-    operation::Refusal::try_from(number).map_err(|_| Failed::Value)
+fn refusal(number: u8) -> Result<exchange::Refusal, Failed> {
+    exchange::Refusal::try_from(number).map_err(|_| Failed::Value)
 }
 
 /// Brings the tables to format 2, and gives the state to be kept as their snapshot and the last
@@ -355,7 +355,7 @@ fn restore_empty(
     let mut closed_later: HashSet<(ClassId, RollCallNumber)> = HashSet::new();
     for (_, record) in records {
         if let record::Record::Answered { client, .. } = record
-            && let operation::Outcome::Closed { sheet, already_closed: false } = &client.outcome
+            && let exchange::Outcome::Closed { sheet, already_closed: false } = &client.outcome
         {
             closed_later.insert((sheet.class, sheet.number));
         }
