@@ -1,8 +1,7 @@
-//! The rules of a transfer, as chapter 22 of the specification has them: one download and a path of
-//! which the test decides what it loses.
+//! The rules of a transfer (chapter 22 of the specification): one [`Download`], and a path of which the test
+//! decides what it loses.
 //!
-//! No socket and no clock. What the server would do is done here in a few lines; that the real one
-//! does it is tested beside it.
+//! No socket and no clock. A scripted server of a few lines answers; the real one is tested beside it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -19,7 +18,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const ROUND_TRIP: Duration = Duration::from_millis(10);
 const COOKIE: Cookie = Cookie::from_bytes([7; 16]);
 
-/// So many bytes of which each block is another.
+/// An object of so many bytes; no two of its blocks are the same.
 fn object(bytes: usize) -> Vec<u8> {
     (0..bytes).map(|at| (at / 7 + at / BLOCK_BYTES).to_le_bytes()[0]).collect()
 }
@@ -36,7 +35,7 @@ struct Sent {
     pull: Pull,
 }
 
-/// A download at one end of a path.
+/// A transfer, what it sent, and what was read.
 struct Line {
     download: Download,
     object: Vec<u8>,
@@ -47,7 +46,7 @@ struct Line {
 }
 
 impl Line {
-    /// Of an object of so many bytes, over a socket that holds so many blocks.
+    /// Of an object of so many bytes; the receive buffer of the socket holds so many blocks.
     fn new(bytes: usize, buffered: u64) -> Self {
         let object = object(bytes);
         let now = Instant::from_micros(5_000_000);
@@ -60,7 +59,7 @@ impl Line {
         line
     }
 
-    /// One whose server has taken its cookie, with this round trip.
+    /// One whose server has given a cookie after a round trip.
     fn proved(bytes: usize, buffered: u64) -> Self {
         let mut line = Self::new(bytes, buffered);
         line.wait(ROUND_TRIP);
@@ -97,7 +96,7 @@ impl Line {
         self.now = self.now.after(wait);
     }
 
-    /// Wakes it when it wants to be woken.
+    /// Advances the clock to its timeout.
     fn wake(&mut self) {
         self.now = self.now.max(self.download.poll_timeout());
         self.act();
@@ -246,14 +245,14 @@ fn a_cookie_that_is_given_and_not_taken_makes_it_wait_ever_longer() {
     }
     assert!(waits[0] >= ROUND_TRIP, "{waits:?}");
     for pair in waits.windows(2) {
-        // Doubled, but for the dice, up to half a second.
+        // Doubled, but for the jitter, up to half a second.
         assert!(pair[1] >= (pair[0] * 4 / 3).min(millis(500)), "{waits:?}");
     }
     assert!(waits.iter().all(|wait| *wait < millis(750)), "{waits:?}");
 }
 
-/// Such a server, or a network that gives each datagram another port, is asked no faster than one
-/// that is silent, and no longer.
+/// Such a server, or a network that changes the port of each datagram, is asked no faster and no longer than
+/// one that does not answer.
 // spec: R-COOKIE-6, R-TRANSFER-7
 #[test]
 fn a_new_cookie_for_each_request_is_no_progress_and_ends() {
@@ -281,7 +280,7 @@ fn a_new_cookie_for_each_request_is_no_progress_and_ends() {
     assert!(line.sent.len() > 30, "it goes on asking: {}", line.sent.len());
 }
 
-/// Nothing but a block that is taken keeps a download going.
+/// Only a block that is taken counts as progress.
 // spec: R-TRANSFER-3, R-TRANSFER-5, R-TRANSFER-7
 #[test]
 fn blocks_of_a_wrong_length_and_copies_are_no_progress() {
@@ -311,7 +310,7 @@ fn blocks_of_a_wrong_length_and_copies_are_no_progress() {
     assert_eq!((line.end, line.now), (Some(Event::Unanswered), begun.after(TIMEOUT)));
 }
 
-/// A lone block is given without a cookie; more than one is not asked for so.
+/// One block is given without a cookie; more are not requested without one.
 // spec: R-COOKIE-1, R-COOKIE-4
 #[test]
 fn an_object_of_one_block_takes_one_round_trip() {
@@ -371,7 +370,7 @@ fn only_blocks_that_were_asked_for_are_taken() {
     assert!(line.has_all());
 }
 
-/// The network repeats a datagram seconds later, when the client fetches something else.
+/// The network duplicates a datagram, and the copy arrives seconds later, during another transfer.
 // spec: R-TRANSFER-2, R-TRANSFER-3
 #[test]
 fn a_late_block_of_one_object_is_never_put_into_the_next() {

@@ -390,7 +390,9 @@ fn honest_students_are_served_during_a_flood_that_is_not_multiplied() {
     all_are_on_the_sheets(&load, 4_000);
     server.process().signal("USR1");
     // The line of the counters ends so; the line of the start goes on after these words.
-    let known = server.process().wait_for_log("its tables", |log| log.contains("clients known\n"));
+    let known = server
+        .process()
+        .wait_for_log("its tables", |log| log.contains(" clients known; longest turn"));
     // The table holds who asked for something, and nobody else: a flood of garbage leaves nothing.
     let expected = FLOOD as u64 + STUDENTS + 2 * CLASSES;
     assert!(known.contains(&format!(" {expected} clients known")), "{expected} expected\n{known}");

@@ -830,6 +830,7 @@ fn constants() -> BTreeMap<&'static str, Constant> {
         FILES_MAX,
         BLOCKS_PER_PULL_MAX,
         PIECES_AHEAD_MAX,
+        RETRY_EVEN_WAITS,
         BLOCKS_PER_TURN_MAX,
         BLOCKS_REORDERED_MAX,
     ];

@@ -1071,7 +1071,9 @@ fn sigusr1_logs_the_counters_and_the_server_goes_on() {
     let server = Server::in_memory();
     server.teacher(["open", "1"]).expect(0);
     server.process().signal("USR1");
-    let log = server.process().wait_for_log("its counters", |log| log.contains("clients known\n"));
+    let log = server
+        .process()
+        .wait_for_log("its counters", |log| log.contains(" clients known; longest turn"));
     assert_eq!(counters(&log).get("opened"), Some(&1), "{log}");
     assert!(log.contains("; 1 roll calls open, 1 clients known"), "{log}");
     server.student(["mark", "1", "10"]).expect(0);

@@ -1,10 +1,9 @@
-//! Cookies that prove a source address: before an address gets more than it sent, it must send back a
+//! Cookies that prove a source address: an address is sent no more bytes than it sent, until it returns a
 //! cookie that was sent to it.
 //!
-//! As in RFC 9018, the server keeps nothing for it: a cookie is a keyed hash (SipHash-2-4, Aumasson
-//! and Bernstein 2012) of the address. The key changes each minute; what the last one made is taken
-//! for a minute more. Which key it is follows from the clock and one secret of the process, so there
-//! is nothing to rotate.
+//! As in RFC 9018, the server is stateless: a cookie is a keyed hash (SipHash-2-4, Aumasson and Bernstein
+//! 2012) of the address and the minute. It is accepted in that minute and the next. One secret of the
+//! process is the key, so there is nothing to rotate.
 
 use std::hash::{Hash, Hasher as _};
 

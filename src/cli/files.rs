@@ -7,7 +7,8 @@ use indicatif::HumanBytes;
 use serde::Serialize;
 
 use super::Exit;
-use super::asking::{Asker, Untold, print_json};
+use super::client::{CommandClient, Untold};
+use super::json::print_json;
 use super::part::{Part, Target, check_output};
 use super::progress::ProgressLine;
 use super::prompt::Prompt;
@@ -23,7 +24,7 @@ const BEGINNINGS_MAX: u32 = 5;
 
 /// Lists and fetches files.
 pub(super) struct Files {
-    asker: Asker,
+    client: CommandClient,
 }
 
 /// A file that was saved.
@@ -71,8 +72,8 @@ fn failed(what: impl std::fmt::Display) -> Exit {
 }
 
 impl Files {
-    pub(super) fn new(asker: Asker) -> Self {
-        Self { asker }
+    pub(super) fn new(client: CommandClient) -> Self {
+        Self { client }
     }
 
     /// Prints the list.
@@ -103,7 +104,7 @@ impl Files {
         let clock = Clock::start();
         let fetched = self.fetch(&name, &target, force, attempts);
         let fetched = fetched.map_err(|failure| self.failed(Some(name.as_str()), &failure))?;
-        if self.asker.json() {
+        if self.client.json() {
             let line = FetchedLine {
                 name: name.as_str(),
                 bytes: fetched.bytes,
@@ -144,7 +145,7 @@ impl Files {
             }
             Failure::Unknown { exit, attempts } => (exit, "unknown", None, attempts),
         };
-        if !self.asker.json() {
+        if !self.client.json() {
             return exit;
         }
         let line = FailedLine { name, outcome, reason, attempts };
@@ -153,7 +154,7 @@ impl Files {
 
     /// The list of offered files.
     fn offered(&mut self) -> Result<(Vec<FileEntry>, u32), Failure> {
-        let (files, attempts) = self.asker.list_files().map_err(Failure::untold(0))?;
+        let (files, attempts) = self.client.list_files().map_err(Failure::untold(0))?;
         let Some(files) = files else {
             complain("this server offers no files; whoever runs it can, with --files");
             return Err(Failure::Refused { reason: "no_files", attempts });
@@ -164,7 +165,7 @@ impl Files {
     fn show(&self, files: &[FileEntry], attempts: u32) -> Result<(), Exit> {
         for (place, FileEntry { name, bytes }) in files.iter().enumerate() {
             let index = place + 1;
-            if self.asker.json() {
+            if self.client.json() {
                 let line = FileLine { index, name: name.as_str(), bytes: *bytes, attempts };
                 printed(print_json(&line))?;
             } else {
@@ -172,7 +173,7 @@ impl Files {
                 printed(writeln!(io::stdout(), "{index:>4}  {size:>12}  {name}"))?;
             }
         }
-        if files.is_empty() && !self.asker.json() {
+        if files.is_empty() && !self.client.json() {
             printed(writeln!(io::stdout(), "The folder of offered files is empty."))?;
         }
         Ok(())
@@ -204,8 +205,8 @@ impl Files {
     /// Shows the list and asks until one of it is named; `None` at the end of the input.
     fn choose(&mut self) -> Result<Option<(FileName, u32)>, Failure> {
         let (files, attempts) = self.offered()?;
-        let mut prompt = Prompt::at_standard_input(self.asker.json());
-        if self.asker.json() {
+        let mut prompt = Prompt::at_standard_input(self.client.json());
+        if self.client.json() {
             // Standard output is for what is fetched.
             for (place, file) in files.iter().enumerate() {
                 remark(format_args!("{:>4}  {}", place + 1, file.name));
@@ -277,7 +278,7 @@ impl Files {
         line: &mut ProgressLine,
         attempts: &mut u32,
     ) -> Result<Option<FileInfo>, Failure> {
-        let described = self.asker.describe_file(name.key(), line);
+        let described = self.client.describe_file(name.key(), line);
         let (info, more) = described.map_err(Failure::untold(*attempts))?;
         *attempts += more;
         Ok(info)
@@ -294,7 +295,7 @@ impl Files {
         let info = part.info();
         let mut requests = 0;
         line.begin();
-        let fetched = self.asker.fetch(info, prefix, part, &mut |progressed| {
+        let fetched = self.client.fetch(info, prefix, part, &mut |progressed| {
             requests = progressed.requests;
             line.arrived(progressed.bytes, info.bytes);
         });
@@ -325,7 +326,7 @@ impl Files {
                 };
                 (format!("cannot write {}: {error}{what}", target.path().display()), Exit::Failed)
             }
-            other => self.asker.explain_fetch(other),
+            other => self.client.explain_fetch(other),
         };
         if part.length() == 0 {
             part.remove();

@@ -24,13 +24,14 @@ pub use output::{Output, Progress, Unanswered};
 use pending::Pending;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
+pub use retry::Backoff;
 use retry::jittered;
 
 use crate::exchange::{
     Answer, Ask, BeginAgain, Busy, Operation, Query, Reply, decode_reply, encode_request,
 };
 use crate::ids::{ClientId, RequestNumber};
-use crate::limits::{RETRY_MAX, WINDOW};
+use crate::limits::WINDOW;
 use crate::round_trip::RoundTrip;
 use crate::time::{Instant, Now};
 use crate::wire::{Datagram, Versions};
@@ -200,9 +201,8 @@ impl Client {
         if now.instant >= exchange.deadline {
             self.give_up();
         } else if now.instant >= exchange.next_send {
-            exchange.next_send = now.instant.after(jittered(&mut self.rng, exchange.wait));
-            // R-RETRY-2
-            exchange.wait = (exchange.wait * 2).min(RETRY_MAX);
+            let wait = exchange.backoff.next_wait();
+            exchange.next_send = now.instant.after(jittered(&mut self.rng, wait));
             exchange.attempts = exchange.attempts.saturating_add(1);
             exchange.sendings = exchange.sendings.saturating_add(1);
             exchange.last_sent = now.instant;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Unanswered;
 use super::identity::elapsed;
+use super::retry::Backoff;
 use crate::exchange::{Ask, Operation, Request};
 use crate::ids::{ClientId, RequestNumber};
 use crate::time::{Instant, Now};
@@ -24,8 +25,7 @@ pub(super) struct Pending {
     pub(super) next_send: Instant,
     /// Until when the server asked not to be asked again.
     pub(super) not_before: Instant,
-    /// The next wait, before jitter.
-    pub(super) wait: Duration,
+    pub(super) backoff: Backoff,
     pub(super) deadline: Instant,
     /// How often it began again under a new client id.
     pub(super) beginnings: u32,
@@ -56,7 +56,7 @@ impl Pending {
             last_sent: now,
             next_send: now,
             not_before: now,
-            wait,
+            backoff: Backoff::new(wait),
             deadline,
             beginnings: 0,
             refused: false,
@@ -93,7 +93,7 @@ impl Pending {
     ) {
         self.deadline = deadline;
         self.next_send = now.max(self.not_before);
-        self.wait = wait;
+        self.backoff = Backoff::new(wait);
         self.then = Some(then);
     }
 

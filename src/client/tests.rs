@@ -6,7 +6,7 @@ use crate::exchange::{
     SheetInfo, SheetList, StatusList, decode_request, encode_reply,
 };
 use crate::ids::{ClassId, ContentId, RollCallNumber};
-use crate::limits::RETRY_INITIAL;
+use crate::limits::{RETRY_EVEN_WAITS, RETRY_INITIAL, RETRY_MAX};
 use crate::time::WallTime;
 
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -143,7 +143,7 @@ fn a_request_is_sent_again_with_the_same_words_until_it_is_answered() {
 
 // spec: R-RETRY-1, R-RETRY-2, R-RETRY-3
 #[test]
-fn waits_double_up_to_their_cap_and_have_jitter() {
+fn some_waits_are_even_then_they_double_up_to_their_cap_and_all_have_jitter() {
     let mut bench = Bench::new();
     bench.perform(mark());
     let mut waits = Vec::new();
@@ -153,9 +153,12 @@ fn waits_double_up_to_their_cap_and_have_jitter() {
         bench.wait(wait);
     }
     let mut expected = RETRY_INITIAL;
-    for wait in &waits {
-        assert!(*wait >= expected && *wait < expected.mul_f64(1.5), "{wait:?} {expected:?}");
+    let (even, doubled) = waits.split_at(RETRY_EVEN_WAITS as usize);
+    assert!(even.iter().all(|wait| (expected..expected.mul_f64(1.5)).contains(wait)), "{even:?}");
+    assert_ne!(even.iter().min(), even.iter().max(), "each has jitter of its own");
+    for wait in doubled {
         expected = (expected * 2).min(RETRY_MAX);
+        assert!(*wait >= expected && *wait < expected.mul_f64(1.5), "{wait:?} {expected:?}");
     }
     assert!(waits.iter().any(|wait| *wait > RETRY_MAX), "the cap is reached, before jitter");
 }

@@ -140,9 +140,10 @@ impl<'a, T> Values<'a, T> {
         Ok(Self { rest, left, value: PhantomData })
     }
 
-    fn end(&mut self, why: BlobDamaged) -> Option<Result<T, BlobDamaged>> {
+    /// Ends with this error: nothing follows it.
+    fn end(&mut self, why: BlobDamaged) -> Result<T, BlobDamaged> {
         (self.rest, self.left) = (&[], 0);
-        Some(Err(why))
+        Err(why)
     }
 }
 
@@ -151,7 +152,7 @@ impl<T: DeserializeOwned> Iterator for Values<'_, T> {
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.left == 0 {
-            return if self.rest.is_empty() { None } else { self.end(BlobDamaged::LeftOver) };
+            return (!self.rest.is_empty()).then(|| self.end(BlobDamaged::LeftOver));
         }
         match postcard::take_from_bytes(self.rest) {
             Ok((value, rest)) => {
@@ -159,7 +160,7 @@ impl<T: DeserializeOwned> Iterator for Values<'_, T> {
                 self.rest = rest;
                 Some(Ok(value))
             }
-            Err(_) => self.end(BlobDamaged::Content),
+            Err(_) => Some(self.end(BlobDamaged::Content)),
         }
     }
 }

@@ -25,7 +25,7 @@ use tracing::{debug, info, warn};
 use super::clock::Clock;
 use super::drops::Drops;
 pub use super::folder::{Folder, FolderError};
-use super::folder::{FolderDone, FolderKeeper};
+use super::folder::{FolderCompletion, FolderWorker};
 use super::journal_worker::{Command, Completion, JournalWorker, Read};
 use super::log::EventLog;
 use super::outbox::Outbox;
@@ -91,7 +91,7 @@ fn bind_cause(error: &io::Error) -> String {
 pub struct Service<J> {
     server: Server<ReturnPath>,
     journal: JournalWorker<J>,
-    folder: Option<FolderKeeper>,
+    folder: Option<FolderWorker>,
     listeners: Vec<Listener>,
     outbox: Outbox,
     /// What the system says of dropped datagrams, what it said last, and when to ask again.
@@ -133,7 +133,7 @@ impl<J: Journal + Send + 'static> Service<J> {
         }
         // There can be one waker for each poll: the threads share it.
         let waker = Arc::new(Waker::new(poll.registry(), DONE)?);
-        let folder = folder.map(|it| FolderKeeper::begin(it, Arc::clone(&waker))).transpose()?;
+        let folder = folder.map(|it| FolderWorker::spawn(it, Arc::clone(&waker))).transpose()?;
         Ok(Self {
             server,
             journal: JournalWorker::spawn(journal, waker)?,
@@ -165,7 +165,7 @@ impl<J: Journal + Send + 'static> Service<J> {
         let ended = self.run_turns();
         self.journal.join();
         if let Some(folder) = self.folder {
-            folder.end();
+            folder.join();
         }
         info!("counters: {}; {}", self.server.stats(), longest(self.longest_turn));
         ended
@@ -304,8 +304,8 @@ impl<J: Journal + Send + 'static> Service<J> {
                     Output::ListSheets(question) => {
                         self.journal.send(Command::Read(Read::List(question)));
                     }
-                    Output::Folder(order) => {
-                        self.folder.as_ref().expect("files are offered").order(order);
+                    Output::Folder(request) => {
+                        self.folder.as_ref().expect("files are offered").send(request);
                     }
                     Output::Transmit { to } => {
                         if self.outbox.push(to, space.as_bytes()) {
@@ -317,8 +317,9 @@ impl<J: Journal + Send + 'static> Service<J> {
             // R-DURABLE-3
             if let Some(done) = self.journal.poll_completion()? {
                 self.handle_completion(done);
-            } else if let Some(done) = self.folder.as_ref().and_then(FolderKeeper::poll_done) {
-                self.handle_folder_done(done);
+            } else if let Some(done) = self.folder.as_ref().and_then(FolderWorker::poll_completion)
+            {
+                self.handle_folder_completion(done);
             } else {
                 break;
             }
@@ -378,11 +379,11 @@ impl<J: Journal + Send + 'static> Service<J> {
         self.logs.disk.report(self.clock.now().instant, || warn_of(status));
     }
 
-    fn handle_folder_done(&mut self, done: FolderDone) {
+    fn handle_folder_completion(&mut self, done: FolderCompletion) {
         match done {
-            FolderDone::Listing(files) => self.server.handle_listing(files),
-            FolderDone::File(file, state) => self.server.handle_file(file, state),
-            FolderDone::Piece(piece, bytes) => self.server.handle_piece(piece, bytes),
+            FolderCompletion::Listing(files) => self.server.handle_listing(files),
+            FolderCompletion::File(file, state) => self.server.handle_file(file, state),
+            FolderCompletion::Piece(piece, bytes) => self.server.handle_piece(piece, bytes),
         }
     }
 

@@ -1,15 +1,15 @@
-//! A queue that serves its callers in turn, so that nobody is served sooner for asking more often.
+//! A fair queue: addresses are served in turn, so that asking more often does not serve anybody sooner.
 //!
-//! Deficit round robin (Shreedhar and Varghese, SIGCOMM 1995) with items of one size: each caller is
-//! served up to a quantum, then the next one is.
+//! Deficit round robin (Shreedhar and Varghese, SIGCOMM 1995) with items of one size. Whoever takes items
+//! decides how many one caller is served before the next one is.
 
 use std::collections::{BTreeMap, VecDeque};
 
-/// Items of callers, each caller's in its order.
+/// Items by caller, those of each caller in order of arrival.
 #[derive(Clone)]
 pub(super) struct FairQueue<T> {
     queues: BTreeMap<u64, VecDeque<T>>,
-    /// The callers that have items, the one whose turn it is first.
+    /// The callers that have items; the one at the front has its turn.
     turns: VecDeque<u64>,
     length: usize,
 }

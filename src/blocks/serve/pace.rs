@@ -1,7 +1,7 @@
-//! How many bytes of pulled blocks leave in a second: in all, and for each address.
+//! Limits the bytes of blocks that leave in a second, in all and to each address.
 //!
-//! Two layers of token buckets. A bucket fills at its rate up to what a twentieth of a second brings,
-//! so that blocks do not come in heaps that fill the queue of a narrow link before them.
+//! Two layers of token buckets. The capacity of a bucket is what its rate brings in [`PACE_BURST`], so that
+//! blocks do not leave in bursts that fill the queue of a narrow link.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::limits::{PACE_BURST, PACE_BURST_MIN_BYTES, PACED_ADDRESSES_MAX};
 use crate::time::Instant;
 
-/// A limit of pulled blocks, if there is one.
+/// The limit, if there is one.
 #[derive(Clone)]
 pub(super) struct Pace {
     /// Bytes a second; `None`: no limit.
@@ -32,7 +32,7 @@ impl Bucket {
     fn fill(&mut self, rate: u64, now: Instant) {
         let micros = u64::try_from(now.since(self.filled_at).as_micros()).unwrap_or(u64::MAX);
         let brought = rate.saturating_mul(micros) / 1_000_000;
-        // Less than a byte stays on account.
+        // A fraction of a byte is carried over.
         if brought > 0 {
             self.bytes = self.bytes.saturating_add(brought).min(capacity(rate));
             self.filled_at = now;
@@ -40,7 +40,7 @@ impl Bucket {
     }
 }
 
-/// What a bucket holds.
+/// The capacity of a bucket, in bytes.
 fn capacity(rate: u64) -> u64 {
     let burst = rate / (1_000 / u64::try_from(PACE_BURST.as_millis()).expect("short"));
     burst.max(PACE_BURST_MIN_BYTES)
@@ -59,7 +59,7 @@ impl Pace {
         Self { rate: Some(rate), all, addresses: BTreeMap::new() }
     }
 
-    /// Whether so many bytes may leave for this address now; if so they count as gone.
+    /// Whether so many bytes may leave to this address now; if so, takes them from the buckets.
     pub(super) fn takes(&mut self, now: Instant, address: u64, bytes: u64) -> bool {
         let Some(rate) = self.rate else { return true };
         self.all.fill(rate, now);
@@ -80,14 +80,14 @@ impl Pace {
         true
     }
 
-    /// After how long it pays to try again what was not taken.
+    /// After how long to try again when so many bytes may not leave.
     pub(super) fn wait(&self, bytes: u64) -> Duration {
         let micros = self.rate.map_or(0, |rate| bytes * 1_000_000 / rate.max(1));
         Duration::from_micros(micros.clamp(100, 1_000_000))
     }
 
-    /// Addresses whose buckets are full by now are as good as unknown; if none is, all are forgotten:
-    /// the limit for all of them together stays.
+    /// Forgets addresses whose buckets are full, which are as good as unknown; if there are none, forgets
+    /// all: the limit for all of them together still holds.
     fn forget_full(&mut self, rate: u64, now: Instant) {
         let share = rate / 2;
         self.addresses.retain(|_, bucket| {
