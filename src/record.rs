@@ -20,7 +20,7 @@ pub enum Record {
         at: WallTime,
         /// What was asked.
         operation: Operation,
-        /// Who asked, and the outcome.
+        /// The client's entry from now on: its request and the outcome.
         client: ClientRecord,
     },
     /// A client was forgotten. Recorded, so that no restart brings back a client that was told to
@@ -28,7 +28,7 @@ pub enum Record {
     Forgot {
         /// The server's time.
         at: WallTime,
-        /// Who.
+        /// The client.
         client: ClientId,
     },
     /// The server's time was disclosed to a client, and no other record holds it. Recorded, so that a

@@ -18,7 +18,7 @@ use crate::journal::{
     self, Backup, BackupError, Journal, JournalError, MemoryJournal, Recovered, SqliteJournal,
 };
 use crate::limits::{FILES_RATE_DEFAULT_BYTES, LISTEN_MAX};
-use crate::server::{Output, Server};
+use crate::server::{Output, Server, ServerKeys};
 use crate::shell::clock::{Clock, ClockImplausible, check_plausible, entropy};
 use crate::shell::serve::{Folder, FolderError, ReturnPath, ServeError, Service};
 
@@ -174,8 +174,7 @@ impl From<JournalError> for Ended {
 
 fn serve(flags: &Flags) -> Result<(), Ended> {
     let files = flags.files.as_deref().map(Folder::open).transpose()?;
-    let [high, low] = halves(entropy());
-    let mut server = Server::new(high ^ low);
+    let mut server = Server::with_keys(ServerKeys::from_seed(entropy()));
     if let Rate::BytesPerSecond(rate) = flags.files_rate() {
         server.limit_blocks(rate);
     }
@@ -289,11 +288,6 @@ fn default_folder() -> PathBuf {
     let folder = PathBuf::from(DEFAULT_FOLDER);
     let _ = journal::make(&folder);
     folder
-}
-
-fn halves(seed: [u8; 32]) -> [u128; 2] {
-    let (high, low) = seed.split_at(16);
-    [high, low].map(|half| u128::from_le_bytes(half.try_into().expect("half of 32 bytes")))
 }
 
 fn begin_logging(verbose: u8) {

@@ -25,7 +25,7 @@ const CHECKSUM_BYTES: usize = 4;
 /// What the types of [`crate::record`] look like as bytes. Another byte means other types.
 pub const FORMAT: u8 = 2;
 
-/// Why a blob says nothing.
+/// Why a blob cannot be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BlobDamaged {
     /// It is too short to have a checksum.
@@ -40,7 +40,7 @@ pub enum BlobDamaged {
     /// Its checksum is right, but it does not say what it should.
     #[error("its checksum matches, but it cannot be read")]
     Content,
-    /// Something follows.
+    /// Bytes follow the last value.
     #[error("its checksum matches, but there are bytes left over")]
     LeftOver,
 }
@@ -117,8 +117,7 @@ fn with_checksum(mut body: Vec<u8>) -> Vec<u8> {
     body
 }
 
-/// Reads the values of a blob one by one: of a million, the memory for a list of them is touched for
-/// nothing.
+/// Decodes the values of a blob one by one, without a list of all of them in memory.
 pub(super) fn values<T: DeserializeOwned>(blob: &[u8]) -> Result<Values<'_, T>, BlobDamaged> {
     match body(blob)?.split_first() {
         Some((&FORMAT, values)) => Values::new(values),
@@ -127,7 +126,7 @@ pub(super) fn values<T: DeserializeOwned>(blob: &[u8]) -> Result<Values<'_, T>, 
     }
 }
 
-/// Values, and at the end perhaps why there are no more.
+/// Iterates over the values of a blob; the last item may be why it cannot be decoded further.
 pub(super) struct Values<'a, T> {
     rest: &'a [u8],
     left: u64,

@@ -1,4 +1,4 @@
-//! Why a journal cannot go on: what whoever uses one may decide by, whatever store is below.
+//! The error of every journal: a kind to decide by, and the words of the store.
 //!
 //! The store says in its own words what happened, where, and what to do next: one line that says
 //! the cause and whether anything was changed. Those words are kept as the error's source and are

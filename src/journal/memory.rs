@@ -15,9 +15,9 @@ use crate::limits::MARKS_PER_ROLL_CALL_MAX;
 use crate::record::{Batch, Recovery, SnapshotPart};
 use crate::roll::{ClosedSheet, SheetBytes};
 
-/// The sheets that are kept.
+/// The most sheets that are kept.
 const SHEETS_KEPT_MAX: usize = 16_384;
-/// The bytes of sheets that are kept.
+/// The most bytes of sheets that are kept, except for the newest sheet.
 const SHEETS_KEPT_MAX_BYTES: usize = 256 << 20;
 
 const _: () = {

@@ -1,4 +1,4 @@
-//! What was promised, kept: batches of records made durable, sheets, snapshots, and the way back.
+//! Durable storage for a server: batches of records, closed sheets, snapshots, and recovery from them.
 //!
 //! ```text
 //!   Server ── Append(batch) ──▶ commit  ──▶ ┌─────────────────────────────────┐
@@ -39,7 +39,7 @@ use crate::record::{Batch, Recovery, SnapshotPart};
 /// The status of the disk under a journal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DiskStatus {
-    /// The room that is left, as far as it is known.
+    /// The free bytes, if the system tells them.
     pub free_bytes: Option<u64>,
     /// The size of the disk.
     pub disk_bytes: u64,
@@ -55,14 +55,14 @@ impl DiskStatus {
         self.free_bytes.is_some_and(|free| free < reserve) || self.log_bytes > LOG_MAX_BYTES
     }
 
-    /// Whether the log is so long that somebody must keep it from being copied.
+    /// Whether the log is so long that another program must be keeping it from being copied.
     #[must_use]
     pub fn log_is_long(&self) -> bool {
         self.log_bytes > LOG_LONG_BYTES
     }
 }
 
-/// Reads closed sheets beside a journal that commits, without waiting for it.
+/// A second connection to a journal: reads closed sheets without waiting for a commit.
 pub trait SheetReader: Send {
     /// As [`Journal::sheet`], of everything that was durable when it was asked for.
     ///
@@ -82,7 +82,7 @@ pub trait SheetReader: Send {
     ) -> Result<Vec<SheetInfo>, JournalError>;
 }
 
-/// What was read at a start, for the log.
+/// Counts of what a start read, for the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Recovered {
     /// The number of the last batch.
@@ -95,7 +95,7 @@ pub struct Recovered {
     pub records: u64,
 }
 
-/// Where a server's promises are kept.
+/// A store of batches, sheets and snapshots.
 pub trait Journal {
     /// Yields everything that is kept and is not a closed sheet, in order: the last snapshot, then
     /// the batches after it. To be called once, before anything is appended.
@@ -129,11 +129,11 @@ pub trait Journal {
         limit: usize,
     ) -> Result<Vec<SheetInfo>, JournalError>;
 
-    /// What reads sheets at the same time; `None` if this journal never waits for a disk, so that
-    /// nothing else needs to be done meanwhile.
+    /// A second connection, to read sheets on another thread; `None` if this journal never waits for
+    /// a disk and needs none.
     ///
     /// # Errors
-    /// If the system does not let it.
+    /// If it cannot be opened.
     fn reader(&self) -> Result<Option<Box<dyn SheetReader>>, JournalError>;
 
     /// The status of the disk. To be asked about once a second.

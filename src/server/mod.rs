@@ -18,6 +18,7 @@
 //! order give the same effects, whatever machine runs them.
 
 mod admission;
+mod keys;
 mod objects;
 mod operations;
 mod queries;
@@ -28,6 +29,7 @@ use std::collections::VecDeque;
 use std::hash::Hash;
 
 use admission::Admission;
+pub use keys::ServerKeys;
 use questions::Questions;
 pub use questions::{FolderRequest, SheetsQuestion};
 use recovery::Snapshot;
@@ -115,11 +117,17 @@ enum HeldReply {
 }
 
 impl<P> Server<P> {
-    /// A server that knows nothing yet. `seed` keys its hash tables.
+    /// A server that knows nothing yet, for runs that can be repeated: its keys follow from the seed.
     #[must_use]
     pub fn new(seed: u128) -> Self {
+        Self::with_keys(seed.into())
+    }
+
+    /// A server that knows nothing yet, and keeps these keys to itself.
+    #[must_use]
+    pub fn with_keys(keys: ServerKeys) -> Self {
         Self {
-            state: State::new(HashKey::new(seed)),
+            state: State::new(HashKey::new(keys.tables)),
             stats: Stats::default(),
             records: Vec::new(),
             spare: Vec::new(),
@@ -132,8 +140,8 @@ impl<P> Server<P> {
             held: VecDeque::new(),
             blocks: BlockServer::new(),
             questions: Questions::new(),
-            cookie_key: CookieKey::new(!seed),
-            admission: Admission::new(seed.rotate_left(64)),
+            cookie_key: CookieKey::new(keys.cookies),
+            admission: Admission::new(keys.admission),
             next_sweep: Instant::ZERO,
         }
     }

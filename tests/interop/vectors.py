@@ -99,6 +99,15 @@ def check_sheet(lines: Lines, data: bytes) -> None:
     assert hashlib.sha256(data).hexdigest() == fields["sha256"]
 
 
+def check_later_form() -> None:
+    """A sheet that begins with 0 is of a later form, and not damaged (R-SHEET-10)."""
+    try:
+        rollcall.decode_sheet(bytes([0, 2, 7]))
+    except rollcall.LaterForm:
+        return
+    raise AssertionError("a later form is taken")
+
+
 def main(specification: Path) -> None:
     checks = {"vector": check_valid, "vector-invalid": check_invalid, "sheet": check_sheet}
     counts: Counter[str] = Counter()
@@ -111,6 +120,7 @@ def main(specification: Path) -> None:
             raise SystemExit(f"{sort} {name}: {error!r}") from error
         counts[sort] += 1
         kinds.add(lines[0][1])
+    check_later_form()
     missing = set(rollcall.BY_NAME) - kinds
     assert not missing, f"kinds without an example: {missing}"
     print(f"{counts['vector']} examples, {counts['vector-invalid']} invalid datagrams, {counts['sheet']} sheet")
