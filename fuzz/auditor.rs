@@ -87,6 +87,8 @@ pub(crate) struct Auditor {
     /// Something happened that no batch holds yet.
     unsaved: bool,
     durable: usize,
+    /// A snapshot that is being made: after which batch, and the time at its beginning.
+    snapshot: Option<(usize, u64)>,
     /// What must still be answered: the request's place and length, and the answer.
     owed: BTreeMap<usize, Owed>,
     handed: usize,
@@ -410,11 +412,23 @@ impl Auditor {
         assert_eq!(clients.len(), known.len(), "a client that nobody ever was");
     }
 
-    /// A snapshot is written that holds everything up to the last batch.
-    pub(crate) fn snapshot(&mut self) {
-        assert!(!self.unsaved && self.durable == self.last_batch());
-        let time = self.present.time;
-        self.saved.get_mut(&self.durable).expect("the durable one").written = time;
+    /// A snapshot is begun of everything up to the last batch; false if something happened since that,
+    /// so that it begins with the next one.
+    pub(crate) fn snapshot_begins(&mut self) -> bool {
+        if self.unsaved {
+            return false;
+        }
+        self.snapshot = Some((self.last_batch(), self.present.time));
+        true
+    }
+
+    /// The snapshot is kept as a whole, with the time at which it was begun.
+    pub(crate) fn snapshot_is_kept(&mut self) {
+        let (batch, time) = self.snapshot.take().expect("it was begun");
+        assert!(batch <= self.durable);
+        for state in self.saved.range_mut(batch..).map(|it| it.1) {
+            state.written = state.written.max(time);
+        }
     }
 
     /// The process dies, and another one starts from what is durable. Its clock starts at zero.
@@ -429,6 +443,7 @@ impl Auditor {
             client.heard_micros = 0; // R-FORGET-4
         }
         self.unsaved = false;
+        self.snapshot = None;
         self.owed.clear();
         self.cookies.clear();
         let now = std::mem::take(&mut self.folder.now);

@@ -13,15 +13,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
-use rollcall::client::{Client, Output};
+use rollcall::client::{Client, Output, Progress};
+use rollcall::exchange::{
+    Answer, Ask, BeginAgain, Busy, Closed, FileEntry, FileInfo, FileList, FileState, Marked,
+    OpenRollCall, Opened, Operation, Pulled, Query, Refusal, Refused, Reply, Request, SheetInfo,
+    SheetList, StatusList, decode_reply, decode_request, encode_reply,
+};
 use rollcall::ids::{ClassId, ClientId, ContentId, Cookie, FileKey, RequestNumber, RollCallNumber};
-use rollcall::operation::{
-    FileEntry, FileInfo, FileList, FileState, OpenRollCall, Operation, Query, Refusal, SheetInfo,
-};
 use rollcall::time::{Instant, Now, WallTime};
-use rollcall::wire::{
-    Answer, Ask, Datagram, Reply, Request, Versions, decode_reply, decode_request, encode_reply,
-};
+use rollcall::wire::{Datagram, Versions};
 
 use crate::laws;
 
@@ -58,15 +58,15 @@ pub(crate) mod seen {
 
 const START_MILLIS: u64 = 1_795_353_480_000;
 const STEPS_MAX: usize = 200;
-/// More than what is sent in the patience of a person who waits for half a minute.
+/// More than what is sent by a person who waits for half a minute.
 const SENDINGS_MAX: usize = 200;
 const WINDOW: Duration = Duration::from_secs(900);
 const SHORTEST_WAIT_MICROS: u64 = 100_000;
 
 #[derive(Arbitrary, Debug)]
 enum Step {
-    Perform(What, Patience),
-    Ask(Question, Patience),
+    Perform(What, Deadline),
+    Ask(Question, Deadline),
     Reply(Whose, Said),
     /// An earlier reply again.
     Again(u8),
@@ -104,7 +104,7 @@ enum Question {
 }
 
 #[derive(Arbitrary, Debug)]
-enum Patience {
+enum Deadline {
     Usual,
     Millis(u16),
     Minutes(u8),
@@ -243,8 +243,8 @@ impl Desk {
 
     fn step(&mut self, step: &Step) {
         match step {
-            Step::Perform(what, patience) => self.perform(what, patience),
-            Step::Ask(question, patience) => self.ask(question, patience),
+            Step::Perform(what, until) => self.perform(what, until),
+            Step::Ask(question, until) => self.ask(question, until),
             Step::Reply(whose, said) => {
                 if let Some(datagram) = self.reply(whose, said) {
                     self.hear(&datagram);
@@ -284,7 +284,7 @@ impl Desk {
                 }
             }
             Step::Done(what) => {
-                self.perform(what, &Patience::Usual);
+                self.perform(what, &Deadline::Usual);
                 self.timeout(0);
                 self.step(&Step::Fits(false));
             }
@@ -304,7 +304,7 @@ impl Desk {
         }
     }
 
-    fn perform(&mut self, what: &What, patience: &Patience) {
+    fn perform(&mut self, what: &What, until: &Deadline) {
         if self.under_way.is_some() {
             return;
         }
@@ -316,8 +316,8 @@ impl Desk {
                 Operation::Mark { class: class(which), student }
             }
         };
-        self.begin(None, Some(operation), patience);
-        let patience = patience.duration();
+        self.begin(None, Some(operation), until);
+        let until = until.duration();
         // An id that was drawn and never used grows old, too (R-CLIENT-5).
         let now = self.now;
         // What is to begin again has had its new name since that was said, and is settled under it.
@@ -325,11 +325,11 @@ impl Desk {
             self.starts.retain(|&(drawn, _)| age(drawn, now) <= WINDOW);
         }
         self.starts.push((now, now.wall.shifted(self.offset)));
-        self.client.perform(self.now, operation, patience);
+        self.client.perform(self.now, operation, until);
         self.drain(None);
     }
 
-    fn ask(&mut self, question: &Question, patience: &Patience) {
+    fn ask(&mut self, question: &Question, until: &Deadline) {
         if self.under_way.is_some() {
             return;
         }
@@ -341,13 +341,13 @@ impl Desk {
             Question::Files(from) => Query::Files { from: from.into() },
             Question::File(byte) => Query::File { file: FileKey::from_bytes([byte; 16]) },
         };
-        self.begin(Some(query), None, patience);
-        self.client.ask(self.now, query, patience.duration());
+        self.begin(Some(query), None, until);
+        self.client.ask(self.now, query, until.duration());
         self.drain(None);
     }
 
-    fn begin(&mut self, asks: Option<Query>, operation: Option<Operation>, patience: &Patience) {
-        let deadline = self.now.instant.after(patience.duration());
+    fn begin(&mut self, asks: Option<Query>, operation: Option<Operation>, until: &Deadline) {
+        let deadline = self.now.instant.after(until.duration());
         let begun_micros = self.now.instant.as_micros();
         let settles = operation.is_some()
             && self.open.is_some_and(|open| {
@@ -392,37 +392,40 @@ impl Desk {
         match *said {
             Said::Fitting(already) => fitting(last, at, already),
             Said::Opened(which) => {
-                Answer::Opened { class: class(which), opened_at: at, already_open: false }
+                Answer::Opened(Opened { class: class(which), opened_at: at, already_open: false })
             }
             Said::Closed(which) => {
-                Answer::Closed { sheet: sheet(class(which), at), already_closed: false }
+                Answer::Closed(Closed { sheet: sheet(class(which), at), already_closed: false })
             }
             Said::Marked(which) => {
-                Answer::Marked { class: class(which), at, already_present: false }
+                Answer::Marked(Marked { class: class(which), at, already_present: false })
             }
-            Said::MarkRefused => Answer::MarkRefused { at, reason },
-            Said::Refused => Answer::Refused { at, reason },
+            Said::MarkRefused => Answer::MarkRefused(Refused { at, reason }),
+            Said::Refused => Answer::Refused(Refused { at, reason }),
             Said::List(ref classes, more) => {
                 let open = |&which: &u8| OpenRollCall {
                     class: class(which),
                     opened_at: at,
                     present: which.into(),
                 };
-                Answer::Status { open: classes.iter().take(8).map(open).collect(), more }
+                Answer::Status(StatusList {
+                    open: classes.iter().take(8).map(open).collect(),
+                    more,
+                })
             }
             Said::Sheet(which) => {
                 let sheets = which.map(|which| sheet(class(which), at)).into_iter().collect();
-                Answer::Sheets { sheets, more: false }
+                Answer::Sheets(SheetList { sheets, more: false })
             }
             Said::Stale => Answer::Stale,
-            Said::BeginAgain => Answer::BeginAgain { server_time: None },
-            Said::BeginAgainAt(minutes) => {
-                Answer::BeginAgain { server_time: Some(at.shifted(i64::from(minutes) * 60_000)) }
-            }
-            Said::Busy(retry_after_ms) => Answer::Busy { retry_after_ms },
+            Said::BeginAgain => Answer::BeginAgain(BeginAgain { server_time: None }),
+            Said::BeginAgainAt(minutes) => Answer::BeginAgain(BeginAgain {
+                server_time: Some(at.shifted(i64::from(minutes) * 60_000)),
+            }),
+            Said::Busy(retry_after_ms) => Answer::Busy(Busy { retry_after_ms }),
             Said::Files(offered) => files(offered),
             Said::File(ready) => file(ready),
-            Said::Pulled(byte) => Answer::Pulled { index: 0, bytes: vec![byte; 3] },
+            Said::Pulled(byte) => Answer::Pulled(Pulled { index: 0, bytes: vec![byte; 3] }),
             Said::Cookie => Answer::Cookie(Cookie::from_bytes([1; 16])),
         }
     }
@@ -452,7 +455,7 @@ impl Desk {
         seen::OTHER_NUMBER.held_if(same_client && !same_number);
         let ours = same_client && same_number;
         seen::OTHER_KIND.held_if(ours && !verdict && !self.is_awaited(reply));
-        let busy = matches!(reply.answer, Answer::Busy { .. });
+        let busy = matches!(reply.answer, Answer::Busy(_));
         seen::BUSY.held_if(ours && busy);
         seen::VERDICT_ON_QUESTION.held_if(ours && verdict && !busy && under_way.asks.is_some());
     }
@@ -482,19 +485,19 @@ impl Desk {
         if asks {
             return;
         }
-        if let Answer::BeginAgain { server_time: Some(server_time) } = answer {
+        if let Answer::BeginAgain(BeginAgain { server_time: Some(server_time) }) = answer {
             seen::SKEW.held();
             self.offset = server_time.millis_after(now.wall);
         }
         self.starts.push((now, now.wall.shifted(self.offset)));
         let Some(open) = &mut self.open else { return };
         open.fate = match answer {
-            Answer::Busy { .. } => return,
+            Answer::Busy(_) => return,
             Answer::Stale => {
                 seen::STALE.held();
                 Fate::Lost
             }
-            Answer::BeginAgain { .. } => {
+            Answer::BeginAgain(_) => {
                 let late = age(open.first_sent, now) > WINDOW;
                 seen::AGAIN_LATE.held_if(late);
                 if late { Fate::Lost } else { Fate::NotExecuted }
@@ -531,22 +534,22 @@ impl Desk {
         while let Some(output) = self.client.poll_output(&mut space) {
             match output {
                 Output::Transmit => self.sent(space.as_bytes()),
-                Output::Retrying { .. } => {
+                Output::Progress(Progress::Retrying { .. } | Progress::Refused) => {
                     assert!(self.under_way.is_some(), "nothing is under way");
                 }
-                Output::Settled { operation, answer } => {
+                Output::Progress(Progress::Settled { operation, answer }) => {
                     seen::SETTLED.held();
                     let open = self.open.expect("something was sent");
                     assert_eq!((open.operation, open.fate), (operation, Fate::Answered));
                     assert_eq!(Some(answer), fits.take(), "settled by an answer that fits");
                     self.go_on();
                 }
-                Output::Forsaken { operation } => {
+                Output::Progress(Progress::Abandoned { operation }) => {
                     seen::FORSAKEN.held();
                     let open = self.open.as_mut().expect("something was sent");
                     assert_eq!(open.operation, operation);
                     let old = age(open.first_sent, self.now) > WINDOW;
-                    assert!(old || open.fate == Fate::Lost, "forsaken too early");
+                    assert!(old || open.fate == Fate::Lost, "abandoned too early");
                     open.fate = Fate::LostAndTold;
                     self.go_on();
                 }
@@ -684,7 +687,7 @@ impl Desk {
     }
 }
 
-impl Patience {
+impl Deadline {
     fn duration(&self) -> Duration {
         match *self {
             Self::Usual => Duration::from_secs(30),
@@ -707,22 +710,22 @@ fn sheet(class: ClassId, at: WallTime) -> SheetInfo {
 fn fitting(request: &Request, at: WallTime, already: bool) -> Answer {
     match request.ask {
         Ask::Perform { operation: Operation::Open { class }, .. } => {
-            Answer::Opened { class, opened_at: at, already_open: already }
+            Answer::Opened(Opened { class, opened_at: at, already_open: already })
         }
         Ask::Perform { operation: Operation::Close { class }, .. } => {
-            Answer::Closed { sheet: sheet(class, at), already_closed: already }
+            Answer::Closed(Closed { sheet: sheet(class, at), already_closed: already })
         }
         Ask::Perform { operation: Operation::Mark { class, .. }, .. } => {
-            Answer::Marked { class, at, already_present: already }
+            Answer::Marked(Marked { class, at, already_present: already })
         }
         Ask::Read(Query::Status { from }) => {
             let open = OpenRollCall { class: from, opened_at: at, present: 0 };
-            Answer::Status { open: vec![open], more: false }
+            Answer::Status(StatusList { open: vec![open], more: false })
         }
-        Ask::Read(Query::Sheets { class, .. }) => Answer::Sheets {
+        Ask::Read(Query::Sheets { class, .. }) => Answer::Sheets(SheetList {
             sheets: already.then(|| sheet(class, at)).into_iter().collect(),
             more: false,
-        },
+        }),
         Ask::Read(Query::Files { .. }) => files(already),
         Ask::Read(Query::File { .. }) => file(already),
         Ask::Pull(pull) => panic!("{pull:?} is no matter of this client"),
@@ -741,7 +744,7 @@ fn file(ready: bool) -> Answer {
 
 /// A word on the asking itself; a query cannot be ended by one.
 fn is_verdict(answer: &Answer) -> bool {
-    matches!(answer, Answer::Stale | Answer::BeginAgain { .. } | Answer::Busy { .. })
+    matches!(answer, Answer::Stale | Answer::BeginAgain(_) | Answer::Busy(_))
 }
 
 /// The table of chapter 5, and R-CLIENT-8.
@@ -749,18 +752,18 @@ fn fits_operation(operation: &Operation, answer: &Answer) -> bool {
     let asked = operation.class();
     match operation {
         Operation::Open { .. } => match answer {
-            Answer::Opened { class, .. } => *class == asked,
-            Answer::Refused { .. } => true,
+            Answer::Opened(Opened { class, .. }) => *class == asked,
+            Answer::Refused(_) => true,
             _ => false,
         },
         Operation::Close { .. } => match answer {
-            Answer::Closed { sheet, .. } => sheet.class == asked,
-            Answer::Refused { .. } => true,
+            Answer::Closed(Closed { sheet, .. }) => sheet.class == asked,
+            Answer::Refused(_) => true,
             _ => false,
         },
         Operation::Mark { .. } => match answer {
-            Answer::Marked { class, .. } => *class == asked,
-            Answer::MarkRefused { .. } => true,
+            Answer::Marked(Marked { class, .. }) => *class == asked,
+            Answer::MarkRefused(_) => true,
             _ => false,
         },
     }
@@ -768,7 +771,7 @@ fn fits_operation(operation: &Operation, answer: &Answer) -> bool {
 
 fn fits_query(query: Query, answer: &Answer) -> bool {
     match (query, answer) {
-        (Query::Status { from }, Answer::Status { open, more }) => {
+        (Query::Status { from }, Answer::Status(StatusList { open, more })) => {
             let mut least = u64::from(from.get());
             let rises = open.iter().all(|it| {
                 let class = u64::from(it.class.get());
@@ -779,7 +782,7 @@ fn fits_query(query: Query, answer: &Answer) -> bool {
             // A page of 1,200 bytes that is not the last one is full (R-STATUS-4).
             rises && (open.len() >= (1_200 - 37) / 17 || !more)
         }
-        (Query::Sheets { class, at_most }, Answer::Sheets { sheets, more }) => {
+        (Query::Sheets { class, at_most }, Answer::Sheets(SheetList { sheets, more })) => {
             let mut most = u64::from(at_most.get());
             let falls = sheets.iter().all(|it| {
                 let number = u64::from(it.number.get());

@@ -1,35 +1,37 @@
-//! The laws of a download: whatever comes of what was asked for, in whatever order, how late, how
-//! often, and however wrong.
+//! The laws of a transfer, whatever arrives: in any order, late, repeated, damaged or forged.
 //!
-//! * It asks only for blocks that the object has and that have not arrived, each time under the next
-//!   number, with a cookie that it was given.
-//! * No more blocks are under way than the buffer of the socket holds, and no more than one request
-//!   before the server has taken a cookie.
+//! * Only blocks that the object has and that have not arrived are requested, each time under the next
+//!   number, with a cookie that the server gave.
+//! * No more blocks are in flight than the receive buffer of the socket holds, and no more than one request
+//!   before the server has accepted a cookie.
 //! * A block is taken if and only if it carries the client id that was drawn for this object and the
 //!   number of a request that asked for this very block, has the length that the object gives it, and
 //!   was not taken before (R-TRANSFER-3). A request that a cookie answered may count for nothing.
-//! * What is read is the object from where it began, in order and without a gap, if every block that
-//!   was to be taken had the right bytes: whatever comes late of another object over the same path.
-//! * It never asks to be woken at a time that has come and does nothing then.
+//! * What is read is the object from where it began, in order and without a gap, if every block that was
+//!   to be taken had the right bytes; late blocks of another object over the same path do not matter.
+//! * It never asks for a timeout that has passed already and does nothing then.
 //! * It ends once: complete when all is there, gone when the server said so, unanswered when no block
-//!   was taken for as long as it was told to wait (R-TRANSFER-7), not before and not later. With a
-//!   server that answers, and unless answers were as slow as it is patient, it is complete in the end.
+//!   was taken for the idle timeout (R-TRANSFER-7), not before and not later. With a server that answers
+//!   faster than the idle timeout, it is complete in the end.
+//! * An object that is verified is complete only if what was read, with the prefix, is the object. Nothing is
+//!   dropped that was right; an object that was damaged is fetched once more from its beginning, and given
+//!   up only after two transfers from the beginning were damaged (R-TRANSFER-9).
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
-use rollcall::ids::{ClientId, ContentId, Cookie, RequestNumber};
-use rollcall::operation::{FileInfo, Pull};
-use rollcall::time::Instant;
-use rollcall::transfer::{Download, Event, Path};
-use rollcall::wire::{
-    Answer, Ask, Datagram, Reply, Request, decode_reply, decode_request, encode_reply,
+use rollcall::blocks::{Download, Event, ObjectEvent, ObjectFetch, PathState, Prefix};
+use rollcall::exchange::{
+    Answer, Ask, FileInfo, Pull, Pulled, Reply, Request, decode_reply, decode_request, encode_reply,
 };
+use rollcall::ids::{ClientId, ContentId, Cookie, RequestNumber};
+use rollcall::time::Instant;
+use rollcall::wire::Datagram;
 
 use crate::laws;
 
-/// What these laws speak of.
+/// The premises of these laws.
 pub(crate) mod seen {
     crate::premises::premises! {
         TAKEN: "a block came that was to be taken" => "R-TRANSFER-3";
@@ -54,17 +56,21 @@ pub(crate) mod seen {
         COMPLETE: "a download of several blocks was complete" => "it ends once";
         GONE: "a download ended because the object was gone" => "it ends once";
         UNANSWERED: "a download ended because no block was taken" => "R-TRANSFER-7";
+        VERIFIED: "an object of several blocks was verified" => "R-TRANSFER-9";
+        RESTARTED: "an object was verified after it had been damaged" => "R-TRANSFER-9";
+        BAD_PREFIX: "a prefix that was not the object's was dropped" => "R-TRANSFER-9";
+        DAMAGED: "an object was damaged again and given up" => "R-TRANSFER-9";
     }
 }
 
 const STEPS_MAX: usize = 300;
 const BLOCK_BYTES: usize = 1_024;
-/// More than a download takes in a few minutes in which nothing comes.
+/// More turns than a transfer takes in a few minutes in which nothing arrives.
 const TURNS_MAX: usize = 20_000;
-/// What the server of the end takes.
+/// The cookie that the server at the end accepts.
 const GOOD: Cookie = Cookie::from_bytes([0x5a; 16]);
 
-/// What is fetched, and by whom.
+/// The object, and the configuration of the transfer.
 #[derive(Arbitrary, Debug)]
 struct Plan {
     blocks: u8,
@@ -73,7 +79,7 @@ struct Plan {
     /// The blocks that are here already.
     begin: u8,
     buffered: u8,
-    patience_seconds: u8,
+    idle_timeout_seconds: u8,
     /// Whether a server answers in the end.
     answered: bool,
 }
@@ -94,7 +100,7 @@ enum Step {
     Again(u8),
     Cookie(u8, u8),
     Gone(u8),
-    /// As if to somebody else, or to a request that was never sent.
+    /// A block under an unknown client id, or under a number that was never sent.
     Stranger(bool, u8),
     /// A block of the object that was fetched before over the same path, or that it is gone.
     Earlier(u8, u8, bool),
@@ -102,18 +108,25 @@ enum Step {
     Framed(u8, Vec<u8>),
     Micros(u16),
     Millis(u16),
-    /// Woken when it wants, or a little beside that.
+    /// Its timeout, or a little before or after it.
     Timeout(i8),
     Read,
-    /// Whoever takes the bytes takes one piece and fails.
+    /// The reader takes one piece and fails.
     ReadOne,
 }
 
-/// Applies the laws to the course of events that these bytes tell.
+/// Applies the laws to the course of events that the input encodes.
 ///
 /// # Panics
 /// If a law is broken.
 pub(crate) fn check(input: &[u8]) {
+    check_blocks(input);
+    if let Ok(plan) = ObjectPlan::arbitrary(&mut Unstructured::new(input)) {
+        check_object(&plan);
+    }
+}
+
+fn check_blocks(input: &[u8]) {
     let mut bytes = Unstructured::new(input);
     let Ok(plan) = Plan::arbitrary(&mut bytes) else { return };
     let mut yard = Yard::new(&plan);
@@ -133,13 +146,13 @@ pub(crate) fn check(input: &[u8]) {
     yard.close();
 }
 
-/// A download, its clock, and what was said on both sides.
+/// A transfer, its clock, and what was sent on both sides.
 struct Yard {
     download: Download,
     object: Vec<u8>,
     begin: usize,
     buffered: usize,
-    patience: Duration,
+    idle_timeout: Duration,
     now: Instant,
     asked: Vec<Request>,
     /// Every block that was asked for, and those of them that have not arrived.
@@ -176,23 +189,23 @@ impl Yard {
     fn new(plan: &Plan) -> Self {
         let rest = usize::from(plan.rest) % BLOCK_BYTES;
         let bytes = (usize::from(plan.blocks) * BLOCK_BYTES + rest) as u64;
-        // Every block is another.
+        // No two blocks are the same.
         let object: Vec<u8> =
             (0..bytes).map(|at| (at % 251 + at / 1_024 * 7).to_le_bytes()[0]).collect();
         let info = FileInfo { bytes, content: ContentId::from_bytes([3; 32]) };
         let begin = u32::from(plan.begin).min(info.blocks());
         seen::RESUMED.held_if(begin > 0 && begin < info.blocks());
-        let patience = Duration::from_secs(u64::from(plan.patience_seconds % 60) + 1);
+        let idle_timeout = Duration::from_secs(u64::from(plan.idle_timeout_seconds % 60) + 1);
         let now = Instant::from_micros(1_000_000);
         let (earlier, path) = Self::earlier(now);
         let buffered = plan.buffered.into();
-        let download = Download::new(path, [8; 32], now, info, begin, buffered, patience);
+        let download = Download::new(path, [8; 32], now, info, begin, buffered, idle_timeout);
         Self {
             download,
             begin: (begin as usize * BLOCK_BYTES).min(object.len()),
             object,
             buffered: usize::from(plan.buffered).max(1),
-            patience,
+            idle_timeout,
             now,
             asked: Vec::new(),
             wanted: BTreeSet::new(),
@@ -216,11 +229,12 @@ impl Yard {
         }
     }
 
-    /// Another object was begun before over the same path: under which client id, and the path.
-    fn earlier(now: Instant) -> (ClientId, Path) {
+    /// An earlier transfer of another object over the same path: its client id, and the path.
+    fn earlier(now: Instant) -> (ClientId, PathState) {
         let info = FileInfo { bytes: 5_000, content: ContentId::from_bytes([4; 32]) };
-        let patience = Duration::from_secs(1);
-        let mut before = Download::new(Path::new(now, None), [9; 32], now, info, 0, 64, patience);
+        let idle_timeout = Duration::from_secs(1);
+        let mut before =
+            Download::new(PathState::new(now, None), [9; 32], now, info, 0, 64, idle_timeout);
         let mut space = Datagram::new();
         assert_eq!(before.poll_output(&mut space), Some(Event::Transmit));
         (before.client(), before.into_path())
@@ -283,7 +297,11 @@ impl Yard {
                 } else {
                     (request.client, RequestNumber::new(u64::MAX).expect("not zero"))
                 };
-                self.say(client, number, Answer::Pulled { index: 0, bytes: vec![7; BLOCK_BYTES] });
+                self.say(
+                    client,
+                    number,
+                    Answer::Pulled(Pulled { index: 0, bytes: vec![7; BLOCK_BYTES] }),
+                );
             }
             Step::Earlier(number, index, gone) => {
                 let number = RequestNumber::new(u64::from(number) + 1).expect("not zero");
@@ -293,7 +311,7 @@ impl Yard {
                 let index = under_way.unwrap_or(index.into());
                 let length = if gone { 0 } else { self.block(index).len() };
                 let bytes = vec![0x5e; length];
-                self.say(self.earlier, number, Answer::Pulled { index, bytes });
+                self.say(self.earlier, number, Answer::Pulled(Pulled { index, bytes }));
             }
             Step::Bytes(ref bytes) => self.hear(bytes),
             Step::Framed(kind, ref body) => self.hear(&laws::frame(1, kind, body)),
@@ -333,7 +351,7 @@ impl Yard {
 
     /// A block comes, as the answer to this request.
     fn give(&mut self, request: &Request, index: u32, bytes: Vec<u8>) {
-        self.say(request.client, request.number, Answer::Pulled { index, bytes });
+        self.say(request.client, request.number, Answer::Pulled(Pulled { index, bytes }));
     }
 
     fn say(&mut self, client: ClientId, number: RequestNumber, answer: Answer) {
@@ -347,7 +365,7 @@ impl Yard {
     }
 
     fn hear(&mut self, datagram: &[u8]) {
-        if let Ok(Reply { client, number, answer: Answer::Pulled { index, bytes } }) =
+        if let Ok(Reply { client, number, answer: Answer::Pulled(Pulled { index, bytes }) }) =
             decode_reply(datagram)
             && self.end.is_none()
         {
@@ -431,7 +449,7 @@ impl Yard {
         if self.end.is_none() {
             assert!(self.download.poll_timeout() > self.now, "it asks for a time that has come");
             assert!(
-                self.now.since(self.perhaps_at) < self.patience,
+                self.now.since(self.perhaps_at) < self.idle_timeout,
                 "it goes on after its deadline"
             );
         }
@@ -495,7 +513,7 @@ impl Yard {
             }
             Event::Unanswered => {
                 seen::UNANSWERED.held();
-                assert!(self.now.since(self.taken_at) >= self.patience, "given up too early");
+                assert!(self.now.since(self.taken_at) >= self.idle_timeout, "given up too early");
             }
             Event::Complete => seen::COMPLETE.held_if(self.asked.len() > 1),
         }
@@ -520,16 +538,19 @@ impl Yard {
 
     /// From now on a server answers everything, after a millisecond.
     fn answer_all(&mut self) {
-        // What was asked for until now was asked of nobody.
+        // Nothing that was requested until now is answered.
         let mut answered = self.asked.len();
         let silence = self.now.since(self.taken_at);
         for _ in 0..TURNS_MAX {
             if self.end.is_some() {
                 // The timer is the round trip and four times its variation, so no longer than five
-                // of the longest; if that is more than its patience it may give up.
+                // of the longest; if that is more than its idle timeout it may give up.
                 let waits = silence + self.slowest * 5 + Duration::from_secs(1);
                 let given_up = self.end == Some(Event::Unanswered);
-                assert!(!given_up || waits >= self.patience, "given up, although it was answered");
+                assert!(
+                    !given_up || waits >= self.idle_timeout,
+                    "given up, although it was answered"
+                );
                 return;
             }
             if answered < self.asked.len() {
@@ -557,7 +578,7 @@ impl Yard {
         panic!("it never ends, although everything is answered");
     }
 
-    /// Nothing comes any more.
+    /// Nothing arrives any more.
     fn be_silent(&mut self) {
         for _ in 0..TURNS_MAX {
             if self.end.is_some() {
@@ -578,7 +599,128 @@ impl Yard {
         if (0..blocks).all(|index| self.arrived.contains(&index)) {
             assert_ne!(self.end, Some(Event::Unanswered), "everything has come");
         }
-        self.download.handle_timeout(self.now.after(self.patience * 2));
+        self.download.handle_timeout(self.now.after(self.idle_timeout * 2));
         assert_eq!(self.download.poll_output(&mut Datagram::new()), self.end, "it ends once");
+    }
+}
+
+/// An object that is verified, and what happens to its transfers.
+#[derive(Arbitrary, Debug)]
+struct ObjectPlan {
+    blocks: u8,
+    /// The bytes of the last block, if it is not whole.
+    rest: u16,
+    /// The blocks that are here already.
+    prefix: u8,
+    /// Whether they are not the object's.
+    is_prefix_damaged: bool,
+    /// By transfer, a block that arrives with wrong bytes.
+    damaged: [Option<u8>; 4],
+    /// The transfer in which the object is gone, and from which block on.
+    gone: Option<(u8, u8)>,
+}
+
+/// Fetches an object from a server that does what the plan says.
+fn check_object(plan: &ObjectPlan) {
+    let length = usize::from(plan.blocks % 40) * BLOCK_BYTES + usize::from(plan.rest) % BLOCK_BYTES;
+    let object: Vec<u8> =
+        (0..length).map(|at| (at % 251 + at / BLOCK_BYTES * 7).to_le_bytes()[0]).collect();
+    let mut kept = object[..(usize::from(plan.prefix) * BLOCK_BYTES).min(length)].to_vec();
+    if plan.is_prefix_damaged {
+        for byte in &mut kept {
+            *byte = !*byte;
+        }
+    }
+    let mut prefix = Prefix::default();
+    prefix.push(&kept);
+    let info = FileInfo { bytes: length as u64, content: ContentId::of(&object) };
+    let mut now = Instant::from_micros(1_000_000);
+    let path = PathState::new(now, None);
+    let mut fetch = ObjectFetch::new(path, [7; 32], now, info, prefix, 64, Duration::from_secs(9));
+    let (mut space, mut clients, mut restarts) = (Datagram::new(), BTreeSet::new(), 0);
+    // Transfers from the beginning of which all bytes were read and were wrong.
+    let mut wrong = 0;
+    let mut whole = kept.is_empty();
+    let mut transfer = 0;
+    for _ in 0..TURNS_MAX {
+        let mut requests = Vec::new();
+        while let Some(event) = fetch.poll_output(&mut space) {
+            match event {
+                ObjectEvent::Transmit => {
+                    let request = decode_request(space.as_bytes()).expect("a request").request;
+                    if clients.insert(request.client) {
+                        transfer = clients.len() - 1;
+                    }
+                    requests.push(request);
+                }
+                ObjectEvent::Readable => {
+                    let read = fetch.read(|bytes| {
+                        kept.extend_from_slice(bytes);
+                        Ok::<(), ()>(())
+                    });
+                    assert!(read.is_ok());
+                }
+                ObjectEvent::Restarted => {
+                    assert!(kept.len() == length && kept != object, "what was right is dropped");
+                    seen::BAD_PREFIX.held_if(!whole);
+                    wrong += usize::from(whole);
+                    (whole, restarts) = (true, restarts + 1);
+                    kept.clear();
+                }
+                ObjectEvent::Complete => {
+                    assert!(kept == object, "what is complete is the object");
+                    seen::VERIFIED.held_if(length > BLOCK_BYTES);
+                    seen::RESTARTED.held_if(wrong > 0);
+                    return;
+                }
+                ObjectEvent::Damaged => {
+                    assert!(kept.len() == length && kept != object, "what was right is given up");
+                    assert_eq!(wrong + usize::from(whole), 2, "after {restarts} restarts");
+                    seen::DAMAGED.held();
+                    return;
+                }
+                ObjectEvent::Gone => {
+                    assert!(plan.gone.is_some_and(|(gone, _)| usize::from(gone) == transfer));
+                    return;
+                }
+                ObjectEvent::Unanswered => panic!("everything is answered"),
+            }
+        }
+        assert!(restarts <= 2);
+        now = if requests.is_empty() { now.max(fetch.poll_timeout()) } else { now };
+        now = now.after(Duration::from_micros(200));
+        for request in requests {
+            for answer in plan.answers(transfer, &object, &request) {
+                let (client, number) = (request.client, request.number);
+                fetch.handle_reply(now, &Reply { client, number, answer });
+            }
+        }
+        fetch.handle_timeout(now);
+    }
+    panic!("it never ends, although everything is answered");
+}
+
+impl ObjectPlan {
+    fn answers(&self, transfer: usize, object: &[u8], request: &Request) -> Vec<Answer> {
+        let Ask::Pull(pull) = request.ask else { panic!("{:?} is no pull", request.ask) };
+        let is_lone = pull.wanted == 1 && pull.cookie == Cookie::NONE;
+        if pull.cookie != GOOD && !is_lone {
+            return vec![Answer::Cookie(GOOD)];
+        }
+        let answer = |index: u32| {
+            let block = object.chunks(BLOCK_BYTES).nth(index as usize).unwrap_or_default();
+            let is = |planned: u8| u32::from(planned) == index;
+            let is_damaged = self.damaged.get(transfer).copied().flatten().is_some_and(is);
+            let absent = self.gone.is_some_and(|(gone, from)| {
+                usize::from(gone) == transfer && index >= u32::from(from)
+            });
+            let bytes = match block {
+                _ if absent => Vec::new(),
+                block if is_damaged => block.iter().map(|byte| !byte).collect(),
+                block => block.to_vec(),
+            };
+            Answer::Pulled(Pulled { index, bytes })
+        };
+        pull.blocks().map(answer).collect()
     }
 }

@@ -11,17 +11,17 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use arbitrary::{Arbitrary, Unstructured};
+use rollcall::exchange::{Ask, Operation, Outcome, Refusal, Request, SheetInfo};
 use rollcall::ids::{
     ClassId, ClientId, ContentId, RequestNumber, RollCallId, RollCallNumber, StudentNumber,
 };
 use rollcall::journal::encoding::{decode_items, decode_records, encode_items, encode_records};
-use rollcall::journal::{DATABASE_FILE, Journal as _, Snapshot, SqliteJournal};
-use rollcall::operation::{Operation, Outcome, Refusal, SheetInfo};
-use rollcall::record::{Batch, Record, SnapshotItem};
+use rollcall::journal::{DATABASE_FILE, Journal as _, SqliteJournal};
+use rollcall::record::{Batch, Record, Recovery as _, SnapshotItem, SnapshotPart};
 use rollcall::roll::{ClientRecord, ClosedSheet, Mark, RegisterItem};
 use rollcall::server::{Output, Server};
 use rollcall::time::{Instant, Now, WallTime};
-use rollcall::wire::{Ask, Datagram, Request};
+use rollcall::wire::Datagram;
 
 use crate::laws;
 use crate::premises::Premise;
@@ -326,7 +326,7 @@ impl Content {
             for record in records {
                 let (forgot, told) = (
                     matches!(record, Record::Forgot { .. }),
-                    matches!(record, Record::Told { .. }),
+                    matches!(record, Record::TimeDisclosed { .. }),
                 );
                 if server.replay(record).is_err() {
                     return refused(&seen::BATCH_CONTRADICTS);
@@ -351,8 +351,9 @@ impl Content {
         for row in &self.batches {
             connection.execute("INSERT INTO batch VALUES (?1, ?2)", row)?;
         }
-        for row in &self.parts {
-            connection.execute("INSERT INTO snapshot VALUES (?1, ?2)", row)?;
+        let batch = self.end.map_or(0, |(batch, _)| batch);
+        for (part, items) in &self.parts {
+            connection.execute("INSERT INTO snapshot VALUES (?1, ?2, ?3)", (batch, part, items))?;
         }
         if let Some(end) = self.end {
             connection.execute("INSERT INTO snapshot_end VALUES (1, ?1, ?2)", end)?;
@@ -485,6 +486,12 @@ fn restored(items: &[SnapshotItem]) -> Server<u8> {
 /// that is behind, is told the time after that.
 fn work(server: &mut Server<u8>) -> Vec<Batch> {
     let mut batches = Vec::new();
+    work_and(server, |server| drain(server, &mut batches));
+    batches
+}
+
+/// The same, with something else to do with the effects.
+fn work_and(server: &mut Server<u8>, mut drain: impl FnMut(&mut Server<u8>)) {
     let [client, behind] = strangers(server);
     let mut number = RequestNumber::FIRST;
     let wall = server.latest().shifted(HOUR_MILLIS);
@@ -501,14 +508,13 @@ fn work(server: &mut Server<u8>) -> Vec<Batch> {
             hear(server, wall, Request { attempt: 1, client, number, ask });
             number = number.next().expect("a few");
         }
-        drain(server, &mut batches);
+        drain(server);
     }
     let operation = Operation::Close { class: class(0) };
     let ask = Ask::Perform { started: wall, operation };
     let request = Request { attempt: 1, client: behind, number: RequestNumber::FIRST, ask };
     hear(server, wall.shifted(HOUR_MILLIS), request);
-    drain(server, &mut batches);
-    batches
+    drain(server);
 }
 
 /// Two whom nobody in the journal knows.
@@ -562,18 +568,101 @@ fn check_file(content: &Content, folded: Option<(Server<u8>, u64)>) {
     let (mut journal, again) = recover().expect("what was committed is read again");
     assert_eq!(again.last_batch(), server.last_batch());
     assert_eq!(state(&again), state(&server), "the same after it was opened again");
-    for ClosedSheet { sheet, .. } in batches.iter().flat_map(|batch| &batch.sheets) {
+    for ClosedSheet { bytes, .. } in batches.iter().flat_map(|batch| &batch.sheets) {
         seen::SHEETS.held();
-        let bytes = sheet.to_bytes();
+        let bytes = bytes.to_vec();
         let kept = journal.sheet(ContentId::of(&bytes)).expect("a whole sheet");
         assert_eq!(kept, Some(bytes), "a sheet that was closed");
     }
-    let snapshot = Snapshot::new(server.last_batch(), server.snapshot());
-    journal.compact(&snapshot).expect("there is room");
     drop(journal);
-    let (_, again) = recover().expect("a snapshot that was made is read again");
-    assert_eq!(again.last_batch(), server.last_batch());
-    assert_eq!(items(&again), items(&server), "the same from its snapshot");
+    check_snapshot();
+}
+
+/// Something for the journal to keep.
+enum Keep {
+    Batch(Batch),
+    Part(SnapshotPart),
+}
+
+/// A snapshot that is made while the server works, bit by bit: if it was killed before the last part,
+/// nothing has changed; if it is whole, it makes the same server with the batches since.
+fn check_snapshot() {
+    let (mut journal, mut server) = recover().expect("it was read before");
+    let mut to_keep = work_during_snapshot(&mut server);
+    let last = to_keep.pop();
+    assert!(matches!(last, Some(Keep::Part(SnapshotPart { is_last: true, .. }))));
+    if !keep(&mut journal, to_keep) {
+        return;
+    }
+    drop(journal);
+    let (mut journal, mut again) = recover().expect("a snapshot that was not finished is none");
+    assert_eq!(state(&again), state(&server), "the same without the snapshot");
+    let to_keep = work_during_snapshot(&mut again);
+    if !keep(&mut journal, to_keep) {
+        return;
+    }
+    drop(journal);
+    let (_, whole) = recover().expect("a snapshot that was made is read again");
+    assert_eq!(whole.last_batch(), again.last_batch());
+    assert_eq!(state(&whole), state(&again), "the same from its snapshot");
+}
+
+/// What a server gives out while it works and makes a snapshot.
+fn work_during_snapshot(server: &mut Server<u8>) -> Vec<Keep> {
+    let mut to_keep = Vec::new();
+    let mut drain = |server: &mut Server<u8>| {
+        // What was given out last time has been kept by now.
+        server.handle_snapshot_kept();
+        let mut space = Datagram::new();
+        let mut is_done = false;
+        while let Some(output) = server.poll_output(&mut space) {
+            match output {
+                Output::Append(batch) => {
+                    server.handle_durable(batch.number);
+                    to_keep.push(Keep::Batch(batch));
+                }
+                Output::Snapshot(part) => {
+                    is_done = part.is_last;
+                    to_keep.push(Keep::Part(part));
+                }
+                _ => {}
+            }
+        }
+        is_done
+    };
+    server.limit_snapshot_parts(2);
+    server.begin_snapshot();
+    let mut is_done = false;
+    work_and(server, |server| is_done |= drain(server));
+    // A server that knew little is through with it before its work is done.
+    if is_done {
+        server.handle_snapshot_kept();
+        server.begin_snapshot();
+        is_done = false;
+    }
+    for _ in 0..10_000 {
+        if is_done {
+            break;
+        }
+        is_done = drain(server);
+    }
+    to_keep
+}
+
+/// False if there are no more numbers for batches.
+fn keep(journal: &mut SqliteJournal, to_keep: Vec<Keep>) -> bool {
+    for it in to_keep {
+        match it {
+            Keep::Batch(batch) => {
+                if journal.commit(&batch).is_err() {
+                    seen::NO_MORE.held();
+                    return false;
+                }
+            }
+            Keep::Part(part) => journal.keep_snapshot(&part).expect("there is room"),
+        }
+    }
+    true
 }
 
 fn recover() -> Option<(SqliteJournal, Server<u8>)> {
@@ -686,7 +775,7 @@ impl Happened {
             Self::Forgot { who, at } => {
                 return Record::Forgot { at: time(at), client: client(who) };
             }
-            Self::Told { at } => return Record::Told { at: time(at) },
+            Self::Told { at } => return Record::TimeDisclosed { at: time(at) },
         };
         let client = client_record(who, at, &Count::Small(at), outcome);
         Record::Answered { at: time(at), operation, client }

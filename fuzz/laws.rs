@@ -4,15 +4,15 @@
 //! same bytes, the library does what the specification says. The fuzz target and `tests/wire.rs`
 //! apply the same laws; `tests/spec.rs` builds its invalid datagrams here.
 
+use rollcall::exchange::{
+    Ask, Operation, Pull, Query, Received, Request, decode_reply, decode_request, encode_reply,
+    encode_request,
+};
 use rollcall::limits::{
     DATAGRAM_MAX_BYTES, DATAGRAM_MIN_BYTES, FILE_REQUEST_MIN_BYTES, FILES_REQUEST_MIN_BYTES,
     REQUEST_MIN_BYTES, SHEET_REQUEST_MIN_BYTES, STATUS_REQUEST_MIN_BYTES,
 };
-use rollcall::operation::{Operation, Pull, Query};
-use rollcall::wire::{
-    Ask, Datagram, Kind, Received, Request, Versions, decode_reply, decode_request, encode_reply,
-    encode_request,
-};
+use rollcall::wire::{Datagram, Kind, Versions};
 
 /// Whatever these bytes are, what is read from them says exactly what stands in them.
 ///

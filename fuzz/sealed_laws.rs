@@ -1,6 +1,7 @@
 //! The laws of a body that stands in a right frame, where the frame protects nothing any more.
 
-use rollcall::wire::{Kind, Received, VERSION, decode_request};
+use rollcall::exchange::{Received, decode_request};
+use rollcall::wire::{Kind, VERSION};
 
 use crate::laws;
 

@@ -5,13 +5,13 @@
 use std::hash::{Hash, Hasher};
 
 use arbitrary::{Arbitrary, Unstructured};
+use rollcall::exchange::{Ask, FileEntry, FileInfo, FileState, Operation, Pull, Query, Request};
 use rollcall::ids::{ClassId, ClientId, ContentId, Cookie, FileKey, RequestNumber, RollCallNumber};
-use rollcall::operation::{FileEntry, FileInfo, FileState, Operation, Pull, Query};
-use rollcall::record::{Batch, SnapshotItem};
-use rollcall::roll::{ClosedSheet, Sheet};
-use rollcall::server::{FolderOrder, Output, PieceRead, Server, SheetsQuestion};
+use rollcall::record::{Batch, Recovery as _, SnapshotItem, SnapshotPart};
+use rollcall::roll::Sheet;
+use rollcall::server::{FolderRequest, Output, PieceRead, Server, SheetsQuestion};
 use rollcall::time::{Instant, Now, WallTime};
-use rollcall::wire::{Ask, Datagram, Request};
+use rollcall::wire::Datagram;
 use sha2::{Digest as _, Sha256};
 
 use crate::auditor::{Auditor, Content};
@@ -194,6 +194,9 @@ struct Hall {
     pending: Vec<Batch>,
     durable: Vec<Batch>,
     snapshot: (u64, Vec<SnapshotItem>),
+    /// The parts of a snapshot that is being made, and one that is to be kept after its batch.
+    parts: Vec<SnapshotItem>,
+    part: Option<SnapshotPart>,
     /// Sheets to be read, as soon as what was appended before is durable.
     loads: Vec<ContentId>,
     /// The pulled blocks that have left in this turn.
@@ -220,6 +223,7 @@ impl Hall {
         auditor.file_becomes(0, b"b", Some(Vec::new()));
         let mut server = Server::new(1);
         server.offer_files();
+        server.limit_snapshot_parts(3);
         Self {
             server,
             auditor,
@@ -228,6 +232,8 @@ impl Hall {
             pending: Vec::new(),
             durable: Vec::new(),
             snapshot: (0, Vec::new()),
+            parts: Vec::new(),
+            part: None,
             loads: Vec::new(),
             given: 0,
             starts: 1,
@@ -477,7 +483,7 @@ impl Hall {
             match output {
                 Output::Append(batch) => {
                     let sheets: Vec<_> =
-                        batch.sheets.iter().map(|it| bytes_of(&it.sheet)).collect();
+                        batch.sheets.iter().map(|it| bytes_of(&it.sheet())).collect();
                     self.auditor.appended(batch.number, &sheets);
                     self.pending.push(batch);
                 }
@@ -487,6 +493,7 @@ impl Hall {
                     assert!(self.given <= BLOCKS_PER_TURN_MAX, "too many blocks in one turn");
                     self.heard.push(space.as_bytes().to_vec());
                 }
+                Output::Snapshot(part) => self.part = Some(part),
                 Output::Folder(order) => self.obey(order),
                 Output::Load(content) => {
                     self.loads.push(content);
@@ -517,8 +524,10 @@ impl Hall {
         }
         for content in self.loads.drain(..) {
             let mut sheets = self.durable.iter().flat_map(|it| &it.sheets);
-            let found = sheets.find_map(|ClosedSheet { sheet, .. }| {
-                Some(bytes_of(sheet)).filter(|bytes| ContentId::of(bytes) == content)
+            let found = sheets.find_map(|closed| {
+                let bytes = bytes_of(&closed.sheet());
+                assert_eq!(bytes, closed.bytes.to_vec(), "a sheet has one form");
+                Some(bytes).filter(|bytes| ContentId::of(bytes) == content)
             });
             self.server.handle_sheet(content, found);
             self.polled = false;
@@ -526,17 +535,17 @@ impl Hall {
     }
 
     /// Does what is to be done in the folder.
-    fn obey(&mut self, order: FolderOrder) {
+    fn obey(&mut self, order: FolderRequest) {
         let files = self.auditor.files();
         match order {
-            FolderOrder::List => {
+            FolderRequest::List => {
                 let entry = |(name, content): (&Vec<u8>, &Content)| FileEntry {
                     name: std::str::from_utf8(name).expect("a name").parse().expect("a name"),
                     bytes: content.bytes.len() as u64,
                 };
                 self.server.handle_listing(files.iter().map(entry).collect());
             }
-            FolderOrder::Describe(key) => {
+            FolderRequest::Describe(key) => {
                 let of = |name: &[u8]| Sha256::digest(name)[..16] == *key.as_bytes();
                 let Some((_, content)) = files.iter().find(|(name, _)| of(name)) else {
                     return self.server.handle_file(key, FileState::Absent);
@@ -552,7 +561,7 @@ impl Hall {
                 self.auditor.tells(name);
                 self.server.handle_file(key, state);
             }
-            FolderOrder::Read(piece) => {
+            FolderRequest::Read(piece) => {
                 let found = files.values().find(|it| it.name == *piece.content.as_bytes());
                 let read = found.map_or(PieceRead::Absent, |content| {
                     let blocks = content.bytes.chunks(1_024).skip(piece.first as usize);
@@ -572,6 +581,25 @@ impl Hall {
             self.polled = false;
         }
         self.load();
+        for _ in 0..count {
+            if !self.keep_part() {
+                break;
+            }
+            self.turn();
+        }
+    }
+
+    /// Keeps a part of a snapshot whose batch is durable.
+    fn keep_part(&mut self) -> bool {
+        let durable = self.durable.last().map_or(0, |batch| batch.number);
+        let Some(part) = self.part.take_if(|part| part.batch <= durable) else { return false };
+        self.parts.extend(part.items);
+        self.server.handle_snapshot_kept();
+        if part.is_last {
+            self.snapshot = (part.batch, std::mem::take(&mut self.parts));
+            self.auditor.snapshot_is_kept();
+        }
+        true
     }
 
     fn wait(&mut self, wait: &Wait) {
@@ -606,15 +634,19 @@ impl Hall {
     }
 
     fn keep_snapshot(&mut self) {
-        if self.polled && self.pending.is_empty() {
-            self.auditor.snapshot();
-            self.snapshot = (self.server.last_batch(), self.server.snapshot().collect());
+        // One at a time, and of what there is a batch of.
+        if self.polled && self.part.is_none() && self.parts.is_empty() {
+            assert!(self.auditor.snapshot_begins(), "everything is in a batch");
+            self.server.begin_snapshot();
+            self.polled = false;
         }
     }
 
     fn crash(&mut self) {
         self.pending.clear();
         self.loads.clear();
+        self.parts.clear();
+        self.part = None;
         self.auditor.crash();
         self.micros = 0;
         self.given = 0;
@@ -622,6 +654,7 @@ impl Hall {
         self.starts += 1;
         let mut server = Server::new(self.starts);
         server.offer_files();
+        server.limit_snapshot_parts(3);
         let (covered, items) = &self.snapshot;
         for item in items.iter().cloned() {
             server.restore(item).expect("a snapshot that was made can be restored");

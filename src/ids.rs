@@ -55,6 +55,12 @@ impl ClassId {
     pub fn get(self) -> u32 {
         self.0.get()
     }
+
+    /// The class with the next number, if there is one.
+    #[must_use]
+    pub fn next(self) -> Option<Self> {
+        self.0.checked_add(1).map(Self)
+    }
 }
 
 impl fmt::Display for ClassId {

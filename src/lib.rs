@@ -8,16 +8,21 @@
 //!
 //! | layer | modules | knows |
 //! |---|---|---|
-//! | vocabulary | [`ids`], [`time`], [`limits`], [`operation`], [`hashing`], [`stats`] | names, bounds |
-//! | wire | [`wire`] | bytes ↔ messages |
-//! | domain | [`roll`], [`record`] | who is present; which request is a duplicate; what is kept |
-//! | core | [`server`], [`client`], [`transfer`] | the protocol: events in, effects out; objects in blocks |
-//! | rehearsal | [`load`] | who was told what, and whether the sheets agree |
-//! | world | [`journal`], [`shell`] | the disk; sockets, clocks, dice, signals |
+//! | vocabulary | [`ids`], [`time`], [`limits`], [`hashing`], [`stats`], `round_trip` | names, bounds |
+//! | wire | [`wire`] | bytes ↔ bodies of messages |
+//! | exchanges | [`exchange`] | what is asked and answered, one file each |
+//! | domain | [`roll`], [`record`], `state` | who is present; which request is a duplicate; what is kept |
+//! | transfers | [`blocks`] | objects in blocks: serving and fetching |
+//! | core | [`server`], [`client`] | the protocol: events in, effects out |
+//! | kept | [`journal`] | what a store of records promises; the stores |
+//! | rehearsal | [`rehearsal`] | who was told what, and whether the sheets agree |
+//! | world | [`shell`] | sockets, clocks, dice, signals, threads |
 //! | commands | [`cli`] and `src/bin` | flags, words, exit codes |
 //!
-//! Everything above *world* is pure: time is an argument, randomness a seed, the disk an effect.
-//! Clippy holds it (`clippy.toml`), and any run of it can be repeated.
+//! Everything but the stores, the world and the commands is pure: time is an argument, randomness a
+//! seed, the disk an effect, and any run of it can be repeated. Clippy holds it (`clippy.toml`), and so
+//! does the feature `programs`: without it the package is that core alone, and builds for targets that
+//! have no clock, no socket and no disk.
 //!
 //! # One mark
 //!
@@ -26,7 +31,7 @@
 //!                                                                         │
 //!        ┌────────────────────────────────────────────────────────────────┘
 //!        ▼
-//!  shell::serve ─▶ server ─▶ wire (CRC first) ─▶ roll::Sessions (a repeat ends here, with the
+//!  shell::serve ─▶ server ─▶ exchange, wire (CRC first) ─▶ roll::Sessions (a repeat ends here, with the
 //!                    │                           stored reply) ─▶ roll::Register
 //!                    ▼
 //!                  append ─▶ journal: commit ─▶ server ─▶ reply ──▶ UDP ─▶ client ─▶ exit code
@@ -34,25 +39,24 @@
 //!
 //! The protocol is specified in `proto-spec.md`.
 
-mod admission;
+pub mod blocks;
+#[cfg(feature = "programs")]
 pub mod cli;
 pub mod client;
-mod cookie;
-mod fair;
+pub mod exchange;
 pub mod hashing;
 pub mod ids;
 pub mod journal;
 pub mod limits;
-pub mod load;
-pub mod operation;
-mod pace;
 pub mod record;
+pub mod rehearsal;
 pub mod roll;
 mod round_trip;
 pub mod server;
+#[cfg(feature = "programs")]
 pub mod shell;
+mod state;
 pub mod stats;
-mod supply;
 pub mod time;
-pub mod transfer;
+mod waiting;
 pub mod wire;

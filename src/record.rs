@@ -5,9 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::exchange::Operation;
 use crate::ids::{ClientId, RollCallId};
-use crate::operation::Operation;
-use crate::roll::{ClientRecord, ClosedSheet, RegisterItem};
+use crate::roll::{ClientRecord, ClosedSheet, Contradiction, RegisterItem};
 use crate::time::WallTime;
 
 /// One thing that happened. Variants are only ever appended: their order is their number on disk.
@@ -31,9 +31,10 @@ pub enum Record {
         /// Who.
         client: ClientId,
     },
-    /// A time was told that no other record holds. Recorded, so that a restart with another clock
-    /// does not go back behind it and take for punctual what was called too old.
-    Told {
+    /// The server's time was disclosed to a client, and no other record holds it. Recorded, so that a
+    /// restart with another clock does not go back behind it and take for punctual what was called
+    /// too old.
+    TimeDisclosed {
         /// The server's time.
         at: WallTime,
     },
@@ -69,4 +70,35 @@ pub enum SnapshotItem {
     Register(RegisterItem),
     /// A client that is kept until its start lies in the past, because the clock was set back.
     KeptUntilPast(ClientId),
+}
+
+/// Some items of a snapshot. Parts of the same snapshot follow each other; together they are the
+/// state after exactly their batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotPart {
+    /// The batch.
+    pub batch: u64,
+    /// In the order in which a server takes them back.
+    pub items: Vec<SnapshotItem>,
+    /// Whether the snapshot is whole with this part.
+    pub is_last: bool,
+}
+
+/// Takes what a journal yields at a start: the items of the last snapshot, then the records of the
+/// batches after it, one by one and in order.
+pub trait Recovery {
+    /// An item of the snapshot.
+    ///
+    /// # Errors
+    /// If it contradicts the items before it: the journal is damaged.
+    fn restore(&mut self, item: SnapshotItem) -> Result<(), Contradiction>;
+
+    /// A record of a batch.
+    ///
+    /// # Errors
+    /// If it contradicts what came before it: the journal is damaged.
+    fn replay(&mut self, record: Record) -> Result<(), Contradiction>;
+
+    /// That was all, and it ends with this batch: the next one gets the next number.
+    fn resume_after(&mut self, batch: u64);
 }

@@ -1,9 +1,6 @@
 //! Counters with names: every way in which the server disposes of a datagram, and what happens
 //! besides. Logs, tests and the operator use the same names.
 
-use crate::operation::Refusal;
-use crate::wire::Rejected;
-
 macro_rules! counters {
     ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+) => {
         /// What is counted.
@@ -52,7 +49,7 @@ counters! {
     /// Not read: not canonical.
     NotCanonical = "rejected_not_canonical",
     /// Not read: shorter than its answer may be.
-    Cramped = "rejected_cramped",
+    RequestTooShort = "rejected_request_too_short",
     /// Not read: the system drops datagrams, and this address sends more than its part.
     Shed = "shed",
     /// Not executed: too many replies wait already.
@@ -135,38 +132,6 @@ counters! {
     Overflowed = "overflowed",
     /// Errors of receiving, none of which ends the loop.
     ReceiveFailed = "receive_failed",
-}
-
-impl From<Rejected> for Counter {
-    fn from(rejected: Rejected) -> Self {
-        match rejected {
-            Rejected::TooShort => Self::TooShort,
-            Rejected::TooLong => Self::TooLong,
-            Rejected::Magic => Self::Magic,
-            Rejected::Version(_) => Self::Version,
-            Rejected::Negotiation => Self::Negotiation,
-            Rejected::Checksum => Self::Checksum,
-            Rejected::Sealed => Self::Sealed,
-            Rejected::Kind(_) => Self::Kind,
-            Rejected::Body => Self::Body,
-            Rejected::LeftOver => Self::LeftOver,
-            Rejected::NotCanonical => Self::NotCanonical,
-            Rejected::Cramped => Self::Cramped,
-        }
-    }
-}
-
-impl From<Refusal> for Counter {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::NotOpen => Self::NotOpen,
-            Refusal::NeverOpened => Self::NeverOpened,
-            Refusal::RollCallFull => Self::RollCallFull,
-            Refusal::TooManyOpen => Self::TooManyOpen,
-            Refusal::TooManyClasses => Self::TooManyClasses,
-            Refusal::DiskLow => Self::DiskLow,
-        }
-    }
 }
 
 /// The counts since the start of the process.

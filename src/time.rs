@@ -6,7 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use chrono::{DateTime, Local, NaiveDate, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
 /// A point on a clock that never jumps, in microseconds since an arbitrary zero.
@@ -89,39 +89,15 @@ impl WallTime {
         Self::from_millis(self.millis.saturating_add_signed(millis))
     }
 
-    /// The day in the reader's own time zone: `2026-11-22`.
-    #[must_use]
-    pub fn to_local_day(self) -> NaiveDate {
-        self.utc().with_timezone(&Local).date_naive()
-    }
-
     /// As RFC 3339 in UTC with milliseconds, for programs.
     #[must_use]
     pub fn to_rfc3339(self) -> String {
-        self.utc().to_rfc3339_opts(SecondsFormat::Millis, true)
+        self.to_utc().to_rfc3339_opts(SecondsFormat::Millis, true)
     }
 
-    /// In the reader's own time zone, for people: `2026-11-22 13:18:05`.
+    /// As a date and time of chrono.
     #[must_use]
-    pub fn to_local(self) -> String {
-        self.utc().with_timezone(&Local).format("%Y-%m-%d %H:%M:%S").to_string()
-    }
-
-    /// The same with the time zone, where it would not be obvious: `2026-11-22 13:18:05 -03:00`.
-    #[must_use]
-    pub fn to_local_with_zone(self) -> String {
-        self.utc().with_timezone(&Local).format("%Y-%m-%d %H:%M:%S %:z").to_string()
-    }
-
-    /// In the reader's own time zone, without the date if that is the one of `today`.
-    #[must_use]
-    pub fn to_local_on(self, today: Self) -> String {
-        let (local, today) = (self.utc().with_timezone(&Local), today.utc().with_timezone(&Local));
-        let same_day = local.date_naive() == today.date_naive();
-        local.format(if same_day { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" }).to_string()
-    }
-
-    fn utc(self) -> DateTime<Utc> {
+    pub fn to_utc(self) -> DateTime<Utc> {
         let millis = i64::try_from(self.millis).expect("below WallTime::MAX");
         DateTime::from_timestamp_millis(millis).expect("a date below the year 10000")
     }
@@ -171,17 +147,6 @@ mod tests {
         assert_eq!(WallTime::from_millis(0).to_rfc3339(), "1970-01-01T00:00:00.000Z");
         assert_eq!(WallTime::MAX.to_rfc3339(), "9999-12-31T23:59:59.999Z");
         assert_eq!(WallTime::from_millis(u64::MAX), WallTime::MAX);
-    }
-
-    #[test]
-    fn people_read_the_date_of_another_day_only() {
-        let time = WallTime::from_millis(1_764_090_000_000);
-        let local = time.to_local();
-        assert_eq!(time.to_local_on(time), local[11..]);
-        assert_eq!(time.to_local_on(time.shifted(3 * 86_400_000)), local);
-        let zone = time.to_local_with_zone();
-        assert_eq!(zone.len(), local.len() + " -03:00".len());
-        assert!(zone.starts_with(&local), "{zone}");
     }
 
     #[test]

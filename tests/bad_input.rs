@@ -9,9 +9,11 @@ use std::net::UdpSocket;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
+use rollcall::exchange::{
+    Answer, Ask, Marked, Pull, Pulled, Query, SheetList, StatusList, decode_reply,
+};
 use rollcall::ids::{Cookie, RollCallNumber};
-use rollcall::operation::{Pull, Query};
-use rollcall::wire::{Answer, Ask, Kind, VERSION, Versions, decode_reply};
+use rollcall::wire::{Kind, VERSION, Versions};
 use serde_json::{Value, json};
 
 use support::disk::SmallDisk;
@@ -39,7 +41,7 @@ impl Attack {
         let raw = Raw::to(&server);
         let mut attack = Self { server, raw, expected: BTreeMap::new() };
         let opened = attack.raw.reply(&first_request(open(1))).answer;
-        assert!(matches!(opened, Answer::Opened { .. }), "{opened:?}");
+        assert!(matches!(opened, Answer::Opened(_)), "{opened:?}");
         attack.expect("opened");
         attack
     }
@@ -75,7 +77,10 @@ impl Attack {
         let receipt = self.server.student(["mark", "1", "honest"]).expect(0).object();
         assert_eq!(receipt["outcome"], "present", "{receipt}");
         let marked = self.raw.reply(&first_request(mark(1, "raw"))).answer;
-        assert!(matches!(marked, Answer::Marked { already_present: false, .. }), "{marked:?}");
+        assert!(
+            matches!(marked, Answer::Marked(Marked { already_present: false, .. })),
+            "{marked:?}"
+        );
         let closed = self.server.teacher(["close", "1"]).expect(0);
         assert_eq!(closed.object()["students"], json!(["honest", "raw"]), "{closed}");
         self.expected.extend([("marked".to_owned(), 2), ("closed".to_owned(), 1)]);
@@ -307,7 +312,7 @@ fn a_request_that_is_shorter_than_its_answer_is_ignored() {
         let mut short = honest[..honest.len() - cut].to_vec();
         short[at::PADDING] = honest[at::PADDING] - u8::try_from(cut).expect("below 48");
         let short = sealed(short);
-        attack.ignored("rejected_cramped", &format!("{} bytes", short.len()), &short);
+        attack.ignored("rejected_request_too_short", &format!("{} bytes", short.len()), &short);
     }
     attack.end();
 }
@@ -335,7 +340,7 @@ fn no_answer_is_longer_than_its_request() {
         let answer = raw.ask(datagram);
         assert!(answer.len() <= datagram.len(), "{answer:02x?} to {datagram:02x?}");
     }
-    let Answer::Sheets { sheets, more: false } = raw.reply(&sheet(last)).answer else {
+    let Answer::Sheets(SheetList { sheets, more: false }) = raw.reply(&sheet(last)).answer else {
         panic!("no list\n{}", raw.report())
     };
     let [info] = sheets[..] else { panic!("it was closed once: {sheets:?}") };
@@ -346,7 +351,7 @@ fn no_answer_is_longer_than_its_request() {
         assert!(answer.len() <= datagram.len(), "{answer:02x?} to {datagram:02x?}");
         let block = decode_reply(&answer).expect("a reply").answer;
         assert!(
-            matches!(&block, Answer::Pulled { bytes: block, .. } if block.len() == bytes),
+            matches!(&block, Answer::Pulled(Pulled { bytes: block, .. }) if block.len() == bytes),
             "{block:?}"
         );
     }
@@ -382,7 +387,8 @@ fn a_list_is_as_long_as_its_question_leaves_room_for() {
         let question = status_of_length(length);
         let answer = raw.ask(&question);
         assert!(answer.len() <= length, "{} bytes for {length}", answer.len());
-        let Ok(Answer::Status { open, more: true }) = decode_reply(&answer).map(|it| it.answer)
+        let Ok(Answer::Status(StatusList { open, more: true })) =
+            decode_reply(&answer).map(|it| it.answer)
         else {
             panic!("{answer:02x?} to {question:02x?}\n{}", raw.report())
         };
@@ -734,11 +740,11 @@ fn used_folder() -> tempfile::TempDir {
 #[test]
 fn a_journal_of_a_newer_server_is_a_failure() {
     let folder = used_folder();
-    database(folder.path()).pragma_update(None, "user_version", 3).expect("our database");
+    database(folder.path()).pragma_update(None, "user_version", 4).expect("our database");
     let before = contents(folder.path());
     server_refuses(folder.path(), "update the server");
     assert_eq!(contents(folder.path()), before);
-    database(folder.path()).pragma_update(None, "user_version", 2).expect("our database");
+    database(folder.path()).pragma_update(None, "user_version", 3).expect("our database");
     let server = Server::on(folder.path());
     assert_eq!(server.teacher(["close", "1"]).expect(0).object()["students"], json!(["10"]));
 }

@@ -82,9 +82,10 @@ fn mentioned(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The code of a file and its tests. A file in `src/` may have both, any other is all tests.
+/// The code of a file and its tests. A file in `src/` may have both, `tests.rs` and any file elsewhere
+/// is all tests.
 fn parts<'a>(path: &Path, text: &'a str) -> (&'a str, &'a str) {
-    let is_product = path.components().any(|it| it.as_os_str() == "src");
+    let is_product = path.starts_with("src") && path.file_name().is_some_and(|it| it != "tests.rs");
     if !is_product {
         return ("", text);
     }

@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use rollcall::exchange::{Answer, Ask, BeginAgain, Marked, decode_reply};
 use rollcall::shell::clock::Clock;
-use rollcall::wire::{Answer, Ask, decode_reply};
 use serde_json::{Value, json};
 
-use support::process::{PATIENCE, Process};
+use support::process::{Process, TIMEOUT};
 use support::raw::{Raw, close, first_request, mark, new_client, open, request, sent_again};
 use support::{Call, Place, STUDENT, Server, Setup, has, own_address, skip};
 
@@ -82,7 +82,7 @@ fn a_refusal_survives_a_kill_although_the_class_is_opened_later() {
     let early = first_request(mark(3030, "10"));
     let refused = Raw::to(&server).ask(&early);
     let answer = decode_reply(&refused).expect("a reply").answer;
-    assert!(matches!(answer, Answer::MarkRefused { .. }), "{answer:?}");
+    assert!(matches!(answer, Answer::MarkRefused(_)), "{answer:?}");
     let server = server.kill().start();
     server.teacher(["open", "3030"]).expect(0);
     assert_eq!(Raw::to(&server).ask(&early), refused, "one request has one outcome");
@@ -139,8 +139,11 @@ fn a_client_goes_on_with_its_next_request_after_a_kill() {
     let server = server.kill().start();
     let raw = Raw::to(&server);
     let next = raw.reply(&ask(2, "20")).answer;
-    assert!(matches!(next, Answer::Marked { already_present: false, .. }), "{next:?}");
-    assert_eq!(raw.reply(&ask(2, "30")).answer, Answer::BeginAgain { server_time: None });
+    assert!(matches!(next, Answer::Marked(Marked { already_present: false, .. })), "{next:?}");
+    assert_eq!(
+        raw.reply(&ask(2, "30")).answer,
+        Answer::BeginAgain(BeginAgain { server_time: None })
+    );
     assert_eq!(raw.reply(&ask(1, "10")).answer, Answer::Stale);
     assert_eq!(raw.reply(&ask(4, "40")).answer, Answer::Stale, "a number is left out");
     assert_eq!(close_class(&server, "1"), ["10", "20"]);
@@ -150,7 +153,7 @@ fn a_client_goes_on_with_its_next_request_after_a_kill() {
 fn student_who_asked_in_vain(setup: &Setup) -> Process {
     // This socket takes the first datagram in the server's place, so that it was sent for sure.
     let nobody = std::net::UdpSocket::bind(setup.address()).expect("the port is free");
-    nobody.set_read_timeout(Some(PATIENCE)).expect("longer than zero");
+    nobody.set_read_timeout(Some(TIMEOUT)).expect("longer than zero");
     let server = setup.address().to_string();
     let student = Call::new(&Place::default(), STUDENT, None)
         .args(["--server", &server, "--json", "--timeout", "2m", "mark", "3030", "10"])
@@ -295,7 +298,7 @@ fn a_server_that_is_asked_to_stop_during_a_commit_finishes_it_and_answers() {
     // not have read the mark yet; then it reads it in the same turn.
     for shown in 1..=2 {
         server.process().signal("USR1");
-        let all = |log: &str| log.matches("clients known\n").count() >= shown;
+        let all = |log: &str| log.matches(" clients known; longest turn").count() >= shown;
         server.process().wait_for_log("its counters", all);
     }
     let log = server.process().stderr().text();
@@ -304,7 +307,7 @@ fn a_server_that_is_asked_to_stop_during_a_commit_finishes_it_and_answers() {
     server.process().wait_for_log("the wish", |log| log.contains("asked to stop"));
     other.execute_batch("ROLLBACK").expect("it was begun");
     let answer = decode_reply(&raw.receive()).expect("a reply").answer;
-    assert!(matches!(answer, Answer::Marked { already_present: false, .. }), "{answer:?}");
+    assert!(matches!(answer, Answer::Marked(Marked { already_present: false, .. })), "{answer:?}");
     let (setup, _) = server.finish();
     let server = setup.start();
     assert_eq!(close_class(&server, "3030"), ["10"]);

@@ -1,25 +1,24 @@
-//! The rules of a transfer, as chapter 22 of the specification has them: one download and a path of
-//! which the test decides what it loses.
+//! The rules of a transfer (chapter 22 of the specification): one [`Download`], and a path of which the test
+//! decides what it loses.
 //!
-//! No socket and no clock. What the server would do is done here in a few lines; that the real one
-//! does it is tested beside it.
+//! No socket and no clock. A scripted server of a few lines answers; the real one is tested beside it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::time::Duration;
 
+use rollcall::blocks::{Download, Event, PathState};
+use rollcall::exchange::{Answer, Ask, FileInfo, Pull, Pulled, Reply, Request, decode_request};
 use rollcall::ids::{ClientId, ContentId, Cookie, RequestNumber};
 use rollcall::limits::{BLOCK_BYTES, BLOCKS_REORDERED_MAX};
-use rollcall::operation::{FileInfo, Pull};
 use rollcall::time::Instant;
-use rollcall::transfer::{Download, Event, Path};
-use rollcall::wire::{Answer, Ask, Datagram, Reply, Request, decode_request};
+use rollcall::wire::Datagram;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 const ROUND_TRIP: Duration = Duration::from_millis(10);
 const COOKIE: Cookie = Cookie::from_bytes([7; 16]);
 
-/// So many bytes of which each block is another.
+/// An object of so many bytes; no two of its blocks are the same.
 fn object(bytes: usize) -> Vec<u8> {
     (0..bytes).map(|at| (at / 7 + at / BLOCK_BYTES).to_le_bytes()[0]).collect()
 }
@@ -36,7 +35,7 @@ struct Sent {
     pull: Pull,
 }
 
-/// A download at one end of a path.
+/// A transfer, what it sent, and what was read.
 struct Line {
     download: Download,
     object: Vec<u8>,
@@ -47,20 +46,20 @@ struct Line {
 }
 
 impl Line {
-    /// Of an object of so many bytes, over a socket that holds so many blocks.
+    /// Of an object of so many bytes; the receive buffer of the socket holds so many blocks.
     fn new(bytes: usize, buffered: u64) -> Self {
         let object = object(bytes);
         let now = Instant::from_micros(5_000_000);
         let info = FileInfo { bytes: bytes as u64, content: ContentId::of(&object) };
-        let path = Path::new(now, None);
-        let download = Download::new(path, [2; 32], now, info, 0, buffered, PATIENCE);
+        let path = PathState::new(now, None);
+        let download = Download::new(path, [2; 32], now, info, 0, buffered, TIMEOUT);
         let mut line =
             Self { download, object, now, sent: Vec::new(), end: None, read: Vec::new() };
         line.drain();
         line
     }
 
-    /// One whose server has taken its cookie, with this round trip.
+    /// One whose server has given a cookie after a round trip.
     fn proved(bytes: usize, buffered: u64) -> Self {
         let mut line = Self::new(bytes, buffered);
         line.wait(ROUND_TRIP);
@@ -73,7 +72,7 @@ impl Line {
         let object: Vec<u8> = object(bytes).into_iter().map(|byte| !byte).collect();
         let info = FileInfo { bytes: bytes as u64, content: ContentId::of(&object) };
         let path = self.download.into_path();
-        let download = Download::new(path, [3; 32], self.now, info, 0, 64, PATIENCE);
+        let download = Download::new(path, [3; 32], self.now, info, 0, 64, TIMEOUT);
         let mut line =
             Self { download, object, sent: Vec::new(), end: None, read: Vec::new(), ..self };
         line.drain();
@@ -97,7 +96,7 @@ impl Line {
         self.now = self.now.after(wait);
     }
 
-    /// Wakes it when it wants to be woken.
+    /// Advances the clock to its timeout.
     fn wake(&mut self) {
         self.now = self.now.max(self.download.poll_timeout());
         self.act();
@@ -126,7 +125,7 @@ impl Line {
 
     fn block(&self, index: u32) -> Answer {
         let block = self.object.chunks(BLOCK_BYTES).nth(index as usize);
-        Answer::Pulled { index, bytes: block.unwrap_or_default().to_vec() }
+        Answer::Pulled(Pulled { index, bytes: block.unwrap_or_default().to_vec() })
     }
 
     fn read(&mut self) -> &[u8] {
@@ -246,14 +245,14 @@ fn a_cookie_that_is_given_and_not_taken_makes_it_wait_ever_longer() {
     }
     assert!(waits[0] >= ROUND_TRIP, "{waits:?}");
     for pair in waits.windows(2) {
-        // Doubled, but for the dice, up to half a second.
+        // Doubled, but for the jitter, up to half a second.
         assert!(pair[1] >= (pair[0] * 4 / 3).min(millis(500)), "{waits:?}");
     }
     assert!(waits.iter().all(|wait| *wait < millis(750)), "{waits:?}");
 }
 
-/// Such a server, or a network that gives each datagram another port, is asked no faster than one
-/// that is silent, and no longer.
+/// Such a server, or a network that changes the port of each datagram, is asked no faster and no longer than
+/// one that does not answer.
 // spec: R-COOKIE-6, R-TRANSFER-7
 #[test]
 fn a_new_cookie_for_each_request_is_no_progress_and_ends() {
@@ -277,11 +276,11 @@ fn a_new_cookie_for_each_request_is_no_progress_and_ends() {
         );
     }
     assert_eq!(line.end, Some(Event::Unanswered));
-    assert_eq!(line.now, begun.after(PATIENCE));
+    assert_eq!(line.now, begun.after(TIMEOUT));
     assert!(line.sent.len() > 30, "it goes on asking: {}", line.sent.len());
 }
 
-/// Nothing but a block that is taken keeps a download going.
+/// Only a block that is taken counts as progress.
 // spec: R-TRANSFER-3, R-TRANSFER-5, R-TRANSFER-7
 #[test]
 fn blocks_of_a_wrong_length_and_copies_are_no_progress() {
@@ -296,7 +295,7 @@ fn blocks_of_a_wrong_length_and_copies_are_no_progress() {
             answered += 1;
             line.wait(millis(1));
             let index = sent.pull.first;
-            line.answer(sent, Answer::Pulled { index, bytes: vec![0; BLOCK_BYTES - 1] });
+            line.answer(sent, Answer::Pulled(Pulled { index, bytes: vec![0; BLOCK_BYTES - 1] }));
             line.answer(first, line.block(0));
         } else {
             line.wake();
@@ -308,10 +307,10 @@ fn blocks_of_a_wrong_length_and_copies_are_no_progress() {
             line.now.since(begun)
         );
     }
-    assert_eq!((line.end, line.now), (Some(Event::Unanswered), begun.after(PATIENCE)));
+    assert_eq!((line.end, line.now), (Some(Event::Unanswered), begun.after(TIMEOUT)));
 }
 
-/// A lone block is given without a cookie; more than one is not asked for so.
+/// One block is given without a cookie; more are not requested without one.
 // spec: R-COOKIE-1, R-COOKIE-4
 #[test]
 fn an_object_of_one_block_takes_one_round_trip() {
@@ -352,7 +351,7 @@ fn only_blocks_that_were_asked_for_are_taken() {
     let mut line = Line::proved(3 * BLOCK_BYTES + 5, 64);
     let sent = line.last();
     let Request { client, number, .. } = sent.request;
-    let wrong = |index, length| Answer::Pulled { index, bytes: vec![0xee; length] };
+    let wrong = |index, length| Answer::Pulled(Pulled { index, bytes: vec![0xee; length] });
     line.hear(ClientId::from_bytes([9; 16]), number, wrong(0, BLOCK_BYTES));
     line.hear(client, number.next().expect("a number"), wrong(0, BLOCK_BYTES));
     line.answer(sent, wrong(4, BLOCK_BYTES));
@@ -371,7 +370,7 @@ fn only_blocks_that_were_asked_for_are_taken() {
     assert!(line.has_all());
 }
 
-/// The network repeats a datagram seconds later, when the client fetches something else.
+/// The network duplicates a datagram, and the copy arrives seconds later, during another transfer.
 // spec: R-TRANSFER-2, R-TRANSFER-3
 #[test]
 fn a_late_block_of_one_object_is_never_put_into_the_next() {
@@ -389,7 +388,7 @@ fn a_late_block_of_one_object_is_never_put_into_the_next() {
         for block in &late {
             line.answer(first, block.clone());
         }
-        line.answer(first, Answer::Pulled { index: 0, bytes: Vec::new() });
+        line.answer(first, Answer::Pulled(Pulled { index: 0, bytes: Vec::new() }));
         assert_eq!((line.end, line.read().len()), (None, 0));
         line.wake();
     }
@@ -424,7 +423,7 @@ fn when_nothing_arrives_everything_is_asked_for_again_ever_later_until_it_gives_
         line.wake();
     }
     assert_eq!(line.end, Some(Event::Unanswered));
-    assert_eq!(line.now, begun.after(PATIENCE));
+    assert_eq!(line.now, begun.after(TIMEOUT));
     let waits: Vec<_> = line.sent.windows(2).map(|pair| pair[1].at.since(pair[0].at)).collect();
     assert_eq!(waits[0], millis(200), "the first wait, without a measured round trip");
     // Twice as long, and up to half of the next timer more.
@@ -439,14 +438,14 @@ fn it_goes_on_for_as_long_as_blocks_arrive() {
     let mut line = Line::proved(4 * BLOCK_BYTES, 1);
     let begun = line.now;
     for index in 0..3 {
-        line.wait(PATIENCE.saturating_sub(millis(1)));
+        line.wait(TIMEOUT.saturating_sub(millis(1)));
         line.answer(line.last(), line.block(index));
         line.download.handle_timeout(line.now);
         line.drain();
         assert_eq!(line.end, None);
     }
-    assert!(line.now.since(begun) > PATIENCE * 2);
-    line.wait(PATIENCE);
+    assert!(line.now.since(begun) > TIMEOUT * 2);
+    line.wait(TIMEOUT);
     line.download.handle_timeout(line.now);
     line.drain();
     assert_eq!(line.end, Some(Event::Unanswered));
@@ -457,11 +456,11 @@ fn it_goes_on_for_as_long_as_blocks_arrive() {
 #[test]
 fn an_object_that_is_gone_is_not_asked_for_again() {
     let mut line = Line::proved(500 * BLOCK_BYTES, 64);
-    line.answer(line.last(), Answer::Pulled { index: 0, bytes: Vec::new() });
+    line.answer(line.last(), Answer::Pulled(Pulled { index: 0, bytes: Vec::new() }));
     assert_eq!(line.end, Some(Event::Gone));
     let sent = line.sent.len();
     for _ in 0..10 {
-        line.wait(PATIENCE);
+        line.wait(TIMEOUT);
         line.wake();
         line.answer(line.last(), line.block(0));
     }
@@ -476,7 +475,7 @@ fn a_byte_that_is_wrong_is_found_by_the_name() {
     let name = line.download.object().content;
     let mut wrong = line.object[..BLOCK_BYTES].to_vec();
     wrong[77] ^= 1;
-    line.answer(sent, Answer::Pulled { index: 0, bytes: wrong });
+    line.answer(sent, Answer::Pulled(Pulled { index: 0, bytes: wrong }));
     line.answer(sent, line.block(1));
     assert_eq!(line.end, Some(Event::Complete));
     assert_ne!(ContentId::of(line.read()), name);

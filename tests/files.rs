@@ -15,20 +15,22 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
+use rollcall::blocks::Prefix;
+use rollcall::client::inquiry::FileInquiry;
+use rollcall::exchange::{Answer, Ask, FileInfo, FileState, Pull, Pulled};
 use rollcall::ids::{ContentId, Cookie, FileName};
-use rollcall::operation::{FileInfo, FileState, Pull};
-use rollcall::server::{FolderOrder, Output, PieceRead};
+use rollcall::server::{FolderRequest, Output, PieceRead};
 use rollcall::shell::call::Caller;
 use rollcall::shell::download::{FetchError, Fetcher};
-use rollcall::wire::{Answer, Ask, Datagram};
+use rollcall::wire::Datagram;
 use serde_json::json;
 use tempfile::TempDir;
 
 use support::disk::SmallDisk;
 use support::network::Network;
-use support::process::{Finished, PATIENCE, Process};
+use support::process::{Finished, Process, TIMEOUT};
 use support::raw::{Raw, new_client, request};
-use support::{Call, LOAD, Place, STUDENT, Server, Setup, skip};
+use support::{Call, LOAD, Place, STUDENT, Server, Setup, TEACHER, counters, skip};
 
 #[expect(dead_code, reason = "each file of tests uses its part")]
 mod support;
@@ -89,19 +91,16 @@ fn info_of(server: &Server, name: &str) -> FileInfo {
     let mut caller =
         Caller::new(&server.address().to_string().parse().expect("an address")).expect("a server");
     let key = name.parse::<FileName>().expect("a name").key();
-    let described = caller.describe_file(key, PATIENCE, &mut |_| {}, &mut |_, _| {});
+    let mut inquiry = FileInquiry::new(key, caller.now(), TIMEOUT);
+    let described = caller.inquire(&mut inquiry, TIMEOUT, &mut |_, _| {}, &mut |_| {});
     described.expect("answered").0.expect("offered")
 }
 
 /// Fetches an object by the name of its content alone.
 fn fetch(server: &Server, info: FileInfo) -> Result<Vec<u8>, FetchError> {
     let mut bytes = Vec::new();
-    let mut take = |piece: &[u8]| {
-        bytes.extend_from_slice(piece);
-        Ok(())
-    };
     let mut fetcher = Fetcher::new(server.address(), None)?;
-    fetcher.fetch(info, 0, PATIENCE, &mut take, &mut |_| {})?;
+    fetcher.fetch(info, Prefix::default(), TIMEOUT, &mut bytes, &mut |_| {})?;
     Ok(bytes)
 }
 
@@ -133,7 +132,7 @@ impl DamagingServer {
                     match output {
                         Output::Transmit { to } => drop(socket.send_to(space.as_bytes(), to)),
                         Output::Load(content) => core.handle_sheet(content, None),
-                        Output::Folder(FolderOrder::Describe(asked)) => {
+                        Output::Folder(FolderRequest::Describe(asked)) => {
                             let state = if asked == key {
                                 FileState::Ready(info)
                             } else {
@@ -141,7 +140,7 @@ impl DamagingServer {
                             };
                             core.handle_file(asked, state);
                         }
-                        Output::Folder(FolderOrder::Read(piece)) => {
+                        Output::Folder(FolderRequest::Read(piece)) => {
                             begun += u32::from(piece.first == 0);
                             let start = piece.first as usize * 1_024;
                             let end = (start + piece.blocks as usize * 1_024).min(file.len());
@@ -181,7 +180,7 @@ fn wait_for_part(folder: &Path, bytes: u64, process: &Process) {
             return;
         }
         let waited = Duration::from_micros(clock.now().instant.as_micros());
-        assert!(waited < PATIENCE, "no part of {bytes} bytes arrives\n{process}");
+        assert!(waited < TIMEOUT, "no part of {bytes} bytes arrives\n{process}");
         std::thread::sleep(Duration::from_millis(1));
     }
 }
@@ -552,9 +551,51 @@ fn without_files_to_open_the_last_list_is_told_and_the_log_says_what_to_do() {
     let clock = rollcall::shell::clock::Clock::start();
     while names(&server) != ["more", "notes"] {
         let waited = Duration::from_micros(clock.now().instant.as_micros());
-        assert!(waited < PATIENCE, "the new file is never listed");
+        assert!(waited < TIMEOUT, "the new file is never listed");
     }
     folders.get(&server, &["more"]).run().expect(0);
+}
+
+/// How many requests for blocks were answered with a cookie.
+fn cookies(server: Server) -> u64 {
+    let (_, ended) = server.stop("TERM");
+    counters(&ended.stderr).get("pull_unproved").copied().unwrap_or_default()
+}
+
+// spec: R-COOKIE-4
+#[test]
+fn an_address_is_proved_once_for_all_files_that_one_client_fetches() {
+    let folders = Folders::new();
+    let files = [content(5_000, 1), content(300_000, 2), content(7_000, 3)];
+    for (name, file) in ["a", "b", "c"].into_iter().zip(&files) {
+        folders.offer(name, file);
+    }
+    let server = folders.server();
+    let mut caller =
+        Caller::new(&server.address().to_string().parse().expect("an address")).expect("a server");
+    for (name, file) in ["a", "b", "c"].into_iter().zip(&files) {
+        let info = info_of(&server, name);
+        let fetcher = caller.fetcher().expect("a fetcher");
+        let mut bytes = Vec::new();
+        let came = fetcher.fetch(info, Prefix::default(), TIMEOUT, &mut bytes, &mut |_| {});
+        came.expect("fetched");
+        assert!(bytes == *file, "{name}");
+    }
+    assert_eq!(cookies(server), 1);
+}
+
+// spec: R-COOKIE-4
+#[test]
+fn an_address_is_proved_once_for_all_sheets_that_a_teacher_sees_at_a_prompt() {
+    let server = Server::in_memory();
+    for class in ["1", "2", "3"] {
+        server.teacher(["open", class]).expect(0);
+        let students = (0..80).map(|student: u32| (100_000_000 + student).to_string());
+        server.client(STUDENT).args(["mark", class]).args(students).run().expect(0);
+    }
+    let talk = server.client(TEACHER).run_with(b"1\n1\n2\n2\n3\n3\n").expect(0);
+    assert_eq!(talk.stdout.matches(". 80 students answered:").count(), 3, "{talk}");
+    assert_eq!(cookies(server), 1);
 }
 
 // What a student may do wrong, and what others may do to a student.
@@ -772,19 +813,21 @@ fn five_gigabytes_are_listed_and_their_first_and_last_blocks_are_given() {
     let mut caller = Caller::new(&server.address().to_string().parse().unwrap()).expect("a server");
     let key = "image".parse::<FileName>().expect("a name").key();
     let mut heard = 0;
-    let (info, _) = caller
-        .describe_file(key, PATIENCE, &mut |_| {}, &mut |done, bytes| {
-            assert!(done >= heard && bytes == BYTES, "{done} of {bytes} after {heard}");
-            heard = done;
-        })
-        .expect("answered");
+    let mut inquiry = FileInquiry::new(key, caller.now(), TIMEOUT);
+    let mut follow = |inquiry: &FileInquiry| {
+        let Some((done, bytes)) = inquiry.reading() else { return };
+        assert!(done >= heard && bytes == BYTES, "{done} of {bytes} after {heard}");
+        heard = done;
+    };
+    let described = caller.inquire(&mut inquiry, TIMEOUT, &mut |_, _| {}, &mut follow);
+    let (info, _) = described.expect("answered");
     let info = info.expect("offered");
     assert_eq!(info.bytes, BYTES);
     let raw = Raw::to(&server);
     let block = |first| {
         let pull = Pull { object: info.content, cookie: Cookie::NONE, first, wanted: 1 };
         match raw.reply(&request(new_client(), 1, 1, Ask::Pull(pull))).answer {
-            Answer::Pulled { index, bytes } if index == first => bytes,
+            Answer::Pulled(Pulled { index, bytes }) if index == first => bytes,
             other => panic!("{other:?}"),
         }
     };

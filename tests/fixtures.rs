@@ -5,22 +5,25 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rollcall::exchange::{
+    Answer, Ask, BeginAgain, Closed, Opened, Operation, Outcome, Request, SheetInfo, decode_reply,
+    encode_request,
+};
 use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber, RollCallNumber};
 use rollcall::journal::{Journal, SqliteJournal};
-use rollcall::operation::{Operation, Outcome, SheetInfo};
 use rollcall::record::SnapshotItem;
 use rollcall::roll::{RegisterItem, Sheet};
 use rollcall::server::{Output, Server};
 use rollcall::time::{Instant, Now, WallTime};
-use rollcall::wire::{Answer, Ask, Datagram, Request, decode_reply, encode_request};
+use rollcall::wire::Datagram;
 use tempfile::TempDir;
 
 /// What must be found: the lines of `contents.txt`, their first word apart.
 struct Contents(Vec<(String, Vec<String>)>);
 
 impl Contents {
-    fn read() -> Self {
-        let text = fs::read_to_string(fixture().join("contents.txt")).unwrap();
+    fn read(format: Format) -> Self {
+        let text = fs::read_to_string(format.fixture().join("contents.txt")).unwrap();
         let line = |line: &str| {
             let mut words = line.split(' ').map(str::to_owned);
             (words.next().unwrap(), words.collect())
@@ -44,17 +47,57 @@ impl Contents {
     }
 }
 
-fn fixture() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/journal-v1")
+/// The formats that journals were written in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Format {
+    One,
+    Two,
 }
 
-/// A copy of the journal as a killed process left it.
-fn copy() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for name in ["rollcall.sqlite3", "rollcall.sqlite3-wal"] {
-        fs::copy(fixture().join(name), folder.path().join(name)).unwrap();
+impl Format {
+    fn fixture(self) -> PathBuf {
+        let name = match self {
+            Self::One => "tests/fixtures/journal-v1",
+            Self::Two => "tests/fixtures/journal-v2",
+        };
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
     }
-    folder
+
+    /// A copy of the journal as a killed process left it.
+    fn copy(self) -> TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let files: &[&str] = match self {
+            Self::One => &["rollcall.sqlite3", "rollcall.sqlite3-wal"],
+            Self::Two => &["rollcall.sqlite3", "rollcall.sqlite3-wal", "rollcall.lock"],
+        };
+        for name in files {
+            fs::copy(self.fixture().join(name), folder.path().join(name)).unwrap();
+        }
+        folder
+    }
+
+    /// A number that journals of format 1 do not have.
+    fn since_two(self, number: RollCallNumber) -> String {
+        if self == Self::One { String::new() } else { format!(" {number}") }
+    }
+
+    /// What `contents.txt` tells of the state.
+    fn kinds(self) -> &'static [&'static str] {
+        match self {
+            Self::One => &["latest", "next_roll_call", "last_sheet", "open", "mark", "client"],
+            Self::Two => &[
+                "latest",
+                "next_roll_call",
+                "last_sheet",
+                "earlier_sheet",
+                "empty",
+                "open",
+                "mark",
+                "client",
+                "kept",
+            ],
+        }
+    }
 }
 
 fn number(text: &str) -> u64 {
@@ -84,62 +127,77 @@ fn operation(words: &[String]) -> Operation {
     }
 }
 
-fn sheet_words(info: &SheetInfo) -> String {
-    let SheetInfo { class, opened_at, closed_at, students, bytes, content, .. } = info;
-    let (opened_at, closed_at) = (opened_at.as_millis(), closed_at.as_millis());
-    format!("{class} {opened_at} {closed_at} {students} {bytes} {content:?}")
-}
-
-fn outcome_words(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Opened { class, roll_call, opened_at, already_open, .. } => {
-            format!("opened {class} {} {} {already_open}", roll_call.get(), opened_at.as_millis())
-        }
-        Outcome::Closed { sheet, already_closed } => {
-            format!("closed {} {already_closed}", sheet_words(sheet))
-        }
-        Outcome::Marked { class, at, already_present } => {
-            format!("marked {class} {} {already_present}", at.as_millis())
-        }
-        Outcome::MarkRefused { at, reason } => {
-            format!("mark_refused {} {}", at.as_millis(), reason.name())
-        }
-        Outcome::Refused { at, reason } => format!("refused {} {}", at.as_millis(), reason.name()),
-        Outcome::ClockSkew { server_time } => format!("clock_ahead {}", server_time.as_millis()),
+/// The items of a state as `contents.txt` of a format writes them.
+impl Format {
+    fn sheet_words(self, info: &SheetInfo) -> String {
+        let SheetInfo { class, number, opened_at, closed_at, students, bytes, content } = info;
+        let (opened_at, closed_at) = (opened_at.as_millis(), closed_at.as_millis());
+        let number = self.since_two(*number);
+        format!("{class} {opened_at} {closed_at} {students} {bytes} {content:?}{number}")
     }
-}
 
-/// An item as `contents.txt` writes it; nothing for what format 1 does not have.
-fn item_words(item: &SnapshotItem) -> Option<String> {
-    Some(match item {
-        SnapshotItem::Latest(at) => format!("latest {}", at.as_millis()),
-        SnapshotItem::Register(RegisterItem::NextRollCall(id)) => {
-            format!("next_roll_call {}", id.get())
+    fn outcome_words(self, outcome: &Outcome) -> String {
+        match outcome {
+            Outcome::Opened { class, roll_call, number, opened_at, already_open } => {
+                let (roll_call, opened_at) = (roll_call.get(), opened_at.as_millis());
+                let number = self.since_two(*number);
+                format!("opened {class} {roll_call} {opened_at} {already_open}{number}")
+            }
+            Outcome::Closed { sheet, already_closed } => {
+                format!("closed {} {already_closed}", self.sheet_words(sheet))
+            }
+            Outcome::Marked { class, at, already_present } => {
+                format!("marked {class} {} {already_present}", at.as_millis())
+            }
+            Outcome::MarkRefused { at, reason } => {
+                format!("mark_refused {} {}", at.as_millis(), reason.name())
+            }
+            Outcome::Refused { at, reason } => {
+                format!("refused {} {}", at.as_millis(), reason.name())
+            }
+            Outcome::ClockSkew { server_time } => {
+                format!("clock_ahead {}", server_time.as_millis())
+            }
         }
-        SnapshotItem::Register(RegisterItem::LastSheet(info)) => {
-            format!("last_sheet {}", sheet_words(info))
+    }
+
+    /// Nothing for what the format does not have.
+    fn item_words(self, item: &SnapshotItem) -> Option<String> {
+        let words = match item {
+            SnapshotItem::Latest(at) => format!("latest {}", at.as_millis()),
+            SnapshotItem::Register(item) => self.register_words(item),
+            SnapshotItem::Client(record) => format!(
+                "client {:?} {} {} {:08x} {}",
+                record.client,
+                record.started.as_millis(),
+                record.number.get(),
+                record.fingerprint,
+                self.outcome_words(&record.outcome)
+            ),
+            SnapshotItem::KeptUntilPast(client) => format!("kept {client:?}"),
+        };
+        let kind = words.split(' ').next().unwrap();
+        self.kinds().contains(&kind).then_some(words)
+    }
+
+    fn register_words(self, item: &RegisterItem) -> String {
+        match item {
+            RegisterItem::NextRollCall(id) => format!("next_roll_call {}", id.get()),
+            RegisterItem::LastSheet(info) => format!("last_sheet {}", self.sheet_words(info)),
+            RegisterItem::EarlierSheet(info) => format!("earlier_sheet {}", self.sheet_words(info)),
+            RegisterItem::LastNumber { class, number } => format!("last_number {class} {number}"),
+            RegisterItem::Empty { class, roll_call, number } => {
+                format!("empty {class} {} {number}", roll_call.get())
+            }
+            RegisterItem::Open { class, roll_call, number, opened_at } => {
+                let (roll_call, opened_at) = (roll_call.get(), opened_at.as_millis());
+                format!("open {class} {roll_call} {opened_at}{}", self.since_two(*number))
+            }
+            RegisterItem::Mark { class, mark } => {
+                format!("mark {class} {} {}", mark.student, mark.at.as_millis())
+            }
         }
-        SnapshotItem::Register(RegisterItem::Open { class, roll_call, opened_at, .. }) => {
-            format!("open {class} {} {}", roll_call.get(), opened_at.as_millis())
-        }
-        SnapshotItem::Register(RegisterItem::Mark { class, mark }) => {
-            format!("mark {class} {} {}", mark.student, mark.at.as_millis())
-        }
-        SnapshotItem::Register(
-            RegisterItem::EarlierSheet(_)
-            | RegisterItem::LastNumber { .. }
-            | RegisterItem::Empty { .. },
-        )
-        | SnapshotItem::KeptUntilPast(_) => return None,
-        SnapshotItem::Client(record) => format!(
-            "client {:?} {} {} {:08x} {}",
-            record.client,
-            record.started.as_millis(),
-            record.number.get(),
-            record.fingerprint,
-            outcome_words(&record.outcome)
-        ),
-    })
+    }
 }
 
 struct Host {
@@ -191,24 +249,25 @@ impl Host {
         decode_reply(&reply).unwrap().answer
     }
 
-    fn items(&self) -> BTreeSet<String> {
-        self.server.snapshot().filter_map(|item| item_words(&item)).collect()
+    fn items(&self, format: Format) -> BTreeSet<String> {
+        self.server.snapshot().filter_map(|item| format.item_words(&item)).collect()
     }
 
     /// That everything is as it was promised.
-    fn check(&mut self, contents: &Contents) {
+    fn check(&mut self, format: Format, contents: &Contents) {
         assert_eq!(self.server.last_batch(), contents.number("last_batch"));
-        let kinds = ["latest", "next_roll_call", "last_sheet", "open", "mark", "client"];
-        let expected = contents.lines(&kinds);
-        let found = self.items();
+        let expected = contents.lines(format.kinds());
+        let found = self.items(format);
         assert_eq!(found, BTreeSet::from_iter(expected.clone()));
         assert_eq!(found.len(), expected.len());
         // Marks in their order.
-        let marks: Vec<_> = self.server.snapshot().filter_map(|it| item_words(&it)).collect();
+        let marks: Vec<_> =
+            self.server.snapshot().filter_map(|it| format.item_words(&it)).collect();
         let marks: Vec<_> = marks.into_iter().filter(|it| it.starts_with("mark ")).collect();
         assert_eq!(marks, contents.lines(&["mark"]));
         for words in contents.all("sheet") {
-            let (bytes, content) = (unhex(&words[6]), unhex(&words[5]).try_into().unwrap());
+            let bytes = unhex(words.last().unwrap());
+            let content = unhex(&words[5]).try_into().unwrap();
             let found = self.journal.sheet(ContentId::from_bytes(content)).unwrap();
             assert_eq!(found, Some(bytes), "{words:?}");
         }
@@ -217,15 +276,28 @@ impl Host {
 
 #[test]
 fn a_journal_of_format_1_opens_with_everything_that_was_promised_in_it() {
-    let contents = Contents::read();
-    let folder = copy();
+    opens_with_everything(Format::One);
+}
+
+#[test]
+fn a_journal_of_format_2_opens_with_everything_that_was_promised_in_it() {
+    opens_with_everything(Format::Two);
+    let contents = Contents::read(Format::Two);
+    for kind in Format::Two.kinds().iter().chain(&["forgotten", "sheet", "retry"]) {
+        assert!(contents.all(kind).next().is_some(), "the fixture has no {kind}");
+    }
+}
+
+fn opens_with_everything(format: Format) {
+    let contents = Contents::read(format);
+    let folder = format.copy();
     let latest = WallTime::from_millis(contents.number("latest"));
     let mut host = Host::start(folder.path(), latest);
-    host.check(&contents);
+    host.check(format, &contents);
     drop(host);
     // What was migrated is found again, with nothing to do.
     let mut host = Host::start(folder.path(), latest);
-    host.check(&contents);
+    host.check(format, &contents);
     for words in contents.all("sheet") {
         let content = ContentId::from_bytes(unhex(&words[5]).try_into().unwrap());
         let bytes = host.journal.sheet(content).unwrap().unwrap();
@@ -235,8 +307,8 @@ fn a_journal_of_format_1_opens_with_everything_that_was_promised_in_it() {
 
 #[test]
 fn the_roll_calls_in_a_journal_of_format_1_are_counted_by_class() {
-    let contents = Contents::read();
-    let folder = copy();
+    let contents = Contents::read(Format::One);
+    let folder = Format::One.copy();
     let latest = WallTime::from_millis(contents.number("latest"));
     let mut host = Host::start(folder.path(), latest);
     let counted = |host: &mut Host, class: u32, at_most: u32, limit: usize| -> Vec<(u32, String)> {
@@ -262,16 +334,26 @@ fn the_roll_calls_in_a_journal_of_format_1_are_counted_by_class() {
 
 #[test]
 fn a_retry_of_a_request_in_a_journal_of_format_1_gets_the_answer_of_that_time() {
-    let contents = Contents::read();
-    let folder = copy();
+    // A `CLOSE` is longer by now, so that no such datagram comes any more; its outcome is kept.
+    retries_are_answered_as_then(Format::One, |operation| operation == "close");
+}
+
+#[test]
+fn a_retry_of_a_request_in_a_journal_of_format_2_gets_the_answer_of_that_time() {
+    retries_are_answered_as_then(Format::Two, |_| false);
+}
+
+/// `is_past` tells the operations whose datagrams were different.
+fn retries_are_answered_as_then(format: Format, is_past: impl Fn(&str) -> bool) {
+    let contents = Contents::read(format);
+    let folder = format.copy();
     let latest = WallTime::from_millis(contents.number("latest"));
     let mut host = Host::start(folder.path(), latest);
-    let before = host.items();
-    let (mut asked, mut closes) = (0, 0);
+    let before = host.items(format);
+    let (mut asked, mut past) = (0, 0);
     for words in contents.all("retry") {
-        // A `CLOSE` is longer by now, so that no such datagram comes any more; its outcome is kept.
-        if words[3] == "close" {
-            closes += 1;
+        if is_past(&words[3]) {
+            past += 1;
             continue;
         }
         let (request, reply) = (&words[words.len() - 2], &words[words.len() - 1]);
@@ -292,7 +374,7 @@ fn a_retry_of_a_request_in_a_journal_of_format_1_gets_the_answer_of_that_time() 
         let kept = contents.all("client").find(|it| it[0] == words[0]).unwrap();
         let outcome = kept[4..].join(" ");
         let answer = decode_reply(&told).unwrap().answer;
-        if let Answer::BeginAgain { server_time: Some(at) } = answer {
+        if let Answer::BeginAgain(BeginAgain { server_time: Some(at) }) = answer {
             assert_eq!(format!("clock_ahead {}", at.as_millis()), outcome);
         } else {
             // What has not changed on the wire is the same to the byte.
@@ -300,16 +382,25 @@ fn a_retry_of_a_request_in_a_journal_of_format_1_gets_the_answer_of_that_time() 
         }
         asked += 1;
     }
-    assert!(asked > 3 && closes > 0, "{asked} retries, {closes} closes");
-    assert_eq!(asked + closes, contents.all("client").count());
+    assert!(asked > 3 && (past > 0) == is_past("close"), "{asked} retries, {past} of another form");
+    assert_eq!(asked + past, contents.all("client").count());
     assert_eq!(host.server.last_batch(), contents.number("last_batch"), "nothing is executed");
-    assert_eq!(host.items(), before);
+    assert_eq!(host.items(format), before);
 }
 
 #[test]
 fn a_server_goes_on_with_a_journal_of_format_1() {
-    let contents = Contents::read();
-    let folder = copy();
+    goes_on(Format::One);
+}
+
+#[test]
+fn a_server_goes_on_with_a_journal_of_format_2() {
+    goes_on(Format::Two);
+}
+
+fn goes_on(format: Format) {
+    let contents = Contents::read(format);
+    let folder = format.copy();
     let latest = WallTime::from_millis(contents.number("latest"));
     let mut host = Host::start(folder.path(), latest.shifted(1_000));
     for words in contents.all("open") {
@@ -317,7 +408,9 @@ fn a_server_goes_on_with_a_journal_of_format_1() {
         let marked: Vec<_> =
             contents.all("mark").filter(|it| it[0] == words[0]).map(|it| it[1].clone()).collect();
         let answer = host.perform(u64::from(class.get()), Operation::Close { class });
-        let Answer::Closed { sheet, already_closed: false } = answer else { panic!("{answer:?}") };
+        let Answer::Closed(Closed { sheet, already_closed: false }) = answer else {
+            panic!("{answer:?}")
+        };
         assert_eq!(sheet.opened_at, time(&words[2]));
         let bytes = host.journal.sheet(sheet.content).unwrap().unwrap();
         let sheet = Sheet::from_bytes(&bytes, &sheet).unwrap();
@@ -326,6 +419,6 @@ fn a_server_goes_on_with_a_journal_of_format_1() {
     }
     let class = ClassId::new(3030).unwrap();
     let answer = host.perform(99, Operation::Open { class });
-    assert!(matches!(answer, Answer::Opened { already_open: false, .. }), "{answer:?}");
+    assert!(matches!(answer, Answer::Opened(Opened { already_open: false, .. })), "{answer:?}");
     assert!(host.server.last_batch() > contents.number("last_batch"));
 }

@@ -13,12 +13,12 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
+use rollcall::client::Progress;
+use rollcall::exchange::{Answer, Marked, Operation, Query, StatusList};
 use rollcall::ids::ClassId;
 use rollcall::limits::DATAGRAM_MAX_BYTES;
-use rollcall::operation::{Operation, Query};
-use rollcall::shell::call::{CallError, Caller, Progress};
+use rollcall::shell::call::{CallError, Caller};
 use rollcall::shell::clock::Clock;
-use rollcall::wire::Answer;
 
 use linear::{Event, Finding, Heard, Question, judge};
 use support::Server;
@@ -34,7 +34,7 @@ const KILLS: usize = 6;
 const CLASSES: u32 = 2;
 const STUDENTS: u32 = 8;
 /// Shorter than some answers take, so that some outcomes stay unknown for a while, or for ever.
-const PATIENCE: Duration = Duration::from_millis(700);
+const TIMEOUT: Duration = Duration::from_millis(700);
 /// How often a sleeping link looks whether it is still needed.
 const LINK_LOOKS: Duration = Duration::from_millis(50);
 
@@ -76,7 +76,9 @@ fn what_people_see_of_a_server_that_is_killed_again_and_again_could_be_one_after
     }
     // The judge is awake: one receipt that is turned around is noticed.
     let told = history.values_mut().flatten().find_map(|event| match &mut event.heard {
-        Some(Heard::Answer(Answer::Marked { already_present, .. })) => Some(already_present),
+        Some(Heard::Answer(Answer::Marked(Marked { already_present, .. }))) => {
+            Some(already_present)
+        }
         _ => None,
     });
     let told = told.expect("somebody was marked");
@@ -132,7 +134,7 @@ impl Person {
     fn perform(&mut self, operation: Operation) {
         let begin = self.now();
         let mut earlier = Vec::new();
-        let result = self.caller.perform(operation, PATIENCE, &mut |it| earlier.push(it));
+        let result = self.caller.perform(operation, TIMEOUT, &mut |it, _| earlier.push(it.clone()));
         for progress in earlier {
             self.hear_of_earlier(progress);
         }
@@ -161,8 +163,8 @@ impl Person {
                 event.heard = Some(Heard::Answer(answer));
                 event.end = end;
             }
-            Progress::Forsaken { .. } => self.open = None,
-            Progress::Retrying { .. } | Progress::Refused { .. } => {}
+            Progress::Abandoned { .. } => self.open = None,
+            Progress::Retrying { .. } | Progress::Refused => {}
         }
     }
 
@@ -170,12 +172,12 @@ impl Person {
         let begin = self.now();
         let mut earlier = Vec::new();
         let query = Query::Status { from: class };
-        let answered = self.caller.ask(query, PATIENCE, &mut |it| earlier.push(it));
+        let answered = self.caller.ask(query, TIMEOUT, &mut |it, _| earlier.push(it.clone()));
         for progress in earlier {
             self.hear_of_earlier(progress);
         }
         let Ok(answered) = answered else { return };
-        let Answer::Status { open, .. } = answered.answer else { panic!("a list") };
+        let Answer::Status(StatusList { open, .. }) = answered.answer else { panic!("a list") };
         let told = open.iter().find(|it| it.class == class).map(|it| (it.opened_at, it.present));
         let (end, heard) = (self.now(), Some(Heard::Status(told)));
         let events = self.history.entry(class).or_default();

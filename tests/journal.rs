@@ -5,18 +5,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rollcall::exchange::{
+    Answer, Ask, BeginAgain, Closed, Operation, Request, decode_reply, encode_request,
+};
 use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber, RollCallNumber};
 use rollcall::journal::{
-    DATABASE_FILE, FolderProblem, Journal, JournalError, LOCK_FILE, MemoryJournal, Place,
-    Recovered, Snapshot, SqliteJournal,
+    DATABASE_FILE, ErrorKind, FolderProblem, Journal, JournalError, LOCK_FILE, Location,
+    MemoryJournal, Recovered, SqliteError, SqliteJournal,
 };
 use rollcall::limits::{CLIENT_SILENCE_MIN, EMPTY_SHEETS_KEPT_MAX, SNAPSHOT_AFTER_MIN_BYTES};
-use rollcall::operation::Operation;
-use rollcall::record::SnapshotItem;
+use rollcall::record::{SnapshotItem, SnapshotPart};
 use rollcall::roll::{RegisterItem, Sheet};
 use rollcall::server::{Output, Server, SheetsQuestion};
 use rollcall::time::{Instant, Now, WallTime};
-use rollcall::wire::{Answer, Ask, Datagram, Request, decode_reply, encode_request};
+use rollcall::wire::Datagram;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -95,8 +97,8 @@ impl Host<SqliteJournal> {
     }
 
     fn compact(&mut self) {
-        let snapshot = Snapshot::new(self.server.last_batch(), self.server.snapshot());
-        self.journal.compact(&snapshot).unwrap();
+        self.server.begin_snapshot();
+        assert_eq!(self.drain().len(), 0);
     }
 }
 
@@ -112,6 +114,10 @@ impl<J: Journal> Host<J> {
                     self.journal.commit(&batch).unwrap();
                     self.server.handle_durable(batch.number);
                 }
+                Output::Snapshot(part) => {
+                    self.journal.keep_snapshot(&part).unwrap();
+                    self.server.handle_snapshot_kept();
+                }
                 Output::Folder(order) => unreachable!("no files are offered: {order:?}"),
                 Output::ListSheets(question) => {
                     let SheetsQuestion { class, at_most, limit } = question;
@@ -125,6 +131,23 @@ impl<J: Journal> Host<J> {
             }
         }
         sent
+    }
+
+    /// Appends what there is to append, until a part of a snapshot comes or nothing more.
+    fn answer_and_append(&mut self) -> Option<SnapshotPart> {
+        let mut space = Datagram::new();
+        while let Some(output) = self.server.poll_output(&mut space) {
+            match output {
+                Output::Transmit { .. } => {}
+                Output::Append(batch) => {
+                    self.journal.commit(&batch).unwrap();
+                    self.server.handle_durable(batch.number);
+                }
+                Output::Snapshot(part) => return Some(part),
+                other => panic!("{other:?}"),
+            }
+        }
+        None
     }
 
     fn handle(&mut self, datagram: &Datagram) {
@@ -153,7 +176,7 @@ fn answer(datagram: &[u8]) -> Answer {
 }
 
 fn content(answer: &Answer) -> ContentId {
-    let Answer::Closed { sheet, .. } = answer else { panic!("{answer:?}") };
+    let Answer::Closed(Closed { sheet, .. }) = answer else { panic!("{answer:?}") };
     sheet.content
 }
 
@@ -186,16 +209,20 @@ fn refusal(folder: &Path) -> (JournalError, String) {
 }
 
 fn problem(folder: &Path) -> (FolderProblem, String) {
-    match refusal(folder) {
-        (JournalError::Folder { problem }, message) => (problem, message),
-        (error, _) => panic!("{error:?}"),
+    let (error, message) = refusal(folder);
+    assert_eq!(error.kind(), ErrorKind::Setup);
+    match error.into_cause() {
+        Ok(SqliteError::Folder { problem }) => (problem, message),
+        other => panic!("{other:?}"),
     }
 }
 
-fn damage(folder: &Path) -> (Place, String) {
-    match refusal(folder) {
-        (JournalError::Damaged { place, .. }, message) => (place, message),
-        (error, _) => panic!("{error:?}"),
+fn damage(folder: &Path) -> (Location, String) {
+    let (error, message) = refusal(folder);
+    assert_eq!(error.kind(), ErrorKind::Damaged);
+    match error.into_cause() {
+        Ok(SqliteError::Damaged { location, .. }) => (location, message),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -230,10 +257,9 @@ fn everything_comes_back_and_a_retry_gets_the_same_bytes() {
         snapshot_items: 0,
         batches: requests.len() as u64,
         records: requests.len() as u64,
-        clients: requests.len(),
-        open_roll_calls: 1,
     };
     assert_eq!(recovered, expected);
+    assert_eq!((host.server.clients(), host.server.open_roll_calls()), (requests.len(), 1));
     for (request, answer) in requests.iter().zip(&answers) {
         assert_eq!(host.ask(request), *answer, "the first answer, to the byte");
     }
@@ -241,7 +267,7 @@ fn everything_comes_back_and_a_retry_gets_the_same_bytes() {
 
     let closed = host.perform(&mut teacher, close(3030));
     let bytes = host.journal.sheet(content(&closed)).unwrap().unwrap();
-    let Answer::Closed { sheet, .. } = closed else { unreachable!() };
+    let Answer::Closed(Closed { sheet, .. }) = closed else { unreachable!() };
     assert_eq!(Sheet::from_bytes(&bytes, &sheet).unwrap().marks.len(), 40);
 }
 
@@ -258,7 +284,7 @@ fn a_sheet_is_the_same_after_every_restart() {
     }
     let closed = host.perform(&mut teacher, close(3030));
     let first = host.journal.sheet(content(&closed)).unwrap();
-    let Answer::Closed { sheet, .. } = closed else { unreachable!() };
+    let Answer::Closed(Closed { sheet, .. }) = closed else { unreachable!() };
     assert!(Sheet::from_bytes(first.as_ref().unwrap(), &sheet).is_ok());
     for round in 0..3 {
         host.compact();
@@ -266,7 +292,7 @@ fn a_sheet_is_the_same_after_every_restart() {
         host = Host::start(folder.path(), at_seconds(60 + round));
         assert_eq!(host.journal.sheet(sheet.content).unwrap(), first);
         let again = host.perform(&mut teacher, close(3030));
-        assert_eq!(again, Answer::Closed { sheet, already_closed: true });
+        assert_eq!(again, Answer::Closed(Closed { sheet, already_closed: true }));
     }
     assert_eq!(host.journal.sheet(ContentId::of(b"no such sheet")).unwrap(), None);
 }
@@ -304,9 +330,98 @@ fn a_snapshot_and_the_batches_after_it_are_the_same_as_all_batches() {
     assert_eq!(compacted.last_batch, whole.last_batch);
 }
 
+/// A snapshot is made in small parts while requests go on; after each of them a copy of the files is
+/// taken, as a kill would leave them.
+#[test]
+fn a_snapshot_under_way_changes_nothing_that_a_restart_brings_back() {
+    let folder = folder();
+    let mut host = Host::start(folder.path(), at_seconds(0));
+    host.server.limit_snapshot_parts(3);
+    let mut clients: Vec<_> = (0..30).map(|number| Client::new(number, host.now)).collect();
+    let (mut kept, mut forgotten, mut begun_after, mut waiting) = (0, 0, 0, None);
+    for step in 0..2_000_u32 {
+        // Whoever asks is known, new, or was silent for so long that it is forgotten by now.
+        let which = (step * 7 % 30) as usize;
+        if step % 5 == 0 {
+            clients[which] = Client::new(1_000 + u64::from(step), host.now);
+        }
+        let number = 1 + step % 4;
+        let operation = match step % 10 {
+            0 => open(number),
+            9 => close(number),
+            _ => mark(number, &step.to_string()),
+        };
+        let minutes = u64::from(step);
+        host.now = at_seconds(minutes * 60);
+        let known = host.server.clients();
+        host.server.handle_timeout(host.now);
+        forgotten += known - host.server.clients();
+        host.handle(&clients[which].datagram(operation));
+        waiting = host.answer_and_append().or(waiting);
+        if step == 100 || (kept > 0 && waiting.is_none()) {
+            begun_after = host.server.last_batch();
+            host.server.begin_snapshot();
+            waiting = host.answer_and_append();
+        }
+        if step < 100 {
+            continue;
+        }
+        if let Some(part) = waiting.take_if(|_| step % 3 == 0) {
+            assert_eq!(part.batch, begun_after);
+            host.journal.keep_snapshot(&part).unwrap();
+            assert_eq!(host.server.handle_snapshot_kept(), part.is_last);
+            waiting = host.answer_and_append();
+            if part.is_last {
+                kept += 1;
+                let since = i64::try_from(host.server.last_batch() - begun_after).unwrap();
+                assert_eq!(held(&folder).batches, since);
+            }
+        }
+        let (after, recovered) = Host::recover(killed(&folder).path(), host.now);
+        assert_eq!(recovered.last_batch, host.server.last_batch());
+        assert_eq!(sorted(&after.snapshot()), sorted(&host.snapshot()), "after step {step}");
+        if kept == 5 {
+            break;
+        }
+    }
+    assert!(kept == 5 && forgotten > 20, "{kept} snapshots, {forgotten} clients forgotten");
+}
+
+#[test]
+fn what_is_left_of_a_snapshot_that_was_not_finished_counts_for_nothing_and_goes() {
+    let folder = written();
+    let rows = |folder: &TempDir| count(&sql(folder), "SELECT count(*) FROM snapshot");
+    let state = Host::start(folder.path(), at_seconds(0)).snapshot();
+    for batch in [2, 4, 8] {
+        let unfinished = "INSERT INTO snapshot SELECT ?1, part + 1, x'00' FROM snapshot";
+        sql(&folder).execute(unfinished, [batch]).unwrap();
+        assert_eq!(rows(&folder), 2);
+        assert_eq!(Host::start(folder.path(), at_seconds(0)).snapshot(), state);
+        assert_eq!(rows(&folder), 1);
+    }
+}
+
+/// The items in an order of their own, because whom a server heard last is not kept; nor is a time
+/// that nobody was told.
+fn sorted(items: &[SnapshotItem]) -> Vec<String> {
+    let told = items.iter().filter(|item| !matches!(item, SnapshotItem::Latest(_)));
+    let mut items: Vec<_> = told.map(|item| format!("{item:?}")).collect();
+    items.sort();
+    items
+}
+
+/// The files as a kill at this moment would leave them.
+fn killed(folder: &TempDir) -> TempDir {
+    let copy = self::folder();
+    for name in [DATABASE_FILE, "rollcall.sqlite3-wal", LOCK_FILE] {
+        fs::copy(folder.path().join(name), copy.path().join(name)).unwrap();
+    }
+    copy
+}
+
 #[test]
 fn a_server_that_was_killed_comes_back_from_the_log() {
-    let (folder, copy) = (folder(), folder());
+    let folder = folder();
     let now = at_seconds(0);
     let mut teacher = Client::new(1, now);
     let mut host = Host::start(folder.path(), now);
@@ -314,9 +429,7 @@ fn a_server_that_was_killed_comes_back_from_the_log() {
     let request = teacher.datagram(mark(3030, "042191010"));
     let answer = host.ask(&request);
     // What a killed process leaves: the files as they are, the log not copied back.
-    for name in [DATABASE_FILE, "rollcall.sqlite3-wal", LOCK_FILE] {
-        fs::copy(folder.path().join(name), copy.path().join(name)).unwrap();
-    }
+    let copy = killed(&folder);
     let mut after = Host::start(copy.path(), now);
     assert_eq!(after.ask(&request), answer);
     assert_eq!(after.snapshot(), host.snapshot());
@@ -339,7 +452,7 @@ fn a_torn_end_of_the_log_is_what_was_never_acknowledged() {
         fs::write(log(&copy), &whole[..length]).unwrap();
         let mut after = Host::start(copy.path(), now);
         assert_eq!(after.snapshot(), before.0, "cut at {length}");
-        assert!(matches!(answer(&after.ask(&request)), Answer::Marked { .. }));
+        assert!(matches!(answer(&after.ask(&request)), Answer::Marked(_)));
     }
 }
 
@@ -571,9 +684,12 @@ fn a_forgotten_client_stays_forgotten_after_a_restart() {
     host.drain();
     let now = host.now;
     drop(host);
-    let (mut host, recovered) = Host::recover(folder.path(), now);
-    assert_eq!((recovered.clients, recovered.open_roll_calls), (0, 1));
-    assert!(matches!(answer(&host.ask(&request)), Answer::BeginAgain { server_time: Some(_) }));
+    let mut host = Host::start(folder.path(), now);
+    assert_eq!((host.server.clients(), host.server.open_roll_calls()), (0, 1));
+    assert!(matches!(
+        answer(&host.ask(&request)),
+        Answer::BeginAgain(BeginAgain { server_time: Some(_) })
+    ));
 }
 
 // What is refused.
@@ -664,12 +780,12 @@ fn a_database_of_another_program_is_not_touched() {
 fn a_journal_of_a_newer_server_is_refused_with_both_versions() {
     let folder = folder();
     drop(SqliteJournal::open(folder.path()).unwrap());
-    sql(&folder).pragma_update(None, "user_version", 3).unwrap();
+    sql(&folder).pragma_update(None, "user_version", 4).unwrap();
     let (problem, message) = problem(folder.path());
-    assert!(matches!(problem, FolderProblem::NewerVersion { found: 3, known: 2, .. }));
-    assert!(message.ends_with("has version 3 and this server reads version 2; update the server"));
+    assert!(matches!(problem, FolderProblem::NewerVersion { found: 4, known: 3, .. }));
+    assert!(message.ends_with("has version 4 and this server reads version 3; update the server"));
     sql(&folder).pragma_update(None, "user_version", 0).unwrap();
-    assert_eq!(damage(folder.path()).0, Place::File);
+    assert_eq!(damage(folder.path()).0, Location::File);
 }
 
 /// A journal with a snapshot of batches 1 to 3 and the batches 4 to 8.
@@ -700,30 +816,42 @@ fn damage_is_told_with_its_place() {
     let cases = [
         (
             format!("UPDATE batch SET records = CAST({flip} AS BLOB) WHERE number = 6"),
-            Place::Batch(6),
+            Location::Batch(6),
         ),
-        ("UPDATE batch SET records = x'' WHERE number = 8".to_owned(), Place::Batch(8)),
-        ("DELETE FROM batch WHERE number = 5".to_owned(), Place::Batch(5)),
-        ("DELETE FROM batch WHERE number = 4".to_owned(), Place::Batch(4)),
+        ("UPDATE batch SET records = x'' WHERE number = 8".to_owned(), Location::Batch(8)),
+        ("DELETE FROM batch WHERE number = 5".to_owned(), Location::Batch(5)),
+        ("DELETE FROM batch WHERE number = 4".to_owned(), Location::Batch(4)),
         (
             "INSERT INTO batch SELECT 3, records FROM batch WHERE number = 4".to_owned(),
-            Place::Batch(3),
+            Location::Batch(3),
         ),
         (
             "INSERT INTO batch SELECT 9, records FROM batch WHERE number = 4".to_owned(),
-            Place::Batch(9),
+            Location::Batch(9),
         ),
-        ("UPDATE batch SET number = 100 WHERE number = 8".to_owned(), Place::Batch(8)),
-        ("DELETE FROM snapshot".to_owned(), Place::Snapshot(0)),
-        ("UPDATE snapshot SET items = x'0000000000'".to_owned(), Place::Snapshot(0)),
-        ("INSERT INTO snapshot SELECT 1, items FROM snapshot".to_owned(), Place::Snapshot(1)),
-        ("UPDATE snapshot_end SET parts = 2".to_owned(), Place::Snapshot(1)),
-        ("UPDATE snapshot_end SET batch = 2".to_owned(), Place::Batch(3)),
-        ("UPDATE snapshot_end SET batch = 4".to_owned(), Place::Batch(4)),
-        ("UPDATE snapshot_end SET batch = -1".to_owned(), Place::Batch(-1)),
-        ("DELETE FROM snapshot_end".to_owned(), Place::File),
-        ("DROP TABLE batch".to_owned(), Place::File),
-        ("DROP TABLE snapshot_end".to_owned(), Place::File),
+        ("UPDATE batch SET number = 100 WHERE number = 8".to_owned(), Location::Batch(8)),
+        ("DELETE FROM snapshot".to_owned(), Location::Snapshot(0)),
+        ("UPDATE snapshot SET items = x'0000000000'".to_owned(), Location::Snapshot(0)),
+        (
+            "INSERT INTO snapshot SELECT batch, 1, items FROM snapshot".to_owned(),
+            Location::Snapshot(1),
+        ),
+        ("UPDATE snapshot_end SET parts = 2".to_owned(), Location::Snapshot(1)),
+        ("UPDATE snapshot_end SET batch = 2".to_owned(), Location::Snapshot(0)),
+        ("UPDATE snapshot_end SET batch = 4".to_owned(), Location::Snapshot(0)),
+        ("UPDATE snapshot SET batch = 4".to_owned(), Location::Snapshot(0)),
+        (
+            "UPDATE snapshot_end SET batch = 2; UPDATE snapshot SET batch = 2".to_owned(),
+            Location::Batch(3),
+        ),
+        (
+            "UPDATE snapshot_end SET batch = 4; UPDATE snapshot SET batch = 4".to_owned(),
+            Location::Batch(4),
+        ),
+        ("UPDATE snapshot_end SET batch = -1".to_owned(), Location::Batch(-1)),
+        ("DELETE FROM snapshot_end".to_owned(), Location::File),
+        ("DROP TABLE batch".to_owned(), Location::File),
+        ("DROP TABLE snapshot_end".to_owned(), Location::File),
     ];
     for (change, place) in cases {
         let folder = written();
@@ -747,7 +875,7 @@ fn a_batch_that_contradicts_the_ones_before_it_is_damage() {
     connection.execute("UPDATE batch SET records = ?1 WHERE number = 7", [records]).unwrap();
     drop(connection);
     let (place, message) = damage(folder.path());
-    assert_eq!(place, Place::Batch(7));
+    assert_eq!(place, Location::Batch(7));
     assert!(message.contains("a student is marked a second time"), "{message}");
 }
 
@@ -758,7 +886,7 @@ fn a_file_that_was_cut_is_damaged() {
         let folder = folder();
         let length = whole.len() * keep / 10;
         fs::write(database(&folder), &whole[..length]).unwrap();
-        assert_eq!(damage(folder.path()).0, Place::File, "cut at {length} of {}", whole.len());
+        assert_eq!(damage(folder.path()).0, Location::File, "cut at {length} of {}", whole.len());
     }
 }
 
@@ -772,7 +900,7 @@ fn a_log_without_its_database_is_damage_and_not_a_new_journal() {
     fs::copy(folder.path().join(log), copy.path().join(log)).unwrap();
     let before = fs::read(copy.path().join(log)).unwrap();
     let (place, message) = damage(copy.path());
-    assert_eq!(place, Place::File);
+    assert_eq!(place, Location::File);
     assert!(message.contains("empty or gone"), "{message}");
     assert_eq!(fs::read(copy.path().join(log)).unwrap(), before);
 }

@@ -7,15 +7,16 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use rollcall::exchange::{Answer, Busy, Reply, encode_reply};
 use rollcall::ids::RequestNumber;
 use rollcall::shell::clock::{Clock, entropy};
 use rollcall::time::WallTime;
-use rollcall::wire::{Answer, Datagram, Reply, encode_reply};
+use rollcall::wire::Datagram;
 use serde_json::Value;
 
 use support::disk::SmallDisk;
 use support::network::Network;
-use support::process::{Finished, PATIENCE, Process};
+use support::process::{Finished, Process, TIMEOUT};
 use support::raw::{Raw, first_request, frame, mark, new_client, open, sent_again, status};
 use support::relay::{Habits, Relay};
 use support::{Call, LOAD, Place, Server, Setup, counters, run, skip};
@@ -281,7 +282,7 @@ fn passes_with_a_clock_wrong_by(days: i32) {
     let at = chrono::DateTime::parse_from_rfc3339(at).expect("a time").timestamp_millis();
     let at = WallTime::from_millis(u64::try_from(at).expect("after 1970"));
     let wrong = at.distance(before.shifted(i64::from(days) * 86_400_000));
-    assert!(wrong < PATIENCE, "the clock was not wrong as wished, but by {wrong:?} more");
+    assert!(wrong < TIMEOUT, "the clock was not wrong as wished, but by {wrong:?} more");
     let verdict = if days > 0 { "clock_behind" } else { "clock_ahead" };
     assert!(counters(&ended.stderr).get(verdict) >= Some(&(STUDENTS as u64)), "{ended}");
 }
@@ -329,7 +330,7 @@ fn garbage(round: usize) -> Vec<Vec<u8>> {
     let honest = first_request(open(1));
     let mut flipped = honest.clone();
     flipped[round % honest.len()] ^= 1 << (round % 8);
-    let answer = Answer::Busy { retry_after_ms: 1 };
+    let answer = Answer::Busy(Busy { retry_after_ms: 1 });
     let mut reply = Datagram::new();
     encode_reply(&Reply { client: new_client(), number: RequestNumber::FIRST, answer }, &mut reply);
     vec![
@@ -389,7 +390,9 @@ fn honest_students_are_served_during_a_flood_that_is_not_multiplied() {
     all_are_on_the_sheets(&load, 4_000);
     server.process().signal("USR1");
     // The line of the counters ends so; the line of the start goes on after these words.
-    let known = server.process().wait_for_log("its tables", |log| log.contains("clients known\n"));
+    let known = server
+        .process()
+        .wait_for_log("its tables", |log| log.contains(" clients known; longest turn"));
     // The table holds who asked for something, and nobody else: a flood of garbage leaves nothing.
     let expected = FLOOD as u64 + STUDENTS + 2 * CLASSES;
     assert!(known.contains(&format!(" {expected} clients known")), "{expected} expected\n{known}");

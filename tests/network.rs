@@ -7,8 +7,9 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::mpsc;
 use std::thread;
 
+use rollcall::exchange::{Answer, Marked, Opened, Reply, decode_request, encode_reply};
 use rollcall::time::WallTime;
-use rollcall::wire::{Answer, Datagram, Reply, decode_request, encode_reply};
+use rollcall::wire::Datagram;
 use serde_json::{Value, json};
 
 use support::network::{Network, SERVER_V4, SERVER_V6};
@@ -128,7 +129,7 @@ fn an_answer_from_another_address_is_ignored() {
     // The stranger knows everything that the request says, and is quicker.
     for (socket, at) in [(&stranger, 1_000), (&server, 2_000)] {
         let at = WallTime::from_millis(at);
-        let answer = Answer::Marked { class: class(1), at, already_present: false };
+        let answer = Answer::Marked(Marked { class: class(1), at, already_present: false });
         let mut datagram = Datagram::new();
         let reply = Reply { client: asked.client, number: asked.number, answer };
         encode_reply(&reply, &mut datagram);
@@ -151,7 +152,7 @@ fn a_wildcard_server_answers_from_the_address_that_was_asked() {
         );
         let answer = raw.reply(&first_request(open(class))).answer;
         assert!(
-            matches!(answer, Answer::Opened { already_open: false, .. }),
+            matches!(answer, Answer::Opened(Opened { already_open: false, .. })),
             "{asked}: {answer:?}"
         );
         let asked = format!("{asked}:{port}");
@@ -179,7 +180,7 @@ fn a_wildcard_server_answers_from_the_ipv6_address_that_was_asked() {
         server.log().clone(),
     );
     let answer = raw.reply(&first_request(open(1))).answer;
-    assert!(matches!(answer, Answer::Opened { already_open: false, .. }), "{answer:?}");
+    assert!(matches!(answer, Answer::Opened(Opened { already_open: false, .. })), "{answer:?}");
 }
 
 #[test]
@@ -259,7 +260,7 @@ fn clients_that_are_gone_before_their_answer_do_not_stop_the_server() {
     server.student(["mark", "500", "10"]).expect(0);
     let raw = Raw::to(&server);
     let refused = raw.reply(&first_request(mark(501, "10"))).answer;
-    assert!(matches!(refused, Answer::MarkRefused { .. }), "{refused:?}");
+    assert!(matches!(refused, Answer::MarkRefused(_)), "{refused:?}");
     let (_, ended) = server.stop("TERM");
     let counted = counters(&ended.stderr);
     assert_eq!(counted.get("opened"), Some(&500), "{ended}");

@@ -8,13 +8,13 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
+use rollcall::exchange::{Answer, Ask, Opened, Operation, Request, encode_request};
 use rollcall::ids::{ClassId, ClientId, RequestNumber};
 use rollcall::journal::{Journal, SqliteJournal};
-use rollcall::operation::Operation;
 use rollcall::server::{Output, Server as Core};
 use rollcall::shell::clock::Clock;
 use rollcall::time::{Instant, Now, WallTime};
-use rollcall::wire::{Answer, Ask, Datagram, Request, encode_request};
+use rollcall::wire::Datagram;
 use serde_json::json;
 
 use support::disk::SmallDisk;
@@ -398,7 +398,7 @@ fn an_implausible_clock_is_refused_until_somebody_has_looked_at_it() {
         let raw = Raw::to(&server);
         assert_eq!(raw.ask(&request), receipt);
         let answer = raw.reply(&first_request(open(2))).answer;
-        let Answer::Opened { opened_at, .. } = answer else { panic!("{answer:?}") };
+        let Answer::Opened(Opened { opened_at, .. }) = answer else { panic!("{answer:?}") };
         assert!(opened_at.distance(now) < Duration::from_secs(600), "{opened_at}");
         assert_eq!(students(&server, "1"), json!(["10"]));
         let server = server.kill().start();

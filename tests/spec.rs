@@ -19,25 +19,23 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use rollcall::exchange::{
+    Answer, Ask, BeginAgain, Busy, Closed, FileEntry, FileInfo, FileList, FileState, Marked,
+    OpenRollCall, Opened, Operation, Pull, Pulled, Query, Refusal, Refused, Reply, Request,
+    SheetInfo, SheetList, StatusList, decode_reply, decode_request, encode_reply, encode_request,
+};
 use rollcall::ids::{
     ClassId, ClientId, ContentId, Cookie, FileKey, FileName, RequestNumber, RollCallNumber,
     StudentNumber,
 };
 use rollcall::journal::encoding::encode_records;
 use rollcall::limits;
-use rollcall::operation::{
-    FileEntry, FileInfo, FileList, FileState, OpenRollCall, Operation, Pull, Query, Refusal,
-    SheetInfo,
-};
-use rollcall::record::Record;
-use rollcall::roll::{Mark, Sheet};
+use rollcall::record::{Record, Recovery as _};
+use rollcall::roll::{ClosedSheet, Mark, Sheet};
 use rollcall::server::{Output, Server};
 use rollcall::stats::Counter;
 use rollcall::time::{Instant, Now, WallTime};
-use rollcall::wire::{
-    Answer, Ask, Datagram, Kind, Rejected, Reply, Request, Versions, decode_reply, decode_request,
-    encode_reply, encode_request,
-};
+use rollcall::wire::{Datagram, Kind, Rejected, Versions};
 
 const SPEC: &str = include_str!("../proto-spec.md");
 
@@ -197,34 +195,37 @@ impl Example {
 
     fn reply(&self) -> Reply {
         let answer = match self.text("kind") {
-            "OPENED" => Answer::Opened {
+            "OPENED" => Answer::Opened(Opened {
                 class: self.class("class"),
                 opened_at: self.time("opened_at"),
                 already_open: self.value("already_open"),
-            },
-            "CLOSED" => Answer::Closed {
+            }),
+            "CLOSED" => Answer::Closed(Closed {
                 sheet: self.sheet_info(),
                 already_closed: self.value("already_closed"),
-            },
+            }),
             "MARKED" => self.marked(),
-            "REFUSED" => Answer::Refused { at: self.time("at"), reason: self.reason() },
+            "REFUSED" => Answer::Refused(Refused { at: self.time("at"), reason: self.reason() }),
             "STATUS_LIST" => self.status_list(),
-            "SHEET_LIST" => Answer::Sheets {
+            "SHEET_LIST" => Answer::Sheets(SheetList {
                 sheets: self.has("class").then(|| self.sheet_info()).into_iter().collect(),
                 more: self.value("more"),
-            },
+            }),
             "FILE_LIST" => Answer::Files(self.has("total").then(|| self.file_list())),
             "FILE_INFO" => Answer::File(self.file_state()),
-            "PULLED" => {
-                Answer::Pulled { index: self.value("index"), bytes: unhex(self.text("data")) }
-            }
+            "PULLED" => Answer::Pulled(Pulled {
+                index: self.value("index"),
+                bytes: unhex(self.text("data")),
+            }),
             "COOKIE" => Answer::Cookie(self.cookie()),
             "STALE" => Answer::Stale,
             "BEGIN_AGAIN" => {
                 let has_time = self.has("server_time");
-                Answer::BeginAgain { server_time: has_time.then(|| self.time("server_time")) }
+                Answer::BeginAgain(BeginAgain {
+                    server_time: has_time.then(|| self.time("server_time")),
+                })
             }
-            "BUSY" => Answer::Busy { retry_after_ms: self.value("retry_after_ms") },
+            "BUSY" => Answer::Busy(Busy { retry_after_ms: self.value("retry_after_ms") }),
             other => panic!("{other} is no answer"),
         };
         Reply { client: self.client(), number: self.number(), answer }
@@ -233,13 +234,15 @@ impl Example {
     fn marked(&self) -> Answer {
         let at = self.time("at");
         match self.value::<u8>("standing") {
-            standing @ 0..=1 => {
-                Answer::Marked { class: self.class("class"), at, already_present: standing == 1 }
-            }
+            standing @ 0..=1 => Answer::Marked(Marked {
+                class: self.class("class"),
+                at,
+                already_present: standing == 1,
+            }),
             refused => {
                 assert_eq!(self.text("class"), "0", "{}", self.name);
                 let reason = Refusal::try_from(refused - 16).expect("a reason");
-                Answer::MarkRefused { at, reason }
+                Answer::MarkRefused(Refused { at, reason })
             }
         }
     }
@@ -255,7 +258,7 @@ impl Example {
                 present: u32::try_from(present).expect("a count"),
             }
         });
-        Answer::Status { open: open.collect(), more: self.value("more") }
+        Answer::Status(StatusList { open: open.collect(), more: self.value("more") })
     }
 
     fn file_list(&self) -> FileList {
@@ -505,7 +508,7 @@ const EVERY_REJECTED: [Rejected; 12] = [
     Rejected::Body,
     Rejected::LeftOver,
     Rejected::NotCanonical,
-    Rejected::Cramped,
+    Rejected::RequestTooShort,
 ];
 
 /// The name in the specification, which is also the counter's.
@@ -602,14 +605,14 @@ fn invalid(name: &str) -> Vec<u8> {
             request(Kind::Pulled, &[tail, &[0], &laws::byte_string(&[7; 1_025])])
         }
         "left-over-pull" => pull(&[0, 1, 0, 0]),
-        "cramped-file" => request(Kind::File, &[head, &[7; 16], &laws::byte_string(&[0; 36])]),
+        "short-file" => request(Kind::File, &[head, &[7; 16], &laws::byte_string(&[0; 36])]),
         "left-over" => laws::frame(1, open[3], &[&body(&open)[..], &[0]].concat()),
         "left-over-answer" => laws::frame(1, opened[3], &[&body(&opened)[..], &[0]].concat()),
         "not-canonical-class" => request(Kind::Open, &[head, started, &[0xd6, 0x97, 0], zeros]),
         "not-canonical-length" => mark(&[&[0x82, 0][..], b"10"].concat()),
         "not-canonical-answer" => request(Kind::Stale, &[&tail[..16], &[0x81, 0]]),
-        "cramped" => request(Kind::Open, &[head, started, class, &laws::byte_string(&[0; 12])]),
-        "cramped-status" => request(Kind::Status, &[head, class, &laws::byte_string(&[0; 34])]),
+        "short-open" => request(Kind::Open, &[head, started, class, &laws::byte_string(&[0; 12])]),
+        "short-status" => request(Kind::Status, &[head, class, &laws::byte_string(&[0; 34])]),
         other => panic!("nobody knows how to make {other}"),
     }
 }
@@ -632,11 +635,14 @@ fn the_worked_sheet_has_its_bytes_and_its_name() {
     assert_eq!(Sheet::from_bytes(&example.bytes, &info), Ok(sheet));
     for vector in Example::of("vector") {
         match (vector.name, vector.message()) {
-            ("closed", Message::Reply(Reply { answer: Answer::Closed { sheet, .. }, .. })) => {
+            (
+                "closed",
+                Message::Reply(Reply { answer: Answer::Closed(Closed { sheet, .. }), .. }),
+            ) => {
                 assert_eq!(sheet, info);
             }
             ("sheet-list", Message::Reply(Reply { answer, .. })) => {
-                assert_eq!(answer, Answer::Sheets { sheets: vec![info], more: true });
+                assert_eq!(answer, Answer::Sheets(SheetList { sheets: vec![info], more: true }));
             }
             ("pull", Message::Request(Request { ask, .. })) => {
                 let object = info.content;
@@ -644,7 +650,10 @@ fn the_worked_sheet_has_its_bytes_and_its_name() {
                 assert_eq!(ask, Ask::Pull(pull));
             }
             ("pulled", Message::Reply(Reply { answer, .. })) => {
-                assert_eq!(answer, Answer::Pulled { index: 0, bytes: example.bytes.clone() });
+                assert_eq!(
+                    answer,
+                    Answer::Pulled(Pulled { index: 0, bytes: example.bytes.clone() })
+                );
             }
             _ => {}
         }
@@ -821,6 +830,7 @@ fn constants() -> BTreeMap<&'static str, Constant> {
         FILES_MAX,
         BLOCKS_PER_PULL_MAX,
         PIECES_AHEAD_MAX,
+        RETRY_EVEN_WAITS,
         BLOCKS_PER_TURN_MAX,
         BLOCKS_REORDERED_MAX,
     ];
@@ -894,9 +904,9 @@ fn the_longest_answers_are_as_long_as_chapter_9_says() {
     };
     for row in rows {
         let answer = match unquoted(row[0]) {
-            "OPEN" => Answer::Opened { class, opened_at: at, already_open: true },
-            "MARK" => Answer::Marked { class, at, already_present: true },
-            "CLOSE" => Answer::Closed { sheet, already_closed: true },
+            "OPEN" => Answer::Opened(Opened { class, opened_at: at, already_open: true }),
+            "MARK" => Answer::Marked(Marked { class, at, already_present: true }),
+            "CLOSE" => Answer::Closed(Closed { sheet, already_closed: true }),
             "FILE" => {
                 let bytes = limits::FILE_BYTES_MAX;
                 Answer::File(FileState::Ready(FileInfo { bytes, content: sheet.content }))
@@ -995,7 +1005,7 @@ fn every_story_of_the_fuzzer_starts_from_an_example() {
             desk.hand(bytes);
         }
         if let Ok(reply) = decode_reply(bytes) {
-            // The client opens class 1 with the usual patience, and sends. What it hears then has
+            // The client opens class 1 with the usual deadline, and sends. What it hears then has
             // the name of another client; a step of its own says the same in its own name.
             let opens = [desk_step(0), choice(0, 3), vec![0], choice(0, 3)].concat();
             let sends = [desk_step(8), vec![0]].concat();
@@ -1086,21 +1096,21 @@ fn listed(bytes: &[u8]) -> Vec<u8> {
 /// Such an answer to the last request.
 fn said(answer: &Answer) -> Vec<u8> {
     let (place, values) = match answer {
-        Answer::Opened { .. } => (1, vec![0]),
-        Answer::Closed { .. } => (2, vec![0]),
-        Answer::Marked { .. } => (3, vec![0]),
-        Answer::MarkRefused { .. } => (4, vec![]),
-        Answer::Refused { .. } => (5, vec![]),
-        Answer::Status { more, .. } => (6, vec![1, 0, 0, (*more).into()]),
-        Answer::Sheets { sheets, .. } => (7, vec![(!sheets.is_empty()).into(), 0]),
+        Answer::Opened(_) => (1, vec![0]),
+        Answer::Closed(_) => (2, vec![0]),
+        Answer::Marked(_) => (3, vec![0]),
+        Answer::MarkRefused(_) => (4, vec![]),
+        Answer::Refused(_) => (5, vec![]),
+        Answer::Status(StatusList { more, .. }) => (6, vec![1, 0, 0, (*more).into()]),
+        Answer::Sheets(SheetList { sheets, .. }) => (7, vec![(!sheets.is_empty()).into(), 0]),
         Answer::Stale => (8, vec![]),
-        Answer::BeginAgain { server_time: None } => (9, vec![]),
-        Answer::BeginAgain { server_time: Some(_) } => (10, vec![60]),
-        Answer::Busy { retry_after_ms } => (11, retry_after_ms.to_le_bytes().to_vec()),
+        Answer::BeginAgain(BeginAgain { server_time: None }) => (9, vec![]),
+        Answer::BeginAgain(BeginAgain { server_time: Some(_) }) => (10, vec![60]),
+        Answer::Busy(Busy { retry_after_ms }) => (11, retry_after_ms.to_le_bytes().to_vec()),
         Answer::Files(list) => (12, vec![list.is_some().into()]),
         Answer::File(state) => (13, vec![matches!(state, FileState::Ready(_)).into()]),
         // No answer to anything that this client asks.
-        Answer::Pulled { .. } => (14, vec![0]),
+        Answer::Pulled(_) => (14, vec![0]),
         Answer::Cookie(_) => (15, vec![]),
     };
     [desk_step(2), choice(0, 4), choice(place, 16), values].concat()
@@ -1184,11 +1194,12 @@ impl Desk {
                     self.appended = batch.number;
                     self.journal.extend(batch.records);
                     self.infos.extend(batch.sheets.iter().map(|it| it.info));
-                    self.sheets.extend(batch.sheets.into_iter().map(|it| it.sheet));
+                    self.sheets.extend(batch.sheets.iter().map(ClosedSheet::sheet));
                     if self.disk_works {
                         self.server.handle_durable(batch.number);
                     }
                 }
+                Output::Snapshot(part) => unreachable!("none is begun: {part:?}"),
                 Output::Folder(order) => unreachable!("no files are offered: {order:?}"),
                 Output::ListSheets(question) => {
                     let mut infos: Vec<_> = self.infos.clone();
@@ -1266,20 +1277,20 @@ fn mark(number: u32, student: &str) -> Operation {
 
 fn opened(number: u32, millis: u64, already_open: bool) -> Answer {
     let opened_at = WallTime::from_millis(START + millis);
-    Answer::Opened { class: class(number), opened_at, already_open }
+    Answer::Opened(Opened { class: class(number), opened_at, already_open })
 }
 
 fn marked(number: u32, millis: u64, already_present: bool) -> Answer {
     let at = WallTime::from_millis(START + millis);
-    Answer::Marked { class: class(number), at, already_present }
+    Answer::Marked(Marked { class: class(number), at, already_present })
 }
 
 fn begin_again() -> Answer {
-    Answer::BeginAgain { server_time: None }
+    Answer::BeginAgain(BeginAgain { server_time: None })
 }
 
 fn clock_skew(millis: u64) -> Answer {
-    Answer::BeginAgain { server_time: Some(WallTime::from_millis(START + millis)) }
+    Answer::BeginAgain(BeginAgain { server_time: Some(WallTime::from_millis(START + millis)) })
 }
 
 // spec: R-READ-1, R-READ-2, R-READ-3, R-READ-5, R-KIND-1, R-VERSION-1, R-VERSION-2, R-KIND-2
@@ -1314,7 +1325,7 @@ fn duplicates_are_told_as_chapter_10_says() {
     assert_eq!(desk.perform(1, 1, open(2)), Some(begin_again()));
     assert_eq!(desk.perform(1, 1, close(1)), Some(begin_again()));
     assert_eq!(desk.perform(1, 3, close(1)), Some(Answer::Stale), "a gap");
-    assert!(matches!(desk.perform(1, 2, close(1)), Some(Answer::Closed { .. })), "the next");
+    assert!(matches!(desk.perform(1, 2, close(1)), Some(Answer::Closed(_))), "the next");
     assert_eq!(desk.ask(&first), Some(Answer::Stale), "the opening comes late");
     assert_eq!(desk.perform(2, 2, open(1)), Some(begin_again()), "nobody knows client 2");
     assert_eq!(desk.server.open_roll_calls(), 0, "none of that had an effect");
@@ -1327,7 +1338,7 @@ fn a_clock_behind_the_window_is_told_so_and_not_remembered() {
     let mut desk = Desk::new();
     desk.wait(15 * MINUTE + 1);
     assert_eq!(desk.perform(1, 1, open(1)), Some(clock_skew(15 * MINUTE + 1)));
-    let told = Record::Told { at: WallTime::from_millis(START + 15 * MINUTE + 1) };
+    let told = Record::TimeDisclosed { at: WallTime::from_millis(START + 15 * MINUTE + 1) };
     assert_eq!(desk.journal, [told], "the time, and nothing of the client");
     let just_within = perform(1, 1, START + 1, open(1));
     assert_eq!(desk.ask(&just_within), Some(opened(1, 15 * MINUTE + 1, false)));
@@ -1368,7 +1379,7 @@ fn a_refusal_stays_a_refusal() {
     let mut desk = Desk::new();
     let too_early = perform(1, 1, START, mark(1, "10"));
     let at = WallTime::from_millis(START);
-    let refused = Some(Answer::MarkRefused { at, reason: Refusal::NotOpen });
+    let refused = Some(Answer::MarkRefused(Refused { at, reason: Refusal::NotOpen }));
     assert_eq!(desk.ask(&too_early), refused);
     desk.perform(2, 1, open(1));
     assert_eq!(desk.ask(&too_early), refused, "though it would succeed by now");
@@ -1387,13 +1398,13 @@ fn a_refusal_stays_a_refusal() {
 fn a_register_is_kept_as_chapter_11_says() {
     let mut desk = Desk::new();
     let at = |millis| WallTime::from_millis(START + millis);
-    let never = Some(Answer::Refused { at: at(0), reason: Refusal::NeverOpened });
+    let never = Some(Answer::Refused(Refused { at: at(0), reason: Refusal::NeverOpened }));
     assert_eq!(desk.perform(1, 1, close(1)), never);
     let sheets = |which, at_most| {
         let at_most = RollCallNumber::new(at_most).expect("not zero");
         read(which, Query::Sheets { class: class(1), at_most })
     };
-    let none = Answer::Sheets { sheets: vec![], more: false };
+    let none = Answer::Sheets(SheetList { sheets: vec![], more: false });
     assert_eq!(desk.ask(&sheets(1, u32::MAX)), Some(none.clone()));
     assert_eq!(desk.perform(1, 2, open(1)), Some(opened(1, 0, false)));
     assert_eq!(desk.perform(1, 3, open(2)), Some(opened(2, 0, false)));
@@ -1403,7 +1414,9 @@ fn a_register_is_kept_as_chapter_11_says() {
     desk.wait(10);
     assert_eq!(desk.perform(1, 6, mark(1, "10")), Some(marked(1, 20, false)));
     assert_eq!(desk.perform(1, 7, mark(1, "042191010")), Some(marked(1, 10, true)));
-    let Some(Answer::Closed { sheet, already_closed: false }) = desk.perform(1, 8, close(1)) else {
+    let Some(Answer::Closed(Closed { sheet, already_closed: false })) =
+        desk.perform(1, 8, close(1))
+    else {
         panic!("closed")
     };
     let expected = Sheet {
@@ -1416,9 +1429,9 @@ fn a_register_is_kept_as_chapter_11_says() {
     };
     assert_eq!(sheet, expected.info(RollCallNumber::FIRST));
     desk.wait(10);
-    let not_open = Some(Answer::MarkRefused { at: at(30), reason: Refusal::NotOpen });
+    let not_open = Some(Answer::MarkRefused(Refused { at: at(30), reason: Refusal::NotOpen }));
     assert_eq!(desk.perform(1, 9, mark(1, "20")), not_open);
-    let again = Some(Answer::Closed { sheet, already_closed: true });
+    let again = Some(Answer::Closed(Closed { sheet, already_closed: true }));
     assert_eq!(desk.perform(1, 10, close(1)), again);
     assert_eq!(
         desk.perform(1, 11, mark(2, "20")),
@@ -1426,15 +1439,15 @@ fn a_register_is_kept_as_chapter_11_says() {
         "class 2 is untouched"
     );
     desk.perform(1, 12, open(1));
-    let one = Some(Answer::Sheets { sheets: vec![sheet], more: false });
+    let one = Some(Answer::Sheets(SheetList { sheets: vec![sheet], more: false }));
     assert_eq!(desk.ask(&sheets(2, u32::MAX)), one, "though the class is open again");
     // A second lesson does not hide the first.
     desk.perform(1, 13, mark(1, "30"));
-    let Some(Answer::Closed { sheet: second, .. }) = desk.perform(1, 14, close(1)) else {
+    let Some(Answer::Closed(Closed { sheet: second, .. })) = desk.perform(1, 14, close(1)) else {
         panic!("closed")
     };
     assert_eq!((sheet.number.get(), second.number.get()), (1, 2));
-    let both = Some(Answer::Sheets { sheets: vec![second, sheet], more: false });
+    let both = Some(Answer::Sheets(SheetList { sheets: vec![second, sheet], more: false }));
     assert_eq!(desk.ask(&sheets(3, u32::MAX)), both, "the last one first");
     assert_eq!(desk.ask(&sheets(4, 1)), one, "from that number down");
 }
@@ -1447,7 +1460,7 @@ fn a_sheet_is_fetched_block_by_block() {
     for student in 0..100_u64 {
         desk.perform(1, 2 + student, mark(1, &format!("student-{student:08}")));
     }
-    let Some(Answer::Closed { sheet: info, .. }) = desk.perform(1, 102, close(1)) else {
+    let Some(Answer::Closed(Closed { sheet: info, .. })) = desk.perform(1, 102, close(1)) else {
         panic!("closed")
     };
     let mut desk = desk.start_anew();
@@ -1456,7 +1469,7 @@ fn a_sheet_is_fetched_block_by_block() {
         let ask = Ask::Pull(Pull { object, cookie: Cookie::NONE, first, wanted: 1 });
         let number = numbers.next().expect("endless");
         match desk.ask(&Request { attempt: 1, client: client(9), number, ask }) {
-            Some(Answer::Pulled { index, bytes }) if index == first => bytes,
+            Some(Answer::Pulled(Pulled { index, bytes })) if index == first => bytes,
             other => panic!("{other:?}"),
         }
     };
@@ -1484,7 +1497,8 @@ fn open_roll_calls_are_listed_page_by_page() {
             let request = read(number, Query::Status { from: class(from) });
             let zeros = laws::padding_of(&request, bytes);
             let answer = desk.hand(&laws::request(&request, zeros)).expect("an answer");
-            let Answer::Status { open, more } = decode_reply(&answer).expect("a list").answer
+            let Answer::Status(StatusList { open, more }) =
+                decode_reply(&answer).expect("a list").answer
             else {
                 panic!("a list")
             };

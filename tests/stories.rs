@@ -11,12 +11,15 @@ use std::thread;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat};
-use rollcall::operation::{Operation, Query, Refusal};
+use rollcall::exchange::{
+    Answer, Ask, Marked, Opened, Operation, Query, Refusal, Refused, Reply, decode_reply,
+    decode_request, encode_reply,
+};
 use rollcall::shell::clock::Clock;
-use rollcall::wire::{Answer, Ask, Datagram, Reply, decode_reply, decode_request, encode_reply};
+use rollcall::wire::Datagram;
 use serde_json::{Value, json};
 
-use support::process::{Finished, PATIENCE, Process};
+use support::process::{Finished, Process, TIMEOUT};
 use support::raw::{Raw, first_request, mark};
 use support::{Call, Place, SERVER, STUDENT, Server, TEACHER, counters, run, skip};
 
@@ -261,7 +264,10 @@ fn the_status_of_more_classes_than_one_datagram_holds_is_complete() {
     let classes: Vec<u32> = (1..=200).map(|number| number * 1_000_003).collect();
     for &class in &classes {
         let opened = raw.reply(&first_request(support::raw::open(class)));
-        assert!(matches!(opened.answer, Answer::Opened { already_open: false, .. }), "{opened:?}");
+        assert!(
+            matches!(opened.answer, Answer::Opened(Opened { already_open: false, .. })),
+            "{opened:?}"
+        );
     }
     let listed = server.teacher(["status"]).expect(0).objects();
     let listed: Vec<_> = listed.iter().map(|it| it["class"].clone()).collect();
@@ -443,7 +449,7 @@ impl Drop for Losing {
 #[test]
 fn a_class_whose_opening_had_no_answer_is_not_closed_when_it_is_typed_again() {
     let server = Server::in_memory();
-    let way = Losing::before(&server, |answer| matches!(answer, Answer::Opened { .. }));
+    let way = Losing::before(&server, |answer| matches!(answer, Answer::Opened(_)));
     let mut teacher = way.teacher();
     teacher.write(b"8201\n");
     teacher.wait_for_log("that nothing is known", |log| log.contains("was opened is unknown"));
@@ -463,7 +469,7 @@ fn a_class_whose_opening_had_no_answer_is_not_closed_when_it_is_typed_again() {
 #[test]
 fn a_class_whose_close_had_no_answer_is_not_opened_when_it_is_typed_again() {
     let server = Server::in_memory();
-    let way = Losing::before(&server, |answer| matches!(answer, Answer::Closed { .. }));
+    let way = Losing::before(&server, |answer| matches!(answer, Answer::Closed(_)));
     let mut teacher = way.teacher();
     teacher.write(b"8201\n");
     teacher.wait_for_output("the opening", |text| text.contains("was opened at"));
@@ -728,7 +734,7 @@ fn a_refusal_is_told_whatever_becomes_of_the_question_when_the_class_was_closed(
     };
     let (mark, from) = asked();
     let at = Clock::start().now().wall;
-    let answer = Answer::MarkRefused { at, reason: Refusal::NotOpen };
+    let answer = Answer::MarkRefused(Refused { at, reason: Refusal::NotOpen });
     let mut datagram = Datagram::new();
     encode_reply(&Reply { client: mark.client, number: mark.number, answer }, &mut datagram);
     server.send_to(datagram.as_bytes(), from).expect("a way back");
@@ -922,7 +928,7 @@ fn the_sheet_of_a_class_of_three_hundred_is_complete() {
 /// A socket that takes datagrams and says nothing until it is told to.
 fn own_silence() -> UdpSocket {
     let socket = UdpSocket::bind(support::own_address()).expect("a free port");
-    socket.set_read_timeout(Some(PATIENCE)).expect("longer than zero");
+    socket.set_read_timeout(Some(TIMEOUT)).expect("longer than zero");
     socket
 }
 
@@ -941,7 +947,8 @@ fn answer_the_second(server: &UdpSocket, student: &Process) {
         panic!("not a mark: {second:?}")
     };
     assert_eq!((second.client, second.number, second.ask), (first.client, first.number, first.ask));
-    let answer = Answer::Marked { class, at: Clock::start().now().wall, already_present: false };
+    let answer =
+        Answer::Marked(Marked { class, at: Clock::start().now().wall, already_present: false });
     let mut datagram = Datagram::new();
     let reply = Reply { client: second.client, number: second.number, answer };
     encode_reply(&reply, &mut datagram);
@@ -1064,7 +1071,9 @@ fn sigusr1_logs_the_counters_and_the_server_goes_on() {
     let server = Server::in_memory();
     server.teacher(["open", "1"]).expect(0);
     server.process().signal("USR1");
-    let log = server.process().wait_for_log("its counters", |log| log.contains("clients known\n"));
+    let log = server
+        .process()
+        .wait_for_log("its counters", |log| log.contains(" clients known; longest turn"));
     assert_eq!(counters(&log).get("opened"), Some(&1), "{log}");
     assert!(log.contains("; 1 roll calls open, 1 clients known"), "{log}");
     server.student(["mark", "1", "10"]).expect(0);

@@ -1,5 +1,5 @@
-//! Downloads over a network that is made up: the real client core and the real server core, clocks
-//! that the test moves, links that lose, double, delay and fill up. Each run follows from its seed.
+//! Transfers over a simulated network: the real client core and the real server core, virtual clocks, and
+//! links that lose, duplicate, delay and queue datagrams. Each run is determined by its seed.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -7,31 +7,31 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
+use rollcall::blocks::{Download, Event, PathState};
+use rollcall::exchange::{FileEntry, FileInfo, FileState};
 use rollcall::ids::ContentId;
 use rollcall::limits::{BLOCK_BYTES, COOKIE_LIFE};
-use rollcall::operation::{FileEntry, FileInfo, FileState};
-use rollcall::server::{FolderOrder, Output, PieceRead, Server};
+use rollcall::server::{FolderRequest, Output, PieceRead, Server};
 use rollcall::time::{Instant, Now, WallTime};
-use rollcall::transfer::{Download, Event, Path};
 use rollcall::wire::Datagram;
 
 const MILLISECOND: u64 = 1_000;
 const SECOND: u64 = 1_000 * MILLISECOND;
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 /// What lies around a datagram on the wire: Ethernet, IPv4, UDP.
 const OVERHEAD_BYTES: u64 = 14 + 20 + 8;
 
-/// A way there and back.
+/// A link in both directions.
 #[derive(Clone, Copy)]
 struct Link {
     /// One way, in microseconds.
     delay: u64,
-    /// Up to so much more, drawn for each datagram: they overtake each other.
+    /// Up to so much more, drawn for each datagram, which reorders them.
     jitter: u64,
-    /// Of a thousand datagrams, each way.
+    /// So many of a thousand datagrams, each way.
     lost: u32,
     doubled: u32,
-    /// From the server to the clients, in bytes a second, and the bytes that wait there.
+    /// Towards the clients: the rate in bytes a second, and the length of the queue in bytes.
     rate: Option<(u64, u64)>,
 }
 
@@ -42,10 +42,10 @@ enum Arrival {
     AtClient { to: u8, bytes: Vec<u8> },
 }
 
-/// One who downloads.
+/// A client that fetches the file.
 struct Client {
     download: Option<Download>,
-    /// The address that it has at present.
+    /// Its present address.
     address: u8,
     got: Vec<u8>,
     ended: Option<(Event, u64)>,
@@ -56,7 +56,7 @@ struct World {
     rng: StdRng,
     now: u64,
     link: Link,
-    /// What the clients know of it before they begin.
+    /// The round trip that the clients have measured before.
     round_trip: Option<Duration>,
     server: Server<u8>,
     file: Vec<u8>,
@@ -123,13 +123,13 @@ impl World {
         Instant::from_micros(self.now)
     }
 
-    /// Somebody begins to fetch the file, from that block on.
+    /// A client begins to fetch the file, from that block on.
     fn begin(&mut self, begin: u32) -> usize {
         let place = self.clients.len();
-        let path = Path::new(self.instant(), self.round_trip);
+        let path = PathState::new(self.instant(), self.round_trip);
         let seed = self.rng.random();
         let object = FileInfo { bytes: self.file.len() as u64, content: self.content };
-        let download = Download::new(path, seed, self.instant(), object, begin, 4_000, PATIENCE);
+        let download = Download::new(path, seed, self.instant(), object, begin, 4_000, TIMEOUT);
         let address = u8::try_from(place).unwrap();
         let got = self.file[..self.file.len().min(begin as usize * BLOCK_BYTES)].to_vec();
         self.clients.push(Client {
@@ -142,7 +142,7 @@ impl World {
         place
     }
 
-    /// Lets time pass until all have ended, or until then.
+    /// Runs until all clients have ended, or until that time.
     fn run_until(&mut self, end: u64) -> &mut Self {
         loop {
             self.let_clients_act();
@@ -245,7 +245,7 @@ impl World {
                         let rate = self.link.rate;
                         self.send(&bytes, |bytes| Arrival::AtClient { to, bytes }, rate);
                     }
-                    Output::Folder(FolderOrder::Read(piece)) => {
+                    Output::Folder(FolderRequest::Read(piece)) => {
                         let start = (piece.first as usize * BLOCK_BYTES).min(self.file.len());
                         let end = start + piece.blocks as usize * BLOCK_BYTES;
                         let bytes = self.file[start..end.min(self.file.len())].to_vec();
@@ -253,7 +253,7 @@ impl World {
                         let read = if same { PieceRead::Bytes(bytes) } else { PieceRead::Absent };
                         self.server.handle_piece(piece, read);
                     }
-                    Output::Folder(FolderOrder::List) => {
+                    Output::Folder(FolderRequest::List) => {
                         let name = "file".parse().unwrap();
                         let bytes = self.file.len() as u64;
                         self.server.handle_listing(vec![FileEntry { name, bytes }]);
@@ -298,7 +298,7 @@ impl World {
         }
     }
 
-    /// The bytes a second that whoever has ended got.
+    /// The bytes a second of a client that has ended.
     fn goodput(&self, place: usize) -> u64 {
         let (event, at) = self.clients[place].ended.expect("it ended");
         assert_eq!(event, Event::Complete);
@@ -334,7 +334,7 @@ fn without_loss_no_block_is_sent_twice() {
 #[test]
 fn an_address_that_has_not_proved_itself_gets_no_more_than_it_sent() {
     let mut world = World::new(2, LAN, 1_000_000);
-    // Whoever sends in another's name does not hear the answers.
+    // Whoever spoofs an address does not receive the answers.
     let client = world.begin(0);
     world.clients[client].is_deaf = true;
     for step in 1..=200 {

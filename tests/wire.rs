@@ -9,6 +9,12 @@ mod laws;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
+use rollcall::exchange::{
+    Answer, Ask, BeginAgain, Busy, Closed, FileEntry, FileInfo, FileList, FileState, Marked,
+    OpenRollCall, Opened, Operation, Pull, Pulled, Query, Refusal, Refused, Reply, Request,
+    SheetInfo, SheetList, StatusList, decode_reply, decode_request, encode_reply, encode_request,
+    files, sheets, status,
+};
 use rollcall::ids::{
     ClassId, ClientId, ContentId, Cookie, FileKey, FileName, RequestNumber, RollCallNumber,
     StudentNumber,
@@ -18,15 +24,8 @@ use rollcall::limits::{
     FILES_REQUEST_MIN_BYTES, LONE_PULL_MIN_BYTES, PULL_REQUEST_MIN_BYTES, SHEET_REQUEST_MIN_BYTES,
     STATUS_REQUEST_MIN_BYTES, STUDENT_LENGTH_MAX_BYTES, UDP_PAYLOAD_MAX_BYTES,
 };
-use rollcall::operation::{
-    FileEntry, FileInfo, FileList, FileState, OpenRollCall, Operation, Pull, Query, Refusal,
-    SheetInfo,
-};
 use rollcall::time::WallTime;
-use rollcall::wire::{
-    Answer, Ask, Datagram, Kind, Rejected, Reply, Request, Versions, decode_reply, decode_request,
-    encode_reply, encode_request,
-};
+use rollcall::wire::{Datagram, Kind, Rejected, Versions};
 
 fn request_bytes(request: &Request) -> Vec<u8> {
     let mut datagram = Datagram::new();
@@ -179,30 +178,33 @@ fn file_state() -> impl Strategy<Value = FileState> {
 }
 
 fn answer() -> impl Strategy<Value = Answer> {
-    let capacity = Answer::status_capacity(DATAGRAM_MAX_BYTES);
+    let capacity = status::capacity(DATAGRAM_MAX_BYTES);
     prop_oneof![
         (class(), time(), any::<bool>()).prop_map(|(class, opened_at, already_open)| {
-            Answer::Opened { class, opened_at, already_open }
+            Answer::Opened(Opened { class, opened_at, already_open })
         }),
         (sheet_info(), any::<bool>())
-            .prop_map(|(sheet, already_closed)| Answer::Closed { sheet, already_closed }),
+            .prop_map(|(sheet, already_closed)| Answer::Closed(Closed { sheet, already_closed })),
         (class(), time(), any::<bool>()).prop_map(|(class, at, already_present)| {
-            Answer::Marked { class, at, already_present }
+            Answer::Marked(Marked { class, at, already_present })
         }),
-        (time(), select(&Refusal::ALL)).prop_map(|(at, reason)| Answer::MarkRefused { at, reason }),
-        (time(), select(&Refusal::ALL)).prop_map(|(at, reason)| Answer::Refused { at, reason }),
+        (time(), select(&Refusal::ALL))
+            .prop_map(|(at, reason)| Answer::MarkRefused(Refused { at, reason })),
+        (time(), select(&Refusal::ALL))
+            .prop_map(|(at, reason)| Answer::Refused(Refused { at, reason })),
         (vec(open_roll_call(), 0..=capacity), any::<bool>())
-            .prop_map(|(open, more)| Answer::Status { open, more }),
+            .prop_map(|(open, more)| Answer::Status(StatusList { open, more })),
         (vec(sheet_info(), 0..=17), any::<bool>())
-            .prop_map(|(sheets, more)| Answer::Sheets { sheets, more }),
+            .prop_map(|(sheets, more)| Answer::Sheets(SheetList { sheets, more })),
         proptest::option::of(file_list()).prop_map(Answer::Files),
         file_state().prop_map(Answer::File),
         (edgy_u32(), vec(any::<u8>(), 0..=BLOCK_BYTES))
-            .prop_map(|(index, bytes)| Answer::Pulled { index, bytes }),
+            .prop_map(|(index, bytes)| Answer::Pulled(Pulled { index, bytes })),
         cookie().prop_map(Answer::Cookie),
         Just(Answer::Stale),
-        proptest::option::of(time()).prop_map(|server_time| Answer::BeginAgain { server_time }),
-        any::<u16>().prop_map(|retry_after_ms| Answer::Busy { retry_after_ms }),
+        proptest::option::of(time())
+            .prop_map(|server_time| Answer::BeginAgain(BeginAgain { server_time })),
+        any::<u16>().prop_map(|retry_after_ms| Answer::Busy(Busy { retry_after_ms })),
     ]
 }
 
@@ -628,7 +630,7 @@ fn no_answer_is_longer_than_the_shortest_request_that_it_answers() {
 fn a_longer_question_for_sheets_makes_room_for_more_and_never_for_too_much() {
     let mut last = 0;
     for length in SHEET_REQUEST_MIN_BYTES..=DATAGRAM_MAX_BYTES {
-        let capacity = Answer::sheets_capacity(length);
+        let capacity = sheets::capacity(length);
         assert!(capacity >= last.max(1), "{length} bytes");
         let [longest, _] = &longest_answers(Kind::Sheets, length)[..] else { panic!("two") };
         assert!(longest_reply(longest.clone()) <= length, "{length} bytes");
@@ -642,7 +644,7 @@ fn a_longer_question_for_sheets_makes_room_for_more_and_never_for_too_much() {
 fn a_longer_status_makes_room_for_more_and_never_for_too_much() {
     let mut last = 0;
     for length in STATUS_REQUEST_MIN_BYTES..=DATAGRAM_MAX_BYTES {
-        let capacity = Answer::status_capacity(length);
+        let capacity = status::capacity(length);
         assert!(capacity >= last.max(1), "{length} bytes");
         assert!(longest_reply(longest_status(capacity)) <= length, "{length} bytes");
         last = capacity;
@@ -658,11 +660,11 @@ proptest! {
         total in edgy_u32(),
         request_bytes in 0..=DATAGRAM_MAX_BYTES,
     ) {
-        let fit = Answer::files_that_fit(&files, request_bytes).to_vec();
+        let fit = files::that_fit(&files, request_bytes).to_vec();
         prop_assert!(files.starts_with(&fit));
         let listed = longest_reply(Answer::Files(Some(FileList { total, files: fit.clone() })));
         prop_assert!(fit.is_empty() || listed <= request_bytes);
-        let room = Answer::files_that_fit(&files, FILES_REQUEST_MIN_BYTES).len();
+        let room = files::that_fit(&files, FILES_REQUEST_MIN_BYTES).len();
         prop_assert!(room >= files.len().min(4), "four names have room, however long");
         prop_assert!(fit.len() <= room);
         let needed = |count: usize| {
@@ -682,7 +684,7 @@ fn a_cookie_is_shorter_than_the_shortest_pull() {
     assert_eq!((shortest, PULL_REQUEST_MIN_BYTES), (laws::PULL_MIN_BYTES, laws::PULL_MIN_BYTES));
     // A lone block needs no cookie, because its request is as long as its answer.
     let lone = request_bytes(&smallest(Ask::Pull(pull))).len();
-    let block = Answer::Pulled { index: u32::MAX, bytes: vec![7; BLOCK_BYTES] };
+    let block = Answer::Pulled(Pulled { index: u32::MAX, bytes: vec![7; BLOCK_BYTES] });
     assert_eq!((lone, LONE_PULL_MIN_BYTES), (longest_reply(block.clone()), longest_reply(block)));
     let with_cookie = Pull { cookie: Cookie::from_bytes([1; 16]), ..pull };
     let unpadded = request_bytes(&smallest(Ask::Pull(with_cookie))).len();
@@ -771,7 +773,7 @@ fn longest_reply(answer: Answer) -> usize {
 fn longest_status(roll_calls: usize) -> Answer {
     let class = ClassId::new(u32::MAX).expect("not zero");
     let open = OpenRollCall { class, opened_at: WallTime::MAX, present: u32::MAX };
-    Answer::Status { open: vec![open; roll_calls], more: true }
+    Answer::Status(StatusList { open: vec![open; roll_calls], more: true })
 }
 
 /// Every answer that chapter 5 of the specification allows for this kind, at its longest.
@@ -788,31 +790,35 @@ fn longest_answers(kind: Kind, request_bytes: usize) -> Vec<Answer> {
         bytes: u32::MAX,
         content: ContentId::from_bytes([0xff; 32]),
     };
-    let busy = Answer::Busy { retry_after_ms: u16::MAX };
-    let verdicts = [Answer::Stale, Answer::BeginAgain { server_time: Some(at) }, busy.clone()];
+    let busy = Answer::Busy(Busy { retry_after_ms: u16::MAX });
+    let verdicts =
+        [Answer::Stale, Answer::BeginAgain(BeginAgain { server_time: Some(at) }), busy.clone()];
     let own = match kind {
         Kind::Open => vec![
-            Answer::Opened { class, opened_at: at, already_open: true },
-            Answer::Refused { at, reason },
+            Answer::Opened(Opened { class, opened_at: at, already_open: true }),
+            Answer::Refused(Refused { at, reason }),
         ],
         Kind::Close => {
-            vec![Answer::Closed { sheet, already_closed: true }, Answer::Refused { at, reason }]
+            vec![
+                Answer::Closed(Closed { sheet, already_closed: true }),
+                Answer::Refused(Refused { at, reason }),
+            ]
         }
         Kind::Mark => vec![
-            Answer::Marked { class, at, already_present: true },
-            Answer::MarkRefused { at, reason },
+            Answer::Marked(Marked { class, at, already_present: true }),
+            Answer::MarkRefused(Refused { at, reason }),
         ],
         Kind::Status => {
-            return vec![longest_status(Answer::status_capacity(request_bytes)), busy];
+            return vec![longest_status(status::capacity(request_bytes)), busy];
         }
         Kind::Sheets => {
-            let sheets = vec![sheet; Answer::sheets_capacity(request_bytes)];
-            return vec![Answer::Sheets { sheets, more: true }, busy];
+            let sheets = vec![sheet; sheets::capacity(request_bytes)];
+            return vec![Answer::Sheets(SheetList { sheets, more: true }), busy];
         }
         Kind::Files => {
             let name: FileName = "x".repeat(FILE_NAME_MAX_BYTES).parse().expect("a name");
             let files = vec![FileEntry { name, bytes: u64::MAX }; 80];
-            let files = Answer::files_that_fit(&files, request_bytes).to_vec();
+            let files = files::that_fit(&files, request_bytes).to_vec();
             return vec![Answer::Files(Some(FileList { total: u32::MAX, files }))];
         }
         Kind::File => {

@@ -10,16 +10,16 @@ use std::cell::RefCell;
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use rollcall::exchange::{
+    Answer, Ask, Operation, Outcome, Reply, Request, decode_request, encode_reply, encode_request,
+};
 use rollcall::hashing::HashKey;
 use rollcall::ids::{ClassId, ClientId, RequestNumber, StudentNumber};
 use rollcall::journal::encoding::encode_records;
-use rollcall::operation::{Operation, Outcome};
 use rollcall::record::Record;
 use rollcall::roll::{ClientRecord, Register, Sessions};
 use rollcall::time::{Instant, WallTime};
-use rollcall::wire::{
-    Answer, Ask, Datagram, Reply, Request, decode_request, encode_reply, encode_request,
-};
+use rollcall::wire::Datagram;
 
 const CLIENTS: u64 = 100_000;
 const STUDENTS: u64 = 70_000;

@@ -6,13 +6,13 @@
 use std::hint::black_box;
 use std::ops::Range;
 
+use rollcall::exchange::{Ask, Operation, Request, encode_request};
 use rollcall::ids::{ClassId, ClientId, RequestNumber};
-use rollcall::operation::Operation;
 use rollcall::record::Batch;
 use rollcall::server::{Output, Server};
 use rollcall::stats::Counter;
 use rollcall::time::{Instant, Now, WallTime};
-use rollcall::wire::{Ask, Datagram, Request, encode_request};
+use rollcall::wire::Datagram;
 
 /// The date at which all of it happens, in milliseconds: as long as present-day dates.
 const TODAY: u64 = 1_800_000_000_000;
@@ -156,7 +156,10 @@ impl Drive {
                     self.server.handle_durable(batch.number);
                     self.server.recycle(batch);
                 }
-                Output::Load(_) | Output::ListSheets(_) | Output::Folder(_) => {
+                Output::Load(_)
+                | Output::ListSheets(_)
+                | Output::Snapshot(_)
+                | Output::Folder(_) => {
                     unreachable!("nobody asks for a sheet")
                 }
             }

@@ -1,4 +1,4 @@
-//! The student's files: what the server offers, and how it gets here whole.
+//! The student's commands for files: lists what the server offers, and fetches one.
 
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -7,27 +7,27 @@ use indicatif::HumanBytes;
 use serde::Serialize;
 
 use super::Exit;
-use super::asking::{Asker, Untold, print_json};
+use super::client::{CommandClient, Untold};
+use super::json::print_json;
 use super::part::{Part, Target, check_output};
 use super::progress::ProgressLine;
 use super::prompt::Prompt;
 use super::words::{complain, counted, printed, remark};
+use crate::blocks::Prefix;
+use crate::exchange::{FileEntry, FileInfo};
 use crate::ids::{ContentId, FileName};
-use crate::operation::{FileEntry, FileInfo};
 use crate::shell::clock::Clock;
 use crate::shell::download::FetchError;
 
-/// How often a file of which nothing arrived before it changed or was damaged is begun again.
+/// How often a file is begun again that changed before anything of it arrived.
 const BEGINNINGS_MAX: u32 = 5;
-/// How often all of a file may arrive and not be what was announced.
-const DAMAGED_MAX: u32 = 2;
 
-/// Somebody who wants files.
+/// Lists and fetches files.
 pub(super) struct Files {
-    asker: Asker,
+    client: CommandClient,
 }
 
-/// A file that is here.
+/// A file that was saved.
 struct Fetched {
     bytes: u64,
     resumed_at: u64,
@@ -35,13 +35,13 @@ struct Fetched {
     sha256: ContentId,
 }
 
-/// What did not work. The person has been told.
+/// Why a command failed. The person has been told.
 enum Failure {
-    /// Why the server gives no file, as programs hear it.
+    /// The server has no such file; `reason` is the word for `--json`.
     Refused { reason: &'static str, attempts: u32 },
-    /// No answer, as far as that is known.
+    /// There was no answer.
     Unknown { exit: Exit, attempts: u32 },
-    /// Anything that has nothing to do with the server.
+    /// Anything that is not the server's answer.
     Other(Exit),
 }
 
@@ -53,7 +53,7 @@ impl Failure {
         }
     }
 
-    /// A question has no answer; `before` counts the datagrams of those that had one.
+    /// A question has no answer; `before` is how many datagrams the questions before it took.
     fn untold(before: u32) -> impl Fn(Untold) -> Self {
         move |Untold { exit, attempts }| Self::new(exit, before + attempts)
     }
@@ -65,40 +65,25 @@ impl From<Exit> for Failure {
     }
 }
 
-/// A download that was begun or goes on.
-struct Begun {
-    part: Part,
-    info: FileInfo,
-    /// The bytes that were here before.
-    resumed_at: u64,
-}
-
-impl Begun {
-    fn new(part: Part, info: FileInfo) -> Self {
-        let resumed_at = part.length();
-        Self { part, info, resumed_at }
-    }
-}
-
-/// Says what has nothing to do with the server.
+/// Tells the person why a command failed.
 fn failed(what: impl std::fmt::Display) -> Exit {
     complain(what);
     Exit::Failed
 }
 
 impl Files {
-    pub(super) fn new(asker: Asker) -> Self {
-        Self { asker }
+    pub(super) fn new(client: CommandClient) -> Self {
+        Self { client }
     }
 
-    /// Shows the list.
+    /// Prints the list.
     pub(super) fn list(mut self) -> Result<(), Exit> {
         let listed = self.offered();
         let (files, attempts) = listed.map_err(|failure| self.failed(None, &failure))?;
         self.show(&files, attempts)
     }
 
-    /// Fetches one of them: by name, by its number in the list, or whichever is chosen.
+    /// Fetches a file: by its name, by its number in the list, or the one that is chosen at a prompt.
     pub(super) fn get(
         mut self,
         file: Option<&str>,
@@ -119,7 +104,7 @@ impl Files {
         let clock = Clock::start();
         let fetched = self.fetch(&name, &target, force, attempts);
         let fetched = fetched.map_err(|failure| self.failed(Some(name.as_str()), &failure))?;
-        if self.asker.json() {
+        if self.client.json() {
             let line = FetchedLine {
                 name: name.as_str(),
                 bytes: fetched.bytes,
@@ -160,16 +145,16 @@ impl Files {
             }
             Failure::Unknown { exit, attempts } => (exit, "unknown", None, attempts),
         };
-        if !self.asker.json() {
+        if !self.client.json() {
             return exit;
         }
         let line = FailedLine { name, outcome, reason, attempts };
         printed(print_json(&line)).map_or_else(|exit| exit, |()| exit)
     }
 
-    /// The list, or that there is none.
+    /// The list of offered files.
     fn offered(&mut self) -> Result<(Vec<FileEntry>, u32), Failure> {
-        let (files, attempts) = self.asker.list_files().map_err(Failure::untold(0))?;
+        let (files, attempts) = self.client.list_files().map_err(Failure::untold(0))?;
         let Some(files) = files else {
             complain("this server offers no files; whoever runs it can, with --files");
             return Err(Failure::Refused { reason: "no_files", attempts });
@@ -180,7 +165,7 @@ impl Files {
     fn show(&self, files: &[FileEntry], attempts: u32) -> Result<(), Exit> {
         for (place, FileEntry { name, bytes }) in files.iter().enumerate() {
             let index = place + 1;
-            if self.asker.json() {
+            if self.client.json() {
                 let line = FileLine { index, name: name.as_str(), bytes: *bytes, attempts };
                 printed(print_json(&line))?;
             } else {
@@ -188,13 +173,13 @@ impl Files {
                 printed(writeln!(io::stdout(), "{index:>4}  {size:>12}  {name}"))?;
             }
         }
-        if files.is_empty() && !self.asker.json() {
+        if files.is_empty() && !self.client.json() {
             printed(writeln!(io::stdout(), "The folder of offered files is empty."))?;
         }
         Ok(())
     }
 
-    /// The file of that name; or else that of that number in the list.
+    /// The file with that name, or else the one with that number in the list.
     fn find(&mut self, text: &str) -> Result<Option<(FileName, u32)>, Failure> {
         if text.contains(['/', '\\']) {
             complain(format_args!("'{text}' is a path; give a file name"));
@@ -217,11 +202,11 @@ impl Files {
         Err(Failure::Refused { reason: "no_file", attempts })
     }
 
-    /// Shows the list and asks until one of it is named; nothing at the end of the input.
+    /// Shows the list and asks until one of it is named; `None` at the end of the input.
     fn choose(&mut self) -> Result<Option<(FileName, u32)>, Failure> {
         let (files, attempts) = self.offered()?;
-        let mut prompt = Prompt::at_standard_input(self.asker.json());
-        if self.asker.json() {
+        let mut prompt = Prompt::at_standard_input(self.client.json());
+        if self.client.json() {
             // Standard output is for what is fetched.
             for (place, file) in files.iter().enumerate() {
                 remark(format_args!("{:>4}  {}", place + 1, file.name));
@@ -237,7 +222,7 @@ impl Files {
         Ok(printed(chosen)?.map(|name| (name, attempts)))
     }
 
-    /// Fetches a file; one that changes meanwhile is begun again, and so is one that is damaged.
+    /// Fetches a file; one that changes meanwhile is begun again.
     fn fetch(
         &mut self,
         name: &FileName,
@@ -247,93 +232,88 @@ impl Files {
     ) -> Result<Fetched, Failure> {
         let mut line = ProgressLine::new();
         let mut attempts = before;
-        let mut here: Option<Begun> = None;
-        let (mut in_vain, mut damaged) = (0, 0);
+        let mut begun: Option<Part> = None;
+        let mut in_vain = 0;
         while in_vain < BEGINNINGS_MAX {
-            let described = self.asker.describe_file(name.key(), &mut line);
-            let (info, more) = described.map_err(Failure::untold(attempts))?;
-            attempts += more;
-            let Some(info) = info else {
-                if let Some(Begun { part, .. }) = here {
-                    // The server has neither the file nor what was in it.
-                    part.remove();
-                }
+            let Some(info) = self.describe(name, &mut line, &mut attempts)? else {
+                // The server has neither the file nor its earlier content.
+                begun.into_iter().for_each(Part::remove);
                 complain(format_args!(
                     "the server offers no file '{name}', or cannot read it; see 'rollcall-student \
                      files'"
                 ));
                 return Err(Failure::Refused { reason: "no_file", attempts });
             };
-            let mut begun = match here.take() {
-                Some(begun) if begun.info == info => begun,
+            let mut part = match begun.take() {
+                Some(part) if part.info() == info => part,
                 other => {
-                    if let Some(Begun { part, .. }) = other {
-                        // Nobody can ever finish it.
-                        part.remove();
-                        in_vain += 1;
-                    }
-                    Begun::new(Part::open(target, &info).map_err(failed)?, info)
+                    in_vain += u32::from(other.is_some());
+                    // The server no longer has its content, so nobody can complete it.
+                    other.into_iter().for_each(Part::remove);
+                    Part::open(target, &info).map_err(failed)?
                 }
             };
-            let length_before = begun.part.length();
-            let fetched = self.fetch_rest(&mut begun, &mut line, &mut attempts);
+            let length_before = part.length();
+            let prefix = part.prefix().map_err(|error| failed(format!("cannot go on: {error}")))?;
+            let fetched = self.fetch_rest(&mut part, prefix, &mut line, &mut attempts);
             line.clear();
             match fetched {
-                Ok(()) => {}
+                Ok(()) => return Self::save(part, target, force, attempts),
                 Err(FetchError::Gone) => {
-                    in_vain += u32::from(begun.part.length() == length_before);
-                    here = Some(begun);
-                    continue;
+                    in_vain += u32::from(part.length() == length_before);
+                    begun = Some(part);
                 }
-                Err(error) => return Err(self.broken_off(begun, target, &error, attempts)),
+                Err(FetchError::Damaged) => return Err(damaged(part, name)),
+                Err(error) => return Err(self.broken_off(part, target, &error, attempts)),
             }
-            let Begun { mut part, resumed_at, .. } = begun;
-            // R-TRANSFER-9
-            if part.sha256() == info.content {
-                part.keep(target, force).map_err(failed)?;
-                let FileInfo { bytes, content: sha256 } = info;
-                return Ok(Fetched { bytes, resumed_at, attempts, sha256 });
-            }
-            // What was here from before is damaged, or what has arrived.
-            damaged += u32::from(resumed_at == 0);
-            if damaged >= DAMAGED_MAX {
-                part.remove();
-                complain(format_args!(
-                    "'{name}' arrived twice, and both times it was not what the server announced; \
-                     tell whoever runs the server"
-                ));
-                return Err(Exit::Failed.into());
-            }
-            part.clear().map_err(|error| failed(format!("cannot write: {error}")))?;
-            here = Some(Begun::new(part, info));
         }
         complain(format_args!("'{name}' changes all the time on the server; try again later"));
         Err(Exit::Failed.into())
     }
 
-    /// Fetches what is not here yet.
+    /// What is in a file now; `None` if the server does not offer it.
+    fn describe(
+        &mut self,
+        name: &FileName,
+        line: &mut ProgressLine,
+        attempts: &mut u32,
+    ) -> Result<Option<FileInfo>, Failure> {
+        let described = self.client.describe_file(name.key(), line);
+        let (info, more) = described.map_err(Failure::untold(*attempts))?;
+        *attempts += more;
+        Ok(info)
+    }
+
+    /// Fetches what is not on disk yet.
     fn fetch_rest(
         &mut self,
-        begun: &mut Begun,
+        part: &mut Part,
+        prefix: Prefix,
         line: &mut ProgressLine,
         attempts: &mut u32,
     ) -> Result<(), FetchError> {
-        let Begun { part, info, .. } = begun;
+        let info = part.info();
         let mut requests = 0;
         line.begin();
-        let fetched =
-            self.asker.fetch(*info, part.blocks(info), &mut |bytes| part.write(bytes), &mut |it| {
-                requests = it.requests;
-                line.arrived(it.bytes, info.bytes);
-            });
+        let fetched = self.client.fetch(info, prefix, part, &mut |progressed| {
+            requests = progressed.requests;
+            line.arrived(progressed.bytes, info.bytes);
+        });
         *attempts += requests;
         fetched.map(|_| ())
     }
 
-    /// A download ended before its end: says why, what is kept of it, and how to go on.
+    /// Gives a file that is complete its name.
+    fn save(part: Part, target: &Target, force: bool, attempts: u32) -> Result<Fetched, Failure> {
+        let (FileInfo { bytes, content: sha256 }, resumed_at) = (part.info(), part.resumed_at());
+        part.keep(target, force).map_err(failed)?;
+        Ok(Fetched { bytes, resumed_at, attempts, sha256 })
+    }
+
+    /// A transfer was broken off: tells why, what is kept, and how to go on.
     fn broken_off(
         &mut self,
-        begun: Begun,
+        part: Part,
         target: &Target,
         error: &FetchError,
         attempts: u32,
@@ -346,14 +326,13 @@ impl Files {
                 };
                 (format!("cannot write {}: {error}{what}", target.path().display()), Exit::Failed)
             }
-            other => self.asker.explain_fetch(other),
+            other => self.client.explain_fetch(other),
         };
-        let Begun { part, info, .. } = begun;
         if part.length() == 0 {
             part.remove();
             complain(why);
         } else {
-            let (kept, all) = (HumanBytes(part.length()), HumanBytes(info.bytes));
+            let (kept, all) = (HumanBytes(part.length()), HumanBytes(part.info().bytes));
             complain(format_args!(
                 "{why}; {kept} of {all} are kept: run the same command again to go on"
             ));
@@ -362,7 +341,17 @@ impl Files {
     }
 }
 
-/// The file of that name; or else that of that number in the list.
+/// What arrived is not the file, also when it was fetched once more.
+fn damaged(part: Part, name: &FileName) -> Failure {
+    part.remove();
+    complain(format_args!(
+        "'{name}' arrived twice, and both times it was not what the server announced; tell whoever \
+         runs the server"
+    ));
+    Exit::Failed.into()
+}
+
+/// The file with that name, or else the one with that number in the list.
 fn pick(files: &[FileEntry], text: &str) -> Option<FileName> {
     let by_name = files.iter().find(|file| file.name.as_str() == text);
     let by_number = || text.parse::<usize>().ok()?.checked_sub(1).and_then(|it| files.get(it));
@@ -387,7 +376,7 @@ struct FetchedLine<'a> {
     attempts: u32,
 }
 
-/// What was refused, or has no answer.
+/// A line of `--json` for what was refused or has no answer.
 #[derive(Serialize)]
 struct FailedLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -14,17 +14,19 @@ use rand::{RngExt as _, SeedableRng as _};
 use serde::Serialize;
 
 use super::Exit;
-use super::asking::{Asker, AskingFlags, print_json, reason};
+use super::client::{ClientFlags, CommandClient};
+use super::explain::reason;
+use super::json::print_json;
 use super::words::{complain, counted, parse, printed};
+use crate::exchange::Query;
 use crate::ids::ClassId;
 use crate::limits::{
     LOAD_CLASSES_FROM, LOAD_CLASSES_MAX, LOAD_IN_FLIGHT_MAX, LOAD_RATE_MAX, LOAD_SOCKETS_MAX,
     LOAD_STUDENTS_MAX,
 };
-use crate::load::{Fate, Plan};
-use crate::operation::Query;
+use crate::rehearsal::{Fate, Plan};
 use crate::shell::clock::entropy;
-use crate::shell::load::{NotOpened, Pace, Rehearsal, Report, Step, rehearse};
+use crate::shell::rehearse::{NotOpened, Pace, Rehearsal, Report, Step, rehearse};
 
 /// Rehearse a roll call: thousands of students answer, and every receipt is checked.
 ///
@@ -39,7 +41,7 @@ use crate::shell::load::{NotOpened, Pace, Rehearsal, Report, Step, rehearse};
 #[command(name = "rollcall-load", version, after_help = EXAMPLES)]
 struct Flags {
     #[command(flatten)]
-    asking: AskingFlags,
+    client: ClientFlags,
 
     /// How many students answer.
     #[arg(long, value_name = "N", value_parser = count(LOAD_STUDENTS_MAX))]
@@ -97,8 +99,8 @@ pub fn run(arguments: &[OsString]) -> Exit {
     let result = parse::<Flags>(arguments).and_then(|flags| {
         let rehearsal = rehearsal(&flags)?;
         let acked = flags.acked.as_ref().map(create).transpose()?;
-        let json = flags.asking.json;
-        let server = find(flags.asking)?;
+        let json = flags.client.json;
+        let server = find(flags.client)?;
         let mut bar = Bar::new(&rehearsal.plan);
         let report = rehearse(rehearsal, server, acked, &mut |step| bar.show(step));
         bar.clear();
@@ -125,7 +127,7 @@ fn rehearsal(flags: &Flags) -> Result<Rehearsal, Exit> {
         Some(rate) => Pace::Rate(u32::try_from(rate).expect("bounded by LOAD_RATE_MAX")),
     };
     let sockets = number(flags.sockets);
-    Ok(Rehearsal { plan, pace, sockets, timeout: flags.asking.timeout })
+    Ok(Rehearsal { plan, pace, sockets, timeout: flags.client.timeout })
 }
 
 fn first_class(classes: usize) -> ClassId {
@@ -142,10 +144,10 @@ fn create(path: &PathBuf) -> Result<File, Exit> {
 }
 
 /// The address at which the server answers. Before it has answered nothing else is asked of it.
-fn find(flags: AskingFlags) -> Result<SocketAddr, Exit> {
-    let mut asker = Asker::new(flags)?;
-    asker.ask(Query::Status { from: ClassId::new(LOAD_CLASSES_FROM).expect("above zero") })?;
-    Ok(asker.address())
+fn find(flags: ClientFlags) -> Result<SocketAddr, Exit> {
+    let mut client = CommandClient::new(flags)?;
+    client.ask(Query::Status { from: ClassId::new(LOAD_CLASSES_FROM).expect("above zero") })?;
+    Ok(client.address())
 }
 
 /// What went wrong, most serious first, and the exit code for it.

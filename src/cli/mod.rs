@@ -9,13 +9,17 @@ pub mod server;
 pub mod student;
 pub mod teacher;
 
-mod asking;
+mod client;
 mod exit;
+mod explain;
 mod files;
+mod json;
+mod local_time;
 mod part;
 mod progress;
 mod prompt;
 mod rate;
+mod status_line;
 mod words;
 
 pub use exit::Exit;

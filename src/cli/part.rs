@@ -1,9 +1,9 @@
-//! Where a file is saved, and the part of it that is here while it is fetched.
+//! Where a file is saved, and the part of it that is on disk while it is fetched.
 //!
-//! What arrives is written beside the target under a name of its own and gets the target's name when
-//! all of it is here and is what was announced. The folder may be one in which others write too: a
-//! part is opened without following links, and only a regular file of ours that has no other name is
-//! taken as one.
+//! What arrives is written beside the target under a name of its own and is renamed to the target when
+//! the file is complete. Whether it is the right file is decided by
+//! [`ObjectFetch`](crate::blocks::ObjectFetch). Other users may write to the folder: a part is opened
+//! without following links, and only a regular file of ours that has no other name is used.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, TryLockError};
@@ -13,18 +13,19 @@ use std::path::{Path, PathBuf};
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt as _, OpenOptionsSyncExt as _};
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions};
-use sha2::{Digest as _, Sha256};
 
+use crate::blocks::Prefix;
+use crate::exchange::FileInfo;
 use crate::ids::{ContentId, FileName};
 use crate::limits::BLOCK_BYTES;
-use crate::operation::FileInfo;
+use crate::shell::download::Destination;
 
-/// What is read at once of a file that is here already.
+/// How much of a part is read at once to hash it.
 const READ_BYTES: usize = 1 << 20;
-/// The names that are tried for a part, because others may have taken the first ones.
+/// How many names are tried for a part; others may have taken the first ones.
 const NAMES_MAX: u32 = 8;
 
-/// A place for a file: a name in a folder.
+/// Where a file is saved: a name in a folder.
 pub(super) struct Target {
     path: PathBuf,
     folder: PathBuf,
@@ -32,7 +33,8 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Where a file is saved: in the folder or under the name that was given, or here.
+    /// The target for a file of this name: `output` is a folder or a path; by default it is saved in the
+    /// current folder.
     pub(super) fn new(name: &FileName, output: Option<&Path>) -> Result<Self, String> {
         let path = match output {
             None => PathBuf::from(local_name(name)),
@@ -53,7 +55,7 @@ impl Target {
         &self.path
     }
 
-    /// Whether a file may be saved here: nothing is replaced unless that is wanted, and what is no
+    /// Whether a file may be saved here. An existing file is replaced only with `force`, and anything but a
     /// regular file never.
     pub(super) fn check(&self, force: bool) -> Result<(), String> {
         if !self.folder.is_dir() {
@@ -62,7 +64,7 @@ impl Target {
         }
         let Ok(here) = self.path.symlink_metadata() else { return Ok(()) };
         let path = self.path.display();
-        // Replacing a link replaces the link itself; one to a device stands for the device.
+        // Replacing a link replaces the link itself, but one to a device is treated as the device.
         let end = self.path.metadata();
         if [Some(&here).filter(|it| !it.is_symlink()), end.as_ref().ok()]
             .into_iter()
@@ -82,14 +84,14 @@ impl Target {
         ))
     }
 
-    /// The beginning of the names of all parts for this place.
+    /// The prefix of the names of all parts for this target.
     fn prefix(&self) -> String {
         let name = format!("{:?}", ContentId::of(self.name.as_encoded_bytes()));
         format!(".rollcall-{}-", &name[..16])
     }
 }
 
-/// Whether somebody wrote a folder's name that is none.
+/// Refuses a path that ends like a folder and is none.
 pub(super) fn check_output(output: &Path) -> Result<(), String> {
     let is_separator = |it: u8| it == b'/' || (cfg!(windows) && it == b'\\');
     let ends_in_one =
@@ -101,8 +103,8 @@ pub(super) fn check_output(output: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// The name for the disk of this computer. A valid name has nothing that leads elsewhere on Unix; a
-/// colon does on Windows.
+/// The name to save a file under. A valid [`FileName`] cannot lead out of the folder on Unix; on Windows
+/// a colon can.
 fn local_name(name: &FileName) -> String {
     if cfg!(windows) {
         return name.as_str().replace([':', '*', '?', '"', '<', '>', '|'], "_");
@@ -110,18 +112,20 @@ fn local_name(name: &FileName) -> String {
     name.as_str().to_owned()
 }
 
-/// A file that is not whole yet.
+/// The part of a file that is on disk.
 pub(super) struct Part {
     dir: Dir,
     name: String,
     file: File,
-    hasher: Sha256,
-    /// What is here.
+    info: FileInfo,
+    /// How many bytes are on disk.
     length: u64,
+    /// How many of them are from an earlier command.
+    resumed_at: u64,
 }
 
 impl Part {
-    /// Goes on with what is here of this content, or begins.
+    /// Opens the part of this content, or creates an empty one.
     pub(super) fn open(target: &Target, info: &FileInfo) -> Result<Self, String> {
         let error = |error: io::Error| {
             let folder = target.folder.display();
@@ -131,16 +135,16 @@ impl Part {
         for number in 0..NAMES_MAX {
             let name = Self::name(target, info, number);
             let Some(file) = open(&dir, &name).map_err(error)? else { continue };
-            // Not every file system has locks: without one, whoever comes second finds its bytes
-            // damaged.
+            // Not every file system has locks. Without one, two transfers damage each other's bytes,
+            // which is detected.
             if let Err(TryLockError::WouldBlock) = file.try_lock() {
                 return Err("another download of this file to this place is under way".into());
             }
             if !is_at(&dir, &name, &file) {
-                // Another download was done with it in between, or somebody moved it.
+                // Another transfer completed it in between, or somebody moved it.
                 continue;
             }
-            return Self::go_on(dir, name, file, info).map_err(error);
+            return Self::resume(dir, name, file, *info).map_err(error);
         }
         let folder = target.folder.display();
         Err(format!(
@@ -148,62 +152,58 @@ impl Part {
         ))
     }
 
-    fn go_on(dir: Dir, name: String, mut file: File, info: &FileInfo) -> io::Result<Self> {
+    /// Goes on after the last whole block.
+    fn resume(dir: Dir, name: String, file: File, info: FileInfo) -> io::Result<Self> {
         let length = match file.metadata()?.len().min(info.bytes) {
             all if all == info.bytes => all,
             some => some - some % BLOCK_BYTES as u64,
         };
         file.set_len(length)?;
-        let mut hasher = Sha256::new();
-        let mut buffer = vec![0; READ_BYTES];
-        loop {
-            match file.read(&mut buffer)? {
-                0 => break,
-                read => hasher.update(&buffer[..read]),
-            }
-        }
-        file.seek(SeekFrom::Start(length))?;
-        Ok(Self { dir, name, file, hasher, length })
+        Ok(Self { dir, name, file, info, length, resumed_at: length })
     }
 
-    /// A name that only this content for this target has.
+    /// The name for a part of this content for this target.
     fn name(target: &Target, info: &FileInfo, number: u32) -> String {
         let (prefix, content) = (target.prefix(), format!("{:?}", info.content));
         let number = if number == 0 { String::new() } else { format!("-{number}") };
         format!("{prefix}{}{number}.part", &content[..16])
     }
 
-    /// How many bytes are here.
+    /// The object that it is a part of.
+    pub(super) fn info(&self) -> FileInfo {
+        self.info
+    }
+
+    /// How many bytes are on disk.
     pub(super) fn length(&self) -> u64 {
         self.length
     }
 
-    /// How many whole blocks are here.
-    pub(super) fn blocks(&self, info: &FileInfo) -> u32 {
-        FileInfo { bytes: self.length, ..*info }.blocks()
+    /// How many of them are from an earlier command.
+    pub(super) fn resumed_at(&self) -> u64 {
+        self.resumed_at
     }
 
-    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes)?;
-        self.hasher.update(bytes);
-        self.length += bytes.len() as u64;
-        Ok(())
-    }
-
-    pub(super) fn sha256(&self) -> ContentId {
-        ContentId::from_bytes(self.hasher.clone().finalize().into())
-    }
-
-    /// Begins anew.
-    pub(super) fn clear(&mut self) -> io::Result<()> {
-        self.file.set_len(0)?;
+    /// Reads and hashes what is on disk; further bytes are written after it.
+    pub(super) fn prefix(&mut self) -> io::Result<Prefix> {
+        // What a failed write left beyond the last whole block is no part of it.
+        self.file.set_len(self.length)?;
         self.file.seek(SeekFrom::Start(0))?;
-        self.hasher = Sha256::new();
-        self.length = 0;
-        Ok(())
+        let mut prefix = Prefix::default();
+        let mut buffer = vec![0; READ_BYTES];
+        loop {
+            match self.file.read(&mut buffer)? {
+                0 => break,
+                read => prefix.push(&buffer[..read]),
+            }
+        }
+        if prefix.bytes() != self.length {
+            return Err(io::Error::other("another program changes it"));
+        }
+        Ok(prefix)
     }
 
-    /// Gives it the name of the target, and removes the parts of what the target was to be before.
+    /// Renames it to the target, and removes the parts of other contents for the same target.
     pub(super) fn keep(self, target: &Target, force: bool) -> Result<(), String> {
         target.check(force)?;
         let error = |error: io::Error| format!("cannot save {}: {error}", target.path.display());
@@ -226,13 +226,28 @@ impl Part {
         Ok(())
     }
 
-    /// If it stays, it is in nobody's way: the next download of this content looks at it again.
+    /// Removes it. One that cannot be removed does no harm: the next transfer of this content uses it.
     pub(super) fn remove(self) {
         let _ = self.dir.remove_file(&self.name);
     }
 }
 
-/// Removes the parts for this place that nobody writes at the moment.
+impl Destination for Part {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)?;
+        self.length += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn clear(&mut self) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.file.seek(SeekFrom::Start(0))?;
+        (self.length, self.resumed_at) = (0, 0);
+        Ok(())
+    }
+}
+
+/// Removes the parts for this target that nobody is writing.
 fn remove_parts(dir: &Dir, target: &Target) {
     let prefix = target.prefix();
     let Ok(entries) = dir.entries() else { return };
@@ -247,7 +262,7 @@ fn remove_parts(dir: &Dir, target: &Target) {
     }
 }
 
-/// Opens or makes a part; nothing if there is something else under this name.
+/// Opens or creates a part; `None` if something else has this name.
 fn open(dir: &Dir, name: &str) -> io::Result<Option<File>> {
     match open_existing(dir, name) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -263,7 +278,7 @@ fn open(dir: &Dir, name: &str) -> io::Result<Option<File>> {
     }
 }
 
-/// Opens a part; nothing if it is not a regular file of ours, under this one name.
+/// Opens a part; `None` if it is not a regular file of ours with this name only.
 fn open_existing(dir: &Dir, name: &str) -> io::Result<Option<File>> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).follow(FollowSymlinks::No).nonblock(true);
@@ -348,9 +363,10 @@ mod tests {
         assert!(Part::open(&target, &info).is_err(), "one at a time");
         drop(part);
         let mut part = Part::open(&target, &info).unwrap();
-        assert_eq!(part.length(), 2_048);
+        assert_eq!((part.length(), part.resumed_at()), (2_048, 2_048));
+        assert_eq!(part.prefix().unwrap().content(), ContentId::of(&content[..2_048]));
         part.write(&content[2_048..]).unwrap();
-        assert_eq!(part.sha256(), info.content);
+        assert_eq!(part.prefix().unwrap().content(), info.content);
         part.keep(&target, false).unwrap();
         assert_eq!(fs::read(target.path()).unwrap(), content);
         let again = Part::open(&target, &info).unwrap();

@@ -1,4 +1,4 @@
-//! The line at a terminal that shows how far a download is. A pipe gets none.
+//! The progress line of a transfer on a terminal. A pipe gets none.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,18 +8,18 @@ use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::shell::clock::Clock;
 use crate::time::Instant;
 
-/// The rate is that of so long a time.
+/// The rate is that of the last so many seconds.
 const RATE_WINDOW: Duration = Duration::from_secs(5);
-/// Between two samples for it, and between two changes of the line.
+/// The least time between two samples, and between two updates of the line.
 const STEP: Duration = Duration::from_millis(100);
-/// When nothing has arrived for so long, there is no rate.
+/// When nothing has arrived for so long, no rate is shown.
 const SILENCE: Duration = Duration::from_secs(2);
-/// With fewer columns there is no bar beside the words.
+/// On a narrower terminal no bar is shown beside the words.
 const BAR_COLUMNS_MIN: u16 = 70;
 
-/// A line at a terminal.
+/// The progress line; empty until there is something to show.
 pub(super) struct ProgressLine {
-    /// While there is something to show.
+    /// `None` while nothing is shown.
     bar: Option<ProgressBar>,
     clock: Clock,
     rate: Rate,
@@ -31,19 +31,19 @@ impl ProgressLine {
         Self { bar: None, clock: Clock::start(), rate: Rate::new(), updated: None }
     }
 
-    /// The server has read so much of the file.
+    /// The server has hashed so many bytes of the file.
     pub(super) fn reading(&mut self, done: u64, bytes: u64) {
         let words = format!("{} of {} read", HumanBytes(done), HumanBytes(bytes));
         self.draw(done, bytes, format!("{words} by the server"));
     }
 
-    /// From here on, this is what arrives.
+    /// A transfer begins: the rate counts from here.
     pub(super) fn begin(&mut self) {
         self.rate = Rate::new();
         self.updated = None;
     }
 
-    /// So much is here.
+    /// So many bytes of the file are here.
     pub(super) fn arrived(&mut self, here: u64, bytes: u64) {
         let now = self.clock.now().instant;
         if self.updated.is_some_and(|at| now.since(at) < STEP) {
@@ -54,14 +54,14 @@ impl ProgressLine {
         self.draw(here, bytes, words(here, bytes, self.rate.bytes_per_second(now)));
     }
 
-    /// Before anything else is said.
+    /// Clears the line, before anything else is printed.
     pub(super) fn clear(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
     }
 
-    /// As wide as the terminal is now, and never wider: a longer line would be a new one each time.
+    /// Draws the line no wider than the terminal: a wider one would not overwrite itself.
     fn draw(&mut self, position: u64, length: u64, message: String) {
         let bar = self.bar.get_or_insert_with(|| {
             ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr())
@@ -75,7 +75,7 @@ impl ProgressLine {
     }
 }
 
-/// What is most important first: the end may be cut off.
+/// The text of the line. The most important comes first: the end may be cut off.
 fn words(here: u64, bytes: u64, rate: Option<u64>) -> String {
     let so_far = format!("{} of {}", HumanBytes(here), HumanBytes(bytes));
     match rate {
@@ -89,7 +89,7 @@ fn words(here: u64, bytes: u64, rate: Option<u64>) -> String {
     }
 }
 
-/// How fast it goes, from what has arrived lately.
+/// The rate of arrival over the last seconds.
 struct Rate {
     samples: VecDeque<(Instant, u64)>,
     arrived: Option<Instant>,
@@ -101,6 +101,10 @@ impl Rate {
     }
 
     fn sample(&mut self, now: Instant, here: u64) {
+        if self.samples.back().is_some_and(|(_, before)| *before > here) {
+            // The transfer has restarted.
+            *self = Self::new();
+        }
         if self.samples.back().is_some_and(|(_, before)| *before < here) {
             self.arrived = Some(now);
         }
@@ -110,7 +114,7 @@ impl Rate {
         }
     }
 
-    /// Nothing while nothing arrives.
+    /// The rate; `None` while nothing arrives.
     fn bytes_per_second(&self, now: Instant) -> Option<u64> {
         if now.since(self.arrived?) >= SILENCE {
             return None;

@@ -15,12 +15,12 @@ use super::Exit;
 use super::rate::Rate;
 use super::words::{complain, counted, parse};
 use crate::journal::{
-    self, BackupError, Journal, JournalError, MemoryJournal, Recovered, SqliteJournal,
+    self, Backup, BackupError, Journal, JournalError, MemoryJournal, Recovered, SqliteJournal,
 };
 use crate::limits::{FILES_RATE_DEFAULT_BYTES, LISTEN_MAX};
 use crate::server::{Output, Server};
 use crate::shell::clock::{Clock, ClockImplausible, check_plausible, entropy};
-use crate::shell::serve::{Folder, FolderError, Path, ServeError, Service};
+use crate::shell::serve::{Folder, FolderError, ReturnPath, ServeError, Service};
 
 /// Where the journal is kept if no folder is named.
 const DEFAULT_FOLDER: &str = "rollcall-data";
@@ -196,32 +196,32 @@ fn serve(flags: &Flags) -> Result<(), Ended> {
     info!(
         "journal in {}: {} roll calls open, {} clients known, {} batches replayed",
         folder.display(),
-        recovered.open_roll_calls,
-        recovered.clients,
+        server.open_roll_calls(),
+        server.clients(),
         recovered.batches
     );
     Ok(serve_from(server, journal, files, &flags.listen)?)
 }
 
 fn back_up(folder: &std::path::Path, file: &std::path::Path) -> Result<(), Ended> {
-    let (recovered, examined) = journal::backup(folder, file)?;
+    let Backup { recovered, examined, open_roll_calls } = journal::backup(folder, file)?;
     say(format_args!(
         "{}: {} with {}, {} open, up to batch {}; read back and whole",
         file.display(),
         counted(to_count(examined.sheets), "closed roll call", "closed roll calls"),
         counted(to_count(examined.marks), "mark", "marks"),
-        counted(recovered.open_roll_calls, "roll call", "roll calls"),
+        counted(open_roll_calls, "roll call", "roll calls"),
         recovered.last_batch
     ));
     Ok(())
 }
 
 fn examine(folder: &std::path::Path, accept_clock: bool) -> Result<(), Ended> {
-    let mut server: Server<Path> = Server::new(0);
+    let mut server: Server<ReturnPath> = Server::new(0);
     let mut journal = SqliteJournal::open(folder)?;
     let recovered = journal.recover(&mut server)?;
     let examined = journal.examine()?;
-    let Recovered { last_batch, batches, snapshot_items, clients, open_roll_calls, .. } = recovered;
+    let Recovered { last_batch, batches, snapshot_items, .. } = recovered;
     say(format_args!(
         "{}: up to batch {last_batch}, a snapshot of {} and {} after it",
         folder.display(),
@@ -230,8 +230,8 @@ fn examine(folder: &std::path::Path, accept_clock: bool) -> Result<(), Ended> {
     ));
     say(format_args!(
         "{} open, {} known",
-        counted(open_roll_calls, "roll call", "roll calls"),
-        counted(clients, "client", "clients")
+        counted(server.open_roll_calls(), "roll call", "roll calls"),
+        counted(server.clients(), "client", "clients")
     ));
     say(format_args!(
         "{} with {}: each sheet is what its name says",
@@ -269,7 +269,7 @@ fn say(line: std::fmt::Arguments<'_>) {
 }
 
 fn serve_from<J: Journal + Send + 'static>(
-    server: Server<Path>,
+    server: Server<ReturnPath>,
     journal: J,
     files: Option<Folder>,
     addresses: &[SocketAddr],

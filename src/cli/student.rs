@@ -9,14 +9,16 @@ use clap::{Parser, Subcommand};
 use serde::Serialize;
 
 use super::Exit;
-use super::asking::{Asker, AskingFlags, UnknownLine, print_json, reason};
+use super::client::{ClientFlags, CommandClient};
+use super::explain::reason;
 use super::files::Files;
+use super::json::{UnknownLine, print_json};
+use super::local_time::LocalTime as _;
 use super::prompt::{Line, Prompt, fields};
 use super::words::{complain, parse, printed, remark, typed};
+use crate::exchange::{Answer, Marked, Operation, Query, Refusal, Refused, SheetList};
 use crate::ids::{ClassId, RollCallNumber, StudentNumber};
-use crate::operation::{Operation, Query, Refusal};
 use crate::time::WallTime;
-use crate::wire::Answer;
 
 /// Answer the roll call of a class with a student number, and fetch files.
 ///
@@ -31,7 +33,7 @@ use crate::wire::Answer;
 #[command(name = "rollcall-student", version, after_help = EXAMPLES)]
 struct Flags {
     #[command(flatten)]
-    asking: AskingFlags,
+    client: ClientFlags,
 
     #[command(subcommand)]
     command: Option<Command>,
@@ -85,7 +87,7 @@ enum Command {
 #[must_use]
 pub fn run(arguments: &[OsString]) -> Exit {
     let result = parse::<Flags>(arguments).and_then(|flags| {
-        let student = Student { asker: Asker::new(flags.asking)?, closed: None };
+        let student = Student { client: CommandClient::new(flags.client)?, closed: None };
         match flags.command {
             Some(Command::Mark { class, students }) => match students[..] {
                 [only] if only.as_str() == STANDARD_INPUT => student.mark_from_input(class),
@@ -95,9 +97,9 @@ pub fn run(arguments: &[OsString]) -> Exit {
                 }
                 _ => student.mark_all(class, &students),
             },
-            Some(Command::Files) => Files::new(student.asker).list(),
+            Some(Command::Files) => Files::new(student.client).list(),
             Some(Command::Get { file, output, force }) => {
-                Files::new(student.asker).get(file.as_deref(), output.as_deref(), force)
+                Files::new(student.client).get(file.as_deref(), output.as_deref(), force)
             }
             None => student.again_and_again(),
         }
@@ -106,7 +108,7 @@ pub fn run(arguments: &[OsString]) -> Exit {
 }
 
 struct Student {
-    asker: Asker,
+    client: CommandClient,
     /// The class about whose last close the server was asked, and its answer.
     closed: Option<(ClassId, Option<WallTime>)>,
 }
@@ -133,7 +135,7 @@ impl Student {
         if rest.is_empty() {
             return Ok(());
         }
-        if self.asker.json() {
+        if self.client.json() {
             for &student in rest {
                 printed(print_json(&UnknownLine::new(&Operation::Mark { class, student }, 0)))?;
             }
@@ -170,7 +172,7 @@ impl Student {
     }
 
     fn again_and_again(mut self) -> Result<(), Exit> {
-        let mut prompt = Prompt::at_standard_input(self.asker.json());
+        let mut prompt = Prompt::at_standard_input(self.client.json());
         let welcome = "Roll call. Answer with your student number and the number of the class. \
                        Ctrl-D ends.";
         printed(prompt.say(welcome))?;
@@ -209,7 +211,7 @@ impl Student {
     }
 
     fn mark(&mut self, class: ClassId, student: StudentNumber) -> Result<(), Exit> {
-        let answered = self.asker.perform(Operation::Mark { class, student })?;
+        let answered = self.client.perform(Operation::Mark { class, student })?;
         let line = |class: u32, at: WallTime, outcome| MarkLine {
             class,
             student: student.as_str(),
@@ -220,10 +222,10 @@ impl Student {
             attempts: answered.attempts,
         };
         match answered.answer {
-            Answer::Marked { class, at, already_present } => {
+            Answer::Marked(Marked { class, at, already_present }) => {
                 self.closed = None;
                 let outcome = if already_present { "already_present" } else { "present" };
-                if self.asker.json() {
+                if self.client.json() {
                     return printed(print_json(&line(class.get(), at, outcome)));
                 }
                 let already = if already_present { "already " } else { "" };
@@ -232,10 +234,10 @@ impl Student {
                     format!("{student} was {already}marked present in class {class} at {at}.");
                 printed(writeln!(io::stdout(), "{said}"))
             }
-            Answer::MarkRefused { at, reason: why } => {
+            Answer::MarkRefused(Refused { at, reason: why }) => {
                 let looked = self.closed_at(class, why);
                 let closed_at = looked.unwrap_or_default();
-                if self.asker.json() {
+                if self.client.json() {
                     printed(print_json(&MarkLine {
                         reason: Some(why.name()),
                         closed_at: closed_at.map(WallTime::to_rfc3339),
@@ -262,8 +264,10 @@ impl Student {
             return Ok(closed_at);
         }
         let at_most = RollCallNumber::MAX;
-        let closed_at = match self.asker.ask_for_detail(Query::Sheets { class, at_most })? {
-            Some(Answer::Sheets { sheets, .. }) => sheets.first().map(|last| last.closed_at),
+        let closed_at = match self.client.ask_for_detail(Query::Sheets { class, at_most })? {
+            Some(Answer::Sheets(SheetList { sheets, .. })) => {
+                sheets.first().map(|last| last.closed_at)
+            }
             _ => None,
         };
         self.closed = Some((class, closed_at));

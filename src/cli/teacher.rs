@@ -9,14 +9,18 @@ use clap::{Parser, Subcommand};
 use serde::Serialize;
 
 use super::Exit;
-use super::asking::{Asker, AskingFlags, RefusedLine, local_clock, print_json, reason};
+use super::client::{ClientFlags, CommandClient, local_clock};
+use super::explain::reason;
+use super::json::{RefusedLine, print_json};
+use super::local_time::LocalTime as _;
 use super::prompt::{Line, Prompt};
 use super::words::{complain, counted, parse, printed, remark, typed};
+use crate::exchange::{
+    Answer, Closed, OpenRollCall, Opened, Operation, Query, Refused, SheetInfo, StatusList,
+};
 use crate::ids::{ClassId, RollCallNumber};
-use crate::operation::{OpenRollCall, Operation, Query, SheetInfo};
 use crate::roll::Sheet;
 use crate::time::WallTime;
-use crate::wire::Answer;
 
 /// Open the roll call of a class, close it, and get the sheet.
 ///
@@ -30,7 +34,7 @@ use crate::wire::Answer;
 #[command(name = "rollcall-teacher", version, after_help = EXAMPLES)]
 struct Flags {
     #[command(flatten)]
-    asking: AskingFlags,
+    client: ClientFlags,
 
     #[command(subcommand)]
     command: Option<Command>,
@@ -95,7 +99,7 @@ enum Command {
 #[must_use]
 pub fn run(arguments: &[OsString]) -> Exit {
     let result = parse::<Flags>(arguments).and_then(|flags| {
-        let teacher = Teacher { asker: Asker::new(flags.asking)? };
+        let teacher = Teacher { client: CommandClient::new(flags.client)? };
         match flags.command {
             Some(command) => teacher.once(command),
             None => teacher.again_and_again(),
@@ -105,7 +109,7 @@ pub fn run(arguments: &[OsString]) -> Exit {
 }
 
 struct Teacher {
-    asker: Asker,
+    client: CommandClient,
 }
 
 /// What a session at the prompt knows: the roll calls that it opened, or told to be open, and since
@@ -127,7 +131,7 @@ impl Teacher {
     }
 
     fn again_and_again(mut self) -> Result<(), Exit> {
-        let mut prompt = Prompt::at_standard_input(self.asker.json());
+        let mut prompt = Prompt::at_standard_input(self.client.json());
         let welcome = "Roll call. Type the number of a class to open its roll call; type it again \
                        to close it and see who answered. Ctrl-D ends.";
         printed(prompt.say(welcome))?;
@@ -196,13 +200,13 @@ impl Teacher {
 
     /// Opens a class and tells since when it is open.
     fn open(&mut self, class: ClassId) -> Result<WallTime, Exit> {
-        let answered = self.asker.perform(Operation::Open { class })?;
+        let answered = self.client.perform(Operation::Open { class })?;
         let attempts = answered.attempts;
-        let Answer::Opened { opened_at, already_open, .. } = answered.answer else {
+        let Answer::Opened(Opened { opened_at, already_open, .. }) = answered.answer else {
             return Err(self.refused(class, &answered.answer, attempts));
         };
         let at = opened_at.to_local();
-        if self.asker.json() {
+        if self.client.json() {
             let (class, opened_at) = (class.get(), opened_at.to_rfc3339());
             printed(print_json(&OpenedLine { class, opened_at, already_open, attempts }))?;
         } else if already_open {
@@ -214,9 +218,9 @@ impl Teacher {
     }
 
     fn close(&mut self, class: ClassId) -> Result<(), Exit> {
-        let answered = self.asker.perform(Operation::Close { class })?;
+        let answered = self.client.perform(Operation::Close { class })?;
         let attempts = answered.attempts;
-        let Answer::Closed { sheet, already_closed } = answered.answer else {
+        let Answer::Closed(Closed { sheet, already_closed }) = answered.answer else {
             return Err(self.refused(class, &answered.answer, attempts));
         };
         let at = sheet.closed_at.to_local_with_zone();
@@ -233,7 +237,7 @@ impl Teacher {
     fn last_sheet(&mut self, class: ClassId) -> Result<(), Exit> {
         let mut day = None;
         let (sheets, attempts) =
-            self.asker.list_sheets(class, RollCallNumber::MAX, &mut |info| {
+            self.client.list_sheets(class, RollCallNumber::MAX, &mut |info| {
                 let closed_on = info.closed_at.to_local_day();
                 *day.get_or_insert(closed_on) == closed_on
             })?;
@@ -241,7 +245,7 @@ impl Teacher {
             return self.absent(class, "no_sheet", "has no closed sheet", attempts);
         };
         self.show_closed(last, attempts)?;
-        if !earlier.is_empty() && !self.asker.json() {
+        if !earlier.is_empty() && !self.client.json() {
             let others = counted(earlier.len(), "other sheet", "other sheets");
             say(format_args!("{others} of class {class} that day:"))?;
             for info in earlier.iter().rev() {
@@ -255,7 +259,7 @@ impl Teacher {
 
     fn sheet_number(&mut self, class: ClassId, number: RollCallNumber) -> Result<(), Exit> {
         let (sheets, attempts) =
-            self.asker.list_sheets(class, number, &mut |info| info.number == number)?;
+            self.client.list_sheets(class, number, &mut |info| info.number == number)?;
         if let Some(info) = sheets.first() {
             return self.show_closed(info, attempts);
         }
@@ -268,7 +272,7 @@ impl Teacher {
     fn sheets_of_day(&mut self, class: ClassId, day: NaiveDate) -> Result<(), Exit> {
         let not_before = &mut |info: &SheetInfo| info.closed_at.to_local_day() >= day;
         let (mut sheets, attempts) =
-            self.asker.list_sheets(class, RollCallNumber::MAX, not_before)?;
+            self.client.list_sheets(class, RollCallNumber::MAX, not_before)?;
         sheets.retain(|info| info.closed_at.to_local_day() == day);
         if sheets.is_empty() {
             let words = format!(
@@ -284,12 +288,12 @@ impl Teacher {
 
     fn history(&mut self, class: ClassId) -> Result<(), Exit> {
         let (sheets, attempts) =
-            self.asker.list_sheets(class, RollCallNumber::MAX, &mut |_| true)?;
+            self.client.list_sheets(class, RollCallNumber::MAX, &mut |_| true)?;
         if sheets.is_empty() {
             return self.absent(class, "no_sheet", "has no closed sheet", attempts);
         }
         for info in sheets.iter().rev() {
-            if self.asker.json() {
+            if self.client.json() {
                 printed(print_json(&HistoryLine::new(info, attempts)))?;
             } else {
                 say(format_args!("{}", brief(info)))?;
@@ -306,11 +310,11 @@ impl Teacher {
     }
 
     fn status(&mut self) -> Result<(), Exit> {
-        let (open, attempts) = self.asker.list_open()?;
+        let (open, attempts) = self.client.list_open()?;
         for roll_call in &open {
             self.show_status(roll_call, attempts)?;
         }
-        if open.is_empty() && !self.asker.json() {
+        if open.is_empty() && !self.client.json() {
             return say(format_args!("No roll call is open."));
         }
         Ok(())
@@ -324,15 +328,15 @@ impl Teacher {
     }
 
     fn find_open(&mut self, class: ClassId) -> Result<(Option<OpenRollCall>, u32), Exit> {
-        let answered = self.asker.ask(Query::Status { from: class })?;
-        let Answer::Status { open, .. } = answered.answer else { return Ok((None, 0)) };
+        let answered = self.client.ask(Query::Status { from: class })?;
+        let Answer::Status(StatusList { open, .. }) = answered.answer else { return Ok((None, 0)) };
         let found = open.first().copied().filter(|first| first.class == class);
         Ok((found, answered.attempts))
     }
 
     fn show_status(&self, roll_call: &OpenRollCall, attempts: u32) -> Result<(), Exit> {
         let &OpenRollCall { class, opened_at, present } = roll_call;
-        if self.asker.json() {
+        if self.client.json() {
             let opened_at = opened_at.to_rfc3339();
             return printed(print_json(&OpenRollCallLine {
                 class: class.get(),
@@ -347,8 +351,8 @@ impl Teacher {
     }
 
     fn show_sheet(&mut self, info: &SheetInfo, heading: &str, attempts: u32) -> Result<(), Exit> {
-        let (sheet, more_attempts) = self.asker.fetch_sheet(info)?;
-        if self.asker.json() {
+        let (sheet, more_attempts) = self.client.fetch_sheet(info)?;
+        if self.client.json() {
             let attempts = attempts + more_attempts;
             return printed(print_json(&SheetLine::new(&sheet, info.number, attempts)));
         }
@@ -368,9 +372,9 @@ impl Teacher {
 
     /// Tells of a refusal.
     fn refused(&self, class: ClassId, answer: &Answer, attempts: u32) -> Exit {
-        let Answer::Refused { at, reason: why } = *answer else { return Exit::Failed };
+        let Answer::Refused(Refused { at, reason: why }) = *answer else { return Exit::Failed };
         let line = RefusedLine::new(class, why.name(), at, attempts);
-        if self.asker.json()
+        if self.client.json()
             && let Err(exit) = printed(print_json(&line))
         {
             return exit;
@@ -386,7 +390,7 @@ impl Teacher {
         words: &str,
         attempts: u32,
     ) -> Result<(), Exit> {
-        if self.asker.json() {
+        if self.client.json() {
             // A question changes nothing, so its answer carries no time of the server.
             printed(print_json(&RefusedLine::new(class, reason, local_clock(), attempts)))?;
         }

@@ -7,11 +7,13 @@
 //! ```
 //!
 //! The format is one byte, [`FORMAT`]. Blobs of format 1 have no such byte; the version of their
-//! database tells them apart, and they are read in `v1`.
+//! database tells them apart, and they are read in `sqlite/v1`.
 //!
 //! Laws: what was encoded decodes to the same; whatever is decoded, the answer is values or
 //! [`BlobDamaged`], never a panic. The checksum is looked at first, so that nothing is read into
 //! bytes that the disk has changed.
+
+use std::marker::PhantomData;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -56,7 +58,7 @@ pub fn encode_records(records: &[Record], mut space: Vec<u8>) -> Vec<u8> {
 /// # Errors
 /// If the blob is not one that was written here.
 pub fn decode_records(blob: &[u8]) -> Result<Vec<Record>, BlobDamaged> {
-    decode(blob)
+    values(blob)?.collect()
 }
 
 /// The items of a part of a snapshot.
@@ -64,32 +66,45 @@ pub fn decode_records(blob: &[u8]) -> Result<Vec<Record>, BlobDamaged> {
 /// # Errors
 /// If the blob is not one that was written here.
 pub fn decode_items(blob: &[u8]) -> Result<Vec<SnapshotItem>, BlobDamaged> {
-    decode(blob)
+    values(blob)?.collect()
 }
 
 /// The blobs of a snapshot, each a little over [`SNAPSHOT_PART_BYTES`] long but for the last.
 #[must_use]
 pub fn encode_items(items: impl IntoIterator<Item = SnapshotItem>) -> Vec<Vec<u8>> {
-    let (mut parts, mut body, mut count) = (Vec::new(), Vec::new(), 0_usize);
-    let mut end_part = |body: &mut Vec<u8>, count: &mut usize| {
-        let mut blob = Vec::with_capacity(body.len() + 16);
-        blob.push(FORMAT);
-        let mut blob = append(count, blob);
-        blob.append(body);
-        parts.push(with_checksum(blob));
-        *count = 0;
-    };
-    for item in items {
-        body = append(&item, body);
-        count += 1;
-        if body.len() >= SNAPSHOT_PART_BYTES {
-            end_part(&mut body, &mut count);
+    let mut encoder = ItemEncoder::default();
+    let mut blobs: Vec<_> = items.into_iter().filter_map(|item| encoder.push(&item)).collect();
+    blobs.extend(encoder.finish());
+    blobs
+}
+
+/// Encodes the items of a snapshot one by one.
+#[derive(Debug, Default)]
+pub(super) struct ItemEncoder {
+    body: Vec<u8>,
+    count: usize,
+}
+
+impl ItemEncoder {
+    /// Adds an item; gives a blob when enough have been added.
+    pub(super) fn push(&mut self, item: &SnapshotItem) -> Option<Vec<u8>> {
+        self.body = append(item, std::mem::take(&mut self.body));
+        self.count += 1;
+        if self.body.len() >= SNAPSHOT_PART_BYTES { self.finish() } else { None }
+    }
+
+    /// A blob of what was added since the last one.
+    pub(super) fn finish(&mut self) -> Option<Vec<u8>> {
+        let count = std::mem::take(&mut self.count);
+        if count == 0 {
+            return None;
         }
+        let mut blob = Vec::with_capacity(self.body.len() + 16);
+        blob.push(FORMAT);
+        let mut blob = append(&count, blob);
+        blob.append(&mut self.body);
+        Some(with_checksum(blob))
     }
-    if count > 0 {
-        end_part(&mut body, &mut count);
-    }
-    parts
 }
 
 fn append<T: Serialize + ?Sized>(value: &T, space: Vec<u8>) -> Vec<u8> {
@@ -102,11 +117,51 @@ fn with_checksum(mut body: Vec<u8>) -> Vec<u8> {
     body
 }
 
-fn decode<T: DeserializeOwned>(blob: &[u8]) -> Result<Vec<T>, BlobDamaged> {
+/// Reads the values of a blob one by one: of a million, the memory for a list of them is touched for
+/// nothing.
+pub(super) fn values<T: DeserializeOwned>(blob: &[u8]) -> Result<Values<'_, T>, BlobDamaged> {
     match body(blob)?.split_first() {
-        Some((&FORMAT, values)) => decode_values(values),
+        Some((&FORMAT, values)) => Values::new(values),
         Some(_) => Err(BlobDamaged::Format),
         None => Err(BlobDamaged::TooShort),
+    }
+}
+
+/// Values, and at the end perhaps why there are no more.
+pub(super) struct Values<'a, T> {
+    rest: &'a [u8],
+    left: u64,
+    value: PhantomData<T>,
+}
+
+impl<'a, T> Values<'a, T> {
+    fn new(body: &'a [u8]) -> Result<Self, BlobDamaged> {
+        let (left, rest) = postcard::take_from_bytes(body).map_err(|_| BlobDamaged::Content)?;
+        Ok(Self { rest, left, value: PhantomData })
+    }
+
+    /// Ends with this error: nothing follows it.
+    fn end(&mut self, why: BlobDamaged) -> Result<T, BlobDamaged> {
+        (self.rest, self.left) = (&[], 0);
+        Err(why)
+    }
+}
+
+impl<T: DeserializeOwned> Iterator for Values<'_, T> {
+    type Item = Result<T, BlobDamaged>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.left == 0 {
+            return (!self.rest.is_empty()).then(|| self.end(BlobDamaged::LeftOver));
+        }
+        match postcard::take_from_bytes(self.rest) {
+            Ok((value, rest)) => {
+                self.left -= 1;
+                self.rest = rest;
+                Some(Ok(value))
+            }
+            Err(_) => Some(self.end(BlobDamaged::Content)),
+        }
     }
 }
 
@@ -119,13 +174,9 @@ fn body(blob: &[u8]) -> Result<&[u8], BlobDamaged> {
 }
 
 /// The values of a blob of format 1.
+#[cfg(feature = "programs")]
 pub(super) fn decode_v1<T: DeserializeOwned>(blob: &[u8]) -> Result<Vec<T>, BlobDamaged> {
-    decode_values(body(blob)?)
-}
-
-fn decode_values<T: DeserializeOwned>(body: &[u8]) -> Result<Vec<T>, BlobDamaged> {
-    let (values, rest) = postcard::take_from_bytes(body).map_err(|_| BlobDamaged::Content)?;
-    if rest.is_empty() { Ok(values) } else { Err(BlobDamaged::LeftOver) }
+    Values::new(body(blob)?)?.collect()
 }
 
 #[cfg(test)]
@@ -133,10 +184,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::exchange::{Operation, Outcome, Refusal, SheetInfo};
     use crate::ids::{
         ClassId, ClientId, ContentId, RequestNumber, RollCallId, RollCallNumber, StudentNumber,
     };
-    use crate::operation::{Operation, Outcome, Refusal, SheetInfo};
     use crate::roll::{ClientRecord, Mark, RegisterItem};
     use crate::time::WallTime;
 
@@ -225,7 +276,7 @@ mod tests {
             (wall(), operation(), client_record())
                 .prop_map(|(at, operation, client)| Record::Answered { at, operation, client }),
             (wall(), client()).prop_map(|(at, client)| Record::Forgot { at, client }),
-            wall().prop_map(|at| Record::Told { at }),
+            wall().prop_map(|at| Record::TimeDisclosed { at }),
             wall().prop_map(|at| Record::ClockSet { at }),
         ]
     }

@@ -1,270 +1,91 @@
-//! What can go wrong between a journal and its disk, sorted by who puts it right.
+//! Why a journal cannot go on: what whoever uses one may decide by, whatever store is below.
 //!
-//! Every message is one line that says the cause, whether anything was changed, and what to do
-//! next. Causes are kept as text: nobody decides anything by them, and a reader needs the words.
+//! The store says in its own words what happened, where, and what to do next: one line that says
+//! the cause and whether anything was changed. Those words are kept as the error's source and are
+//! never read by a program.
 
-use std::fmt::Display;
-use std::fs::OpenOptions;
-use std::io;
-use std::path::{Path, PathBuf};
-
-use rusqlite::ErrorCode;
-use rusqlite::ffi::SQLITE_IOERR_SHORT_READ;
+use std::error::Error;
+use std::fmt;
 
 /// Why a journal cannot go on.
-#[derive(Debug, thiserror::Error)]
-pub enum JournalError {
-    /// The folder or a file in it cannot be used as it is: the operator's to put right. No data
-    /// was changed.
-    #[error("no data was changed: {problem}")]
-    Folder {
-        /// What is in the way.
-        problem: FolderProblem,
-    },
-    /// Another program holds the write lock of the database: the operator's to end.
-    #[error(
-        "another program is writing to {}: end it and start the server again; what was not \
-         acknowledged was not kept and will be asked again", path.display()
-    )]
-    Locked {
-        /// The database.
-        path: PathBuf,
-    },
-    /// What is on disk is not what was written. The server must not guess: an acknowledged mark
-    /// might be missing.
-    #[error(
-        "{} is damaged, {place}: {what}; no data was changed; restore a backup: put it as \
-         rollcall.sqlite3 into an empty folder, and start the server on that one",
-        path.display()
-    )]
-    Damaged {
-        /// The database.
-        path: PathBuf,
-        /// Where in it.
-        place: Place,
-        /// What was found.
-        what: String,
-    },
-    /// A database without the log that has what was acknowledged last.
-    #[error(
-        "{} lacks what was acknowledged last ({what}): the server on it was not ended, and its \
-         log is not here; put {}-wal of the same moment beside it, or restore a backup made with \
-         rollcall-server backup; no data was changed", path.display(), path.display()
-    )]
-    Incomplete {
-        /// The database.
-        path: PathBuf,
-        /// How it was noticed.
-        what: String,
-    },
-    /// The name of a file does not lead to the file that is written to any more.
-    #[error(
-        "{} was deleted, moved or replaced while the server ran; nothing more was acknowledged; \
-         put it back or restore a backup, and start the server again", path.display()
-    )]
-    Replaced {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The system refused something that has nothing to do with the disk.
-    #[error("{} cannot be opened: {cause}; no data was changed", path.display())]
-    System {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system says.
-        cause: String,
-    },
-    /// There is no room for what was to be written.
-    #[error("the disk is full: free some space and start again; every acknowledged mark is kept")]
-    DiskFull,
-    /// The disk, or what stands between it and us, failed.
-    #[error(
-        "the disk failed at {}: {cause}; check the disk and start again; every acknowledged mark \
-         was written, what was not acknowledged may or may not have been kept", path.display()
-    )]
-    Disk {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system says.
-        cause: String,
-    },
-    /// The journal was used after it had failed.
-    #[error("the journal has failed before, and nothing was changed since: start the server again")]
+pub struct JournalError {
+    kind: ErrorKind,
+    cause: Box<dyn Error + Send + Sync>,
+}
+
+/// What kind of failure it is: who puts it right, and what is known of what was kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The store cannot be used as it is set up: the operator's to put right. No data was changed.
+    Setup,
+    /// Another program holds the store's write lock: the operator's to end. What was not
+    /// acknowledged was not kept.
+    Locked,
+    /// What is kept is not what was written. The server must not guess: an acknowledged mark might
+    /// be missing. No data was changed.
+    Damaged,
+    /// What was acknowledged last is missing. No data was changed.
+    Incomplete,
+    /// What is written to was deleted, moved or replaced while the server ran.
+    Replaced,
+    /// The system refused something that has nothing to do with the store. No data was changed.
+    System,
+    /// There is no room for what was to be written. What was acknowledged is kept.
+    Full,
+    /// The store, or what stands between it and us, failed. What was acknowledged was written; what
+    /// was not acknowledged may or may not have been kept.
+    Unavailable,
+    /// The journal was used after it had failed. Nothing was changed since.
     Stopped,
 }
 
-/// What is wrong with a folder or a file, for the operator to put right.
-#[derive(Debug, thiserror::Error)]
-pub enum FolderProblem {
-    /// There is no such folder. It is never made here: a mistyped name must not begin a new journal.
-    #[error("the folder {folder} does not exist; create it with: mkdir {folder}", folder = .0.display())]
-    Missing(PathBuf),
-    /// There is no journal in the folder.
-    #[error("there is no journal in {}; name the folder with --data", .0.display())]
-    NoJournal(PathBuf),
-    /// There is something else under that name.
-    #[error("{} is not a folder; choose a folder for the data", .0.display())]
-    NotAFolder(PathBuf),
-    /// This user may not look into one of the folders on the way.
-    #[error(
-        "{} may not be reached by this user: give the server's user the right to enter every \
-         folder on the way to it", .0.display()
-    )]
-    NotReachable(PathBuf),
-    /// This user may not write there.
-    #[error(
-        "{} cannot be written by this user; give the server's user the right to write there",
-        .0.display()
-    )]
-    NotWritable(PathBuf),
-    /// Another server lives on this folder.
-    #[error("{} is in use by another server; stop that one or choose another folder", .0.display())]
-    InUse(PathBuf),
-    /// The file is there, but no server of this kind made it.
-    #[error(
-        "{} is not a journal of this server ({what}); choose another folder, or move the file away",
-        path.display()
-    )]
-    NotOurs {
-        /// The file.
-        path: PathBuf,
-        /// How it was told.
-        what: String,
-    },
-    /// The file was written by a newer server than this.
-    #[error(
-        "{} has version {found} and this server reads version {known}; update the server",
-        path.display()
-    )]
-    NewerVersion {
-        /// The file.
-        path: PathBuf,
-        /// Its version.
-        found: i64,
-        /// The version that this server reads.
-        known: i64,
-    },
-    /// The file system cannot do what the database needs.
-    #[error(
-        "the file system of {} cannot hold the journal ({what}); choose a folder on a local disk",
-        path.display()
-    )]
-    FileSystem {
-        /// The file.
-        path: PathBuf,
-        /// What it cannot do.
-        what: String,
-    },
-}
-
-impl From<FolderProblem> for JournalError {
-    fn from(problem: FolderProblem) -> Self {
-        Self::Folder { problem }
-    }
-}
-
-/// A place in the journal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Place {
-    /// The file as a whole.
-    #[error("the file")]
-    File,
-    /// A part of the snapshot.
-    #[error("part {0} of the snapshot")]
-    Snapshot(i64),
-    /// A batch.
-    #[error("batch {0}")]
-    Batch(i64),
-    /// The rows of a closed roll call.
-    #[error("the sheet of roll call {0}")]
-    RollCall(i64),
-}
-
-/// Something went wrong in the database; it becomes a [`JournalError`] when the file is named.
-#[derive(Debug)]
-pub(super) enum Fault {
-    Sqlite(rusqlite::Error),
-    Damaged(Place, String),
-}
-
-impl Fault {
-    pub(super) fn damaged(place: Place, what: impl Display) -> Self {
-        Self::Damaged(place, what.to_string())
+impl JournalError {
+    /// A failure of this kind, in the words of the store.
+    pub fn new(kind: ErrorKind, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { kind, cause: cause.into() }
     }
 
-    /// The error, told of this file.
-    pub(super) fn at(self, path: &Path) -> JournalError {
-        match self {
-            Self::Damaged(place, what) => {
-                JournalError::Damaged { path: path.to_owned(), place, what }
-            }
-            Self::Sqlite(error) => of_sqlite(&error, path),
+    /// The journal has failed before.
+    #[must_use]
+    pub fn stopped() -> Self {
+        let cause =
+            "the journal has failed before, and nothing was changed since: start the server again";
+        Self::new(ErrorKind::Stopped, cause)
+    }
+
+    /// What kind of failure it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// The store's own error, if it is of this type; else the error as it was.
+    ///
+    /// # Errors
+    /// If it is of another type.
+    pub fn into_cause<E: Error + 'static>(self) -> Result<E, Self> {
+        let Self { kind, cause } = self;
+        match cause.downcast() {
+            Ok(cause) => Ok(*cause),
+            Err(cause) => Err(Self { kind, cause }),
         }
     }
 }
 
-impl From<rusqlite::Error> for Fault {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(error)
+impl fmt::Display for JournalError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.cause.fmt(f)
     }
 }
 
-/// Sorts what SQLite says. What is neither the disk's fault nor the operator's is a file that is
-/// not what this code wrote: a missing table, a value of the wrong type, a row too many.
-fn of_sqlite(error: &rusqlite::Error, path: &Path) -> JournalError {
-    let cause = one_line(error);
-    let path = path.to_owned();
-    let damaged = |path, what| JournalError::Damaged { path, place: Place::File, what };
-    let Some(sqlite) = error.sqlite_error() else { return damaged(path, cause) };
-    match sqlite.code {
-        ErrorCode::DiskFull => JournalError::DiskFull,
-        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => JournalError::Locked { path },
-        ErrorCode::ReadOnly | ErrorCode::PermissionDenied => {
-            FolderProblem::NotWritable(path).into()
-        }
-        // SQLite does not tell why: the system does, when it is asked once more.
-        ErrorCode::CannotOpen => match OpenOptions::new().read(true).write(true).open(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => of_io(&error, &path),
-            _ => FolderProblem::NotWritable(path).into(),
-        },
-        ErrorCode::SystemIoFailure if sqlite.extended_code == SQLITE_IOERR_SHORT_READ => {
-            damaged(path, cause)
-        }
-        ErrorCode::DatabaseCorrupt
-        | ErrorCode::NotADatabase
-        | ErrorCode::ConstraintViolation
-        | ErrorCode::TypeMismatch
-        | ErrorCode::SchemaChanged
-        | ErrorCode::Unknown => damaged(path, cause),
-        _ => JournalError::Disk { path, cause },
+impl fmt::Debug for JournalError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("JournalError").field(&self.kind).field(&self.cause).finish()
     }
 }
 
-/// Too many files are open, in the system or in this process; the same numbers on every Unix.
-const ENFILE: i32 = 23;
-const EMFILE: i32 = 24;
-
-/// Sorts what the system says of a file or folder that is to be written.
-pub(super) fn of_io(error: &io::Error, path: &Path) -> JournalError {
-    use io::ErrorKind;
-    if cfg!(unix) && matches!(error.raw_os_error(), Some(ENFILE | EMFILE)) {
-        return JournalError::System { path: path.to_owned(), cause: one_line(error) };
+impl Error for JournalError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause.source()
     }
-    match error.kind() {
-        // `NotFound` after the folder was seen: a folder of the system that takes no files.
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem | ErrorKind::NotFound => {
-            FolderProblem::NotWritable(path.to_owned()).into()
-        }
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => JournalError::DiskFull,
-        ErrorKind::Unsupported => {
-            let what = one_line(error);
-            FolderProblem::FileSystem { path: path.to_owned(), what }.into()
-        }
-        _ => JournalError::Disk { path: path.to_owned(), cause: one_line(error) },
-    }
-}
-
-/// A message that stays one line whatever was in it.
-fn one_line(error: &impl Display) -> String {
-    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -6,13 +6,14 @@
 //! there is no such sheet; the newest is always kept.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use super::{Condition, Journal, JournalError, SheetReader, Snapshot};
+use super::{DiskStatus, Journal, JournalError, Recovered, SheetReader};
+use crate::exchange::SheetInfo;
 use crate::ids::{ClassId, ContentId, RollCallNumber};
 use crate::limits::MARKS_PER_ROLL_CALL_MAX;
-use crate::operation::SheetInfo;
-use crate::record::Batch;
-use crate::roll::ClosedSheet;
+use crate::record::{Batch, Recovery, SnapshotPart};
+use crate::roll::{ClosedSheet, SheetBytes};
 
 /// The sheets that are kept.
 const SHEETS_KEPT_MAX: usize = 16_384;
@@ -28,7 +29,7 @@ const _: () = {
 #[derive(Debug)]
 pub struct MemoryJournal {
     /// The oldest first.
-    sheets: VecDeque<(SheetInfo, Vec<u8>)>,
+    sheets: VecDeque<(SheetInfo, Arc<SheetBytes>)>,
     bytes: usize,
     sheets_max: usize,
     bytes_max: usize,
@@ -45,10 +46,9 @@ impl MemoryJournal {
         Self { sheets: VecDeque::new(), bytes: 0, sheets_max, bytes_max }
     }
 
-    fn keep(&mut self, ClosedSheet { info, sheet, .. }: &ClosedSheet) {
-        let bytes = sheet.to_bytes();
+    fn keep(&mut self, ClosedSheet { info, bytes, .. }: &ClosedSheet) {
         self.bytes += bytes.len();
-        self.sheets.push_back((*info, bytes));
+        self.sheets.push_back((*info, Arc::clone(bytes)));
         while self.sheets.len() > self.sheets_max
             || (self.bytes > self.bytes_max && self.sheets.len() > 1)
         {
@@ -65,6 +65,11 @@ impl Default for MemoryJournal {
 }
 
 impl Journal for MemoryJournal {
+    /// Yields nothing: what was there ended with the process.
+    fn recover(&mut self, _into: &mut dyn Recovery) -> Result<Recovered, JournalError> {
+        Ok(Recovered::default())
+    }
+
     fn commit(&mut self, batch: &Batch) -> Result<(), JournalError> {
         batch.sheets.iter().for_each(|sheet| self.keep(sheet));
         Ok(())
@@ -72,7 +77,7 @@ impl Journal for MemoryJournal {
 
     fn sheet(&mut self, content: ContentId) -> Result<Option<Vec<u8>>, JournalError> {
         let found = self.sheets.iter().find(|(info, _)| info.content == content);
-        Ok(found.map(|(_, bytes)| bytes.clone()))
+        Ok(found.map(|(_, bytes)| bytes.to_vec()))
     }
 
     fn history(
@@ -90,8 +95,8 @@ impl Journal for MemoryJournal {
         Ok(None)
     }
 
-    fn condition(&mut self) -> Result<Condition, JournalError> {
-        Ok(Condition::default())
+    fn disk_status(&mut self) -> Result<DiskStatus, JournalError> {
+        Ok(DiskStatus::default())
     }
 
     /// Never: there are no batches to take the place of.
@@ -99,7 +104,7 @@ impl Journal for MemoryJournal {
         false
     }
 
-    fn compact(&mut self, _snapshot: &Snapshot) -> Result<(), JournalError> {
+    fn keep_snapshot(&mut self, _part: &SnapshotPart) -> Result<(), JournalError> {
         Ok(())
     }
 }
@@ -122,9 +127,8 @@ mod tests {
     }
 
     fn batch(number: u32) -> Batch {
-        let (roll_call, sheet) = (RollCallId::new(u64::from(number)), sheet(number));
-        let sheets =
-            vec![ClosedSheet { roll_call, info: sheet.info(RollCallNumber::FIRST), sheet }];
+        let roll_call = RollCallId::new(u64::from(number));
+        let sheets = vec![ClosedSheet::new(roll_call, RollCallNumber::FIRST, &sheet(number))];
         Batch { number: u64::from(number), records: vec![], sheets, forgotten: vec![] }
     }
 

@@ -5,7 +5,7 @@
 //!          ◀─ handle_durable ──             │ batches   since the snapshot    │
 //!          ── Load(content) ──▶ sheet   ──▶ │ sheets    as rows, for ever     │
 //!          ◀─ handle_sheet ────             │ snapshot  what was alive        │
-//!          ── snapshot() ─────▶ compact ──▶ └─────────────────────────────────┘
+//!          ── Snapshot(part) ▶ keep_snapshot └─────────────────────────────────┘
 //!          ◀─ restore, replay ─ recover ──────────────┘
 //! ```
 //!
@@ -14,31 +14,31 @@
 //! not as what ever happened; only closed sheets stay for ever, and no restart reads them.
 //!
 //! [`SqliteJournal`] keeps its promise across crashes; [`MemoryJournal`] keeps it as long as its
-//! process lives. Neither knows a clock, a socket or a message.
+//! process lives. Neither knows a clock, a socket, a message or a server: a start yields values to
+//! whatever takes them ([`Recovery`]).
 
-mod care;
 pub mod encoding;
 mod error;
-mod folder;
 mod memory;
-mod read;
+#[cfg(feature = "programs")]
 mod sqlite;
-mod v1;
 
-pub use care::{BackupError, Examined, backup};
-pub use error::{FolderProblem, JournalError, Place};
-pub use folder::{DATABASE_FILE, LOCK_FILE, is_open_to_others, make};
+pub use error::{ErrorKind, JournalError};
 pub use memory::MemoryJournal;
-pub use sqlite::{Recovered, SqliteJournal};
+#[cfg(feature = "programs")]
+pub use sqlite::{
+    Backup, BackupError, DATABASE_FILE, Examined, FolderProblem, LOCK_FILE, Location, SqliteError,
+    SqliteJournal, backup, is_open_to_others, make,
+};
 
+use crate::exchange::SheetInfo;
 use crate::ids::{ClassId, ContentId, RollCallNumber};
 use crate::limits::{DISK_RESERVE_BYTES, DISK_RESERVE_PART, LOG_LONG_BYTES, LOG_MAX_BYTES};
-use crate::operation::SheetInfo;
-use crate::record::{Batch, SnapshotItem};
+use crate::record::{Batch, Recovery, SnapshotPart};
 
-/// How it stands with the disk.
+/// The status of the disk under a journal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Condition {
+pub struct DiskStatus {
     /// The room that is left, as far as it is known.
     pub free_bytes: Option<u64>,
     /// The size of the disk.
@@ -47,7 +47,7 @@ pub struct Condition {
     pub log_bytes: u64,
 }
 
-impl Condition {
+impl DiskStatus {
     /// Whether too little room is left to begin another roll call.
     #[must_use]
     pub fn is_low(&self) -> bool {
@@ -82,8 +82,29 @@ pub trait SheetReader: Send {
     ) -> Result<Vec<SheetInfo>, JournalError>;
 }
 
+/// What was read at a start, for the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// The number of the last batch.
+    pub last_batch: u64,
+    /// The items of the snapshot.
+    pub snapshot_items: u64,
+    /// The batches after the snapshot.
+    pub batches: u64,
+    /// Their records.
+    pub records: u64,
+}
+
 /// Where a server's promises are kept.
 pub trait Journal {
+    /// Yields everything that is kept and is not a closed sheet, in order: the last snapshot, then
+    /// the batches after it. To be called once, before anything is appended.
+    ///
+    /// # Errors
+    /// If the journal is damaged or cannot be read, or `into` finds that what it gets contradicts
+    /// itself. What `into` has taken is then of no use.
+    fn recover(&mut self, into: &mut dyn Recovery) -> Result<Recovered, JournalError>;
+
     /// Appends the batch and makes it durable: when this returns, no crash undoes it.
     ///
     /// # Errors
@@ -115,37 +136,23 @@ pub trait Journal {
     /// If the system does not let it.
     fn reader(&self) -> Result<Option<Box<dyn SheetReader>>, JournalError>;
 
-    /// How it stands with the disk. To be asked about once a second.
+    /// The status of the disk. To be asked about once a second.
     ///
     /// # Errors
     /// If the journal is not where it was. It must not be used any more.
-    fn condition(&mut self) -> Result<Condition, JournalError>;
+    fn disk_status(&mut self) -> Result<DiskStatus, JournalError>;
 
     /// Whether a snapshot pays now: enough was appended since the last one, in bytes and in
     /// proportion to it.
     fn snapshot_due(&self) -> bool;
 
-    /// Puts this snapshot in place of all batches up to and including its own, as a whole or not at
-    /// all.
+    /// Keeps a part of a snapshot. With its last part the snapshot takes the place of the one before
+    /// and of all batches up to and including its own, as a whole or not at all; until then nothing
+    /// of it counts. The batch must have been committed before the first part.
     ///
     /// # Errors
     /// As for [`Journal::commit`]; the state that the journal keeps is the same either way.
-    fn compact(&mut self, snapshot: &Snapshot) -> Result<(), JournalError>;
-}
-
-/// Everything that was alive after a batch, ready to be written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Snapshot {
-    batch: u64,
-    parts: Vec<Vec<u8>>,
-}
-
-impl Snapshot {
-    /// The items must be the state after exactly this batch.
-    #[must_use]
-    pub fn new(batch: u64, items: impl IntoIterator<Item = SnapshotItem>) -> Self {
-        Self { batch, parts: encoding::encode_items(items) }
-    }
+    fn keep_snapshot(&mut self, part: &SnapshotPart) -> Result<(), JournalError>;
 }
 
 #[cfg(test)]
@@ -156,18 +163,18 @@ mod tests {
     fn a_disk_is_low_below_its_reserve_or_when_the_log_has_eaten_it() {
         let disk_bytes = 100 << 30;
         let large =
-            |free_bytes| Condition { free_bytes: Some(free_bytes), disk_bytes, log_bytes: 0 };
+            |free_bytes| DiskStatus { free_bytes: Some(free_bytes), disk_bytes, log_bytes: 0 };
         assert!(large(DISK_RESERVE_BYTES - 1).is_low());
         assert!(!large(DISK_RESERVE_BYTES).is_low());
-        let small = |free_bytes| Condition {
+        let small = |free_bytes| DiskStatus {
             free_bytes: Some(free_bytes),
             disk_bytes: 16 << 20,
             log_bytes: 0,
         };
         assert!(small((1 << 20) - 1).is_low());
         assert!(!small(1 << 20).is_low());
-        assert!(!Condition::default().is_low(), "nothing is known");
-        let log = |log_bytes| Condition { log_bytes, ..large(DISK_RESERVE_BYTES) };
+        assert!(!DiskStatus::default().is_low(), "nothing is known");
+        let log = |log_bytes| DiskStatus { log_bytes, ..large(DISK_RESERVE_BYTES) };
         assert!(!log(LOG_LONG_BYTES).log_is_long() && log(LOG_LONG_BYTES + 1).log_is_long());
         assert!(!log(LOG_MAX_BYTES).is_low() && log(LOG_MAX_BYTES + 1).is_low());
     }

@@ -4,10 +4,15 @@
 //! their last request and nothing of classes. Both separate deciding from doing, so that a request
 //! and the replay of its record take the same path.
 
+mod era;
+mod marks;
 mod register;
+mod segments;
 mod sessions;
 mod sheet;
 
+pub use marks::SheetBytes;
 pub use register::{Applied, Contradiction, Register, RegisterItem};
+pub(crate) use sessions::Walked;
 pub use sessions::{ClientRecord, Sessions, Silent, Verdict};
 pub use sheet::{ClosedSheet, Mark, Sheet, SheetError, SheetReader};

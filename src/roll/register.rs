@@ -3,20 +3,23 @@
 //! Deciding ([`Register::decide`]) and doing ([`Register::apply`]) are apart: a request decides and
 //! then does, the replay of the journal only does. Invariants: a class has at most one open roll
 //! call; a student is on it at most once; the order of marks is the order of their records.
+//!
+//! The register can be read bit by bit while it changes ([`Register::begin_walk`]).
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
 use serde::{Deserialize, Serialize};
 
-use super::sheet::{ClosedSheet, Mark, Sheet};
-use crate::hashing::{HashKey, Place};
+use super::era::Era;
+use super::marks::{Head, Marks, SheetBytes};
+use super::sheet::{ClosedSheet, Mark};
+use crate::exchange::{OpenRollCall, Operation, Outcome, Refusal, SheetInfo};
+use crate::hashing::{HashKey, Index};
 use crate::ids::{ClassId, RollCallId, RollCallNumber, StudentNumber};
 use crate::limits::{
     CLASSES_MAX, EMPTY_SHEETS_KEPT_MAX, MARKS_PER_ROLL_CALL_MAX, OPEN_ROLL_CALLS_MAX,
 };
-use crate::operation::{OpenRollCall, Operation, Outcome, Refusal, SheetInfo};
 use crate::time::WallTime;
 
 /// A record of the journal that cannot follow the ones before it: the journal is damaged.
@@ -83,11 +86,14 @@ pub struct Register {
     disk_low: bool,
     hash_key: HashKey,
     limits: RegisterLimits,
+    era: Era,
+    walk: Option<Walk>,
 }
 
 /// What is kept of a class's closed roll calls.
 #[derive(Clone)]
 struct Past {
+    era: Era,
     last_number: RollCallNumber,
     last: SheetInfo,
     /// If the last one has no students: the last one before it that has, because that one is left
@@ -96,8 +102,17 @@ struct Past {
 }
 
 impl Past {
-    fn of(last: SheetInfo) -> Self {
-        Self { last_number: last.number, last, with_students: None }
+    fn of(last: SheetInfo, era: Era) -> Self {
+        Self { era, last_number: last.number, last, with_students: None }
+    }
+
+    /// What a snapshot keeps of it.
+    fn items(&self) -> impl Iterator<Item = RegisterItem> + use<> {
+        let Self { last_number: number, last, ref with_students, .. } = *self;
+        let earlier = with_students.as_deref().copied().map(RegisterItem::EarlierSheet);
+        let class = last.class;
+        let counted = (number != last.number).then_some(RegisterItem::LastNumber { class, number });
+        std::iter::once(RegisterItem::LastSheet(last)).chain(earlier).chain(counted)
     }
 
     fn into_with_students(self) -> Option<Box<SheetInfo>> {
@@ -111,6 +126,37 @@ struct Empty {
     class: ClassId,
     roll_call: RollCallId,
     number: RollCallNumber,
+}
+
+impl Empty {
+    fn item(&self) -> RegisterItem {
+        let Self { class, roll_call, number } = *self;
+        RegisterItem::Empty { class, roll_call, number }
+    }
+}
+
+/// A walk that is under way: what is of the last era has still to be handed out.
+#[derive(Clone)]
+struct Walk {
+    /// The next class whose past is looked at.
+    past: Option<ClassId>,
+    /// The next class whose open roll call is looked at; if it is handed out in part, the position of
+    /// the next mark.
+    open: Option<ClassId>,
+    position: Option<u32>,
+    /// What was changed before the walk was there, as it had been.
+    preserved: VecDeque<RegisterItem>,
+    /// The marks of roll calls that were closed before the walk was through with them.
+    closed: VecDeque<ClosedMarks>,
+}
+
+/// Marks of a closed roll call, from one position to another.
+#[derive(Clone)]
+struct ClosedMarks {
+    class: ClassId,
+    bytes: Arc<SheetBytes>,
+    position: u32,
+    end: u32,
 }
 
 /// What the journal has to keep, and what it need not keep any more, after an operation.
@@ -154,6 +200,8 @@ impl Register {
             disk_low: false,
             hash_key,
             limits: RegisterLimits::default(),
+            era: Era::default(),
+            walk: None,
         }
     }
 
@@ -212,7 +260,7 @@ impl Register {
         self.open.range(from..).map(|(&class, roll_call)| OpenRollCall {
             class,
             opened_at: roll_call.opened_at,
-            present: roll_call.present(),
+            present: roll_call.marks.len(),
         })
     }
 
@@ -230,20 +278,12 @@ impl Register {
 
     /// Everything that a snapshot has to keep, in the order in which [`Register::restore`] takes it.
     pub fn items(&self) -> impl Iterator<Item = RegisterItem> + '_ {
-        let sheets = self.past.iter().flat_map(|(&class, past)| {
-            let Past { last_number: number, last, ref with_students } = *past;
-            let earlier = with_students.as_deref().copied().map(RegisterItem::EarlierSheet);
-            let counted =
-                (number != last.number).then_some(RegisterItem::LastNumber { class, number });
-            std::iter::once(RegisterItem::LastSheet(last)).chain(earlier).chain(counted)
-        });
-        let empty = self.empty.iter().map(|&Empty { class, roll_call, number }| {
-            RegisterItem::Empty { class, roll_call, number }
-        });
+        let sheets = self.past.values().flat_map(Past::items);
+        let empty = self.empty.iter().map(Empty::item);
         let open = self.open.iter().flat_map(|(&class, roll_call)| {
-            let RollCall { id, number, opened_at, ref marks, .. } = *roll_call;
-            let head = RegisterItem::Open { class, roll_call: id, number, opened_at };
-            let marks = marks.iter().map(move |&it| RegisterItem::Mark { class, mark: it.into() });
+            let RollCall { ref marks, .. } = *roll_call;
+            let head = roll_call.item(class);
+            let marks = marks.iter().map(move |mark| RegisterItem::Mark { class, mark });
             std::iter::once(head).chain(marks)
         });
         let next = RegisterItem::NextRollCall(self.next_roll_call);
@@ -258,7 +298,7 @@ impl Register {
         match *item {
             RegisterItem::NextRollCall(roll_call) => self.next_roll_call = roll_call,
             RegisterItem::LastSheet(info) => {
-                self.past.insert(info.class, Past::of(info));
+                self.past.insert(info.class, Past::of(info, self.era));
             }
             RegisterItem::Open { class, roll_call, number, opened_at } => {
                 self.insert_open(class, roll_call, number, opened_at)?;
@@ -312,7 +352,7 @@ impl Register {
     fn decide_close(&self, class: ClassId, at: WallTime) -> Outcome {
         if let Some(open) = self.open.get(&class) {
             // R-ROLL-6
-            let sheet = Box::new(open.sheet(class, at).info(open.number));
+            let sheet = Box::new(open.info(class, at));
             return Outcome::Closed { sheet, already_closed: false };
         }
         match self.last_sheet(class) {
@@ -332,7 +372,7 @@ impl Register {
             // R-ROLL-4
             return Outcome::Marked { class, at: first.at, already_present: true };
         }
-        if open.marks.len() >= self.limits.marks_per_roll_call {
+        if open.marks.len() as usize >= self.limits.marks_per_roll_call {
             // R-ROLL-10
             return Outcome::MarkRefused { at, reason: Refusal::RollCallFull };
         }
@@ -350,7 +390,7 @@ impl Register {
         if self.open.contains_key(&class) {
             return Err(Contradiction("a class that is open is opened"));
         }
-        self.open.insert(class, RollCall::new(id, number, opened_at));
+        self.open.insert(class, RollCall::new(id, number, opened_at, self.era));
         Ok(())
     }
 
@@ -359,32 +399,38 @@ impl Register {
             .open
             .get_mut(&class)
             .ok_or(Contradiction("a mark for a class that is not open"))?;
+        if open.era != self.era {
+            // A walk that comes here hands out what was there before.
+            open.frozen.get_or_insert(open.marks.end());
+        }
         open.insert(self.hash_key, mark)
     }
 
     fn finish(&mut self, class: ClassId, info: &SheetInfo) -> Result<Applied, Contradiction> {
         let open =
             self.open.get(&class).ok_or(Contradiction("a class that is not open is closed"))?;
-        if open.present() != info.students {
+        if open.marks.len() != info.students {
             return Err(Contradiction("a sheet has other students than were marked"));
         }
         if open.number != info.number {
             return Err(Contradiction("a sheet is of another roll call than is open"));
         }
         // R-ROLL-6, R-ROLL-9
+        self.preserve_past(class);
         let open = self.open.remove(&class).expect("found above");
         let before = self.past.remove(&class);
-        let mut past = Past::of(*info);
+        let mut past = Past::of(*info, self.era);
         if info.students == 0 {
             past.with_students = before.and_then(Past::into_with_students);
             self.empty.push_back(Empty { class, roll_call: open.id, number: open.number });
         }
         self.past.insert(class, past);
-        let closed = ClosedSheet {
-            roll_call: open.id,
-            info: *info,
-            sheet: open.sheet(class, info.closed_at),
-        };
+        let to_walk = self.preserve_head(class, &open);
+        let roll_call = open.id;
+        let head = open.head(class, info.closed_at);
+        let bytes = Arc::new(open.marks.close(head));
+        self.preserve_marks(class, to_walk, &bytes);
+        let closed = ClosedSheet { roll_call, info: *info, bytes };
         Ok(Applied { closed: Some(closed), forgotten: self.forget_empty() })
     }
 
@@ -392,8 +438,10 @@ impl Register {
     pub fn forget_empty(&mut self) -> Vec<RollCallId> {
         let excess = self.empty.len().saturating_sub(self.limits.empty_sheets);
         let mut forgotten = Vec::with_capacity(excess);
-        for Empty { class, roll_call, number } in self.empty.drain(..excess) {
+        for _ in 0..excess {
+            let Some(Empty { class, roll_call, number }) = self.empty.pop_front() else { break };
             forgotten.push(roll_call);
+            self.preserve_past(class);
             let Some(past) = self.past.get_mut(&class) else { continue };
             if past.last.students > 0 || past.last.number != number {
                 continue;
@@ -406,85 +454,230 @@ impl Register {
         forgotten
     }
 
+    /// Begins to hand out everything as it is now, bit by bit by [`Register::walk`], whatever happens
+    /// to it meanwhile. What is handed out can be taken by [`Register::restore`] in that order.
+    pub(crate) fn begin_walk(&mut self) {
+        assert!(self.walk.is_none(), "one walk at a time");
+        self.era = self.era.next();
+        let next = RegisterItem::NextRollCall(self.next_roll_call);
+        let preserved = std::iter::once(next).chain(self.empty.iter().map(Empty::item)).collect();
+        let (past, open) = (ClassId::new(1), ClassId::new(1));
+        let closed = VecDeque::new();
+        self.walk = Some(Walk { past, open, position: None, preserved, closed });
+    }
+
+    /// Goes on with the walk by some more than so many steps at most; true when it has ended.
+    pub(crate) fn walk(&mut self, steps: usize, hand_out: &mut impl FnMut(RegisterItem)) -> bool {
+        let Self { walk, past, open, era, .. } = self;
+        let Some(it) = walk else { return true };
+        let mut left = steps;
+        while left > 0 {
+            let taken = if !it.preserved.is_empty() {
+                it.hand_out_preserved(left, hand_out)
+            } else if !it.closed.is_empty() {
+                it.hand_out_closed(left, hand_out)
+            } else if let Some(from) = it.past {
+                it.hand_out_past(past.range_mut(from..).next(), *era, hand_out)
+            } else if let Some(from) = it.open {
+                it.hand_out_open(open.range_mut(from..).next(), *era, left, hand_out)
+            } else {
+                *walk = None;
+                return true;
+            };
+            left = left.saturating_sub(taken);
+        }
+        false
+    }
+
+    /// Sees to it that a walk hands out what is known of the past of a class as it is now.
+    fn preserve_past(&mut self, class: ClassId) {
+        let (Some(walk), Some(past)) = (&mut self.walk, self.past.get_mut(&class)) else { return };
+        if past.era != self.era {
+            past.era = self.era;
+            walk.preserved.extend(past.items());
+        }
+    }
+
+    /// Sees to it that a walk hands out a roll call that is closed now; gives from where to where its
+    /// marks have still to be.
+    fn preserve_head(&mut self, class: ClassId, open: &RollCall) -> Option<(u32, u32)> {
+        let walk = self.walk.as_mut().filter(|_| open.era != self.era)?;
+        let begun = walk.position.take_if(|_| walk.open == Some(class));
+        if begun.is_none() {
+            walk.preserved.push_back(open.item(class));
+        }
+        let from = begun.unwrap_or(Marks::FIRST);
+        Some((from, open.frozen.unwrap_or(open.marks.end())))
+    }
+
+    fn preserve_marks(
+        &mut self,
+        class: ClassId,
+        to_walk: Option<(u32, u32)>,
+        bytes: &Arc<SheetBytes>,
+    ) {
+        if let (Some(walk), Some((position, end))) = (&mut self.walk, to_walk)
+            && position < end
+        {
+            let bytes = Arc::clone(bytes);
+            walk.closed.push_back(ClosedMarks { class, bytes, position, end });
+        }
+    }
+
     #[cfg(test)]
     pub(crate) fn set_limits(&mut self, limits: RegisterLimits) {
         self.limits = limits;
     }
 }
 
+/// Each tells how many steps it took, one at least.
+impl Walk {
+    fn hand_out_preserved(
+        &mut self,
+        most: usize,
+        hand_out: &mut impl FnMut(RegisterItem),
+    ) -> usize {
+        let count = self.preserved.len().min(most);
+        self.preserved.drain(..count).for_each(hand_out);
+        count
+    }
+
+    fn hand_out_closed(&mut self, most: usize, hand_out: &mut impl FnMut(RegisterItem)) -> usize {
+        let Some(marks) = self.closed.front_mut() else { return 1 };
+        let ClosedMarks { class, ref bytes, position, end } = *marks;
+        let mut count = 0;
+        for (mark, next) in bytes.from(position).take(most) {
+            if marks.position >= end {
+                break;
+            }
+            hand_out(RegisterItem::Mark { class, mark });
+            marks.position = next;
+            count += 1;
+        }
+        if marks.position >= end {
+            self.closed.pop_front();
+        }
+        count.max(1)
+    }
+
+    fn hand_out_past(
+        &mut self,
+        found: Option<(&ClassId, &mut Past)>,
+        era: Era,
+        hand_out: &mut impl FnMut(RegisterItem),
+    ) -> usize {
+        self.past = found.and_then(|(&class, past)| {
+            if past.era != era {
+                past.era = era;
+                past.items().for_each(hand_out);
+            }
+            class.next()
+        });
+        1
+    }
+
+    fn hand_out_open(
+        &mut self,
+        found: Option<(&ClassId, &mut RollCall)>,
+        era: Era,
+        most: usize,
+        hand_out: &mut impl FnMut(RegisterItem),
+    ) -> usize {
+        let Some((&class, open)) = found else {
+            self.open = None;
+            return 1;
+        };
+        let is_through = open.era == era;
+        let mut count = 1;
+        let end = open.frozen.unwrap_or(open.marks.end());
+        let mut position = if is_through { end } else { self.begin_open(class, open, hand_out) };
+        for (mark, next) in open.marks.from(position).take(most) {
+            if position >= end {
+                break;
+            }
+            hand_out(RegisterItem::Mark { class, mark });
+            position = next;
+            count += 1;
+        }
+        if position >= end {
+            (open.era, open.frozen) = (era, None);
+            (self.open, self.position) = (class.next(), None);
+        } else {
+            (self.open, self.position) = (Some(class), Some(position));
+        }
+        count
+    }
+
+    /// Where the next mark of a roll call is, whose head is handed out if it was not before.
+    fn begin_open(
+        &self,
+        class: ClassId,
+        open: &RollCall,
+        hand_out: &mut impl FnMut(RegisterItem),
+    ) -> u32 {
+        self.position.filter(|_| self.open == Some(class)).unwrap_or_else(|| {
+            hand_out(open.item(class));
+            Marks::FIRST
+        })
+    }
+}
+
 /// One open roll call.
 #[derive(Clone)]
 struct RollCall {
+    era: Era,
+    /// Where the marks end that a walk that is under way has to hand out, if there were more since.
+    frozen: Option<u32>,
     id: RollCallId,
     number: RollCallNumber,
     opened_at: WallTime,
-    /// In order of arrival.
-    marks: Vec<PackedMark>,
+    marks: Marks,
     /// Positions in `marks`, found by student.
-    by_student: HashTable<Place>,
-}
-
-/// A mark in 39 bytes in place of 48: a class of a million is walked in less memory.
-#[derive(Clone, Copy)]
-struct PackedMark {
-    student: StudentNumber,
-    /// The milliseconds of its time; [`WallTime::MAX`] needs no more than these bytes.
-    at: [u8; PackedMark::TIME_BYTES],
-}
-
-impl PackedMark {
-    const TIME_BYTES: usize = 6;
-}
-
-const _: () = assert!(WallTime::MAX.as_millis() < 1 << (8 * PackedMark::TIME_BYTES));
-
-impl From<Mark> for PackedMark {
-    fn from(Mark { student, at }: Mark) -> Self {
-        let at = at.as_millis().to_le_bytes();
-        Self { student, at: *at.first_chunk().expect("eight bytes") }
-    }
-}
-
-impl From<PackedMark> for Mark {
-    fn from(PackedMark { student, at }: PackedMark) -> Self {
-        let mut millis = [0; 8];
-        millis[..PackedMark::TIME_BYTES].copy_from_slice(&at);
-        Self { student, at: WallTime::from_millis(u64::from_le_bytes(millis)) }
-    }
+    by_student: Index,
 }
 
 impl RollCall {
-    fn new(id: RollCallId, number: RollCallNumber, opened_at: WallTime) -> Self {
-        Self { id, number, opened_at, marks: Vec::new(), by_student: HashTable::new() }
+    fn new(id: RollCallId, number: RollCallNumber, opened_at: WallTime, era: Era) -> Self {
+        let (marks, by_student) = (Marks::default(), Index::new());
+        Self { era, frozen: None, id, number, opened_at, marks, by_student }
     }
 
-    fn present(&self) -> u32 {
-        u32::try_from(self.marks.len()).expect("bounded by MARKS_PER_ROLL_CALL_MAX")
+    /// What a snapshot keeps of it before its marks.
+    fn item(&self, class: ClassId) -> RegisterItem {
+        let Self { id: roll_call, number, opened_at, .. } = *self;
+        RegisterItem::Open { class, roll_call, number, opened_at }
     }
 
     fn find(&self, key: HashKey, student: StudentNumber) -> Option<Mark> {
-        let mark = |place: &Place| &self.marks[place.index() as usize];
-        let same = |place: &Place| mark(place).student == student;
-        self.by_student.find(key.hash(student.as_bytes()), same).map(|place| (*mark(place)).into())
+        let student = student.as_bytes();
+        let same = |position| self.marks.is_of(position, student);
+        self.by_student.find(key.hash(student), same).map(|position| self.marks.at(position))
     }
 
     fn insert(&mut self, key: HashKey, mark: Mark) -> Result<(), Contradiction> {
         let Self { marks, by_student, .. } = self;
-        let hash = key.hash(mark.student.as_bytes());
-        let same = |place: &Place| marks[place.index() as usize].student == mark.student;
-        let Entry::Vacant(vacant) = by_student.entry(hash, same, Place::hash) else {
+        let student = mark.student.as_bytes();
+        let hash = key.hash(student);
+        let same = |position| marks.is_of(position, student);
+        if by_student.find_or_insert(hash, marks.end(), same).is_some() {
             return Err(Contradiction("a student is marked a second time"));
-        };
-        let index = u32::try_from(marks.len()).expect("bounded by MARKS_PER_ROLL_CALL_MAX");
-        vacant.insert(Place::new(hash, index));
-        marks.push(mark.into());
+        }
+        marks.push(&mark);
         Ok(())
     }
 
-    fn sheet(&self, class: ClassId, closed_at: WallTime) -> Sheet {
+    fn head(&self, class: ClassId, closed_at: WallTime) -> Head {
+        Head { class, opened_at: self.opened_at, closed_at, students: self.marks.len() }
+    }
+
+    /// What closing it at this time makes, in brief. The bytes of its sheet are hashed here and
+    /// nowhere else.
+    fn info(&self, class: ClassId, closed_at: WallTime) -> SheetInfo {
+        let head = self.head(class, closed_at);
         // R-SHEET-2
-        let marks = self.marks.iter().map(|&mark| mark.into()).collect();
-        Sheet { class, opened_at: self.opened_at, closed_at, marks }
+        let (bytes, content) = self.marks.name(head);
+        let Head { opened_at, students, .. } = head;
+        SheetInfo { class, number: self.number, opened_at, closed_at, students, bytes, content }
     }
 }
 
@@ -525,7 +718,7 @@ mod tests {
     fn students(register: &mut Register, number: u32, millis: u64) -> Vec<String> {
         let outcome = register.decide(&close(number), at(millis));
         let closed = register.apply(&close(number), &outcome).unwrap().closed.unwrap();
-        closed.sheet.marks.iter().map(|mark| mark.student.to_string()).collect()
+        closed.bytes.marks().map(|mark| mark.student.to_string()).collect()
     }
 
     #[test]
@@ -684,7 +877,8 @@ mod tests {
         let outcome = register.decide(&close(number), at(3));
         let applied = register.apply(&close(number), &outcome).unwrap();
         let closed = applied.closed.unwrap();
-        assert_eq!(closed.info, closed.sheet.info(closed.info.number));
+        assert_eq!(closed.info, closed.sheet().info(closed.info.number));
+        assert_eq!(closed.sheet().to_bytes(), closed.bytes.to_vec());
         (closed.info.number.get(), applied.forgotten)
     }
 
@@ -782,6 +976,68 @@ mod tests {
         }
         assert_eq!(original.items().collect::<Vec<_>>(), restored.items().collect::<Vec<_>>());
         assert_eq!(students(&mut restored, 1, 7), ["30", "20"]);
+    }
+
+    /// A register with a past, and roll calls that are open.
+    fn lived() -> Register {
+        let mut register = register();
+        register.set_limits(RegisterLimits { empty_sheets: 3, ..RegisterLimits::default() });
+        for number in 1..=6 {
+            roll_call(&mut register, number, number % 3);
+        }
+        roll_call(&mut register, 2, 0);
+        for number in 4..=9 {
+            run(&mut register, &open(number), 4);
+            for student in 0..number * 3 {
+                run(&mut register, &mark(number, &student.to_string()), 5);
+            }
+        }
+        register
+    }
+
+    fn restored(items: &[RegisterItem]) -> Register {
+        let mut restored = Register::new(HashKey::new(8));
+        restored.set_limits(RegisterLimits { empty_sheets: 3, ..RegisterLimits::default() });
+        for item in items {
+            restored.restore(item).unwrap();
+        }
+        restored
+    }
+
+    #[test]
+    fn a_walk_hands_out_the_register_as_it_was_at_the_beginning_whatever_happens() {
+        for (steps, salt) in
+            [1, 2, 5, 7, 100].into_iter().flat_map(|it| (0..20).map(move |s| (it, s)))
+        {
+            let mut register = lived();
+            let before: Vec<_> = register.items().collect();
+            let mut found = Vec::new();
+            register.begin_walk();
+            for turn in 0_u32.. {
+                if register.walk(steps, &mut |item| found.push(item)) {
+                    break;
+                }
+                assert!(turn < 10_000, "the walk does not end");
+                // Openings, marks and closes before, at and behind the walk.
+                let number = 1 + (turn * 7 + salt) % 11;
+                let operation = match (turn + salt) % 5 {
+                    0 => close(number),
+                    1 => open(number),
+                    _ => mark(number, &format!("{turn}-{number}")),
+                };
+                run(&mut register, &operation, 6);
+            }
+            let then = restored(&found);
+            assert_eq!(then.items().collect::<Vec<_>>(), before, "{steps} steps, {salt}");
+            assert_eq!(found.len(), before.len(), "each once");
+            // And the register itself is what it would be without the walk.
+            let mut again = Vec::new();
+            let now: Vec<_> = register.items().collect();
+            register.begin_walk();
+            while !register.walk(steps, &mut |item| again.push(item)) {}
+            let again = restored(&again).items().collect::<Vec<_>>();
+            assert_eq!(again, now, "nothing is left of the first walk");
+        }
     }
 
     #[test]

@@ -8,14 +8,18 @@
 //!
 //! Invariant: an entry is kept until every datagram of its client is refused for its age, so that no
 //! duplicate can outlive its entry.
+//!
+//! The table can be read bit by bit while it changes ([`Sessions::begin_walk`]): what a walk has not
+//! yet reached is handed out as it was just before it is changed.
 
-use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
 
-use crate::hashing::{HashKey, Place};
+use super::era::Era;
+use super::segments::Segments;
+use crate::exchange::Outcome;
+use crate::hashing::{HashKey, Index};
 use crate::ids::{ClientId, RequestNumber};
 use crate::limits::{CLIENT_SILENCE_MIN, CLIENTS_MAX, WINDOW};
-use crate::operation::Outcome;
 use crate::time::{Instant, Now, WallTime};
 
 /// What the table knows of a client: the form that records and snapshots keep.
@@ -86,14 +90,16 @@ pub struct Silent {
 /// The clients and their last operations.
 #[derive(Clone)]
 pub struct Sessions {
-    entries: Vec<Slot>,
-    by_client: HashTable<Place>,
+    entries: Segments<Slot>,
+    by_client: Index,
     free: Option<u32>,
     /// The client that has been silent for longest, and the one heard last.
     oldest: Option<u32>,
     newest: Option<u32>,
     hash_key: HashKey,
     capacity: usize,
+    era: Era,
+    walk: Option<Walk>,
 }
 
 /// A place in the table; linked to its neighbours in order of when they were heard, so that the
@@ -114,6 +120,22 @@ struct Entry {
     /// It is not forgotten before its start lies in the past: the clock was set back behind it, and
     /// its first request would look punctual once more when the clock comes there again.
     until_past: bool,
+    /// The era in which a walk handed it out, or in which it was written since.
+    era: Era,
+}
+
+/// What a walk hands out: a client's record, and whether it is kept until its start lies in the past.
+pub(crate) type Walked = (ClientRecord, bool);
+
+/// A walk that is under way. The entries of the last era are still to be handed out.
+#[derive(Clone)]
+struct Walk {
+    /// The next one to look at, beginning with the one that was silent for longest.
+    next: Option<u32>,
+    /// How many entries are of the last era.
+    left: usize,
+    /// Entries that were changed before the walk reached them, as they had been.
+    preserved: Vec<Walked>,
 }
 
 impl Sessions {
@@ -121,13 +143,15 @@ impl Sessions {
     #[must_use]
     pub fn new(hash_key: HashKey) -> Self {
         Self {
-            entries: Vec::new(),
-            by_client: HashTable::new(),
+            entries: Segments::new(),
+            by_client: Index::new(),
             free: None,
             oldest: None,
             newest: None,
             hash_key,
             capacity: CLIENTS_MAX,
+            era: Era::default(),
+            walk: None,
         }
     }
 
@@ -182,26 +206,29 @@ impl Sessions {
 
     /// Remembers an operation's outcome, in place of the client's last one.
     pub fn record(&mut self, record: ClientRecord, heard: Instant, batch: u64) {
+        let era = self.era;
         let client = record.client;
-        if let Some(slot) = self.find(client) {
-            // A client keeps the start that it began with: what it claims later is not believed.
-            let &Entry { record: ClientRecord { started, .. }, until_past, .. } = self.entry(slot);
-            let record = ClientRecord { started, ..record };
-            self.entries[slot as usize].entry = Some(Entry { record, heard, batch, until_past });
-            self.unlink(slot);
-            self.link_newest(slot);
+        let hash = self.hash_key.hash(client.as_bytes());
+        let (entries, next) = (&self.entries, self.next_slot());
+        let is_it = |slot| is_of(&entries[slot], client);
+        let Some(slot) = self.by_client.find_or_insert(hash, next, is_it) else {
+            self.fill_slot(next, Entry { record, heard, batch, until_past: false, era });
+            self.link_newest(next);
             return;
-        }
-        let hash = self.hash_key.hash(record.client.as_bytes());
-        let slot = self.take_slot(Entry { record, heard, batch, until_past: false });
-        self.by_client.insert_unique(hash, Place::new(hash, slot), Place::hash);
+        };
+        self.preserve(slot);
+        // A client keeps the start that it began with: what it claims later is not believed.
+        let &Entry { record: ClientRecord { started, .. }, until_past, .. } = self.entry(slot);
+        let record = ClientRecord { started, ..record };
+        self.entries[slot].entry = Some(Entry { record, heard, batch, until_past, era });
+        self.unlink(slot);
         self.link_newest(slot);
     }
 
     /// Notes that the client was heard, if it is known.
     pub fn hear(&mut self, client: ClientId, at: Instant) {
         if let Some(slot) = self.find(client) {
-            self.entries[slot as usize].entry.as_mut().expect("found slots are taken").heard = at;
+            self.entries[slot].entry.as_mut().expect("found slots are taken").heard = at;
             self.unlink(slot);
             self.link_newest(slot);
         }
@@ -226,23 +253,31 @@ impl Sessions {
     /// The clock was set to this time: every client that began ahead of its window is kept until
     /// its start lies in the past.
     pub fn set_clock(&mut self, at: WallTime) {
-        for entry in self.entries.iter_mut().filter_map(|slot| slot.entry.as_mut()) {
+        for slot in 0..u32::try_from(self.entries.len()).expect("bounded by CLIENTS_MAX") {
+            let Some(entry) = &self.entries[slot].entry else { continue };
             let started = entry.record.started;
-            entry.until_past |= started > at && started.distance(at) > WINDOW;
+            if started > at && started.distance(at) > WINDOW {
+                self.keep_slot(slot);
+            }
         }
     }
 
     /// Keeps a client until its start lies in the past; true if it is known.
     pub fn keep_until_past(&mut self, client: ClientId) -> bool {
         let Some(slot) = self.find(client) else { return false };
-        self.entries[slot as usize].entry.as_mut().expect("found slots are taken").until_past =
-            true;
+        self.keep_slot(slot);
         true
+    }
+
+    fn keep_slot(&mut self, slot: u32) {
+        self.preserve(slot);
+        let entry = self.entries[slot].entry.as_mut().expect("found slots are taken");
+        (entry.until_past, entry.era) = (true, self.era);
     }
 
     /// The clients that are kept until their start lies in the past.
     pub fn kept_until_past(&self) -> impl Iterator<Item = ClientId> {
-        let after = |&slot: &u32| self.entries[slot as usize].after;
+        let after = |&slot: &u32| self.entries[slot].after;
         let entries = std::iter::successors(self.oldest, after).map(|slot| self.entry(slot));
         entries.filter(|entry| entry.until_past).map(|entry| entry.record.client)
     }
@@ -250,11 +285,11 @@ impl Sessions {
     /// Forgets a client; true if it was known.
     pub fn forget(&mut self, client: ClientId) -> bool {
         let Some(slot) = self.find(client) else { return false };
+        self.preserve(slot);
         let hash = self.hash_key.hash(client.as_bytes());
-        let found = self.by_client.find_entry(hash, |place| place.index() == slot);
-        found.expect("a known client is indexed").remove();
+        assert!(self.by_client.remove(hash, slot), "a known client is indexed");
         self.unlink(slot);
-        let place = &mut self.entries[slot as usize];
+        let place = &mut self.entries[slot];
         place.entry = None;
         place.after = self.free;
         self.free = Some(slot);
@@ -281,51 +316,107 @@ impl Sessions {
 
     /// Every client's record, the one that was silent for longest first.
     pub fn records(&self) -> impl Iterator<Item = &ClientRecord> {
-        let after = |&slot: &u32| self.entries[slot as usize].after;
+        let after = |&slot: &u32| self.entries[slot].after;
         std::iter::successors(self.oldest, after).map(|slot| &self.entry(slot).record)
+    }
+
+    /// Begins to hand out every client as it is now, bit by bit by [`Sessions::walk`], whatever
+    /// happens to it meanwhile.
+    pub(crate) fn begin_walk(&mut self) {
+        assert!(self.walk.is_none(), "one walk at a time");
+        self.era = self.era.next();
+        self.walk = Some(Walk { next: self.oldest, left: self.len(), preserved: Vec::new() });
+    }
+
+    /// Goes on with the walk by at most so many steps; true when it has ended.
+    pub(crate) fn walk(&mut self, steps: usize, hand_out: &mut impl FnMut(Walked)) -> bool {
+        let Self { entries, walk, era, .. } = self;
+        let Some(it) = walk else { return true };
+        let preserved = it.preserved.len().min(steps);
+        it.preserved.drain(..preserved).for_each(&mut *hand_out);
+        for _ in preserved..steps {
+            let Some(slot) = it.next.filter(|_| it.left > 0) else { break };
+            let Slot { entry, after, .. } = &mut entries[slot];
+            it.next = *after;
+            let entry = entry.as_mut().expect("linked slots are taken");
+            if entry.era != *era {
+                entry.era = *era;
+                it.left -= 1;
+                hand_out((entry.record.clone(), entry.until_past));
+            }
+        }
+        let is_done = it.left == 0 && it.preserved.is_empty();
+        if is_done {
+            *walk = None;
+        }
+        is_done
+    }
+
+    /// Sees to it that a walk hands out what is in this slot as it is now.
+    fn preserve(&mut self, slot: u32) {
+        let Some(walk) = &mut self.walk else { return };
+        let Slot { entry: Some(entry), .. } = &mut self.entries[slot] else { return };
+        if entry.era != self.era {
+            entry.era = self.era;
+            walk.left -= 1;
+            walk.preserved.push((entry.record.clone(), entry.until_past));
+        }
     }
 
     fn find(&self, client: ClientId) -> Option<u32> {
         let hash = self.hash_key.hash(client.as_bytes());
-        let same = |place: &Place| self.entry(place.index()).record.client == client;
-        self.by_client.find(hash, same).map(|place| place.index())
+        self.by_client.find(hash, |slot| is_of(&self.entries[slot], client))
     }
 
     fn entry(&self, slot: u32) -> &Entry {
-        self.entries[slot as usize].entry.as_ref().expect("linked and indexed slots are taken")
+        self.entries[slot].entry.as_ref().expect("linked and indexed slots are taken")
     }
 
-    fn take_slot(&mut self, entry: Entry) -> u32 {
+    /// The slot that the next new client gets.
+    fn next_slot(&self) -> u32 {
+        let end = || u32::try_from(self.entries.len()).expect("bounded by CLIENTS_MAX");
+        self.free.unwrap_or_else(end)
+    }
+
+    fn fill_slot(&mut self, slot: u32, entry: Entry) {
         let taken = Slot { entry: Some(entry), before: None, after: None };
-        if let Some(slot) = self.free {
-            let place = &mut self.entries[slot as usize];
+        if self.free == Some(slot) {
+            let place = &mut self.entries[slot];
             self.free = place.after;
             *place = taken;
-            return slot;
+        } else {
+            self.entries.push(taken);
         }
-        self.entries.push(taken);
-        u32::try_from(self.entries.len() - 1).expect("bounded by CLIENTS_MAX")
     }
 
     fn unlink(&mut self, slot: u32) {
-        let Slot { before, after, .. } = self.entries[slot as usize];
+        let Slot { before, after, .. } = self.entries[slot];
+        if let Some(walk) = &mut self.walk
+            && walk.next == Some(slot)
+        {
+            walk.next = after;
+        }
         match before {
-            Some(before) => self.entries[before as usize].after = after,
+            Some(before) => self.entries[before].after = after,
             None => self.oldest = after,
         }
         match after {
-            Some(after) => self.entries[after as usize].before = before,
+            Some(after) => self.entries[after].before = before,
             None => self.newest = before,
         }
     }
 
     fn link_newest(&mut self, slot: u32) {
+        if let Some(walk) = &mut self.walk {
+            // It may not have been handed out, and is behind all that are left.
+            walk.next.get_or_insert(slot);
+        }
         let before = self.newest.replace(slot);
-        let place = &mut self.entries[slot as usize];
+        let place = &mut self.entries[slot];
         place.before = before;
         place.after = None;
         match before {
-            Some(before) => self.entries[before as usize].after = Some(slot),
+            Some(before) => self.entries[before].after = Some(slot),
             None => self.oldest = Some(slot),
         }
     }
@@ -336,12 +427,17 @@ impl Sessions {
     }
 }
 
+/// Whether this slot is that of the client.
+fn is_of(slot: &Slot, client: ClientId) -> bool {
+    slot.entry.as_ref().is_some_and(|entry| entry.record.client == client)
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::operation::Refusal;
+    use crate::exchange::Refusal;
 
     const DURABLE: u64 = 10;
 
@@ -522,6 +618,59 @@ mod tests {
         let moved = ClientRecord { started: wall(500), ..record(1, 5, 55) };
         sessions.record(moved, minutes(1), DURABLE);
         assert_eq!(sessions.records().next().unwrap().started, wall(0));
+    }
+
+    /// What a walk hands out, so many steps at a time, while something is done after each.
+    fn walked(
+        sessions: &mut Sessions,
+        steps: usize,
+        mut meanwhile: impl FnMut(&mut Sessions, usize),
+    ) -> Vec<(u8, u64, bool)> {
+        let mut found = Vec::new();
+        sessions.begin_walk();
+        for turn in 0..10_000 {
+            let mut hand_out = |(record, kept): Walked| {
+                found.push((record.client.as_bytes()[0], record.number.get(), kept));
+            };
+            if sessions.walk(steps, &mut hand_out) {
+                return found;
+            }
+            meanwhile(sessions, turn);
+        }
+        panic!("the walk does not end");
+    }
+
+    #[test]
+    fn a_walk_hands_out_every_client_once_as_it_was_at_the_beginning() {
+        for steps in [1, 2, 3, 50] {
+            let mut sessions = Sessions::new(HashKey::new(1));
+            for who in 0..100 {
+                sessions.record(record(who, 1, 1), minutes(u64::from(who)), 1);
+            }
+            sessions.keep_until_past(client(7));
+            let in_order = walked(&mut sessions, steps, |_, _| {});
+            let expected: Vec<_> = (0..100).map(|who| (who, 1, who == 7)).collect();
+            assert_eq!(in_order, expected, "nothing was changed");
+            // Everything that can happen to a client, before and after the walk is there.
+            let mut found = walked(&mut sessions, steps, |sessions, turn| {
+                let who = u8::try_from(turn * 37 % 100).unwrap();
+                match turn % 6 {
+                    0 => sessions.record(record(who, 2, 2), minutes(200), 2),
+                    1 => sessions.hear(client(who), minutes(200)),
+                    2 => drop(sessions.forget(client(who))),
+                    3 => drop(sessions.keep_until_past(client(who))),
+                    4 => sessions.record(record(100 + who, 1, 1), minutes(200), 2),
+                    _ => sessions.hear(client(99 - who), minutes(200)),
+                }
+            });
+            found.sort_unstable();
+            assert_eq!(found, expected, "{steps} steps at a time");
+            sessions.set_clock(wall(0).shifted(-3_600_000));
+            let kept = walked(&mut sessions, steps, |sessions, turn| {
+                sessions.forget(client(u8::try_from(turn % 200).unwrap()));
+            });
+            assert!(kept.iter().all(|&(_, _, kept)| kept));
+        }
     }
 
     #[test]

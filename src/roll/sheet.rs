@@ -1,11 +1,14 @@
 //! A closed roll call: who answered and when, in order of arrival, for ever.
 
+use std::sync::Arc;
+
 use postcard::ser_flavors::Size;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::marks::{Head, Marks, SheetBytes};
+use crate::exchange::SheetInfo;
 use crate::ids::{ClassId, ContentId, RollCallId, RollCallNumber, StudentNumber};
-use crate::operation::SheetInfo;
 use crate::time::WallTime;
 
 /// A student's answer.
@@ -20,7 +23,8 @@ pub struct Mark {
 /// The result of a roll call.
 ///
 /// Its canonical bytes are its postcard form; they have one name ([`ContentId`]) and one length,
-/// which is how a client asks for them block by block and checks what it got.
+/// which is how a client asks for them block by block and checks what it got. This is form 1. It
+/// begins with the class, which is never 0: a sheet that begins with 0 is of a later form.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sheet {
     /// The class.
@@ -43,6 +47,10 @@ pub enum SheetError {
     /// is at fault, and fetching it again does not help.
     #[error("what the server calls a sheet is none")]
     NotASheet,
+    /// They have the right name, and their first byte says that they are of a form that this program
+    /// does not know.
+    #[error("the sheet is of a newer form than this program knows; update this program")]
+    NewerForm,
 }
 
 impl Sheet {
@@ -99,20 +107,16 @@ pub struct SheetReader {
     marks: Vec<Mark>,
     /// Something was no part of a sheet; whether it was damaged on the way is known at the end.
     is_malformed: bool,
-}
-
-/// The fields before the marks, and how many marks follow.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct Head {
-    class: ClassId,
-    opened_at: WallTime,
-    closed_at: WallTime,
-    students: u32,
+    /// The first byte says that the rest is of a later form.
+    is_newer: bool,
 }
 
 impl SheetReader {
     /// No value of a sheet is longer than this, however it is written.
     const VALUE_MAX_BYTES: usize = 64;
+    /// What a sheet of form 1 never begins with, because a class is never 0. The number of the form
+    /// follows.
+    const LATER_FORM: u8 = 0;
 
     /// Nothing has arrived yet of the sheet that was announced so.
     #[must_use]
@@ -125,15 +129,17 @@ impl SheetReader {
             head: None,
             marks: Vec::new(),
             is_malformed: false,
+            is_newer: false,
         }
     }
 
     /// Some bytes have arrived, in order.
     pub fn push(&mut self, bytes: &[u8]) {
         self.hasher.update(bytes);
+        self.is_newer |= self.bytes == 0 && bytes.first() == Some(&Self::LATER_FORM);
         self.bytes += bytes.len() as u64;
         // What follows something malformed is only hashed.
-        if self.is_malformed {
+        if self.is_malformed || self.is_newer {
             return;
         }
         let mut carry = std::mem::take(&mut self.carry);
@@ -156,11 +162,15 @@ impl SheetReader {
     /// # Errors
     /// If it is not the announced sheet.
     pub fn finish(self) -> Result<Sheet, SheetError> {
-        let Self { info, hasher, bytes, carry, head, marks, is_malformed } = self;
+        let Self { info, hasher, bytes, carry, head, marks, is_malformed, is_newer } = self;
         let content = ContentId::from_bytes(hasher.finalize().into());
         // R-SHEET-7
         if bytes != u64::from(info.bytes) || content != info.content {
             return Err(SheetError::Damaged);
+        }
+        if is_newer {
+            // R-SHEET-10
+            return Err(SheetError::NewerForm);
         }
         let head = head.filter(|head| {
             let Head { class, opened_at, closed_at, students } = *head;
@@ -218,8 +228,26 @@ pub struct ClosedSheet {
     pub roll_call: RollCallId,
     /// The sheet in brief.
     pub info: SheetInfo,
+    /// Its canonical bytes, made once.
+    pub bytes: Arc<SheetBytes>,
+}
+
+impl ClosedSheet {
+    /// This sheet, as the close of this roll call would have made it.
+    #[must_use]
+    pub fn new(roll_call: RollCallId, number: RollCallNumber, sheet: &Sheet) -> Self {
+        let mut marks = Marks::default();
+        sheet.marks.iter().for_each(|mark| marks.push(mark));
+        let info = sheet.info(number);
+        Self { roll_call, info, bytes: Arc::new(marks.close(Head::of(&info))) }
+    }
+
     /// The sheet.
-    pub sheet: Sheet,
+    #[must_use]
+    pub fn sheet(&self) -> Sheet {
+        let SheetInfo { class, opened_at, closed_at, .. } = self.info;
+        Sheet { class, opened_at, closed_at, marks: self.bytes.marks().collect() }
+    }
 }
 
 #[cfg(test)]
@@ -301,6 +329,23 @@ mod tests {
             let read = Sheet::from_bytes(bytes, &named(bytes, students));
             assert_eq!(read, Err(SheetError::NotASheet), "{students} students, {bytes:02x?}");
         }
+    }
+
+    // spec: R-SHEET-10
+    #[test]
+    fn a_sheet_of_a_later_form_is_told_as_that_and_not_as_damaged() {
+        let bytes = [&[0, 2], &sheet().to_bytes()[..]].concat();
+        let length = u32::try_from(bytes.len()).unwrap();
+        let info =
+            SheetInfo { bytes: length, content: ContentId::of(&bytes), ..sheet().info(FIRST) };
+        for piece in 1..=bytes.len() {
+            let mut reader = SheetReader::new(info);
+            bytes.chunks(piece).for_each(|piece| reader.push(piece));
+            assert_eq!(reader.finish(), Err(SheetError::NewerForm), "pieces of {piece}");
+        }
+        let damaged = [&bytes[..bytes.len() - 1], &[0xff]].concat();
+        assert_eq!(Sheet::from_bytes(&damaged, &info), Err(SheetError::Damaged), "whatever it was");
+        assert!(SheetError::NewerForm.to_string().ends_with("update this program"));
     }
 
     #[test]

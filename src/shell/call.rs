@@ -17,16 +17,13 @@ use super::clock::{Clock, entropy};
 use super::download::{FetchError, Fetcher};
 use super::interrupt::Interrupts;
 use super::socket::connect;
-use crate::client::{Client, Output, Unanswered};
-use crate::ids::{ClassId, FileKey, RollCallNumber};
-use crate::limits::{
-    ASK_AGAIN_MIN, FILES_MAX, OPEN_ROLL_CALLS_MAX, READING_PROGRESS_BYTES, RETRY_MAX,
-    SERVER_ADDRESSES_MAX, SHEETS_LISTED_MAX, UDP_PAYLOAD_MAX_BYTES,
-};
-use crate::operation::{FileEntry, FileInfo, FileState, OpenRollCall, Operation, Query, SheetInfo};
+use crate::client::inquiry::{Inquiry, Step};
+use crate::client::{Client, Output, Progress, Unanswered};
+use crate::exchange::{Answer, Operation, Query, SheetInfo};
+use crate::limits::{SERVER_ADDRESSES_MAX, UDP_PAYLOAD_MAX_BYTES};
 use crate::roll::Sheet;
 use crate::time::Instant;
-use crate::wire::{Answer, Datagram};
+use crate::wire::Datagram;
 
 /// The port of a server whose address names none.
 const DEFAULT_PORT: u16 = 5050;
@@ -148,34 +145,9 @@ pub struct Answered {
     pub attempts: u32,
 }
 
-/// What a person may be told while waiting.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Progress {
-    /// The request was sent again.
-    Retrying {
-        /// The sendings so far, with this one.
-        attempt: u32,
-        /// What is left until the deadline.
-        left: Duration,
-    },
-    /// The network says that nobody listens there: the server is not running, or not yet.
-    Refused {
-        /// The address that was asked.
-        address: SocketAddr,
-    },
-    /// An operation that had been left open is answered now.
-    Settled {
-        /// The earlier operation.
-        operation: Operation,
-        /// Its answer.
-        answer: Answer,
-    },
-    /// The outcome of an earlier operation will never be known.
-    Forsaken {
-        /// The earlier operation.
-        operation: Operation,
-    },
-}
+/// Hears what happens while an answer is awaited, and at which address nobody listened, if the network
+/// said so since the last answer.
+pub type Watch<'a> = dyn FnMut(&Progress, Option<SocketAddr>) + 'a;
 
 /// A connection-less connection to one server.
 pub struct Caller {
@@ -190,6 +162,8 @@ pub struct Caller {
     confirmed: bool,
     /// The address at which nobody listened when the network last said so.
     refused_at: Option<SocketAddr>,
+    /// Made with the first object.
+    fetcher: Option<Fetcher>,
     buffer: Vec<u8>,
 }
 
@@ -224,6 +198,7 @@ impl Caller {
             current: 0,
             confirmed: false,
             refused_at: None,
+            fetcher: None,
             // R-READ-6
             buffer: vec![0; UDP_PAYLOAD_MAX_BYTES + 1],
         })
@@ -262,7 +237,7 @@ impl Caller {
         &mut self,
         operation: Operation,
         deadline: Duration,
-        watch: &mut dyn FnMut(Progress),
+        watch: &mut Watch<'_>,
     ) -> Result<Answered, CallError> {
         let settling = self.client.unsettled().is_some();
         self.client.perform(self.clock.now(), operation, deadline);
@@ -277,10 +252,23 @@ impl Caller {
         &mut self,
         query: Query,
         deadline: Duration,
-        watch: &mut dyn FnMut(Progress),
+        watch: &mut Watch<'_>,
     ) -> Result<Answered, CallError> {
         self.client.ask(self.clock.now(), query, deadline);
         self.finish(false, watch)
+    }
+
+    /// Fetches objects from the address that answered last. What is known of the path is kept from one
+    /// object to the next.
+    ///
+    /// # Errors
+    /// If the system does not let us wait for events.
+    pub fn fetcher(&mut self) -> Result<&mut Fetcher, FetchError> {
+        let address = self.address();
+        if self.fetcher.as_ref().is_none_or(|fetcher| fetcher.server() != address) {
+            self.fetcher = Some(Fetcher::new(address, self.round_trip())?);
+        }
+        Ok(self.fetcher.as_mut().expect("there is one now"))
     }
 
     /// Fetches a whole sheet and checks it against its name. Also tells how many datagrams it took.
@@ -293,165 +281,59 @@ impl Caller {
         info: &SheetInfo,
         deadline: Duration,
     ) -> Result<(Sheet, u32), CallError> {
-        let mut fetcher = Fetcher::new(self.address(), self.round_trip())?;
-        Ok(fetcher.fetch_sheet(info, deadline)?)
+        Ok(self.fetcher()?.fetch_sheet(info, deadline)?)
     }
 
-    /// The open roll calls, in order of class, and how many datagrams it took.
+    /// Makes an inquiry, and tells what it found and how many datagrams it took. `watch` hears what
+    /// happens while an answer is awaited, `follow` of the inquiry after each answer.
     ///
     /// # Errors
-    /// [`CallError::Unanswered`] if a part of the list is not answered before the deadline;
-    /// [`CallError::Stalled`] if the server lists more than any server holds.
-    pub fn list_open(
+    /// [`CallError::Unanswered`] if one of its questions is not answered before the deadline, which
+    /// counts for each; [`CallError::Stalled`] if the answers do not come to an end.
+    pub fn inquire<I: Inquiry>(
         &mut self,
+        inquiry: &mut I,
         deadline: Duration,
-        watch: &mut dyn FnMut(Progress),
-    ) -> Result<(Vec<OpenRollCall>, u32), CallError> {
-        let (mut listed, mut attempts) = (Vec::<OpenRollCall>::new(), 0);
-        let mut from = ClassId::new(1);
-        while let Some(first) = from {
-            let answered = self.ask(Query::Status { from: first }, deadline, watch)?;
-            attempts += answered.attempts;
-            let Answer::Status { open, more } = answered.answer else { break };
-            listed.extend(open);
-            if listed.len() > OPEN_ROLL_CALLS_MAX {
-                return Err(CallError::Stalled("its list of open roll calls"));
-            }
-            let last = listed.last().filter(|_| more);
-            from = last.and_then(|last| last.class.get().checked_add(1)).and_then(ClassId::new);
-        }
-        Ok((listed, attempts))
-    }
-
-    /// The closed sheets of a class in brief, the last one first, from this number down for as long as
-    /// `wanted` wants them; and how many datagrams it took.
-    ///
-    /// # Errors
-    /// [`CallError::Unanswered`] if a part of the list is not answered before the deadline;
-    /// [`CallError::Stalled`] if the server lists more than a class ever has.
-    pub fn list_sheets(
-        &mut self,
-        class: ClassId,
-        at_most: RollCallNumber,
-        deadline: Duration,
-        wanted: &mut dyn FnMut(&SheetInfo) -> bool,
-        watch: &mut dyn FnMut(Progress),
-    ) -> Result<(Vec<SheetInfo>, u32), CallError> {
-        let (mut listed, mut attempts) = (Vec::<SheetInfo>::new(), 0);
-        let mut next = Some(at_most);
-        while let Some(at_most) = next {
-            let answered = self.ask(Query::Sheets { class, at_most }, deadline, watch)?;
-            attempts += answered.attempts;
-            let Answer::Sheets { sheets, more } = answered.answer else { break };
-            let before = listed.len();
-            let page = sheets.len();
-            listed.extend(sheets.into_iter().take_while(|info| wanted(info)));
-            if listed.len() > SHEETS_LISTED_MAX {
-                return Err(CallError::Stalled("its list of sheets"));
-            }
-            let all_wanted = listed.len() == before + page;
-            let last = listed.last().filter(|_| more && all_wanted);
-            next = last.and_then(|last| RollCallNumber::new(last.number.get() - 1));
-        }
-        Ok((listed, attempts))
-    }
-
-    /// The whole list of offered files, in order of name, and how many datagrams it took; nothing if
-    /// the server offers none.
-    ///
-    /// # Errors
-    /// [`CallError::Unanswered`] if a part of it is not answered before the deadline;
-    /// [`CallError::Stalled`] if the list did not grow for as long.
-    pub fn list_files(
-        &mut self,
-        deadline: Duration,
-        watch: &mut dyn FnMut(Progress),
-    ) -> Result<(Option<Vec<FileEntry>>, u32), CallError> {
-        let (mut files, mut attempts) = (Vec::<FileEntry>::new(), 0);
-        let mut idle = Idle::begin(self.clock.now().instant, deadline);
-        let mut longest = 0;
-        loop {
-            let from = u32::try_from(files.len()).unwrap_or(u32::MAX);
-            let answered = self.ask(Query::Files { from }, deadline, watch)?;
-            attempts += answered.attempts;
-            let Answer::Files(Some(list)) = answered.answer else { return Ok((None, attempts)) };
-            let follows = match (files.last(), list.files.first()) {
-                (Some(before), Some(after)) => before.name < after.name,
-                _ => true,
-            };
-            if follows && !list.files.is_empty() {
-                files.extend(list.files);
-            } else if !follows || list.total as usize != files.len() {
-                // The folder changed meanwhile: from the beginning.
-                files.clear();
-            }
-            if files.len() >= (list.total as usize).min(FILES_MAX) {
-                return Ok((Some(files), attempts));
-            }
-            if files.len() > longest {
-                longest = files.len();
-                idle.progressed(self.clock.now().instant);
-            } else {
-                self.pause(&mut idle, "its list of files")?;
-            }
-        }
-    }
-
-    /// Asks for the status of a file until the server has read it, and how many datagrams that
-    /// took; nothing if it offers no such file. `reading` hears how far the server is.
-    ///
-    /// # Errors
-    /// [`CallError::Unanswered`] if there is no answer before the deadline, which counts from the
-    /// last one; [`CallError::Stalled`] if the server has not read on for as long.
-    pub fn describe_file(
-        &mut self,
-        file: FileKey,
-        deadline: Duration,
-        watch: &mut dyn FnMut(Progress),
-        reading: &mut dyn FnMut(u64, u64),
-    ) -> Result<(Option<FileInfo>, u32), CallError> {
+        watch: &mut Watch<'_>,
+        follow: &mut dyn FnMut(&I),
+    ) -> Result<(I::Found, u32), CallError> {
         let mut attempts = 0;
-        let mut idle = Idle::begin(self.clock.now().instant, deadline);
-        let mut furthest = 0;
         loop {
-            let answered = self.ask(Query::File { file }, deadline, watch)?;
-            attempts += answered.attempts;
-            match answered.answer {
-                Answer::File(FileState::Ready(info)) => return Ok((Some(info), attempts)),
-                Answer::File(FileState::Reading { done, bytes }) => {
-                    reading(done, bytes);
-                    if done >= furthest + READING_PROGRESS_BYTES {
-                        furthest = done;
-                        idle.progressed(self.clock.now().instant);
-                    }
+            match inquiry.poll(self.now()) {
+                Step::Ask(query) => {
+                    let answered = self.ask(query, deadline, watch)?;
+                    attempts += answered.attempts;
+                    inquiry.handle_answer(self.now(), answered.answer);
+                    follow(inquiry);
                 }
-                _ => return Ok((None, attempts)),
+                Step::Wait(until) => self.pause(until)?,
+                Step::Done(found) => return Ok((found, attempts)),
+                Step::Stalled(what) => return Err(CallError::Stalled(what)),
             }
-            self.pause(&mut idle, "its reading of the file")?;
         }
     }
 
-    /// Lets time pass before the next question after an answer that did not end it.
-    fn pause(&mut self, idle: &mut Idle, what: &'static str) -> Result<(), CallError> {
-        let now = self.clock.now().instant;
-        let until = now.after(idle.wait(now).ok_or(CallError::Stalled(what))?);
+    /// The time by which an inquiry counts.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.clock.now().instant
+    }
+
+    /// Lets time pass.
+    fn pause(&mut self, until: Instant) -> Result<(), CallError> {
         loop {
-            let left = until.since(self.clock.now().instant);
+            let left = until.since(self.now());
             if left.is_zero() {
                 return Ok(());
             }
             self.poll(Some(left))?;
             // Nothing is awaited: what comes is late or a copy.
-            self.receive(&mut |_| {});
+            self.receive();
         }
     }
 
     /// Waits for the end of the exchange; `settling` says that an earlier operation comes first.
-    fn finish(
-        &mut self,
-        mut settling: bool,
-        watch: &mut dyn FnMut(Progress),
-    ) -> Result<Answered, CallError> {
+    fn finish(&mut self, mut settling: bool, watch: &mut Watch<'_>) -> Result<Answered, CallError> {
         let mut space = Datagram::new();
         let mut attempts = 0;
         let _waiting = self.interrupts.wait_begins();
@@ -461,19 +343,17 @@ impl Caller {
                 match output {
                     Output::Transmit => {
                         attempts += u32::from(!settling);
-                        self.send(space.as_bytes(), watch);
+                        self.send(space.as_bytes());
                     }
-                    Output::Retrying { attempt, left } => {
-                        self.try_next_address();
-                        watch(Progress::Retrying { attempt, left });
-                    }
-                    Output::Settled { operation, answer } => {
-                        settling = false;
-                        watch(Progress::Settled { operation, answer });
-                    }
-                    Output::Forsaken { operation } => {
-                        settling = false;
-                        watch(Progress::Forsaken { operation });
+                    Output::Progress(progress) => {
+                        match progress {
+                            Progress::Retrying { .. } => self.try_next_address(),
+                            Progress::Settled { .. } | Progress::Abandoned { .. } => {
+                                settling = false;
+                            }
+                            Progress::Refused => {}
+                        }
+                        watch(&progress, self.refused_at);
                     }
                     Output::Answered { answer, attempts } => {
                         self.refused_at = None;
@@ -485,7 +365,7 @@ impl Caller {
                 }
             }
             self.wait()?;
-            self.receive(watch);
+            self.receive();
             // What has arrived by now is told; only then is nothing known of the operation.
             if self.client.is_idle() {
                 continue;
@@ -509,7 +389,7 @@ impl Caller {
         }
     }
 
-    fn send(&mut self, datagram: &[u8], watch: &mut dyn FnMut(Progress)) {
+    fn send(&mut self, datagram: &[u8]) {
         let token = Token(self.current);
         let link = &mut self.links[self.current];
         if link.socket.is_none() {
@@ -523,20 +403,19 @@ impl Caller {
             // The answer to the datagram before: nobody listened there then.
             Err(error) if is_refusal(&error) => {
                 let _ = socket.send(datagram);
-                self.refused(self.current, watch);
+                self.refused(self.current);
             }
             Err(_) => link.socket = None,
         }
     }
 
-    fn refused(&mut self, index: usize, watch: &mut dyn FnMut(Progress)) {
+    fn refused(&mut self, index: usize) {
         let address = self.links[index].address;
         self.client.handle_refused();
         self.refused_at = Some(address);
-        watch(Progress::Refused { address });
     }
 
-    fn receive(&mut self, watch: &mut dyn FnMut(Progress)) {
+    fn receive(&mut self) {
         for index in 0..self.links.len() {
             while let Some(result) =
                 self.links[index].socket.as_ref().map(|socket| socket.recv(&mut self.buffer))
@@ -552,7 +431,7 @@ impl Caller {
                         }
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                    Err(error) if is_refusal(&error) => self.refused(index, watch),
+                    Err(error) if is_refusal(&error) => self.refused(index),
                     Err(_) => self.links[index].socket = None,
                 }
             }
@@ -563,34 +442,6 @@ impl Caller {
         if !self.confirmed {
             self.current = (self.current + 1) % self.links.len();
         }
-    }
-}
-
-/// How long answers have come without progress, and how long to wait before the next question
-/// (R-FILES-6).
-struct Idle {
-    timeout: Duration,
-    since: Instant,
-    wait: Duration,
-}
-
-impl Idle {
-    fn begin(now: Instant, timeout: Duration) -> Self {
-        Self { timeout, since: now, wait: ASK_AGAIN_MIN }
-    }
-
-    fn progressed(&mut self, now: Instant) {
-        *self = Self::begin(now, self.timeout);
-    }
-
-    /// How long to wait now, and twice as long the next time; `None` if there was no progress for the
-    /// timeout.
-    fn wait(&mut self, now: Instant) -> Option<Duration> {
-        // R-FILES-6
-        let next = (self.wait * 2).min(RETRY_MAX);
-        let wait = std::mem::replace(&mut self.wait, next);
-        // R-FILES-7
-        (now.since(self.since) < self.timeout).then_some(wait)
     }
 }
 
@@ -629,32 +480,9 @@ mod tests {
     use std::thread;
 
     use super::*;
+    use crate::exchange::StatusList;
+    use crate::exchange::{Reply, decode_request, encode_reply};
     use crate::ids::ClassId;
-    use crate::wire::{Reply, decode_request, encode_reply};
-
-    // spec: R-FILES-6, R-FILES-7
-    #[test]
-    fn what_makes_no_progress_is_asked_ever_later_and_not_for_ever() {
-        let millis = |millis: u64| Duration::from_millis(millis);
-        let timeout = Duration::from_secs(3);
-        let mut now = Instant::ZERO;
-        let mut idle = Idle::begin(now, timeout);
-        let ask_until_the_end = |idle: &mut Idle, now: &mut Instant| {
-            let mut waits = Vec::new();
-            while let Some(wait) = idle.wait(*now) {
-                waits.push(wait);
-                *now = now.after(wait);
-            }
-            waits
-        };
-        let waits = ask_until_the_end(&mut idle, &mut now);
-        assert_eq!(waits[..5], [50, 100, 200, 400, 500].map(millis));
-        assert!(waits[4..].iter().all(|wait| *wait == millis(500)), "{waits:?}");
-        let waited = now.since(Instant::ZERO);
-        assert!((timeout..timeout + millis(500)).contains(&waited), "{waited:?}");
-        idle.progressed(now);
-        assert_eq!(ask_until_the_end(&mut idle, &mut now), waits, "the same after progress");
-    }
 
     type Answering = fn(&[u8]) -> Vec<u8>;
 
@@ -691,7 +519,7 @@ mod tests {
 
     fn nothing_open(datagram: &[u8]) -> Vec<u8> {
         let asked = decode_request(datagram).unwrap().request;
-        let answer = Answer::Status { open: Vec::new(), more: false };
+        let answer = Answer::Status(StatusList { open: Vec::new(), more: false });
         let mut space = Datagram::new();
         encode_reply(&Reply { client: asked.client, number: asked.number, answer }, &mut space);
         space.as_bytes().to_vec()
@@ -701,7 +529,7 @@ mod tests {
     #[test]
     fn an_address_that_answers_with_junk_is_not_taken_for_the_server() {
         let to_a_stranger = |datagram: &[u8]| {
-            let mut reply = crate::wire::decode_reply(&nothing_open(datagram)).unwrap();
+            let mut reply = crate::exchange::decode_reply(&nothing_open(datagram)).unwrap();
             reply.client = crate::ids::ClientId::from_bytes([7; 16]);
             let mut space = Datagram::new();
             encode_reply(&reply, &mut space);
@@ -712,10 +540,10 @@ mod tests {
             let (wrong, right) = (Peer::new(junk), Peer::new(nothing_open));
             let mut caller = Caller::at(vec![wrong.address, right.address]).unwrap();
             let query = Query::Status { from: ClassId::new(1).unwrap() };
-            let answered = caller.ask(query, Duration::from_secs(30), &mut |_| {}).unwrap();
+            let answered = caller.ask(query, Duration::from_secs(30), &mut |_, _| {}).unwrap();
             assert!(answered.attempts >= 2, "the first went to the wrong address");
             assert_eq!(caller.address(), right.address);
-            let again = caller.ask(query, Duration::from_secs(30), &mut |_| {}).unwrap();
+            let again = caller.ask(query, Duration::from_secs(30), &mut |_, _| {}).unwrap();
             assert_eq!(again.attempts, 1, "and then no other address is tried");
         }
     }

@@ -18,11 +18,11 @@ use super::call::{Answered, is_refusal};
 use super::clock::{Clock, entropy};
 use super::socket::connect;
 use crate::client::{Client, Output, Unanswered};
+use crate::exchange::{Operation, decode_reply};
 use crate::ids::ClientId;
 use crate::limits::{DATAGRAMS_PER_TURN_MAX, UDP_PAYLOAD_MAX_BYTES};
-use crate::operation::Operation;
 use crate::time::{Instant, Now};
-use crate::wire::{Datagram, decode_reply};
+use crate::wire::Datagram;
 
 /// Many clients of one server.
 pub(super) struct Crowd {
@@ -209,7 +209,7 @@ impl Crowd {
                 }
                 Output::Unanswered(unanswered) => over = Some(Err(unanswered)),
                 // Told to people who wait; the other two need an operation left open before.
-                Output::Retrying { .. } | Output::Settled { .. } | Output::Forsaken { .. } => {}
+                Output::Progress(_) => {}
             }
         }
         let (route, timer) = (member.client.awaits(), member.client.poll_timeout());

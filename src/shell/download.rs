@@ -1,4 +1,5 @@
-//! Fetches objects: a socket of its own, and the loop around one [`Download`] at a time.
+//! Fetches objects: a socket of its own, and the loop around one [`ObjectFetch`] or [`SheetFetch`] at a
+//! time. What to request, and whether what arrived is the object, is decided there.
 
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
@@ -12,20 +13,23 @@ use super::call::is_refusal;
 use super::clock::{Clock, entropy};
 use super::interrupt::Interrupts;
 use super::socket::connect;
+use crate::blocks::{
+    ObjectEvent, ObjectFetch, PathState, Prefix, SheetEvent, SheetFailure, SheetFetch,
+};
+use crate::exchange::{FileInfo, SheetInfo};
 use crate::limits::UDP_PAYLOAD_MAX_BYTES;
-use crate::operation::{FileInfo, SheetInfo};
-use crate::roll::{Sheet, SheetError, SheetReader};
-use crate::transfer::{Download, Event, Path};
+use crate::roll::{Sheet, SheetError};
+use crate::time::Instant;
 use crate::wire::Datagram;
 
-/// What one datagram takes of a receive buffer on Linux, at most: two kilobytes and what the system
-/// notes about it.
+/// What one datagram takes of a receive buffer on Linux, at most: two kilobytes and the bookkeeping of
+/// the kernel.
 const BUFFERED_DATAGRAM_BYTES: usize = 2_304;
 
-/// Room for one datagram, or for as many as the system joins.
+/// The receive space for one datagram, or for as many as the system joins.
 const SLOT_BYTES: usize = UDP_PAYLOAD_MAX_BYTES + 1;
 
-/// Batches that are received before what they brought is dealt with.
+/// The batches that are received before timeouts and effects are handled.
 const BATCHES_AT_ONCE: usize = 4;
 
 /// The tokens of the socket and of Ctrl-C.
@@ -47,10 +51,13 @@ pub enum FetchError {
     /// The server has no such object any more.
     #[error("the server no longer has it")]
     Gone,
-    /// What arrived is not what was announced, twice.
+    /// What arrived is not the object, also when it was fetched once more.
+    #[error("what arrived is not what the server announced, twice; tell whoever runs the server")]
+    Damaged,
+    /// What arrived is not the announced sheet.
     #[error("{0}; fetch it again, or ask who runs the server")]
     Sheet(#[from] SheetError),
-    /// No sheet has so many bytes for so many students, so none was fetched.
+    /// No sheet of so many students has so many bytes: nothing was sent.
     #[error(
         "the server announces a sheet of {bytes} bytes for {students} students, which cannot be; ask \
          who runs the server"
@@ -61,7 +68,7 @@ pub enum FetchError {
         /// The announced students.
         students: u32,
     },
-    /// Whoever takes the bytes cannot.
+    /// The destination failed.
     #[error("cannot write: {0}")]
     Write(io::Error),
     /// The system does not let us wait for an answer.
@@ -69,7 +76,7 @@ pub enum FetchError {
     System(io::Error),
 }
 
-/// How far a download is.
+/// How far a transfer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progressed {
     /// The bytes that are here.
@@ -78,49 +85,191 @@ pub struct Progressed {
     pub requests: u32,
 }
 
-/// Fetches objects from one server, one after the other. What is learnt of the way there is kept.
+/// Where the bytes of an object are kept.
+pub trait Destination {
+    /// Appends bytes.
+    ///
+    /// # Errors
+    /// If they cannot be written: the transfer ends.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Drops all bytes: they are not the object, which is fetched once more from its beginning.
+    ///
+    /// # Errors
+    /// If that cannot be done: the transfer ends.
+    fn clear(&mut self) -> io::Result<()>;
+}
+
+impl Destination for Vec<u8> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn clear(&mut self) -> io::Result<()> {
+        Self::clear(self);
+        Ok(())
+    }
+}
+
+/// What the loop does next for a transfer.
+enum Step<T> {
+    /// Send the datagram in the space.
+    Transmit,
+    Done(T),
+}
+
+/// A transfer, as the loop sees it.
+trait Transfer {
+    /// What it ends with.
+    type Done;
+
+    fn handle_datagram(&mut self, now: Instant, datagram: &[u8]);
+    fn handle_timeout(&mut self, now: Instant);
+    fn poll_timeout(&self) -> Instant;
+    fn poll(&mut self, space: &mut Datagram) -> Result<Option<Step<Self::Done>>, FetchError>;
+}
+
+/// An object on its way to its destination.
+struct ObjectTransfer<'a> {
+    fetch: ObjectFetch,
+    destination: &'a mut dyn Destination,
+    watch: &'a mut dyn FnMut(Progressed),
+}
+
+impl ObjectTransfer<'_> {
+    /// Tells how far it is.
+    fn report(&mut self) -> Progressed {
+        let progressed = Progressed { bytes: self.fetch.bytes(), requests: self.fetch.requests() };
+        (self.watch)(progressed);
+        progressed
+    }
+}
+
+impl Transfer for ObjectTransfer<'_> {
+    type Done = Progressed;
+
+    fn handle_datagram(&mut self, now: Instant, datagram: &[u8]) {
+        self.fetch.handle_datagram(now, datagram);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.fetch.handle_timeout(now);
+    }
+
+    fn poll_timeout(&self) -> Instant {
+        self.fetch.poll_timeout()
+    }
+
+    fn poll(&mut self, space: &mut Datagram) -> Result<Option<Step<Progressed>>, FetchError> {
+        while let Some(event) = self.fetch.poll_output(space) {
+            let failure = match event {
+                ObjectEvent::Transmit => return Ok(Some(Step::Transmit)),
+                ObjectEvent::Readable => {
+                    let Self { fetch, destination, .. } = self;
+                    fetch.read(|bytes| destination.write(bytes)).map_err(FetchError::Write)?;
+                    continue;
+                }
+                ObjectEvent::Restarted => {
+                    self.destination.clear().map_err(FetchError::Write)?;
+                    continue;
+                }
+                ObjectEvent::Complete => return Ok(Some(Step::Done(self.report()))),
+                ObjectEvent::Gone => FetchError::Gone,
+                ObjectEvent::Damaged => FetchError::Damaged,
+                ObjectEvent::Unanswered => FetchError::Unanswered { refused: false },
+            };
+            self.report();
+            return Err(failure);
+        }
+        self.report();
+        Ok(None)
+    }
+}
+
+impl Transfer for SheetFetch {
+    type Done = Sheet;
+
+    fn handle_datagram(&mut self, now: Instant, datagram: &[u8]) {
+        self.handle_datagram(now, datagram);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.handle_timeout(now);
+    }
+
+    fn poll_timeout(&self) -> Instant {
+        self.poll_timeout()
+    }
+
+    fn poll(&mut self, space: &mut Datagram) -> Result<Option<Step<Sheet>>, FetchError> {
+        let Some(event) = self.poll_output(space) else { return Ok(None) };
+        match event {
+            SheetEvent::Transmit => Ok(Some(Step::Transmit)),
+            SheetEvent::Complete(sheet) => Ok(Some(Step::Done(sheet))),
+            SheetEvent::Failed(SheetFailure::Gone) => Err(FetchError::Gone),
+            SheetEvent::Failed(SheetFailure::Unanswered) => {
+                Err(FetchError::Unanswered { refused: false })
+            }
+            SheetEvent::Failed(SheetFailure::Sheet(error)) => Err(error.into()),
+            SheetEvent::Failed(SheetFailure::Implausible) => {
+                let &SheetInfo { bytes, students, .. } = self.info();
+                Err(FetchError::Implausible { bytes, students })
+            }
+        }
+    }
+}
+
+/// Fetches objects from one server, one after the other. What is known of the path (its cookie, its
+/// round trip, what it carries) is kept from one to the next.
 pub struct Fetcher {
     server: SocketAddr,
     socket: Option<(UdpSocket, UdpSocketState)>,
-    /// How many blocks its buffer holds.
+    /// How many blocks the receive buffer of the socket holds.
     buffered: u64,
-    path: Option<Path>,
-    round_trip: Option<Duration>,
+    path: PathState,
     poll: Poll,
     events: Events,
     interrupts: Interrupts,
     clock: Clock,
     buffer: Vec<u8>,
     metas: [RecvMeta; BATCH_SIZE],
+    /// Whether the network said, since the transfer began, that nobody listens there.
     refused: bool,
 }
 
 impl Fetcher {
-    /// Fetches from this address, a known round trip away perhaps. Sends nothing yet.
+    /// Fetches from this address, with a round trip that was perhaps measured before. Sends nothing yet.
     ///
     /// # Errors
     /// If the system does not let us wait for events.
     pub fn new(server: SocketAddr, round_trip: Option<Duration>) -> Result<Self, FetchError> {
         let poll = Poll::new().map_err(FetchError::System)?;
         let interrupts = Interrupts::register(poll.registry(), INTERRUPTED);
+        let clock = Clock::start();
         Ok(Self {
             server,
             socket: None,
             buffered: 1,
-            path: None,
-            round_trip,
+            path: PathState::new(clock.now().instant, round_trip),
             poll,
             events: Events::with_capacity(4),
             interrupts: interrupts.map_err(FetchError::System)?,
-            clock: Clock::start(),
+            clock,
             buffer: Vec::new(),
             metas: [RecvMeta::default(); BATCH_SIZE],
             refused: false,
         })
     }
 
-    /// Fetches a whole sheet and checks it against its name; one that was damaged on the way is
-    /// fetched a second time. Also tells how many requests it took.
+    /// The address that it fetches from.
+    #[must_use]
+    pub fn server(&self) -> SocketAddr {
+        self.server
+    }
+
+    /// Fetches a whole sheet. Also returns how many requests it took. When no block arrives for
+    /// `idle_timeout`, it ends.
     ///
     /// # Errors
     /// Why it could not be fetched.
@@ -129,104 +278,83 @@ impl Fetcher {
         info: &SheetInfo,
         idle_timeout: Duration,
     ) -> Result<(Sheet, u32), FetchError> {
-        let &SheetInfo { bytes, students, .. } = info;
-        // R-SHEET-4
-        if !info.is_plausible() {
-            return Err(FetchError::Implausible { bytes, students });
-        }
-        let mut requests = 0;
-        let mut is_second = false;
-        loop {
-            let mut reader = SheetReader::new(*info);
-            let mut take = |piece: &[u8]| {
-                reader.push(piece);
-                Ok(())
-            };
-            let done = self.fetch((*info).into(), 0, idle_timeout, &mut take, &mut |_| {})?;
-            requests += done.requests;
-            match reader.finish() {
-                Ok(sheet) => return Ok((sheet, requests)),
-                // R-TRANSFER-9
-                Err(SheetError::Damaged) if !is_second => is_second = true,
-                Err(error) => return Err(error.into()),
-            }
-        }
+        let now = self.begin();
+        let path = self.path.clone();
+        let mut fetch = SheetFetch::new(path, entropy(), now, *info, self.buffered, idle_timeout);
+        let ended = self.run(&mut fetch);
+        let requests = fetch.requests();
+        self.path = fetch.into_path();
+        ended.map(|sheet| (sheet, requests))
     }
 
-    /// Fetches an object of which the blocks before `begin` are here already. `take` gets its bytes
-    /// in order; they are not yet checked against the name of the content. When no block was taken for
-    /// `idle_timeout`, it ends.
+    /// Fetches an object, of which the destination has `prefix` already. What it has in the end is the
+    /// object. When no block arrives for `idle_timeout`, it ends. `watch` is told how far it is.
     ///
     /// # Errors
-    /// Why it could not be fetched. What was taken until then is good to go on from.
+    /// Why it could not be fetched. What the destination has got then is good to go on from, unless it
+    /// is [`FetchError::Damaged`].
     pub fn fetch(
         &mut self,
         object: FileInfo,
-        begin: u32,
+        prefix: Prefix,
         idle_timeout: Duration,
-        take: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+        destination: &mut dyn Destination,
         watch: &mut dyn FnMut(Progressed),
     ) -> Result<Progressed, FetchError> {
-        let now = self.clock.now().instant;
-        let path = self.path.take().unwrap_or_else(|| Path::new(now, self.round_trip));
-        self.refused = false;
-        self.open();
-        let mut download =
-            Download::new(path, entropy(), now, object, begin, self.buffered, idle_timeout);
-        let ended = self.run(&mut download, take, watch);
-        let done = Progressed { bytes: download.bytes_read(), requests: download.requests() };
-        self.path = Some(download.into_path());
-        ended.map(|()| done)
+        let now = self.begin();
+        let path = self.path.clone();
+        let fetch =
+            ObjectFetch::new(path, entropy(), now, object, prefix, self.buffered, idle_timeout);
+        let mut transfer = ObjectTransfer { fetch, destination, watch };
+        let ended = self.run(&mut transfer);
+        self.path = transfer.fetch.into_path();
+        ended
     }
 
-    fn run(
-        &mut self,
-        download: &mut Download,
-        take: &mut dyn FnMut(&[u8]) -> io::Result<()>,
-        watch: &mut dyn FnMut(Progressed),
-    ) -> Result<(), FetchError> {
+    /// A transfer begins: returns when.
+    fn begin(&mut self) -> Instant {
+        self.refused = false;
+        self.open();
+        self.clock.now().instant
+    }
+
+    /// Runs a transfer to its end.
+    fn run<T: Transfer>(&mut self, transfer: &mut T) -> Result<T::Done, FetchError> {
         let mut space = Datagram::new();
         let mut readable = true;
         let _waiting = self.interrupts.wait_begins();
         loop {
             if readable {
-                readable = self.receive(download);
+                readable = self.receive(transfer);
             }
-            download.handle_timeout(self.clock.now().instant);
-            // First ask for more, so that it is on its way while this is written.
-            let mut end = None;
-            while let Some(event) = download.poll_output(&mut space) {
-                match event {
-                    Event::Transmit => self.send(space.as_bytes()),
-                    end_of_it => {
-                        end = Some(end_of_it);
-                        break;
-                    }
+            transfer.handle_timeout(self.clock.now().instant);
+            while let Some(step) = transfer.poll(&mut space).map_err(|it| self.explain(it))? {
+                match step {
+                    Step::Transmit => self.send(space.as_bytes()),
+                    Step::Done(done) => return Ok(done),
                 }
             }
-            download.read(&mut *take).map_err(FetchError::Write)?;
-            watch(Progressed { bytes: download.bytes_read(), requests: download.requests() });
-            match end {
-                None | Some(Event::Transmit) => {}
-                Some(Event::Complete) => return Ok(()),
-                Some(Event::Gone) => return Err(FetchError::Gone),
-                Some(Event::Unanswered) => {
-                    return Err(FetchError::Unanswered { refused: self.refused });
-                }
-            }
-            // What has arrived by now was taken.
+            // Only now: what has arrived was written.
             if self.interrupts.arrived() {
                 return Err(FetchError::Interrupted);
             }
             if !readable {
-                readable = self.wait(download)?;
+                readable = self.wait(transfer.poll_timeout())?;
             }
         }
     }
 
-    /// Waits for what comes first; true if the socket may have something.
-    fn wait(&mut self, download: &Download) -> Result<bool, FetchError> {
-        let timeout = download.poll_timeout().since(self.clock.now().instant);
+    /// Adds what only the socket knows.
+    fn explain(&self, error: FetchError) -> FetchError {
+        match error {
+            FetchError::Unanswered { .. } => FetchError::Unanswered { refused: self.refused },
+            other => other,
+        }
+    }
+
+    /// Waits for an event until then; true if the socket may have a datagram.
+    fn wait(&mut self, until: Instant) -> Result<bool, FetchError> {
+        let timeout = until.since(self.clock.now().instant);
         match self.poll.poll(&mut self.events, Some(timeout)) {
             Ok(()) => Ok(!self.events.is_empty()),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(false),
@@ -234,7 +362,7 @@ impl Fetcher {
         }
     }
 
-    /// Sees to it that there is a socket, if there is a network.
+    /// Opens a socket if there is none and a network.
     fn open(&mut self) {
         if self.socket.is_some() {
             return;
@@ -253,7 +381,7 @@ impl Fetcher {
     }
 
     fn send(&mut self, datagram: &[u8]) {
-        // Without a socket there is no network at the moment: a datagram lost, like any other.
+        // Without a socket there is no network at the moment: the datagram counts as lost.
         self.open();
         let Some((socket, _)) = &self.socket else { return };
         match socket.send(datagram) {
@@ -267,8 +395,8 @@ impl Fetcher {
         }
     }
 
-    /// Hands what has arrived to the download; true if there may be more.
-    fn receive(&mut self, download: &mut Download) -> bool {
+    /// Hands what has arrived to the transfer; true if there may be more.
+    fn receive(&mut self, transfer: &mut impl Transfer) -> bool {
         let Self { socket, buffer, metas, clock, refused, .. } = self;
         let Some((receiver, state)) = socket else { return false };
         for _ in 0..BATCHES_AT_ONCE {
@@ -284,7 +412,7 @@ impl Fetcher {
                     {
                         // Datagrams that the system joined, each as long as the first.
                         for datagram in slot[..meta.len].chunks(meta.stride.max(1)) {
-                            download.handle_datagram(now, datagram);
+                            transfer.handle_datagram(now, datagram);
                         }
                     }
                 }

@@ -10,12 +10,11 @@ use std::net::SocketAddr;
 
 use tracing::{Level, debug, enabled, trace};
 
-use super::socket::Path;
+use super::socket::ReturnPath;
+use crate::exchange::{Ask, Operation, Outcome, decode_request};
 use crate::ids::ClientId;
 use crate::limits::REPLIES_HELD_MAX;
-use crate::operation::{Operation, Outcome};
 use crate::record::{Batch, Record};
-use crate::wire::{Ask, decode_request};
 
 /// Who asked from where, since the last batch was given out and in that one.
 pub(super) struct EventLog {
@@ -31,7 +30,7 @@ impl EventLog {
     }
 
     /// A datagram came by this way.
-    pub(super) fn heard(&mut self, path: &Path, datagram: &[u8]) {
+    pub(super) fn heard(&mut self, path: &ReturnPath, datagram: &[u8]) {
         if !self.wanted || self.now.len() >= REPLIES_HELD_MAX {
             return;
         }

@@ -1,7 +1,7 @@
 //! Where the core meets the world: the only place with a socket, a clock, entropy or a signal.
 //!
 //! [`serve`] runs the server's loop, [`call`] a client's, [`download`] that of one who fetches sheets
-//! and files, and [`load`] that of a crowd of clients; each is one thread around one [`mio::Poll`].
+//! and files, and [`rehearse`] that of a crowd of clients; each is one thread around one [`mio::Poll`].
 
 pub mod call;
 pub mod clock;
@@ -10,10 +10,10 @@ pub mod download;
 mod drops;
 mod folder;
 pub(crate) mod interrupt;
-mod keeper;
-pub mod load;
+mod journal_worker;
 mod log;
 mod outbox;
+pub mod rehearse;
 pub mod serve;
 mod signals;
 mod socket;

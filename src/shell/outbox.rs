@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use quinn_udp::{Transmit, UdpSockRef};
 
-use super::socket::{Listener, Path};
+use super::socket::{Listener, ReturnPath};
 use crate::limits::{DATAGRAM_MAX_BYTES, UDP_PAYLOAD_MAX_BYTES};
 
 /// The replies of one call to the system.
@@ -28,7 +28,7 @@ pub(super) struct Outbox {
 
 /// A reply that was collected.
 struct Waiting {
-    path: Path,
+    path: ReturnPath,
     bytes: Range<usize>,
 }
 
@@ -43,7 +43,7 @@ impl Outbox {
 
     /// Adds a reply; true if it is time to flush.
     #[must_use]
-    pub(super) fn push(&mut self, path: Path, datagram: &[u8]) -> bool {
+    pub(super) fn push(&mut self, path: ReturnPath, datagram: &[u8]) -> bool {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(datagram);
         self.replies.push(Waiting { path, bytes: start..self.bytes.len() });
@@ -55,7 +55,7 @@ impl Outbox {
     pub(super) fn flush(
         &mut self,
         listeners: &[Listener],
-        mut told: impl FnMut(&Path, io::Result<()>),
+        mut told: impl FnMut(&ReturnPath, io::Result<()>),
     ) {
         let Self { bytes, replies, system } = self;
         // One call has one socket and one address to send from.

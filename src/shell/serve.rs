@@ -6,7 +6,7 @@
 //!    └──────────────────────────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! A commit waits for the disk on a thread of its own (`keeper`); the loop goes on
+//! A commit waits for the disk on a thread of its own (`journal_worker`); the loop goes on
 //! receiving meanwhile, and what arrives then is the next commit. Files are read on another
 //! (`folder`).
 //!
@@ -25,14 +25,14 @@ use tracing::{debug, info, warn};
 use super::clock::Clock;
 use super::drops::Drops;
 pub use super::folder::{Folder, FolderError};
-use super::folder::{FolderDone, FolderKeeper};
-use super::keeper::{Done, Keeper, Order, Read};
+use super::folder::{FolderCompletion, FolderWorker};
+use super::journal_worker::{Command, Completion, JournalWorker, Read};
 use super::log::EventLog;
 use super::outbox::Outbox;
-use super::signals::{Wish, Wishes};
-pub use super::socket::Path;
+use super::signals::{Signal, SignalSource};
+pub use super::socket::ReturnPath;
 use super::socket::{Listener, ReceiveBuffer};
-use crate::journal::{Condition, Journal, JournalError, Snapshot};
+use crate::journal::{DiskStatus, Journal, JournalError};
 use crate::limits::{
     ADMISSION_WINDOW, DATAGRAMS_PER_TURN_MAX, DATAGRAMS_SHED_PER_TURN_MAX, RECEIVE_BUFFER_BYTES,
 };
@@ -47,7 +47,7 @@ const SIGNALS: Token = Token(usize::MAX);
 /// The token of what the other threads have done.
 const DONE: Token = Token(usize::MAX - 1);
 
-/// Between two log lines about the same kind of trouble.
+/// Between two log lines of the same kind.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 /// How many errors of receiving in a row end one socket's turn.
@@ -89,29 +89,21 @@ fn bind_cause(error: &io::Error) -> String {
 
 /// A server with its sockets bound, ready to run.
 pub struct Service<J> {
-    server: Server<Path>,
-    keeper: Keeper<J>,
-    folder: Option<FolderKeeper>,
-    snapshot: SnapshotWish,
+    server: Server<ReturnPath>,
+    journal: JournalWorker<J>,
+    folder: Option<FolderWorker>,
     listeners: Vec<Listener>,
     outbox: Outbox,
     /// What the system says of dropped datagrams, what it said last, and when to ask again.
     drops: Drops,
     dropped: u64,
     next_look: Instant,
+    longest_turn: Duration,
     clock: Clock,
     poll: Poll,
-    wishes: Wishes,
-    trouble: Trouble,
+    signals: SignalSource,
+    logs: LogLimits,
     log: EventLog,
-}
-
-/// Whether the journal should be replaced by a snapshot.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum SnapshotWish {
-    NotDue,
-    Due,
-    UnderWay,
 }
 
 impl<J: Journal + Send + 'static> Service<J> {
@@ -121,13 +113,13 @@ impl<J: Journal + Send + 'static> Service<J> {
     /// # Errors
     /// If an address cannot be bound.
     pub fn bind(
-        mut server: Server<Path>,
+        mut server: Server<ReturnPath>,
         journal: J,
         folder: Option<Folder>,
         addresses: &[SocketAddr],
     ) -> Result<Self, ServeError> {
         let poll = Poll::new()?;
-        let wishes = Wishes::register(poll.registry(), SIGNALS)?;
+        let signals = SignalSource::register(poll.registry(), SIGNALS)?;
         let mut listeners = Vec::with_capacity(addresses.len());
         for (index, &address) in addresses.iter().enumerate() {
             let bind = |source| ServeError::Bind { address, source };
@@ -141,21 +133,21 @@ impl<J: Journal + Send + 'static> Service<J> {
         }
         // There can be one waker for each poll: the threads share it.
         let waker = Arc::new(Waker::new(poll.registry(), DONE)?);
-        let folder = folder.map(|it| FolderKeeper::begin(it, Arc::clone(&waker))).transpose()?;
+        let folder = folder.map(|it| FolderWorker::spawn(it, Arc::clone(&waker))).transpose()?;
         Ok(Self {
             server,
-            keeper: Keeper::begin(journal, waker)?,
+            journal: JournalWorker::spawn(journal, waker)?,
             folder,
-            snapshot: SnapshotWish::NotDue,
             drops: Drops::of(&listeners),
             dropped: 0,
             next_look: Instant::ZERO,
+            longest_turn: Duration::ZERO,
             listeners,
             outbox: Outbox::new(),
             clock: Clock::start(),
             poll,
-            wishes,
-            trouble: Trouble::default(),
+            signals,
+            logs: LogLimits::default(),
             log: EventLog::new(),
         })
     }
@@ -171,11 +163,11 @@ impl<J: Journal + Send + 'static> Service<J> {
     /// If the journal fails, or the system does not let us wait. What was acknowledged is kept.
     pub fn run(mut self) -> Result<(), ServeError> {
         let ended = self.run_turns();
-        self.keeper.end();
+        self.journal.join();
         if let Some(folder) = self.folder {
-            folder.end();
+            folder.join();
         }
-        info!("counters: {}", self.server.stats());
+        info!("counters: {}; {}", self.server.stats(), longest(self.longest_turn));
         ended
     }
 
@@ -187,9 +179,10 @@ impl<J: Journal + Send + 'static> Service<J> {
         let mut readable = vec![true; self.listeners.len()];
         loop {
             self.wait(&mut events, readable.contains(&true))?;
+            let began = self.clock.now().instant;
             for event in &events {
                 if event.token() == SIGNALS {
-                    if self.heed_wishes() == Some(Wish::Stop) {
+                    if self.handle_signals() == Some(Signal::Stop) {
                         return self.finish(&mut space);
                     }
                 } else if let Some(readable) = readable.get_mut(event.token().0) {
@@ -204,6 +197,8 @@ impl<J: Journal + Send + 'static> Service<J> {
             self.watch_clock(now);
             self.server.handle_timeout(now);
             self.carry_out(&mut space)?;
+            let took = self.clock.now().instant.since(began);
+            self.longest_turn = self.longest_turn.max(took);
         }
     }
 
@@ -223,20 +218,21 @@ impl<J: Journal + Send + 'static> Service<J> {
         }
     }
 
-    /// Does what the operator asked for; a wish to stop is passed on.
-    fn heed_wishes(&mut self) -> Option<Wish> {
+    /// Acts on the signals that have arrived; a signal to stop is passed on.
+    fn handle_signals(&mut self) -> Option<Signal> {
         let mut stop = None;
-        for wish in self.wishes.pending() {
-            match wish {
-                Wish::ShowCounters => info!(
-                    "counters: {}; {} roll calls open, {} clients known",
+        for signal in self.signals.pending() {
+            match signal {
+                Signal::ShowCounters => info!(
+                    "counters: {}; {} roll calls open, {} clients known; {}",
                     self.server.stats(),
                     self.server.open_roll_calls(),
-                    self.server.clients()
+                    self.server.clients(),
+                    longest(self.longest_turn)
                 ),
-                Wish::Stop => {
+                Signal::Stop => {
                     info!("asked to stop");
-                    stop = Some(wish);
+                    stop = Some(signal);
                 }
             }
         }
@@ -255,10 +251,10 @@ impl<J: Journal + Send + 'static> Service<J> {
                 if !*readable {
                     continue;
                 }
-                let Self { server, listeners, clock, trouble, log, .. } = self;
+                let Self { server, listeners, clock, logs, log, .. } = self;
                 let now = clock.now();
                 let mut shed = 0;
-                let handle = |path: Path, datagram: &[u8]| {
+                let handle = |path: ReturnPath, datagram: &[u8]| {
                     log.heard(&path, datagram);
                     shed += usize::from(!server.handle_datagram(now, path, datagram));
                 };
@@ -272,7 +268,7 @@ impl<J: Journal + Send + 'static> Service<J> {
                     // stranger can cause these, so none of them means anything about the socket.
                     Err(error) => {
                         server.count(Counter::ReceiveFailed);
-                        trouble.receiving.report(now.instant, || {
+                        logs.receiving.report(now.instant, || {
                             warn!("receiving failed, and goes on: {error}");
                         });
                         errors += 1;
@@ -303,12 +299,13 @@ impl<J: Journal + Send + 'static> Service<J> {
             while let Some(output) = self.server.poll_output(space) {
                 match output {
                     Output::Append(batch) => self.append(batch),
-                    Output::Load(content) => self.keeper.order(Order::Read(Read::Sheet(content))),
+                    Output::Snapshot(part) => self.journal.send(Command::KeepSnapshot(part)),
+                    Output::Load(content) => self.journal.send(Command::Read(Read::Sheet(content))),
                     Output::ListSheets(question) => {
-                        self.keeper.order(Order::Read(Read::List(question)));
+                        self.journal.send(Command::Read(Read::List(question)));
                     }
-                    Output::Folder(order) => {
-                        self.folder.as_ref().expect("files are offered").order(order);
+                    Output::Folder(request) => {
+                        self.folder.as_ref().expect("files are offered").send(request);
                     }
                     Output::Transmit { to } => {
                         if self.outbox.push(to, space.as_bytes()) {
@@ -318,10 +315,11 @@ impl<J: Journal + Send + 'static> Service<J> {
                 }
             }
             // R-DURABLE-3
-            if let Some(done) = self.keeper.poll_done()? {
-                self.handle_done(done);
-            } else if let Some(done) = self.folder.as_ref().and_then(FolderKeeper::poll_done) {
-                self.handle_folder_done(done);
+            if let Some(done) = self.journal.poll_completion()? {
+                self.handle_completion(done);
+            } else if let Some(done) = self.folder.as_ref().and_then(FolderWorker::poll_completion)
+            {
+                self.handle_folder_completion(done);
             } else {
                 break;
             }
@@ -333,76 +331,70 @@ impl<J: Journal + Send + 'static> Service<J> {
     /// Finishes what was begun: whoever was heard is answered.
     fn finish(&mut self, space: &mut Datagram) -> Result<(), ServeError> {
         self.carry_out(space)?;
-        while let Some(done) = self.keeper.wait_done()? {
-            self.handle_done(done);
+        while let Some(done) = self.journal.wait_completion()? {
+            self.handle_completion(done);
             self.carry_out(space)?;
         }
         Ok(())
     }
 
     fn append(&mut self, batch: Batch) {
-        let number = batch.number;
         self.log.begin_commit();
-        self.keeper.order(Order::Commit(batch));
-        if self.snapshot == SnapshotWish::Due {
-            // Nothing has happened since the batch was given out: this is the state after it.
-            self.keeper.order(Order::Replace(Snapshot::new(number, self.server.snapshot())));
-            self.snapshot = SnapshotWish::UnderWay;
-        }
+        self.journal.send(Command::Commit(batch));
     }
 
-    fn handle_done(&mut self, done: Done) {
-        let Self { server, snapshot, log, .. } = self;
+    fn handle_completion(&mut self, done: Completion) {
+        let Self { server, log, .. } = self;
         match done {
-            Done::Committed { batch, snapshot_due } => {
+            Completion::Committed { batch, snapshot_due } => {
                 log.committed(&batch);
                 server.handle_durable(batch.number);
                 server.recycle(batch);
-                if snapshot_due && *snapshot == SnapshotWish::NotDue {
-                    *snapshot = SnapshotWish::Due;
+                if snapshot_due {
+                    server.begin_snapshot();
                 }
             }
-            Done::Read(content, bytes) => server.handle_sheet(content, bytes),
-            Done::Listed(question, sheets) => server.handle_sheets(question, sheets),
-            Done::Replaced => {
-                *snapshot = SnapshotWish::NotDue;
-                server.count(Counter::Snapshots);
-                debug!("snapshot of {} clients", server.clients());
+            Completion::Read(content, bytes) => server.handle_sheet(content, bytes),
+            Completion::Listed(question, sheets) => server.handle_sheets(question, sheets),
+            Completion::SnapshotKept => {
+                if server.handle_snapshot_kept() {
+                    debug!("snapshot of {} clients", server.clients());
+                }
             }
-            Done::Condition(condition) => self.handle_condition(condition),
+            Completion::DiskStatus(status) => self.handle_disk_status(status),
         }
     }
 
     /// Stops and lets begin new roll calls as the disk has room, and tells the operator.
-    fn handle_condition(&mut self, condition: Condition) {
-        let low = condition.is_low();
+    fn handle_disk_status(&mut self, status: DiskStatus) {
+        let low = status.is_low();
         self.server.set_disk_low(low);
-        if !low && self.trouble.disk_was_low {
+        if !low && self.logs.disk_was_low {
             info!("the disk has room again: roll calls are opened");
         }
-        self.trouble.disk_was_low = low;
-        if !low && !condition.log_is_long() {
+        self.logs.disk_was_low = low;
+        if !low && !status.log_is_long() {
             return;
         }
-        self.trouble.disk.report(self.clock.now().instant, || warn_of(condition));
+        self.logs.disk.report(self.clock.now().instant, || warn_of(status));
     }
 
-    fn handle_folder_done(&mut self, done: FolderDone) {
+    fn handle_folder_completion(&mut self, done: FolderCompletion) {
         match done {
-            FolderDone::Listing(files) => self.server.handle_listing(files),
-            FolderDone::File(file, state) => self.server.handle_file(file, state),
-            FolderDone::Piece(piece, bytes) => self.server.handle_piece(piece, bytes),
+            FolderCompletion::Listing(files) => self.server.handle_listing(files),
+            FolderCompletion::File(file, state) => self.server.handle_file(file, state),
+            FolderCompletion::Piece(piece, bytes) => self.server.handle_piece(piece, bytes),
         }
     }
 
     /// Sends the replies that were collected.
     fn send(&mut self) {
-        let Self { server, outbox, listeners, clock, trouble, .. } = self;
+        let Self { server, outbox, listeners, clock, logs, .. } = self;
         outbox.flush(listeners, |path, result| match result {
             Ok(()) => server.count(Counter::Sent),
             Err(error) => {
                 server.count(Counter::SendFailed);
-                trouble.sending.report(clock.now().instant, || {
+                logs.sending.report(clock.now().instant, || {
                     warn!("a reply to {} could not be sent: {error}", path.client);
                 });
             }
@@ -412,7 +404,7 @@ impl<J: Journal + Send + 'static> Service<J> {
     /// Tells the operator when the computer's clock is behind the time that was already written.
     fn watch_clock(&mut self, now: Now) {
         if let Some(shown) = self.clock.leap() {
-            self.trouble.clock.report(now.instant, || {
+            self.logs.clock.report(now.instant, || {
                 warn!(
                     "this computer's clock has leapt to {shown} and is not believed; times go on \
                      from {}; set the clock right",
@@ -423,7 +415,7 @@ impl<J: Journal + Send + 'static> Service<J> {
         let latest = self.server.latest();
         let behind = latest.distance(now.wall);
         if latest > now.wall && behind > Duration::from_secs(1) {
-            self.trouble.clock.report(now.instant, || {
+            self.logs.clock.report(now.instant, || {
                 warn!(
                     "this computer's clock went back by {}; times stay at {latest} until it has \
                      caught up",
@@ -434,11 +426,17 @@ impl<J: Journal + Send + 'static> Service<J> {
     }
 }
 
-fn warn_of(condition: Condition) {
-    let Condition { free_bytes, log_bytes, .. } = condition;
+/// The longest turn of the loop, as the log tells it.
+fn longest(turn: Duration) -> String {
+    let micros = turn.as_micros();
+    format!("longest turn {}.{} ms", micros / 1_000, micros % 1_000 / 100)
+}
+
+fn warn_of(status: DiskStatus) {
+    let DiskStatus { free_bytes, log_bytes, .. } = status;
     let mib = |bytes: u64| bytes >> 20;
-    if condition.log_is_long() {
-        let and = if condition.is_low() { "; no new roll call is opened until then" } else { "" };
+    if status.log_is_long() {
+        let and = if status.is_low() { "; no new roll call is opened until then" } else { "" };
         warn!(
             "the write-ahead log of the journal is {} MiB long: another program stays inside of a \
              transaction on the database; end it{and}",
@@ -465,22 +463,23 @@ fn report_buffer(listener: &Listener) {
     }
 }
 
-/// What was reported lately, so that a flood of errors is not a flood of log lines.
+/// The warnings that can repeat without end.
 #[derive(Default)]
-struct Trouble {
-    receiving: Quietly,
-    sending: Quietly,
-    clock: Quietly,
-    disk: Quietly,
+struct LogLimits {
+    receiving: RateLimitedLog,
+    sending: RateLimitedLog,
+    clock: RateLimitedLog,
+    disk: RateLimitedLog,
     disk_was_low: bool,
 }
 
+/// At most one line in [`LOG_INTERVAL`], so that a flood of errors is not a flood of lines.
 #[derive(Default)]
-struct Quietly {
+struct RateLimitedLog {
     last: Option<Instant>,
 }
 
-impl Quietly {
+impl RateLimitedLog {
     fn report(&mut self, now: Instant, report: impl FnOnce()) {
         if self.last.is_none_or(|last| now.since(last) >= LOG_INTERVAL) {
             self.last = Some(now);

@@ -1,8 +1,8 @@
-//! What the operator may tell a running server. All that is Unix only about this program is here.
+//! Signals to a running server. Whatever is Unix only about this program is here.
 
-/// Something that the operator asks for.
+/// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wish {
+pub(super) enum Signal {
     /// End in order (SIGTERM, SIGINT).
     Stop,
     /// Log the counters (SIGUSR1).
@@ -18,23 +18,24 @@ mod imp {
     use signal_hook::consts::signal::{SIGINT, SIGTERM, SIGUSR1};
     use signal_hook_mio::v1_0::Signals;
 
-    use super::Wish;
+    use super::Signal;
 
     /// Signals as an event source.
-    pub(in crate::shell) struct Wishes {
+    pub(in crate::shell) struct SignalSource {
         signals: Signals,
     }
 
-    impl Wishes {
+    impl SignalSource {
         pub(in crate::shell) fn register(registry: &Registry, token: Token) -> io::Result<Self> {
             let mut signals = Signals::new([SIGTERM, SIGINT, SIGUSR1])?;
             signals.register(registry, token, Interest::READABLE)?;
             Ok(Self { signals })
         }
 
-        pub(in crate::shell) fn pending(&mut self) -> impl Iterator<Item = Wish> {
-            let wish = |signal| if signal == SIGUSR1 { Wish::ShowCounters } else { Wish::Stop };
-            self.signals.pending().map(wish)
+        pub(in crate::shell) fn pending(&mut self) -> impl Iterator<Item = Signal> {
+            let meaning =
+                |signal| if signal == SIGUSR1 { Signal::ShowCounters } else { Signal::Stop };
+            self.signals.pending().map(meaning)
         }
     }
 }
@@ -45,21 +46,21 @@ mod imp {
 
     use mio::{Registry, Token};
 
-    use super::Wish;
+    use super::Signal;
 
     /// No signals here: Ctrl-C ends the process at once, which loses nothing, because whatever was
     /// acknowledged is in the journal.
-    pub(in crate::shell) struct Wishes;
+    pub(in crate::shell) struct SignalSource;
 
-    impl Wishes {
+    impl SignalSource {
         pub(in crate::shell) fn register(_: &Registry, _: Token) -> io::Result<Self> {
             Ok(Self)
         }
 
-        pub(in crate::shell) fn pending(&mut self) -> impl Iterator<Item = Wish> {
+        pub(in crate::shell) fn pending(&mut self) -> impl Iterator<Item = Signal> {
             std::iter::empty()
         }
     }
 }
 
-pub(super) use imp::Wishes;
+pub(super) use imp::SignalSource;

@@ -15,7 +15,7 @@ use crate::limits::{DATAGRAM_MAX_BYTES, RECEIVE_BUFFER_BYTES};
 
 /// The way back to a client: the same in reverse as the way that its datagram came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Path {
+pub struct ReturnPath {
     /// Which of the server's sockets.
     pub socket: usize,
     /// Where the client is.
@@ -24,7 +24,7 @@ pub struct Path {
     pub asked: Option<IpAddr>,
 }
 
-impl Path {
+impl ReturnPath {
     /// Whether both leave from the same address of the same socket.
     pub(super) fn leaves_like(&self, other: &Self) -> bool {
         (self.socket, self.asked) == (other.socket, other.asked)
@@ -137,7 +137,7 @@ impl ReceiveBuffer {
         &mut self,
         index: usize,
         listener: &Listener,
-        mut handle: impl FnMut(Path, &[u8]),
+        mut handle: impl FnMut(ReturnPath, &[u8]),
     ) -> io::Result<usize> {
         let Self { bytes, metas } = self;
         let batch = {
@@ -151,7 +151,7 @@ impl ReceiveBuffer {
         for (meta, slot) in metas.iter().zip(bytes.chunks_exact(Self::SLOT_BYTES)).take(batch) {
             let asked = meta.dst_ip.filter(|_| has_many);
             // R-KIND-3
-            let path = Path { socket: index, client: meta.addr, asked };
+            let path = ReturnPath { socket: index, client: meta.addr, asked };
             // The stride of what was not joined is its length.
             handle(path, &slot[..meta.len]);
         }

@@ -1,5 +1,7 @@
 //! Why a datagram was not read. These are the peer's or the network's mistakes, never ours.
 
+use crate::stats::Counter;
+
 /// Why a datagram means nothing to us. Nothing was changed by it.
 ///
 /// The order of the variants is the order of the checks: a later one says that all earlier checks
@@ -42,5 +44,25 @@ pub enum Rejected {
     NotCanonical,
     /// The request is shorter than the longest answer to it (no amplification).
     #[error("shorter than its answer may be")]
-    Cramped,
+    RequestTooShort,
+}
+
+/// How the server counts it.
+impl From<Rejected> for Counter {
+    fn from(rejected: Rejected) -> Self {
+        match rejected {
+            Rejected::TooShort => Self::TooShort,
+            Rejected::TooLong => Self::TooLong,
+            Rejected::Magic => Self::Magic,
+            Rejected::Version(_) => Self::Version,
+            Rejected::Negotiation => Self::Negotiation,
+            Rejected::Checksum => Self::Checksum,
+            Rejected::Sealed => Self::Sealed,
+            Rejected::Kind(_) => Self::Kind,
+            Rejected::Body => Self::Body,
+            Rejected::LeftOver => Self::LeftOver,
+            Rejected::NotCanonical => Self::NotCanonical,
+            Rejected::RequestTooShort => Self::RequestTooShort,
+        }
+    }
 }

@@ -5,23 +5,22 @@
 
 use std::collections::BTreeMap;
 
+use rollcall::exchange::{
+    Answer, Ask, BeginAgain, Busy, Closed, FileEntry, FileInfo, FileList, FileState, Marked,
+    OpenRollCall, Opened, Operation, Outcome, Pull, Pulled, Query, Refusal, Refused, Reply,
+    Request, SheetInfo, SheetList, StatusList, decode_reply, decode_request, encode_reply,
+    encode_request,
+};
 use rollcall::ids::{
     ClassId, ClientId, ContentId, Cookie, FileKey, FileName, RequestNumber, RollCallId,
     RollCallNumber, StudentNumber,
 };
 use rollcall::journal::encoding::{decode_items, decode_records, encode_items, encode_records};
 use rollcall::limits::{BLOCK_BYTES, FILE_BYTES_MAX};
-use rollcall::operation::{
-    FileEntry, FileInfo, FileList, FileState, OpenRollCall, Operation, Outcome, Pull, Query,
-    Refusal, SheetInfo,
-};
 use rollcall::record::{Record, SnapshotItem};
 use rollcall::roll::{ClientRecord, Mark, RegisterItem, Sheet};
 use rollcall::time::WallTime;
-use rollcall::wire::{
-    Answer, Ask, Datagram, Reply, Request, Versions, decode_reply, decode_request, encode_reply,
-    encode_request,
-};
+use rollcall::wire::{Datagram, Versions};
 use serde::Serialize;
 
 /// Draws a value of a type and writes it.
@@ -65,28 +64,28 @@ pub(crate) const FORMATS: &[(&str, Write)] = &[
     // Answers, as whole datagrams.
     ("OPENED", |it| {
         let (class, opened_at, already_open) = (it.class(), it.time(), it.flag());
-        it.answered(Answer::Opened { class, opened_at, already_open })
+        it.answered(Answer::Opened(Opened { class, opened_at, already_open }))
     }),
     ("CLOSED", |it| {
         let (sheet, already_closed) = (it.sheet_info(), it.flag());
-        it.answered(Answer::Closed { sheet, already_closed })
+        it.answered(Answer::Closed(Closed { sheet, already_closed }))
     }),
     ("MARKED", |it| {
         let (class, at, already_present) = (it.class(), it.time(), it.flag());
         let (refused, reason) = (it.flag(), it.refusal());
         it.answered(if refused {
-            Answer::MarkRefused { at, reason }
+            Answer::MarkRefused(Refused { at, reason })
         } else {
-            Answer::Marked { class, at, already_present }
+            Answer::Marked(Marked { class, at, already_present })
         })
     }),
     ("REFUSED", |it| {
         let (at, reason) = (it.time(), it.refusal());
-        it.answered(Answer::Refused { at, reason })
+        it.answered(Answer::Refused(Refused { at, reason }))
     }),
     ("refused-disk-low", |it| {
         let at = it.time();
-        it.answered(Answer::Refused { at, reason: Refusal::DiskLow })
+        it.answered(Answer::Refused(Refused { at, reason: Refusal::DiskLow }))
     }),
     ("STATUS_LIST", |it| {
         let open = it.some(12, |it| OpenRollCall {
@@ -95,12 +94,12 @@ pub(crate) const FORMATS: &[(&str, Write)] = &[
             present: it.u32(),
         });
         let more = it.flag();
-        it.answered(Answer::Status { open, more })
+        it.answered(Answer::Status(StatusList { open, more }))
     }),
     ("SHEET_LIST", |it| {
         let sheets = it.some(14, Values::sheet_info);
         let more = it.flag();
-        it.answered(Answer::Sheets { sheets, more })
+        it.answered(Answer::Sheets(SheetList { sheets, more }))
     }),
     ("FILE_LIST", |it| {
         let list = it.flag().then(|| {
@@ -115,7 +114,7 @@ pub(crate) const FORMATS: &[(&str, Write)] = &[
     }),
     ("PULLED", |it| {
         let (index, bytes) = (it.u32(), it.block());
-        it.answered(Answer::Pulled { index, bytes })
+        it.answered(Answer::Pulled(Pulled { index, bytes }))
     }),
     ("COOKIE", |it| {
         let cookie = it.cookie();
@@ -124,11 +123,11 @@ pub(crate) const FORMATS: &[(&str, Write)] = &[
     ("STALE", |it| it.answered(Answer::Stale)),
     ("BEGIN_AGAIN", |it| {
         let server_time = it.flag().then(|| it.time());
-        it.answered(Answer::BeginAgain { server_time })
+        it.answered(Answer::BeginAgain(BeginAgain { server_time }))
     }),
     ("BUSY", |it| {
         let retry_after_ms = u16::try_from(it.number() & 0xffff).expect("16 bits");
-        it.answered(Answer::Busy { retry_after_ms })
+        it.answered(Answer::Busy(Busy { retry_after_ms }))
     }),
     ("VERSIONS", |_| {
         let mut datagram = Datagram::new();
@@ -161,7 +160,7 @@ pub(crate) const FORMATS: &[(&str, Write)] = &[
         encode_items(items).concat()
     }),
     ("schema", |_| {
-        let statements = include_str!("../../src/journal/schema.sql");
+        let statements = include_str!("../../src/journal/sqlite/schema.sql");
         let bare = statements.lines().map(|line| line.split("--").next().unwrap_or_default());
         let words: Vec<_> = bare.flat_map(str::split_whitespace).collect();
         words.join(" ").into_bytes()
@@ -379,7 +378,7 @@ impl Values {
                 Record::Answered { at, operation, client }
             }
             1 => Record::Forgot { at, client: self.client() },
-            2 => Record::Told { at },
+            2 => Record::TimeDisclosed { at },
             _ => Record::ClockSet { at },
         }
     }
@@ -468,7 +467,7 @@ pub(crate) fn check_variety(count: usize) {
 const VARIANTS: &[&str] = &[
     "Answered",
     "Forgot",
-    "Told",
+    "TimeDisclosed",
     "ClockSet",
     "KeptUntilPast",
     "EarlierSheet",
@@ -498,7 +497,7 @@ fn record_name(record: &Record) -> &'static str {
     match record {
         Record::Answered { .. } => "Answered",
         Record::Forgot { .. } => "Forgot",
-        Record::Told { .. } => "Told",
+        Record::TimeDisclosed { .. } => "TimeDisclosed",
         Record::ClockSet { .. } => "ClockSet",
     }
 }

@@ -63,6 +63,8 @@ def places():
     """For each rule the lines that keep it: (file, line, function)."""
     found = defaultdict(list)
     for path in sources("src"):
+        if path.name == "tests.rs":
+            continue
         lines = path.read_text().split("#[cfg(test)]\nmod tests")[0].splitlines()
         function = "-"
         for at, line in enumerate(lines):
@@ -117,7 +119,7 @@ def locate(tests, file, name):
     """The executable of a citing test, and the test's whole name in it."""
     if file.startswith("src/"):
         binary = tests["src/lib.rs"]
-        module = file.removeprefix("src/").removesuffix(".rs").removesuffix("/mod").replace("/", "::")
+        module = file.removeprefix("src/").removesuffix(".rs").removesuffix("/mod").removesuffix("/tests").replace("/", "::")
         return binary, f"{module}::tests::{name}"
     parts = Path(file).parts
     root = file if len(parts) == 2 else f"tests/{parts[1]}/main.rs"

@@ -1,9 +1,12 @@
 //! The hostile servers: what each of them answers, which commands meet it, and how those must end.
 
+use rollcall::exchange::{
+    Answer, Ask, BeginAgain, Busy, Closed, FileInfo, FileList, FileState, Marked, OpenRollCall,
+    Opened, Pulled, Query, Request, SheetInfo, SheetList, StatusList,
+};
 use rollcall::ids::{ClassId, ClientId, ContentId, Cookie, RequestNumber, RollCallNumber};
-use rollcall::operation::{FileInfo, FileList, FileState, OpenRollCall, Query, SheetInfo};
 use rollcall::time::WallTime;
-use rollcall::wire::{Answer, Ask, Datagram, Request, Versions};
+use rollcall::wire::{Datagram, Versions};
 
 use crate::Command::{self, Close, Files, Get, History, Mark, Open, Sheet, SheetNumber, Status};
 use crate::peer::{Behave, World, at, entry, reply, written};
@@ -79,14 +82,18 @@ pub(crate) const CASES: &[Case] = &[
         let other = ClassId::new(4040).expect("above zero");
         let sheet = SheetInfo { class: other, ..world.sheet_info() };
         let answer = match world.honest(request).remove(0) {
-            Answer::Opened { opened_at, already_open, .. } => {
-                Answer::Opened { class: other, opened_at, already_open }
+            Answer::Opened(Opened { opened_at, already_open, .. }) => {
+                Answer::Opened(Opened { class: other, opened_at, already_open })
             }
-            Answer::Marked { at, already_present, .. } => {
-                Answer::Marked { class: other, at, already_present }
+            Answer::Marked(Marked { at, already_present, .. }) => {
+                Answer::Marked(Marked { class: other, at, already_present })
             }
-            Answer::Closed { already_closed, .. } => Answer::Closed { sheet, already_closed },
-            Answer::Sheets { more, .. } => Answer::Sheets { sheets: vec![sheet], more },
+            Answer::Closed(Closed { already_closed, .. }) => {
+                Answer::Closed(Closed { sheet, already_closed })
+            }
+            Answer::Sheets(SheetList { more, .. }) => {
+                Answer::Sheets(SheetList { sheets: vec![sheet], more })
+            }
             answer => answer,
         };
         vec![reply(request, answer)]
@@ -104,7 +111,7 @@ pub(crate) const CASES: &[Case] = &[
     }),
     case("the request itself", ALL, UNKNOWN, FEW, |_, request| {
         let mut datagram = Datagram::new();
-        rollcall::wire::encode_request(request, &mut datagram);
+        rollcall::exchange::encode_request(request, &mut datagram);
         vec![datagram.as_bytes().to_vec()]
     }),
     case("VERSIONS for ever", ALL, UNKNOWN, FEW, |_, _| {
@@ -136,57 +143,57 @@ pub(crate) const CASES: &[Case] = &[
     }),
     // Verdicts on the asking, for ever.
     case("BUSY, ask again at once", ALL, UNKNOWN, FEW, |_, request| {
-        vec![reply(request, Answer::Busy { retry_after_ms: 0 })]
+        vec![reply(request, Answer::Busy(Busy { retry_after_ms: 0 }))]
     }),
     case("BUSY, ask again in a minute", ALL, UNKNOWN, FEW, |_, request| {
-        vec![reply(request, Answer::Busy { retry_after_ms: u16::MAX })]
+        vec![reply(request, Answer::Busy(Busy { retry_after_ms: u16::MAX }))]
     }),
     case("STALE for ever", ALL, UNKNOWN, FEW, |_, request| vec![reply(request, Answer::Stale)]),
     case("BEGIN_AGAIN for ever", ALL, UNKNOWN, FEW, |_, request| {
-        vec![reply(request, Answer::BeginAgain { server_time: None })]
+        vec![reply(request, Answer::BeginAgain(BeginAgain { server_time: None }))]
     }),
     case("BEGIN_AGAIN for ever, another time each", ALL, UNKNOWN, FEW, |world, request| {
         let server_time = WallTime::from_millis(world.asked as u64 * 3_600_000);
-        vec![reply(request, Answer::BeginAgain { server_time: Some(server_time) })]
+        vec![reply(request, Answer::BeginAgain(BeginAgain { server_time: Some(server_time) }))]
     }),
     case("BEGIN_AGAIN for ever, the end of time", ALL, UNKNOWN, FEW, |_, request| {
-        vec![reply(request, Answer::BeginAgain { server_time: Some(WallTime::MAX) })]
+        vec![reply(request, Answer::BeginAgain(BeginAgain { server_time: Some(WallTime::MAX) }))]
     }),
     case("BEGIN_AGAIN for ever, with a time and without", ALL, UNKNOWN, FEW, |world, request| {
         let server_time = world.asked.is_multiple_of(2).then_some(at(1_000));
-        vec![reply(request, Answer::BeginAgain { server_time })]
+        vec![reply(request, Answer::BeginAgain(BeginAgain { server_time }))]
     }),
     case("BEGIN_AGAIN and BUSY in turn", OPERATIONS, UNKNOWN, FEW, |world, request| {
-        let busy = Answer::Busy { retry_after_ms: 0 };
-        let again = Answer::BeginAgain { server_time: None };
+        let busy = Answer::Busy(Busy { retry_after_ms: 0 });
+        let again = Answer::BeginAgain(BeginAgain { server_time: None });
         let answer = if world.asked.is_multiple_of(2) { busy } else { again };
         vec![reply(request, answer)]
     }),
     case("a verdict on each PULL", TRANSFERS, UNKNOWN, FEW, |world, request| {
         let verdicts = [
             Answer::Stale,
-            Answer::BeginAgain { server_time: None },
-            Answer::BeginAgain { server_time: Some(at(1_000)) },
-            Answer::Busy { retry_after_ms: 0 },
+            Answer::BeginAgain(BeginAgain { server_time: None }),
+            Answer::BeginAgain(BeginAgain { server_time: Some(at(1_000)) }),
+            Answer::Busy(Busy { retry_after_ms: 0 }),
         ];
         unless_pulled(world, request, |_| verdicts.to_vec())
     }),
     // Lists without an end.
     case("STATUS: the same page and more, for ever", &[Status], ANY, FEW, |_, request| {
         let open = vec![open_roll_call(World::CLASS)];
-        vec![reply(request, Answer::Status { open, more: true })]
+        vec![reply(request, Answer::Status(StatusList { open, more: true }))]
     }),
     case("STATUS: one more class for ever", &[Status], ANY, STATUS_PAGES, |_, request| {
         let Ask::Read(Query::Status { from }) = request.ask else { return Vec::new() };
         let open = vec![open_roll_call(from.get())];
-        vec![reply(request, Answer::Status { open, more: true })]
+        vec![reply(request, Answer::Status(StatusList { open, more: true }))]
     }),
     case("STATUS: nothing, but more", &[Status], ANY, FEW, |_, request| {
-        vec![reply(request, Answer::Status { open: Vec::new(), more: true })]
+        vec![reply(request, Answer::Status(StatusList { open: Vec::new(), more: true }))]
     }),
     case("STATUS: the last class of all, and more", &[Status], ANY, FEW, |_, request| {
         let open = vec![open_roll_call(u32::MAX)];
-        vec![reply(request, Answer::Status { open, more: true })]
+        vec![reply(request, Answer::Status(StatusList { open, more: true }))]
     }),
     case("SHEETS: none", LISTS, REFUSED, FEW, |_, request| listed(request, Vec::new(), false)),
     case("SHEETS: none, but more", LISTS, UNKNOWN, FEW, |_, request| {
@@ -316,8 +323,7 @@ pub(crate) const CASES: &[Case] = &[
         with_blocks(world, request, |_, _| (0, vec![1; 1_024]))
     }),
     case("block by block, all but the last", TRANSFERS, FAILED, FEW, |world, request| {
-        let last =
-            |answer: &Answer| matches!(answer, Answer::Pulled { bytes, .. } if bytes.len() < 1_024);
+        let last = |answer: &Answer| matches!(answer, Answer::Pulled(Pulled { bytes, .. }) if bytes.len() < 1_024);
         let mut answers = world.honest(request);
         answers.retain(|answer| !last(answer));
         written(request, answers)
@@ -325,7 +331,7 @@ pub(crate) const CASES: &[Case] = &[
     case("bytes that never fit the name", TRANSFERS, FAILED, 3 * FEW, |world, request| {
         let mut answers = world.honest(request);
         for answer in &mut answers {
-            if let Answer::Pulled { bytes, .. } = answer {
+            if let Answer::Pulled(Pulled { bytes, .. }) = answer {
                 bytes.fill(7);
             }
         }
@@ -333,41 +339,45 @@ pub(crate) const CASES: &[Case] = &[
     }),
     // An object of one block, which is asked for without a cookie.
     case("lone: honest, without a cookie", TRANSFERS, DONE, FEW, |world, request| {
-        lone(world, request, |index, bytes| vec![Answer::Pulled { index, bytes }])
+        lone(world, request, |index, bytes| vec![Answer::Pulled(Pulled { index, bytes })])
     }),
     case("lone: honest, twice, and a COOKIE", TRANSFERS, DONE, FEW, |world, request| {
         lone(world, request, |index, bytes| {
-            let pulled = Answer::Pulled { index, bytes };
+            let pulled = Answer::Pulled(Pulled { index, bytes });
             vec![pulled.clone(), pulled, Answer::Cookie(World::COOKIE)]
         })
     }),
     case("lone: a COOKIE before each block", TRANSFERS, ANY, FEW, |world, request| {
         lone(world, request, |index, bytes| {
-            vec![Answer::Cookie(World::COOKIE), Answer::Pulled { index, bytes }]
+            vec![Answer::Cookie(World::COOKIE), Answer::Pulled(Pulled { index, bytes })]
         })
     }),
     case("lone: without data for ever", TRANSFERS, FAILED, FEW, |world, request| {
-        lone(world, request, |index, _| vec![Answer::Pulled { index, bytes: Vec::new() }])
+        lone(world, request, |index, _| vec![Answer::Pulled(Pulled { index, bytes: Vec::new() })])
     }),
     case("lone: another index for ever", TRANSFERS, UNKNOWN, FEW, |world, request| {
-        lone(world, request, |index, bytes| vec![Answer::Pulled { index: index + 1, bytes }])
+        lone(world, request, |index, bytes| {
+            vec![Answer::Pulled(Pulled { index: index + 1, bytes })]
+        })
     }),
     case("lone: the last index for ever", TRANSFERS, UNKNOWN, FEW, |world, request| {
-        lone(world, request, |_, bytes| vec![Answer::Pulled { index: u32::MAX, bytes }])
+        lone(world, request, |_, bytes| vec![Answer::Pulled(Pulled { index: u32::MAX, bytes })])
     }),
     case("lone: one byte too few for ever", TRANSFERS, UNKNOWN, FEW, |world, request| {
         lone(world, request, |index, mut bytes| {
             bytes.pop();
-            vec![Answer::Pulled { index, bytes }]
+            vec![Answer::Pulled(Pulled { index, bytes })]
         })
     }),
     case("lone: a whole block for ever", TRANSFERS, UNKNOWN, FEW, |world, request| {
-        lone(world, request, |index, _| vec![Answer::Pulled { index, bytes: vec![1; 1_024] }])
+        lone(world, request, |index, _| {
+            vec![Answer::Pulled(Pulled { index, bytes: vec![1; 1_024] })]
+        })
     }),
     case("lone: bytes that never fit the name", TRANSFERS, FAILED, FEW, |world, request| {
         lone(world, request, |index, mut bytes| {
             bytes.fill(7);
-            vec![Answer::Pulled { index, bytes }]
+            vec![Answer::Pulled(Pulled { index, bytes })]
         })
     }),
     case("lone: a new COOKIE each time", TRANSFERS, UNKNOWN, FEW, |world, request| {
@@ -384,7 +394,7 @@ pub(crate) const CASES: &[Case] = &[
         FEW,
         |world, request| {
             lone(world, request, |index, bytes| {
-                let wrong = Answer::Pulled { index: index + 1, bytes };
+                let wrong = Answer::Pulled(Pulled { index: index + 1, bytes });
                 vec![wrong, Answer::Cookie(World::COOKIE)]
             })
         },
@@ -443,11 +453,12 @@ fn changed(mut datagrams: Vec<Vec<u8>>, change: impl Fn(&mut Vec<u8>)) -> Vec<Ve
 
 /// To each question the answer to another one.
 fn of_another_kind(world: &mut World, request: &Request) -> Vec<Vec<u8>> {
-    let opened = Answer::Opened { class: World::class(), opened_at: at(0), already_open: true };
+    let opened =
+        Answer::Opened(Opened { class: World::class(), opened_at: at(0), already_open: true });
     let answer = match &world.honest(request)[0] {
-        Answer::Opened { .. } => Answer::Sheets { sheets: Vec::new(), more: false },
-        Answer::Closed { .. } => Answer::Cookie(World::COOKIE),
-        Answer::Sheets { .. } => Answer::Status { open: Vec::new(), more: false },
+        Answer::Opened(_) => Answer::Sheets(SheetList { sheets: Vec::new(), more: false }),
+        Answer::Closed(_) => Answer::Cookie(World::COOKIE),
+        Answer::Sheets(_) => Answer::Status(StatusList { open: Vec::new(), more: false }),
         _ => opened,
     };
     vec![reply(request, answer)]
@@ -478,7 +489,7 @@ fn numbered(world: &World, request: &Request, away: fn(i64) -> i64) -> Vec<Sheet
 
 /// To the question for sheets this list.
 fn listed(request: &Request, sheets: Vec<SheetInfo>, more: bool) -> Vec<Vec<u8>> {
-    vec![reply(request, Answer::Sheets { sheets, more })]
+    vec![reply(request, Answer::Sheets(SheetList { sheets, more }))]
 }
 
 /// Four files with the longest names, told of as the ones after so many pages.
@@ -539,7 +550,7 @@ fn with_blocks(
 ) -> Vec<Vec<u8>> {
     let mut answers = world.honest(request);
     for answer in &mut answers {
-        if let Answer::Pulled { index, bytes } = answer {
+        if let Answer::Pulled(Pulled { index, bytes }) = answer {
             (*index, *bytes) = change(world, *index);
         }
     }
@@ -556,9 +567,9 @@ fn announced(
     let mut answers = world.honest(request);
     for answer in &mut answers {
         match answer {
-            Answer::Closed { sheet: honest, .. } => *honest = sheet,
-            Answer::Sheets { sheets, .. } => sheets.fill(sheet),
-            Answer::Pulled { index, bytes } => *bytes = block(world, *index),
+            Answer::Closed(Closed { sheet: honest, .. }) => *honest = sheet,
+            Answer::Sheets(SheetList { sheets, .. }) => sheets.fill(sheet),
+            Answer::Pulled(Pulled { index, bytes }) => *bytes = block(world, *index),
             _ => {}
         }
     }

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 
-use rollcall::ids::{ClassId, ContentId, Cookie, FileName, RollCallNumber};
-use rollcall::operation::{
-    FileEntry, FileInfo, FileList, FileState, OpenRollCall, Operation, Pull, Query, SheetInfo,
+use rollcall::exchange::{
+    Answer, Ask, Closed, FileEntry, FileInfo, FileList, FileState, Marked, OpenRollCall, Opened,
+    Operation, Pull, Pulled, Query, Reply, Request, SheetInfo, SheetList, StatusList,
+    decode_request, encode_reply,
 };
+use rollcall::ids::{ClassId, ContentId, Cookie, FileName, RollCallNumber};
 use rollcall::roll::{Mark, Sheet};
 use rollcall::time::WallTime;
-use rollcall::wire::{Answer, Ask, Datagram, Reply, Request, decode_request, encode_reply};
+use rollcall::wire::Datagram;
 
 use crate::support::own_address;
 
@@ -65,21 +67,21 @@ impl World {
     pub(crate) fn honest(&self, request: &Request) -> Vec<Answer> {
         let one = match request.ask {
             Ask::Perform { operation: Operation::Open { class }, .. } => {
-                Answer::Opened { class, opened_at: at(1_000), already_open: false }
+                Answer::Opened(Opened { class, opened_at: at(1_000), already_open: false })
             }
             Ask::Perform { operation: Operation::Close { .. }, .. } => {
-                Answer::Closed { sheet: self.sheet_info(), already_closed: false }
+                Answer::Closed(Closed { sheet: self.sheet_info(), already_closed: false })
             }
             Ask::Perform { operation: Operation::Mark { class, .. }, .. } => {
-                Answer::Marked { class, at: at(2_000), already_present: false }
+                Answer::Marked(Marked { class, at: at(2_000), already_present: false })
             }
             Ask::Read(Query::Status { from }) => {
                 let open = OpenRollCall { class: Self::class(), opened_at: at(1_000), present: 7 };
                 let open = if from <= open.class { vec![open] } else { Vec::new() };
-                Answer::Status { open, more: false }
+                Answer::Status(StatusList { open, more: false })
             }
             Ask::Read(Query::Sheets { .. }) => {
-                Answer::Sheets { sheets: vec![self.sheet_info()], more: false }
+                Answer::Sheets(SheetList { sheets: vec![self.sheet_info()], more: false })
             }
             Ask::Read(Query::Files { from }) => {
                 let files = [entry(Self::FILE_NAME, self.file.len() as u64)];
@@ -96,7 +98,8 @@ impl World {
         if pull.cookie != Self::COOKIE {
             return vec![Answer::Cookie(Self::COOKIE)];
         }
-        let answer = |index| Answer::Pulled { index, bytes: self.block_of(pull.object, index) };
+        let answer =
+            |index| Answer::Pulled(Pulled { index, bytes: self.block_of(pull.object, index) });
         pull.blocks().map(answer).collect()
     }
 

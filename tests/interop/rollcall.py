@@ -35,6 +35,7 @@ WINDOW_S = 15 * 60.0
 RETRY_INITIAL_S = 0.2
 RETRY_MIN_S = 0.1
 RETRY_MAX_S = 0.5
+RETRY_EVEN_WAITS = 5
 JITTER_MAX = 1.5
 DEADLINE_DEFAULT_S = 30.0
 DEADLINE_MAX_S = 600.0
@@ -340,7 +341,7 @@ def decode(data: bytes, reader: str) -> Message:
     if encode(message) != data:
         raise Rejected("not_canonical")
     if reader == "server" and len(data) < kind.least:
-        raise Rejected("cramped")
+        raise Rejected("request_too_short")
     return message
 
 
@@ -386,7 +387,13 @@ def encode_sheet(sheet: dict[str, Any]) -> bytes:
     return SHEET.write(sheet)
 
 
+class LaterForm(Exception):
+    """A sheet is of a later form than this program knows, and not damaged (R-SHEET-10)."""
+
+
 def decode_sheet(data: bytes) -> dict[str, Any]:
+    if data[:1] == b"\0":
+        raise LaterForm
     reader = Reader(data)
     sheet: dict[str, Any] = SHEET.read(reader)
     if reader.at != len(data):
@@ -473,6 +480,7 @@ class Request:
     sendings: int = 0
     begun_again: int = 0
     wait: float = 0.0
+    waits: int = 0
     sent_at: float = 0.0
     send_at: float = 0.0
     not_before: float = 0.0
@@ -724,7 +732,7 @@ class Client:
     def _exchange(self, batch: Iterable[Request], deadline: float) -> None:
         waiting = list(batch)
         for request in waiting:
-            request.wait = 0.0
+            request.waits = 0
             request.send_at = max(self.monotonic(), request.not_before)
         while waiting and self.monotonic() < deadline:
             for request in waiting:
@@ -743,7 +751,11 @@ class Client:
             request.first_monotonic, request.first_wall = now, self.wall()
         request.attempt += 1  # R-REQUEST-3
         request.sendings += 1
-        request.wait = min(request.wait * 2, RETRY_MAX_S) if request.wait else self.round_trip.first_wait()
+        if request.waits == 0:
+            request.wait = self.round_trip.first_wait()
+        elif request.waits >= RETRY_EVEN_WAITS:  # R-RETRY-2
+            request.wait = min(request.wait * 2, RETRY_MAX_S)
+        request.waits += 1
         request.sent_at = now
         request.send_at = now + jittered(request.wait)
         fields = request.fields | {"attempt": min(request.attempt, 255)}

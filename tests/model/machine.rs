@@ -4,13 +4,13 @@ use std::collections::{BTreeSet, VecDeque};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use rollcall::exchange::{Answer, Closed, Marked, Opened, Outcome, decode_reply};
 use rollcall::ids::{ClientId, RequestNumber};
-use rollcall::operation::Outcome;
-use rollcall::record::{Batch, Record, SnapshotItem};
-use rollcall::roll::{Mark, RegisterItem, Sheet};
+use rollcall::record::{Batch, Record, Recovery as _, SnapshotItem};
+use rollcall::roll::{ClosedSheet, Mark, RegisterItem, Sheet};
 use rollcall::server::{Output, Server};
 use rollcall::time::WallTime;
-use rollcall::wire::{Answer, Datagram, decode_reply};
+use rollcall::wire::Datagram;
 
 use crate::person::Bytes;
 use crate::world::{hash_of, new_hasher, student};
@@ -42,11 +42,11 @@ impl Said {
     pub(crate) fn is_outcome(&self) -> bool {
         matches!(
             self.answer,
-            Answer::Opened { .. }
-                | Answer::Closed { .. }
-                | Answer::Marked { .. }
-                | Answer::MarkRefused { .. }
-                | Answer::Refused { .. }
+            Answer::Opened(_)
+                | Answer::Closed(_)
+                | Answer::Marked(_)
+                | Answer::MarkRefused(_)
+                | Answer::Refused(_)
         )
     }
 }
@@ -107,7 +107,7 @@ impl Machine {
             self.disk.server.replay(record).expect("what was appended can be replayed");
         }
         self.disk.server.resume_after(batch.number);
-        self.disk.sheets.extend(batch.sheets.into_iter().map(|it| it.sheet));
+        self.disk.sheets.extend(batch.sheets.iter().map(ClosedSheet::sheet));
         self.server.handle_durable(batch.number);
     }
 
@@ -123,11 +123,11 @@ impl Machine {
     pub(crate) fn has(&self, receipt: &Said) -> bool {
         let sheets = &self.disk.sheets;
         match receipt.answer {
-            Answer::Marked { at, .. } => {
+            Answer::Marked(Marked { at, .. }) => {
                 let mark = Mark { student: student(receipt.to), at };
                 self.marks().contains(&mark) || sheets.iter().any(|it| it.marks.contains(&mark))
             }
-            Answer::Opened { opened_at, .. } => {
+            Answer::Opened(Opened { opened_at, .. }) => {
                 let is_it = |item| match item {
                     SnapshotItem::Register(RegisterItem::Open { opened_at: it, .. }) => {
                         it == opened_at
@@ -137,7 +137,7 @@ impl Machine {
                 self.disk.server.snapshot().any(is_it)
                     || sheets.iter().any(|it| it.opened_at == opened_at)
             }
-            Answer::Closed { sheet, .. } => {
+            Answer::Closed(Closed { sheet, .. }) => {
                 sheets.iter().any(|kept| kept.info(sheet.number) == sheet)
             }
             _ => true,
@@ -194,7 +194,10 @@ impl Machine {
                             self.held.push((commits, Arc::new(said)));
                         }
                     }
-                    Output::Load(_) | Output::ListSheets(_) | Output::Folder(_) => {
+                    Output::Load(_)
+                    | Output::ListSheets(_)
+                    | Output::Snapshot(_)
+                    | Output::Folder(_) => {
                         unreachable!("nobody asks for sheets or files")
                     }
                 }

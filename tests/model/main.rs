@@ -10,10 +10,10 @@
 //! * **The disk** takes batches of one or several datagrams when the server's loop turns, and makes
 //!   them durable one by one at any later time. A **crash** loses what is not durable, with all
 //!   replies that waited for it.
-//! * **Time** is abstract. A deadline may pass at any moment, as often as a world has patience to
-//!   lose. The date moves by a millisecond with each execution, so that an operation that is
+//! * **Time** is abstract. A deadline may pass at any moment, as often as a world allows.
+//!   The date moves by a millisecond with each execution, so that an operation that is
 //!   executed twice gives two different answers, and by a second with a crash. A **night** moves
-//!   all clocks by 31 minutes, more than the server's window and its patience with silent clients;
+//!   all clocks by 31 minutes, more than the server's window and the silence after which clients are forgotten;
 //!   the server sweeps its table at its end. In one world the people's computers sleep meanwhile,
 //!   and only their dates move. Every datagram outlives it: the specification's
 //!   assumption about the age of datagrams is not used.
@@ -36,7 +36,7 @@
 //! * *Clients between two datagrams of one turn of the loop.* The server says nothing until it has
 //!   turned, so what they do in between they can do before.
 //!
-//! The bounds are the script of each person and the number of crashes, nights and lost patiences;
+//! The bounds are the script of each person and the number of crashes, nights and deadlines that pass;
 //! there is none on deliveries. In worlds with a night, or with a server's clock that is wrong, the
 //! date does not move with executions: the time that a client learns from `BEGIN_AGAIN` with a time would make
 //! moments differ that differ in nothing else. `MODEL_BOUND=large` explores more of the same.
@@ -49,7 +49,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rollcall::operation::Operation;
+use rollcall::exchange::Operation;
 use stateright::{Checker, HasDiscoveries, Model};
 
 use crate::world::{Memory, NIGHT, SmallWorld, class, student};
@@ -116,11 +116,11 @@ fn two_students_one_teacher_one_crash() {
 }
 
 #[test]
-fn a_teacher_who_opens_again_and_loses_patience() {
+fn a_teacher_who_opens_again_and_gives_up() {
     let give_ups = if is_large() { 3 } else { 2 };
     let mut world = SmallWorld { give_ups, ..class_of_one() };
     world.scripts[0].push(open());
-    let memory = explore("no patience", world);
+    let memory = explore("deadlines pass", world);
     assert!(was_seen(&memory.loss) && was_seen(&memory.stale));
 }
 
@@ -131,14 +131,14 @@ fn a_night_in_which_clients_are_forgotten() {
         world.scripts[0].push(open());
     }
     let memory = explore("one night", world);
-    assert!(was_seen(&memory.forsaken) && was_seen(&memory.skew) && was_seen(&memory.begin_again));
+    assert!(was_seen(&memory.abandoned) && was_seen(&memory.skew) && was_seen(&memory.begin_again));
 }
 
 #[test]
 fn a_night_in_which_the_computers_sleep() {
     let world = SmallWorld { nights: 1, asleep: true, date_moves: false, ..class_of_one() };
     let memory = explore("a night asleep", world);
-    assert!(was_seen(&memory.forsaken) && was_seen(&memory.skew) && was_seen(&memory.begin_again));
+    assert!(was_seen(&memory.abandoned) && was_seen(&memory.skew) && was_seen(&memory.begin_again));
 }
 
 #[test]

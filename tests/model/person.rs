@@ -7,11 +7,11 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use rollcall::client::{Client, Output};
+use rollcall::client::{Client, Output, Progress};
+use rollcall::exchange::{Operation, Request, decode_request, encode_request};
 use rollcall::ids::{ClientId, RequestNumber};
-use rollcall::operation::Operation;
 use rollcall::time::{Instant, Now};
-use rollcall::wire::{Datagram, Request, decode_request, encode_request};
+use rollcall::wire::Datagram;
 
 use crate::world::{DEADLINE, NIGHT, hash_of};
 
@@ -52,7 +52,7 @@ pub(crate) struct Person {
     pub(crate) requests: Vec<Bytes>,
     pub(crate) answered: usize,
     /// The steps that were given up for good.
-    pub(crate) forsaken: Vec<usize>,
+    pub(crate) abandoned: Vec<usize>,
     pub(crate) idle: bool,
     awaits: Option<ClientId>,
     /// The request whose answer the client looks at, or will when it settles.
@@ -89,7 +89,7 @@ impl Person {
             sent: Vec::new(),
             requests: Vec::new(),
             answered: 0,
-            forsaken: Vec::new(),
+            abandoned: Vec::new(),
             idle: true,
             awaits: None,
             listening: None,
@@ -192,9 +192,9 @@ impl Person {
                     self.requests.push(datagram);
                 }
             }
-            (Output::Settled { .. }, _) => self.unsettled = None,
-            (Output::Forsaken { .. }, _) => {
-                self.forsaken.extend(self.unsettled.take());
+            (Output::Progress(Progress::Settled { .. }), _) => self.unsettled = None,
+            (Output::Progress(Progress::Abandoned { .. }), _) => {
+                self.abandoned.extend(self.unsettled.take());
             }
             (Output::Answered { .. }, _) => {
                 self.step += 1;
@@ -202,7 +202,7 @@ impl Person {
             }
             (Output::Unanswered(unanswered), _) => {
                 if unanswered.lost {
-                    self.forsaken.push(self.step);
+                    self.abandoned.push(self.step);
                 }
                 if client.unsettled().is_some() {
                     self.unsettled.get_or_insert(self.step);
@@ -235,7 +235,7 @@ impl Person {
         for (output, datagram) in outputs {
             let Some(datagram) = datagram else {
                 // The values of waits are left out.
-                if !matches!(output, Output::Retrying { .. }) {
+                if !matches!(output, Output::Progress(Progress::Retrying { .. })) {
                     write!(words, "; {output:?}").expect("written");
                 }
                 continue;
@@ -246,7 +246,7 @@ impl Person {
             write!(words, "; {name:?} {} {:?}", request.number.get(), request.ask)
                 .expect("written");
         }
-        let script = (self.step, self.unsettled, self.answered, &self.forsaken);
+        let script = (self.step, self.unsettled, self.answered, &self.abandoned);
         self.seen = hash_of(&(words, script, &self.requests, self.is_overdue()));
     }
 }

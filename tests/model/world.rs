@@ -8,13 +8,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use rollcall::exchange::{Answer, BeginAgain, Operation, decode_request};
 use rollcall::ids::{ClassId, StudentNumber};
-use rollcall::operation::Operation;
 use rollcall::record::Batch;
 use rollcall::roll::Sheet;
 use rollcall::server::Output;
 use rollcall::time::{Instant, Now, WallTime};
-use rollcall::wire::{Answer, Datagram, decode_request};
+use rollcall::wire::Datagram;
 use stateright::{Model, Property};
 
 use crate::machine::{Machine, Said, execution};
@@ -37,7 +37,7 @@ pub(crate) struct SmallWorld {
     pub(crate) nights: u8,
     /// Whether the people's computers sleep at night, so that no deadline passes.
     pub(crate) asleep: bool,
-    /// How often anybody loses patience before an answer came.
+    /// How often anybody reaches a deadline before an answer came.
     pub(crate) give_ups: u8,
     /// Whether the date moves with each execution.
     pub(crate) date_moves: bool,
@@ -57,7 +57,7 @@ pub(crate) struct Memory {
     /// Whether it was ever seen.
     pub(crate) loss: AtomicBool,
     pub(crate) stale: AtomicBool,
-    pub(crate) forsaken: AtomicBool,
+    pub(crate) abandoned: AtomicBool,
     pub(crate) skew: AtomicBool,
     pub(crate) begin_again: AtomicBool,
 }
@@ -288,7 +288,7 @@ impl SmallWorld {
     /// Something happens to a person.
     fn tell(&self, world: &mut World, who: usize, happening: Happening) {
         let Some(person) = self.after(who, &world.people[who], happening) else { return };
-        self.memory.forsaken.fetch_or(!person.forsaken.is_empty(), Ordering::Relaxed);
+        self.memory.abandoned.fetch_or(!person.abandoned.is_empty(), Ordering::Relaxed);
         world.people[who] = person;
     }
 
@@ -304,7 +304,10 @@ impl SmallWorld {
                     machine.pending.push_back(batch);
                 }
                 Output::Transmit { to } => self.send(world, Said::new(to, space.as_bytes())),
-                Output::Load(_) | Output::ListSheets(_) | Output::Folder(_) => {
+                Output::Load(_)
+                | Output::ListSheets(_)
+                | Output::Snapshot(_)
+                | Output::Folder(_) => {
                     unreachable!("nobody asks for sheets or files")
                 }
             }
@@ -316,8 +319,12 @@ impl SmallWorld {
         let Memory { stale, skew, begin_again, .. } = &*self.memory;
         match said.answer {
             Answer::Stale => stale.store(true, Ordering::Relaxed),
-            Answer::BeginAgain { server_time: Some(_) } => skew.store(true, Ordering::Relaxed),
-            Answer::BeginAgain { server_time: None } => begin_again.store(true, Ordering::Relaxed),
+            Answer::BeginAgain(BeginAgain { server_time: Some(_) }) => {
+                skew.store(true, Ordering::Relaxed);
+            }
+            Answer::BeginAgain(BeginAgain { server_time: None }) => {
+                begin_again.store(true, Ordering::Relaxed);
+            }
             _ => {}
         }
         let same = |it: &&Arc<Said>| (it.client, it.number) == (said.client, said.number);
@@ -392,7 +399,7 @@ impl World {
             // effect. So is one that its client has asked again under another name, because it was
             // told that under this one it was not executed and will not be. Only what was given up
             // for good may still happen late: the specification says so, and its client said so.
-            let given_up = self.people[who].forsaken.contains(&step);
+            let given_up = self.people[who].abandoned.contains(&step);
             let is_late = |it: &Execution| it.step == step || it.step > step && !given_up;
             let is_late = self.executed.iter().any(|it| it.who == who && is_late(it));
             if is_late || was_asked_again {

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use rand::RngExt as _;
 use rand::rngs::StdRng;
+use rollcall::exchange::SheetInfo;
 use rollcall::ids::ContentId;
-use rollcall::operation::SheetInfo;
-use rollcall::record::{Batch, SnapshotItem};
+use rollcall::record::{Batch, Recovery as _, SnapshotItem, SnapshotPart};
 use rollcall::roll::{ClosedSheet, Contradiction};
 use rollcall::server::{Server, SheetsQuestion};
 
@@ -15,6 +15,8 @@ use rollcall::server::{Server, SheetsQuestion};
 pub(crate) struct Disk {
     snapshot: Vec<SnapshotItem>,
     snapshot_after: u64,
+    /// What is there of a snapshot that is not whole.
+    parts: Vec<SnapshotItem>,
     batches: Vec<Batch>,
     /// Appended and not durable yet, the oldest first.
     pending: VecDeque<Batch>,
@@ -47,9 +49,9 @@ impl Disk {
     /// The oldest batch that was appended is durable now.
     pub(crate) fn commit(&mut self) -> Option<&Batch> {
         let batch = self.pending.pop_front()?;
-        for ClosedSheet { sheet, info, .. } in &batch.sheets {
+        for ClosedSheet { bytes, info, .. } in &batch.sheets {
             self.infos.push(*info);
-            let bytes = sheet.to_bytes();
+            let bytes = bytes.to_vec();
             self.sheets.insert(ContentId::of(&bytes), bytes);
         }
         self.batches.push(batch);
@@ -61,15 +63,30 @@ impl Disk {
         let kept = rng.random_range(0..=self.pending.len());
         let kept = (0..kept).filter_map(|_| self.commit().cloned()).collect();
         self.pending.clear();
+        self.parts.clear();
         self.busy_until = 0;
         kept
     }
 
-    pub(crate) fn snapshot<P>(&mut self, server: &Server<P>) {
-        assert!(self.is_quiet(), "a snapshot is of what is durable");
-        self.snapshot = server.snapshot().collect();
-        self.snapshot_after = server.last_batch();
-        self.batches.clear();
+    /// Keeps a part of a snapshot; with the last one it takes the place of what came before.
+    pub(crate) fn keep_snapshot(&mut self, part: SnapshotPart) {
+        assert!(part.batch <= self.last_batch(), "a snapshot is of what is durable");
+        self.parts.extend(part.items);
+        if part.is_last {
+            self.snapshot = std::mem::take(&mut self.parts);
+            self.snapshot_after = part.batch;
+            self.batches.retain(|batch| batch.number > part.batch);
+        }
+    }
+
+    /// The last batch that is durable.
+    pub(crate) fn last_batch(&self) -> u64 {
+        self.batches.last().map_or(self.snapshot_after, |last| last.number)
+    }
+
+    /// Whether a snapshot is half written.
+    pub(crate) fn has_parts(&self) -> bool {
+        !self.parts.is_empty()
     }
 
     /// What a server begins with.
@@ -81,7 +98,7 @@ impl Disk {
         for record in self.batches.iter().flat_map(|batch| &batch.records) {
             server.replay(record.clone())?;
         }
-        server.resume_after(self.batches.last().map_or(self.snapshot_after, |last| last.number));
+        server.resume_after(self.last_batch());
         Ok(server)
     }
 

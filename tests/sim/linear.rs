@@ -8,10 +8,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use rollcall::exchange::{Answer, Closed, Marked, Opened, Operation, SheetInfo};
 use rollcall::ids::{ContentId, StudentNumber};
-use rollcall::operation::{Operation, SheetInfo};
 use rollcall::time::WallTime;
-use rollcall::wire::Answer;
 
 /// More places than any run of ours should need.
 const PLACES_MAX: usize = 300_000;
@@ -150,31 +149,33 @@ impl Class {
 
     fn answers(&mut self, operation: Operation, answer: &Answer) -> bool {
         match (operation, answer) {
-            (Operation::Open { .. }, &Answer::Opened { opened_at, already_open: false, .. }) => {
-                self.open.replace(Some(opened_at)).is_none()
-            }
-            (Operation::Open { .. }, &Answer::Opened { opened_at, already_open: true, .. }) => {
-                self.open.as_mut().is_some_and(|written| read(written, opened_at))
-            }
+            (
+                Operation::Open { .. },
+                &Answer::Opened(Opened { opened_at, already_open: false, .. }),
+            ) => self.open.replace(Some(opened_at)).is_none(),
+            (
+                Operation::Open { .. },
+                &Answer::Opened(Opened { opened_at, already_open: true, .. }),
+            ) => self.open.as_mut().is_some_and(|written| read(written, opened_at)),
             (
                 Operation::Mark { student, .. },
-                &Answer::Marked { at, already_present: false, .. },
+                &Answer::Marked(Marked { at, already_present: false, .. }),
             ) => self.open.is_some() && self.marks.insert(student, Some(at)).is_none(),
             (
                 Operation::Mark { student, .. },
-                &Answer::Marked { at, already_present: true, .. },
+                &Answer::Marked(Marked { at, already_present: true, .. }),
             ) => self.marks.get_mut(&student).is_some_and(|written| read(written, at)),
-            (Operation::Mark { .. }, Answer::MarkRefused { .. }) => self.open.is_none(),
-            (Operation::Close { .. }, Answer::Closed { sheet, already_closed: false }) => {
+            (Operation::Mark { .. }, Answer::MarkRefused(_)) => self.open.is_none(),
+            (Operation::Close { .. }, Answer::Closed(Closed { sheet, already_closed: false })) => {
                 let Some(mut opened) = self.open.take() else { return false };
                 let students = std::mem::take(&mut self.marks).len();
                 self.last = Some(Last::Read(sheet.content));
                 read(&mut opened, sheet.opened_at) && students == sheet.students as usize
             }
-            (Operation::Close { .. }, Answer::Closed { sheet, already_closed: true }) => {
+            (Operation::Close { .. }, Answer::Closed(Closed { sheet, already_closed: true })) => {
                 self.open.is_none() && self.last.as_mut().is_some_and(|last| last.read(sheet))
             }
-            (Operation::Close { .. }, Answer::Refused { .. }) => {
+            (Operation::Close { .. }, Answer::Refused(_)) => {
                 self.open.is_none() && self.last.is_none()
             }
             _ => false,

@@ -6,15 +6,18 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use rollcall::client::{Client, Output as Told};
+use rollcall::blocks::{Download, Event, PathState};
+use rollcall::client::{Client, Output as Told, Progress};
+use rollcall::exchange::{
+    Answer, Ask, BeginAgain, Closed, Marked, Operation, Outcome, Refusal, Request, decode_reply,
+    encode_request,
+};
 use rollcall::ids::{ClassId, ClientId, RequestNumber, StudentNumber};
-use rollcall::operation::{Operation, Outcome, Refusal};
-use rollcall::record::SnapshotItem;
+use rollcall::record::{Recovery as _, SnapshotItem};
 use rollcall::roll::{ClientRecord, Sheet};
 use rollcall::server::{Output, Server};
 use rollcall::time::{Instant, Now, WallTime};
-use rollcall::transfer::{Download, Event, Path};
-use rollcall::wire::{Answer, Ask, Datagram, Request, decode_reply, encode_request};
+use rollcall::wire::Datagram;
 
 use crate::disk::Disk;
 use crate::network::Wire;
@@ -58,6 +61,7 @@ impl Stage {
                         self.server.handle_durable(number);
                     }
                 }
+                Output::Snapshot(part) => unreachable!("none is begun: {part:?}"),
                 Output::Folder(order) => unreachable!("no files are offered: {order:?}"),
                 Output::ListSheets(question) => {
                     self.server.handle_sheets(question, self.disk.history(question));
@@ -145,7 +149,7 @@ fn talk(
                     flying.extend(copies.into_iter().map(|(wait, copy)| (now + wait, true, copy)));
                 }
                 Told::Answered { answer, attempts } => return (answer, attempts, now - begin),
-                Told::Retrying { .. } => {}
+                Told::Progress(Progress::Retrying { .. } | Progress::Refused) => {}
                 other => panic!("{other:?}"),
             }
         }
@@ -232,7 +236,8 @@ fn scenario_3_the_power_goes_at_every_boundary_of_a_commit() {
             // Whoever had a receipt gets it again, and nobody is there twice.
             let again: Vec<_> = marks.iter().flat_map(|mark| stage.hand(&bytes(mark))).collect();
             assert_eq!(again[..receipts.len()], receipts);
-            let Answer::Closed { sheet, .. } = stage.ask(&stage.request(9, 2, close())) else {
+            let Answer::Closed(Closed { sheet, .. }) = stage.ask(&stage.request(9, 2, close()))
+            else {
                 panic!("{durable} durable, {kept} kept: not closed");
             };
             assert_eq!(sheet.students, 6);
@@ -250,7 +255,7 @@ fn scenario_4_a_commit_fails_and_nothing_is_acknowledged_after_it() {
     }
     stage.disk.tear(&mut StdRng::seed_from_u64(0));
     stage.restart();
-    let Answer::Marked { .. } = stage.ask(&stage.request(2, 1, mark(2))) else {
+    let Answer::Marked(_) = stage.ask(&stage.request(2, 1, mark(2))) else {
         panic!("whatever was kept, the mark is answered now");
     };
 }
@@ -265,9 +270,12 @@ fn scenario_5_two_clients_from_one_image_and_a_client_that_begins_anew() {
     for (number, client) in (1..).zip(&mut clones) {
         client.perform(stage.now, mark(number), Duration::from_secs(30));
         let (answer, ..) = talk(&mut stage, client, (&mut there, &mut back), rng);
-        assert!(matches!(answer, Answer::Marked { already_present: false, .. }), "{answer:?}");
+        assert!(
+            matches!(answer, Answer::Marked(Marked { already_present: false, .. })),
+            "{answer:?}"
+        );
     }
-    let Answer::Closed { sheet, .. } = stage.ask(&stage.request(9, 2, close())) else {
+    let Answer::Closed(Closed { sheet, .. }) = stage.ask(&stage.request(9, 2, close())) else {
         panic!("not closed");
     };
     assert_eq!(sheet.students, 3);
@@ -288,7 +296,7 @@ fn scenario_6_numbers_near_two_to_the_32_and_two_to_the_64() {
             let request = stage.request(1, number, mark(student));
             let first = stage.hand(&bytes(&request));
             let answer = decode_reply(&first[0]).expect("a reply").answer;
-            assert!(matches!(answer, Answer::Marked { already_present: false, .. }));
+            assert!(matches!(answer, Answer::Marked(Marked { already_present: false, .. })));
             assert_eq!(stage.hand(&bytes(&request)), first);
         }
         assert_eq!(stage.ask(&stage.request(1, 1, mark(77))), Answer::Stale, "nothing wraps");
@@ -306,12 +314,14 @@ fn scenario_7_the_clock_goes_back_an_hour_ahead_a_day_and_then_stands_still() {
         client += 1;
         stage.now.wall = stage.now.wall.shifted(step_ms);
         let mut request = stage.request(client, 1, mark(client));
-        if let Answer::BeginAgain { server_time: Some(server_time) } = stage.ask(&request) {
+        if let Answer::BeginAgain(BeginAgain { server_time: Some(server_time) }) =
+            stage.ask(&request)
+        {
             client += 1;
             request = stage.request(client, 1, mark(client));
             request.ask = Ask::Perform { started: server_time, operation: mark(client) };
         }
-        let Answer::Marked { at, .. } = stage.ask(&request) else { panic!("not marked") };
+        let Answer::Marked(Marked { at, .. }) = stage.ask(&request) else { panic!("not marked") };
         times.push(at);
         stage.restart();
     }
@@ -337,7 +347,7 @@ fn scenario_8_ten_thousand_forged_sources() {
     assert!(bytes_out <= bytes_in);
     assert!(stage.server.clients() <= 10_001);
     let answer = stage.ask(&stage.request(0, 2, close()));
-    assert!(matches!(answer, Answer::Closed { .. }), "honest clients are served: {answer:?}");
+    assert!(matches!(answer, Answer::Closed(_)), "honest clients are served: {answer:?}");
     // Silence and the window pass, and the table is empty again.
     for _ in 0..100 {
         stage.wait(1_900);
@@ -357,7 +367,7 @@ fn fetch(
     (there, back): (&mut Wire, &mut Wire),
     flying: &mut Flying,
     rng: &mut StdRng,
-) -> (Vec<u8>, Path) {
+) -> (Vec<u8>, PathState) {
     let (mut fetched, mut space) = (Vec::new(), Datagram::new());
     loop {
         let now = stage.now.instant;
@@ -411,7 +421,7 @@ fn scenario_9_sheets_are_fetched_at_thirty_percent_loss_while_blocks_of_others_c
             stage.ask(&stage.request(first + number, 1, mark));
         }
         let closed = stage.ask(&stage.request(first, 2, Operation::Close { class }));
-        let Answer::Closed { sheet, .. } = closed else { panic!("not closed") };
+        let Answer::Closed(Closed { sheet, .. }) = closed else { panic!("not closed") };
         sheets.push(sheet);
     }
     let rng = &mut StdRng::seed_from_u64(9);
@@ -421,12 +431,12 @@ fn scenario_9_sheets_are_fetched_at_thirty_percent_loss_while_blocks_of_others_c
         wire.link.late = 100;
     }
     let mut flying = Flying::new();
-    let mut path = Path::new(stage.now.instant, None);
+    let mut path = PathState::new(stage.now.instant, None);
     // Again and again, so that the late ones have something to be mistaken for.
     for info in sheets.iter().cycle().take(200) {
         let now = stage.now.instant;
-        let patience = Duration::from_secs(600);
-        let download = Download::new(path, rng.random(), now, (*info).into(), 0, 64, patience);
+        let deadline = Duration::from_secs(600);
+        let download = Download::new(path, rng.random(), now, (*info).into(), 0, 64, deadline);
         let wires = (&mut there, &mut back);
         let (fetched, known) = fetch(&mut stage, download, wires, &mut flying, rng);
         path = known;
@@ -485,7 +495,7 @@ fn loss_row(percent: u32) -> String {
         client.perform(stage.now, mark(number), Duration::from_secs(600));
         let (answer, attempts, micros) =
             talk(&mut stage, &mut client, (&mut there, &mut back), rng);
-        assert!(matches!(answer, Answer::Marked { .. }), "{answer:?}");
+        assert!(matches!(answer, Answer::Marked(_)), "{answer:?}");
         sent += attempts;
         waits.push(micros);
     }

@@ -58,6 +58,9 @@ crate::premises::premises! {
     KEPT: "a crash kept what nobody had been told" => "the auditor: each answer, byte by byte";
     FROM_SNAPSHOT: "a server started from a snapshot and batches after it"
         => "an outcome follows from what was before";
+    SNAPSHOT_BEHIND: "a snapshot was whole when batches after it were durable already"
+        => "an outcome follows from what was before";
+    SNAPSHOT_TORN: "a crash left parts of a snapshot" => "an outcome follows from what was before";
     HEARD_AFTER_START: "a person heard an outcome that was recorded before a start of the server"
         => "a client tells only what is durable under its own name";
 

@@ -11,10 +11,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use rollcall::exchange::{
+    Answer, BeginAgain, Closed, Marked, Opened, Operation, Outcome, Refused, SheetInfo,
+};
 use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber, StudentNumber};
-use rollcall::operation::{Operation, Outcome, SheetInfo};
 use rollcall::time::WallTime;
-use rollcall::wire::Answer;
 
 use crate::seen;
 
@@ -277,7 +278,7 @@ impl Witness {
             return;
         };
         seen::HEARD_AFTER_START.held_if(starts < self.starts);
-        if let (Operation::Mark { class, student }, &Answer::Marked { at, .. }) =
+        if let (Operation::Mark { class, student }, &Answer::Marked(Marked { at, .. })) =
             (self.tickets[ticket.0].operation, answer)
         {
             self.receipts.push(Receipt { ticket, class, student, at, roll_call, starts });
@@ -546,23 +547,27 @@ fn says(outcome: &Outcome, answer: &Answer) -> bool {
     match (outcome, answer) {
         (
             Outcome::Opened { class, opened_at, already_open, .. },
-            Answer::Opened { class: told, opened_at: at, already_open: already },
+            Answer::Opened(Opened { class: told, opened_at: at, already_open: already }),
         ) => (class, opened_at, already_open) == (told, at, already),
         (
             Outcome::Closed { sheet, already_closed },
-            Answer::Closed { sheet: told, already_closed: already },
+            Answer::Closed(Closed { sheet: told, already_closed: already }),
         ) => (&**sheet, already_closed) == (told, already),
         (
             Outcome::Marked { class, at, already_present },
-            Answer::Marked { class: told, at: told_at, already_present: already },
+            Answer::Marked(Marked { class: told, at: told_at, already_present: already }),
         ) => (class, at, already_present) == (told, told_at, already),
-        (Outcome::MarkRefused { at, reason }, Answer::MarkRefused { at: told, reason: why })
-        | (Outcome::Refused { at, reason }, Answer::Refused { at: told, reason: why }) => {
+        (
+            Outcome::MarkRefused { at, reason },
+            Answer::MarkRefused(Refused { at: told, reason: why }),
+        )
+        | (Outcome::Refused { at, reason }, Answer::Refused(Refused { at: told, reason: why })) => {
             (at, reason) == (told, why)
         }
-        (Outcome::ClockSkew { server_time }, Answer::BeginAgain { server_time: told }) => {
-            Some(*server_time) == *told
-        }
+        (
+            Outcome::ClockSkew { server_time },
+            Answer::BeginAgain(BeginAgain { server_time: told }),
+        ) => Some(*server_time) == *told,
         _ => false,
     }
 }

@@ -12,17 +12,18 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use rollcall::client::{Client, Output as Told, Unanswered};
+use rollcall::blocks::{Download, Event as Fetched, PathState};
+use rollcall::client::{Client, Output as Told, Progress, Unanswered};
+use rollcall::exchange::{
+    Answer, Ask, Closed, Operation, Pulled, Query, Request, SheetInfo, SheetList, StatusList,
+    decode_reply, decode_request, encode_request,
+};
 use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber, RollCallNumber, StudentNumber};
-use rollcall::operation::{Operation, Query, SheetInfo};
-use rollcall::record::{Batch, Record, SnapshotItem};
+use rollcall::record::{Batch, Record, SnapshotItem, SnapshotPart};
 use rollcall::roll::{ClosedSheet, Sheet};
 use rollcall::server::{Output, Server, SheetsQuestion};
 use rollcall::time::{Instant, Now, WallTime};
-use rollcall::transfer::{Download, Event as Fetched, Path};
-use rollcall::wire::{
-    Answer, Ask, Datagram, Request, decode_reply, decode_request, encode_request,
-};
+use rollcall::wire::Datagram;
 
 use crate::auditor::Auditor;
 use crate::disk::Disk;
@@ -68,6 +69,15 @@ pub(crate) fn run(seed: u64, params: &Params, trace: bool) -> Result<Figures, St
     World::new(seed, params.clone(), trace).run()
 }
 
+/// How far a snapshot is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Snapshot {
+    None,
+    /// It begins with the next batch.
+    Due,
+    Begun,
+}
+
 enum Happening {
     ToServer { from: usize, life: u32, datagram: Vec<u8> },
     ToClient { person: usize, life: u32, datagram: Vec<u8> },
@@ -76,6 +86,7 @@ enum Happening {
     CommitFailed { life: u32 },
     SheetRead { life: u32, content: ContentId },
     SheetsListed { life: u32, question: SheetsQuestion },
+    SnapshotKept { life: u32, part: SnapshotPart },
     ServerStarts,
     ClientTimer { person: usize, life: u32 },
     PersonActs { person: usize, life: u32 },
@@ -128,7 +139,7 @@ struct Person {
     blocks: BTreeSet<u32>,
     begun_in: u32,
     /// What is known of the path to the server, between two sheets.
-    path: Option<Path>,
+    path: Option<PathState>,
     /// What is fetched at the end.
     task: Task,
 }
@@ -207,6 +218,7 @@ struct World {
     people: Vec<Person>,
     /// Judges each answer of the server.
     auditor: Auditor,
+    snapshot: Snapshot,
     /// Judges what is kept, and what people are told.
     witness: Witness,
     histories: BTreeMap<ClassId, Vec<Event>>,
@@ -252,6 +264,7 @@ impl World {
             disk: Disk::default(),
             people: Vec::new(),
             auditor: Auditor::new(),
+            snapshot: Snapshot::None,
             witness: Witness::new(),
             histories: BTreeMap::new(),
             answered_as: BTreeMap::new(),
@@ -409,6 +422,9 @@ impl World {
                 }
                 self.drain_server();
             }
+            Happening::SnapshotKept { life, part } if life == self.server_life => {
+                self.keep_snapshot(part);
+            }
             Happening::ServerStarts => self.start_server(),
             Happening::ClientTimer { person, life } => self.client_timer(person, life),
             Happening::PersonActs { person, life } => self.act(person, life),
@@ -478,6 +494,13 @@ impl World {
         while let Some(output) = self.server.as_mut().and_then(|it| it.poll_output(&mut space)) {
             match output {
                 Output::Append(batch) => self.append(batch),
+                Output::Snapshot(part) => {
+                    // After what was appended before.
+                    self.disk.busy_until =
+                        self.disk.busy_until.max(self.now) + self.rng.random_range(50..20_000);
+                    let wait = self.disk.busy_until - self.now;
+                    self.plan(wait, Happening::SnapshotKept { life: self.server_life, part });
+                }
                 Output::Folder(order) => unreachable!("no files are offered: {order:?}"),
                 Output::ListSheets(question) => {
                     let wait = self.rng.random_range(100..20_000);
@@ -494,8 +517,9 @@ impl World {
 
     fn append(&mut self, batch: Batch) {
         trace!(self, "server appends batch {} of {}", batch.number, batch.records.len());
-        let sheets: Vec<_> = batch.sheets.iter().map(|it| it.sheet.to_bytes()).collect();
+        let sheets: Vec<_> = batch.sheets.iter().map(|it| it.bytes.to_vec()).collect();
         self.auditor.appended(batch.number, &sheets);
+        self.begin_due_snapshot();
         self.disk.append(batch);
         let most = u64::try_from(self.params.commit.as_micros()).expect("short");
         let slow = chance(&mut self.rng, self.params.slow_commits);
@@ -535,7 +559,7 @@ impl World {
                     self.figures.forgotten += 1;
                     self.witness.durable_forgot(*at, *client);
                 }
-                Record::Told { at } => trace!(self, "  {at} was told"),
+                Record::TimeDisclosed { at } => trace!(self, "  {at} was told"),
                 Record::ClockSet { at } => panic!("nobody sets the clock here: {at}"),
             }
         }
@@ -563,13 +587,13 @@ impl World {
         let Request { client, number, ask, .. } = received.request;
         trace!(self, "server answers {client:?} {}: {:?}", number.get(), reply.answer);
         match (ask, reply.answer) {
-            (Ask::Perform { started, operation }, Answer::BeginAgain { .. }) => {
+            (Ask::Perform { started, operation }, Answer::BeginAgain(_)) => {
                 self.witness.disowned(Asked { name: (client, number), started, operation });
             }
-            (Ask::Pull(pull), Answer::Pulled { index, .. }) => {
+            (Ask::Pull(pull), Answer::Pulled(Pulled { index, .. })) => {
                 seen::MANY_BLOCKS.held_if(index > pull.first);
             }
-            (Ask::Read(Query::Sheets { class, .. }), Answer::Sheets { sheets, .. }) => {
+            (Ask::Read(Query::Sheets { class, .. }), Answer::Sheets(SheetList { sheets, .. })) => {
                 let is_open = self.witness.open_classes().contains(&class);
                 seen::SHEET_NAMED_AGAIN.held_if(sheets.len() > 1);
                 seen::SHEET_NAMED_OPEN.held_if(is_open && !sheets.is_empty());
@@ -587,6 +611,7 @@ impl World {
         self.turn_planned = false;
         self.inbox.clear();
         let pending = self.disk.pending();
+        seen::SNAPSHOT_TORN.held_if(self.disk.has_parts());
         let kept = self.disk.tear(&mut self.rng);
         seen::TORN.held_if(kept.len() < pending);
         seen::KEPT.held_if(!kept.is_empty());
@@ -595,6 +620,7 @@ impl World {
             self.tell_durable(batch);
         }
         self.auditor.crash();
+        self.snapshot = Snapshot::None;
         let down = match self.healed_at {
             Some(_) => SECOND,
             None => *pick(&mut self.rng, &[1_000, SECOND, 10 * SECOND, 3 * MINUTE]),
@@ -665,16 +691,40 @@ impl World {
         self.params.client_crashes
     }
 
+    /// A snapshot begins, in parts so small that much happens before it is whole.
     fn snapshot(&mut self) -> u32 {
-        if let Some(server) = &self.server
-            && self.disk.is_quiet()
-            && self.inbox.is_empty()
+        if let Some(server) = &mut self.server
+            && self.snapshot == Snapshot::None
         {
-            trace!(self, "a snapshot is made");
-            self.auditor.snapshot();
-            self.disk.snapshot(server);
+            trace!(self, "a snapshot begins");
+            server.limit_snapshot_parts(self.rng.random_range(1..=8));
+            server.begin_snapshot();
+            self.snapshot = Snapshot::Due;
+            self.begin_due_snapshot();
         }
+        self.drain_server();
         self.params.snapshots
+    }
+
+    /// A snapshot is of the state after a batch: what has happened since the last one is none yet.
+    fn begin_due_snapshot(&mut self) {
+        if self.snapshot == Snapshot::Due && self.auditor.snapshot_begins() {
+            self.snapshot = Snapshot::Begun;
+        }
+    }
+
+    fn keep_snapshot(&mut self, part: SnapshotPart) {
+        trace!(self, "{} items of the snapshot of batch {}", part.items.len(), part.batch);
+        seen::SNAPSHOT_BEHIND.held_if(part.is_last && part.batch < self.disk.last_batch());
+        if part.is_last {
+            self.snapshot = Snapshot::None;
+            self.auditor.snapshot_is_kept();
+        }
+        self.disk.keep_snapshot(part);
+        if let Some(server) = &mut self.server {
+            server.handle_snapshot_kept();
+        }
+        self.drain_server();
     }
 
     fn jump(&mut self) -> u32 {
@@ -820,7 +870,7 @@ impl World {
         }
     }
 
-    fn patience(&mut self) -> Duration {
+    fn deadline(&mut self) -> Duration {
         let seconds = if self.healed_at.is_some() {
             120
         } else {
@@ -841,8 +891,8 @@ impl World {
         let what = What::Operation { ticket, operation, event, names: Vec::new() };
         self.people[person].current = Some(Waiting { since: self.now, what });
         seen::TWO_OPEN.held_if(self.people[person].earlier.is_some());
-        let (now, patience) = (self.now_of(person), self.patience());
-        self.people[person].client.perform(now, operation, patience);
+        let (now, deadline) = (self.now_of(person), self.deadline());
+        self.people[person].client.perform(now, operation, deadline);
         self.drain_client(person);
     }
 
@@ -850,8 +900,8 @@ impl World {
         trace!(self, "person {person} asks {query:?}");
         self.figures.queries += 1;
         self.people[person].current = Some(Waiting { since: self.now, what: What::Query(query) });
-        let (now, patience) = (self.now_of(person), self.patience());
-        self.people[person].client.ask(now, query, patience);
+        let (now, deadline) = (self.now_of(person), self.deadline());
+        self.people[person].client.ask(now, query, deadline);
         self.drain_client(person);
     }
 
@@ -913,13 +963,13 @@ impl World {
         while let Some(told) = self.people[person].client.poll_output(&mut space) {
             match told {
                 Told::Transmit => self.client_sends(person, space.as_bytes()),
-                Told::Retrying { .. } => {}
-                Told::Settled { answer, .. } => {
+                Told::Progress(Progress::Retrying { .. } | Progress::Refused) => {}
+                Told::Progress(Progress::Settled { answer, .. }) => {
                     seen::SETTLED.held();
                     let earlier = self.people[person].earlier.take();
                     self.hear(person, earlier, answer);
                 }
-                Told::Forsaken { .. } => {
+                Told::Progress(Progress::Abandoned { .. }) => {
                     seen::FORSAKEN.held();
                     if let Some(earlier) = self.people[person].earlier.take() {
                         self.unknown(&earlier, true);
@@ -1031,7 +1081,7 @@ impl World {
                 let event = &mut self.histories.get_mut(&class).expect("it was begun")[event];
                 event.end = self.now;
                 event.heard = Some(Heard::Answer(answer.clone()));
-                if let Answer::Closed { sheet, .. } = answer {
+                if let Answer::Closed(Closed { sheet, .. }) = answer {
                     self.wants_sheet(person, sheet);
                 }
             }
@@ -1042,7 +1092,7 @@ impl World {
     }
 
     fn hear_status(&mut self, since: u64, from: ClassId, answer: Answer) {
-        let Answer::Status { open, more } = answer else { return };
+        let Answer::Status(StatusList { open, more }) = answer else { return };
         let last = open.last().map_or(0, |last| last.class.get());
         for number in from.get()..=3 {
             let class = ClassId::new(number).expect("above 0");
@@ -1128,13 +1178,13 @@ impl World {
         trace!(self, "person {person} fetches {info:?}");
         self.figures.queries += 1;
         self.people[person].current = Some(Waiting { since: self.now, what: What::Sheet(info) });
-        let (now, patience) = (self.now_of(person).instant, self.patience());
+        let (now, deadline) = (self.now_of(person).instant, self.deadline());
         let it = &mut self.people[person];
-        let path = it.path.take().unwrap_or_else(|| Path::new(now, None));
+        let path = it.path.take().unwrap_or_else(|| PathState::new(now, None));
         let seed = self.rng.random();
         it.blocks.clear();
         it.begun_in = self.server_life;
-        it.download = Some(Download::new(path, seed, now, info.into(), 0, 64, patience));
+        it.download = Some(Download::new(path, seed, now, info.into(), 0, 64, deadline));
         self.drain_download(person);
     }
 
@@ -1325,11 +1375,11 @@ fn notice_answer(waiting: &Waiting, datagram: &[u8]) {
 fn notice_block(person: &mut Person, datagram: &[u8]) {
     let reply = decode_reply(datagram);
     let Some(download) = &person.download else {
-        let pulled = reply.is_ok_and(|it| matches!(it.answer, Answer::Pulled { .. }));
+        let pulled = reply.is_ok_and(|it| matches!(it.answer, Answer::Pulled(_)));
         return seen::BLOCK_AFTER.held_if(pulled);
     };
     let Ok(reply) = reply else { return seen::BLOCK_DAMAGED.held() };
-    let Answer::Pulled { index, .. } = reply.answer else { return };
+    let Answer::Pulled(Pulled { index, .. }) = reply.answer else { return };
     let ours = reply.client == download.client();
     seen::LATE_BLOCK.held_if(!ours);
     seen::BLOCK_AGAIN.held_if(ours && !person.blocks.insert(index));

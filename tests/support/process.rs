@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 /// Longer than anything that is waited for ever takes. To reach it is a failure, not a way to wait.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// What a process writes to one of its outputs, as far as it has come.
 #[derive(Clone, Default)]
@@ -52,13 +52,13 @@ impl Stream {
         let is_enough = |written: &Written| enough(&String::from_utf8_lossy(&written.bytes));
         let waiting = |written: &mut Written| !written.ended && !is_enough(written);
         let (written, _) =
-            self.0.1.wait_timeout_while(self.lock(), PATIENCE, waiting).expect("no reader panics");
+            self.0.1.wait_timeout_while(self.lock(), TIMEOUT, waiting).expect("no reader panics");
         is_enough(&written)
     }
 
     /// Waits until nothing more comes; tells whether that was so.
     fn wait_for_end(&self) -> bool {
-        self.wait_for_end_within(PATIENCE)
+        self.wait_for_end_within(TIMEOUT)
     }
 
     fn wait_for_end_within(&self, limit: Duration) -> bool {

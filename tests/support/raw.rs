@@ -5,13 +5,13 @@ use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
+use rollcall::exchange::{Ask, Operation, Query, Reply, Request, decode_reply, encode_request};
 use rollcall::ids::{ClassId, ClientId, RequestNumber};
-use rollcall::operation::{Operation, Query};
 use rollcall::shell::clock::{Clock, entropy};
-use rollcall::wire::{Ask, Datagram, Reply, Request, decode_reply, encode_request};
+use rollcall::wire::Datagram;
 
 use super::Server;
-use super::process::{PATIENCE, Stream};
+use super::process::{Stream, TIMEOUT};
 
 /// A socket that is connected to the server: it takes datagrams from no other address.
 pub(crate) struct Raw {
@@ -28,7 +28,7 @@ impl Raw {
         let any = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
         let socket = UdpSocket::bind(any).expect("a free port");
         socket.connect(server).expect("a way to the server");
-        socket.set_read_timeout(Some(PATIENCE)).expect("longer than zero");
+        socket.set_read_timeout(Some(TIMEOUT)).expect("longer than zero");
         Self { socket, server_log }
     }
 
@@ -59,7 +59,7 @@ impl Raw {
         self.socket.set_read_timeout(Some(wait)).expect("longer than zero");
         let mut space = vec![0; 1 << 16];
         let received = self.socket.recv(&mut space);
-        self.socket.set_read_timeout(Some(PATIENCE)).expect("longer than zero");
+        self.socket.set_read_timeout(Some(TIMEOUT)).expect("longer than zero");
         received.ok().map(|length| space[..length].to_vec())
     }
 

@@ -21,10 +21,10 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 
 use clap::Parser;
+use rollcall::exchange::{Operation, Outcome};
 use rollcall::hashing::HashKey;
 use rollcall::ids::{ClientId, RequestNumber, RollCallId};
 use rollcall::journal::{Journal, JournalError, MemoryJournal, SqliteJournal};
-use rollcall::operation::{Operation, Outcome};
 use rollcall::record::{Batch, Record};
 use rollcall::roll::{ClientRecord, ClosedSheet, Register};
 use rollcall::shell::clock::{Clock, entropy};

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
+use rollcall::exchange::{Operation, Outcome};
 use rollcall::ids::ClassId;
-use rollcall::operation::{Operation, Outcome};
 use serde_json::json;
 
 use super::press_tcp::{open_classes, request};

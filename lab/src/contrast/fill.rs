@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use mio::{Events, Interest, Poll, Token};
+use rollcall::exchange::{Answer, Ask, Operation, Request, decode_reply, encode_request};
 use rollcall::ids::{ClassId, ClientId, RequestNumber};
-use rollcall::operation::Operation;
 use rollcall::shell::clock::{Clock, entropy};
 use rollcall::time::WallTime;
-use rollcall::wire::{Answer, Ask, Datagram, Request, decode_reply, encode_request};
+use rollcall::wire::Datagram;
 use serde_json::json;
 
 use super::batch::{self, Batch};
@@ -218,7 +218,7 @@ impl<'a> Run<'a> {
     /// The place that a reply makes free; none if it is a repeat.
     fn answered(&mut self, datagram: &[u8]) -> io::Result<Option<usize>> {
         let reply = decode_reply(datagram).map_err(io::Error::other)?;
-        if !matches!(reply.answer, Answer::Marked { .. } | Answer::Opened { .. }) {
+        if !matches!(reply.answer, Answer::Marked(_) | Answer::Opened(_)) {
             return Err(io::Error::other(format!("not a receipt: {reply:?}")));
         }
         let [place, client, ..] = *reply.client.as_bytes().as_chunks::<4>().0 else {

@@ -10,10 +10,12 @@ use std::time::{Duration, Instant};
 use clap::ValueEnum as _;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
+use rollcall::exchange::{
+    Answer, Ask, Operation, Pull, Query, Request, decode_reply, encode_request,
+};
 use rollcall::ids::{ClassId, ClientId, ContentId, Cookie, FileName, RequestNumber};
-use rollcall::operation::{Operation, Pull, Query};
 use rollcall::shell::clock::{Clock, entropy};
-use rollcall::wire::{Answer, Ask, Datagram, Request, decode_reply, encode_request};
+use rollcall::wire::Datagram;
 
 use super::batch::{self, Batch};
 use super::fetch::Site;

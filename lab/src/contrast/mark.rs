@@ -4,10 +4,10 @@
 //! The first encoding is the product's; only the number, the class, the student and the check sum are
 //! written here, and only while they keep their lengths.
 
+use rollcall::exchange::{Ask, Operation, Request, decode_request, encode_request};
 use rollcall::ids::{ClassId, ClientId, RequestNumber};
-use rollcall::operation::Operation;
 use rollcall::time::WallTime;
-use rollcall::wire::{Ask, Datagram, Request, decode_request, encode_request};
+use rollcall::wire::Datagram;
 
 /// Where the attempt number stands: behind magic, version and kind.
 const ATTEMPT: usize = 4;

@@ -2,7 +2,7 @@
 //! or not, as in a school that does not know how its server fares.
 //!
 //! Each mark is a request by one of a large pool of clients. A client whose mark is unanswered sends
-//! it again as the real client does (200 ms, doubling to 500 ms, each wait longer by a random part) and
+//! it again as the real client does (five times after 200 ms, then doubling to 500 ms, each wait longer by a random part) and
 //! begins no other. A mark that is due when no client is free is counted as not begun.
 
 use std::collections::VecDeque;
@@ -14,12 +14,13 @@ use hdrhistogram::Histogram;
 use mio::{Events, Interest, Poll, Token};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
+use rollcall::client::Backoff;
+use rollcall::exchange::{Ask, Operation, Request, encode_request};
 use rollcall::ids::{ClassId, ClientId, RequestNumber};
-use rollcall::limits::{RETRY_INITIAL, RETRY_JITTER, RETRY_MAX};
-use rollcall::operation::Operation;
+use rollcall::limits::{RETRY_INITIAL, RETRY_JITTER};
 use rollcall::shell::clock::{Clock, entropy};
 use rollcall::time::WallTime;
-use rollcall::wire::{Ask, Datagram, Kind, Request, encode_request};
+use rollcall::wire::{Datagram, Kind};
 use serde_json::json;
 
 use super::batch::{self, Batch};
@@ -109,8 +110,8 @@ struct Client {
     number: RequestNumber,
     student: u64,
     attempt: u8,
-    /// The next wait, before its random part.
-    wait: Duration,
+    /// The waits, before their random parts.
+    backoff: Backoff,
     began: Instant,
     /// The tick at which the mark is sent again; nothing if the client is free.
     due: Option<u64>,
@@ -160,7 +161,7 @@ impl<'a> Run<'a> {
             number: RequestNumber::FIRST,
             student: 0,
             attempt: 0,
-            wait: RETRY_INITIAL,
+            backoff: Backoff::new(RETRY_INITIAL),
             began: zero,
             due: None,
         };
@@ -224,7 +225,7 @@ impl<'a> Run<'a> {
                 number: client.number,
                 student,
                 attempt: 0,
-                wait: RETRY_INITIAL,
+                backoff: Backoff::new(RETRY_INITIAL),
                 began: Instant::now(),
                 due: None,
             };
@@ -252,8 +253,7 @@ impl<'a> Run<'a> {
     fn send(&mut self, index: u32) -> io::Result<()> {
         let client = &mut self.clients[index as usize];
         client.attempt = client.attempt.saturating_add(1);
-        let wait = client.wait.mul_f64(self.dice.random_range(RETRY_JITTER));
-        client.wait = RETRY_MAX.min(client.wait * 2);
+        let wait = client.backoff.next_wait().mul_f64(self.dice.random_range(RETRY_JITTER));
         let due = ticks(self.zero.elapsed() + wait) + 1;
         client.due = Some(due);
         self.wheel[slot(due)].push(index);

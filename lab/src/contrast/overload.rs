@@ -57,7 +57,7 @@ pub(crate) fn chapter(context: &Context) -> Result<Chapter, Failure> {
         text,
         "First the peak, durable: a closed loop with {PEAK_IN_FLIGHT} marks in flight. Then a new \
          server is offered {TIMES} times as many marks a second, whether it answers or not, by a pool \
-         of 200,000 clients who send again after 200 ms, doubling to 500 ms. Median (range) of {} \
+         of 200,000 clients who send again after 200 ms five times, then doubling to 500 ms. Median (range) of {} \
          runs.\n\n{}",
         context.runs,
         found.table()

@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use mio::{Events, Interest, Poll, Token};
+use rollcall::exchange::{Ask, Operation, Request, encode_request};
 use rollcall::ids::{ClassId, ClientId, RequestNumber};
-use rollcall::operation::Operation;
 use rollcall::time::WallTime;
-use rollcall::wire::{Ask, Datagram, Request, encode_request};
+use rollcall::wire::Datagram;
 use serde_json::json;
 
 use super::batch::{self, Batch};

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
+use rollcall::exchange::Operation;
 use rollcall::ids::ClassId;
-use rollcall::operation::Operation;
 
 use super::press::print_summary;
 

@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rollcall::blocks::Prefix;
+use rollcall::exchange::FileInfo;
 use rollcall::ids::ContentId;
-use rollcall::operation::FileInfo;
-use rollcall::shell::download::{FetchError, Fetcher};
+use rollcall::shell::download::{Destination, FetchError, Fetcher};
 use serde_json::json;
 
 use super::Failure;
@@ -27,6 +28,26 @@ pub(crate) struct Pull {
     file: PathBuf,
 }
 
+/// Counts bytes and keeps none, until it is over.
+struct Counter {
+    bytes: usize,
+    over: Arc<AtomicBool>,
+}
+
+impl Destination for Counter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.bytes += bytes.len();
+        if self.over.load(Ordering::Relaxed) {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        Ok(())
+    }
+
+    fn clear(&mut self) -> io::Result<()> {
+        Err(io::ErrorKind::InvalidData.into())
+    }
+}
+
 pub(crate) fn pull(pull: &Pull) -> Result<(), Failure> {
     let content = std::fs::read(&pull.file)?;
     let file = FileInfo { bytes: content.len() as u64, content: ContentId::of(&content) };
@@ -38,18 +59,15 @@ pub(crate) fn pull(pull: &Pull) -> Result<(), Failure> {
     });
     let mut fetcher = Fetcher::new(pull.server, None)?;
     let begin = Instant::now();
-    let mut bytes = 0;
-    let mut take = |piece: &[u8]| {
-        bytes += piece.len();
-        if over.load(Ordering::Relaxed) { Err(io::ErrorKind::Interrupted.into()) } else { Ok(()) }
-    };
+    let mut counter = Counter { bytes: 0, over };
     loop {
-        match fetcher.fetch(file, 0, PATIENCE, &mut take, &mut |_| {}) {
+        match fetcher.fetch(file, Prefix::default(), PATIENCE, &mut counter, &mut |_| {}) {
             Ok(_) => {}
             Err(FetchError::Write(_)) => break,
             Err(error) => return Err(error.into()),
         }
     }
+    let bytes = counter.bytes;
     let seconds = begin.elapsed().as_secs_f64();
     println!("{}", json!({ "bytes": bytes, "seconds": seconds, "rate": bytes as f64 / seconds }));
     Ok(())

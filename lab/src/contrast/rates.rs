@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
+use rollcall::exchange::{Operation, Outcome};
 use rollcall::ids::{ClassId, ClientId, RequestNumber};
 use rollcall::journal::{Journal as _, SqliteJournal};
-use rollcall::operation::{Operation, Outcome};
 use rollcall::record::{Batch, Record};
 use rollcall::roll::ClientRecord;
 use rollcall::time::WallTime;

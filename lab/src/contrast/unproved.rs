@@ -6,9 +6,9 @@ use std::io;
 use std::net::UdpSocket;
 use std::time::Duration;
 
+use rollcall::exchange::{Ask, Pull, Query, Request, encode_request};
 use rollcall::ids::{ClientId, ContentId, Cookie, FileName, RequestNumber};
-use rollcall::operation::{Pull, Query};
-use rollcall::wire::{Ask, Datagram, Request, encode_request};
+use rollcall::wire::Datagram;
 
 use super::fetch::{LARGE, Offered, Peer, Service, Site};
 use super::report::{Chapter, Table, Verdict};

@@ -1,4 +1,4 @@
-//! Which content is known to be in which file. One content may be in several files.
+//! Which file is known to have which content. Several files may have the same.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::ops::RangeInclusive;
@@ -6,37 +6,37 @@ use std::ops::RangeInclusive;
 use super::stamp::Stamp;
 use crate::ids::{ContentId, FileName};
 
-/// The contents that no file has any more and that are remembered.
+/// The contents whose lengths are remembered after the last file with them is gone.
 const LOST_MAX: usize = 1_024;
 
-/// What is known of the contents of the listed files.
+/// The known contents of the listed files.
 #[derive(Default)]
 pub(super) struct Contents {
     of: HashMap<FileName, (Stamp, ContentId)>,
     names: HashMap<ContentId, BTreeSet<FileName>>,
     unread: Unread,
-    /// Contents that no file is known to have any more, with their length: only a file of this
-    /// length can turn out to have it.
+    /// Contents that no file is known to have any more, with their length: only a file of this length
+    /// can have it.
     lost: VecDeque<(ContentId, u64)>,
 }
 
 impl Contents {
-    /// What is in the file, if it was read when it had this stamp.
+    /// The content of the file, if it was hashed when it had this stamp.
     pub(super) fn known(&self, name: &FileName, stamp: Stamp) -> Option<ContentId> {
         self.of.get(name).filter(|(known, _)| *known == stamp).map(|(_, content)| *content)
     }
 
-    /// The stamp that the file had when it was read.
+    /// The stamp that the file had when it was hashed.
     pub(super) fn stamp(&self, name: &FileName) -> Option<Stamp> {
         self.of.get(name).map(|(stamp, _)| *stamp)
     }
 
-    /// A file that had this content when it was read.
+    /// A file that had this content when it was hashed.
     pub(super) fn name(&self, content: ContentId) -> Option<&FileName> {
         self.names.get(&content)?.first()
     }
 
-    /// The file was read whole.
+    /// The file was hashed to its end.
     pub(super) fn learn(&mut self, name: &FileName, stamp: Stamp, content: ContentId) {
         self.forget(name);
         self.unread.remove(name);
@@ -45,7 +45,7 @@ impl Contents {
         self.lost.retain(|(lost, _)| *lost != content);
     }
 
-    /// The file is another one by now: the stamp that it had when it was read.
+    /// The file has changed. Returns the stamp that it had when it was hashed.
     pub(super) fn forget(&mut self, name: &FileName) -> Option<Stamp> {
         let (stamp, content) = self.of.remove(name)?;
         let names = self.names.get_mut(&content).expect("both ways are known");
@@ -60,12 +60,12 @@ impl Contents {
         Some(stamp)
     }
 
-    /// The file has this length, and nobody knows what is in it.
+    /// The file has this length, and its content is not known.
     pub(super) fn is_unread(&mut self, name: &FileName, length: u64) {
         self.unread.insert(name, length);
     }
 
-    /// The file cannot be read: nobody need try.
+    /// The file cannot be read: it is no candidate any more.
     pub(super) fn skip(&mut self, name: &FileName) {
         self.unread.remove(name);
     }
@@ -84,8 +84,8 @@ impl Contents {
         }
     }
 
-    /// Some of the files in which this content may be, although nobody has read them yet. If its
-    /// length is not known, it has more than `longer_than` bytes.
+    /// The files that are not hashed and may have this content. If its length is not known, it has more
+    /// than `longer_than` bytes.
     pub(super) fn candidates(
         &self,
         content: ContentId,
@@ -97,7 +97,7 @@ impl Contents {
     }
 }
 
-/// Files and their lengths.
+/// Files that are not hashed, by length.
 #[derive(Default)]
 struct Unread {
     by_length: BTreeMap<u64, BTreeSet<FileName>>,

@@ -1,5 +1,5 @@
-//! A listing of the folder under way: a few entries at a time, so that whoever waits for blocks of a
-//! file does not wait for a folder with a hundred thousand.
+//! A listing of the folder under way: a few hundred entries at a time, so that a large folder does not
+//! delay requests for blocks.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -11,16 +11,16 @@ use crate::ids::FileName;
 use crate::limits::{FILE_BYTES_MAX, FILES_MAX};
 use crate::time::Instant;
 
-/// The entries that are looked at between two orders: a millisecond or two.
+/// The entries that are read between two requests: this takes a millisecond or two.
 const ENTRIES_AT_ONCE: usize = 512;
 
 /// A listing under way.
 pub(super) struct Listing {
     entries: ReadDir,
-    /// The time of the folder when it began.
+    /// The modification time of the folder when the listing began.
     pub(super) folder_changed: Option<SystemTime>,
     pub(super) begun: Instant,
-    /// The files so far, with their lengths: the first ones in the order of their names.
+    /// The files so far, with their lengths; of too many, the first in order of name.
     pub(super) files: BTreeMap<FileName, u64>,
     /// Whether there are more than can be offered.
     pub(super) too_many: bool,
@@ -29,7 +29,7 @@ pub(super) struct Listing {
 impl Listing {
     pub(super) fn begin(dir: &Dir, now: Instant) -> io::Result<Self> {
         Ok(Self {
-            // Before the first entry: what comes or goes meanwhile makes it another time.
+            // Read before the first entry, so that a change during the listing is noticed.
             folder_changed: changed_at(dir),
             entries: dir.entries()?,
             begun: now,
@@ -38,7 +38,7 @@ impl Listing {
         })
     }
 
-    /// Looks at some entries; true if these were the last.
+    /// Reads some entries; true if these were the last.
     pub(super) fn read_some(&mut self) -> io::Result<bool> {
         for _ in 0..ENTRIES_AT_ONCE {
             let Some(entry) = self.entries.next() else { return Ok(true) };
@@ -50,7 +50,7 @@ impl Listing {
                 self.too_many = true;
                 continue;
             }
-            // Of the entry itself, not of what a link points at.
+            // Of the entry itself: links are not followed.
             let Ok(metadata) = entry.metadata() else { continue };
             if metadata.is_file() && metadata.len() <= FILE_BYTES_MAX {
                 self.insert(name, metadata.len());
@@ -68,7 +68,7 @@ impl Listing {
     }
 }
 
-/// When a name came into the folder or went, last.
+/// The modification time of a folder: when a name was last added or removed.
 pub(super) fn changed_at(dir: &Dir) -> Option<SystemTime> {
     Some(dir.dir_metadata().ok()?.modified().ok()?.into_std())
 }

@@ -1,10 +1,10 @@
-//! When a file that is being written is read.
+//! Decides when a file that is being written is hashed.
 //!
-//! A file is offered as it was when it was read whole, with the same length and times before and
-//! after. Reading a file that somebody is writing is mostly in vain, and while a program writes it
-//! anew it may be empty for a moment: so it is left alone until it was quiet for a while. A file
-//! that is never quiet is read all the same after two seconds, and one that cannot be read whole for
-//! ten is refused, so that nobody asks for ever.
+//! A content counts only if the file had the same length and times before and after it was hashed, so
+//! hashing a file while it is written is mostly in vain; a file that is being rewritten may also be empty
+//! for a moment. It is therefore hashed when it has not changed for a while. One that keeps changing is
+//! hashed anyway after two seconds, and refused when that has not succeeded for ten, so that clients do
+//! not wait for ever.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -13,32 +13,32 @@ use super::stamp::Stamp;
 use crate::ids::FileName;
 use crate::time::{Instant, Now};
 
-/// For how long a file must not have changed before it is read.
+/// For how long a file must not have changed before it is hashed.
 pub(super) const QUIET: Duration = Duration::from_millis(300);
-/// A file that is asked for is not left alone for longer than this.
+/// A file that keeps changing is hashed anyway after this.
 const RESTLESS_AFTER: Duration = Duration::from_secs(2);
-/// A file that changed all the time for this long is refused.
+/// A file that keeps changing is refused after this.
 const REFUSED_AFTER: Duration = Duration::from_secs(10);
-/// Two changes closer than this may leave the same times: kernels count in ticks of up to 10 ms.
+/// Two changes closer than this may leave the same times: file times advance in ticks of up to 10 ms.
 const TICK: Duration = Duration::from_millis(20);
-/// Who asks waits less than this between two questions: after more, somebody else asks.
+/// A client asks again within this time: after more, it is another client, and waiting begins anew.
 const ASKED_AGAIN_WITHIN: Duration = Duration::from_secs(2);
-/// After so many readings that found the file changed at their end, the ten seconds are not counted
-/// anew.
+/// After so many attempts that found the file changed at their end, the time until it is refused no
+/// longer begins anew.
 const READINGS_MAX: u32 = 3;
 
 /// What to do with a file whose content is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// Somebody seems to be writing it.
+    /// Do not hash it yet: it seems to be being written.
     Wait,
-    /// Read it.
+    /// Hash it.
     Read,
-    /// It changes all the time.
+    /// Refuse it: it keeps changing.
     Refuse,
 }
 
-/// The files that were seen to change.
+/// The files that have changed lately.
 #[derive(Default)]
 pub(super) struct Settling {
     watched: HashMap<FileName, Watched>,
@@ -48,16 +48,17 @@ struct Watched {
     stamp: Stamp,
     /// When it was first seen to have this stamp.
     changed: Instant,
-    /// Since when somebody waits for it.
+    /// Since when it is waited for.
     since: Instant,
-    /// When somebody asked last.
+    /// When it was last asked for.
     asked: Instant,
-    /// Readings that found it changed at their end.
+    /// Attempts to hash it that found it changed at their end.
     failures: u32,
 }
 
 impl Settling {
-    /// Whether to read a file, of which another state was `known` before perhaps.
+    /// Whether to hash a file that has this stamp. `known` is the stamp with which its content was known
+    /// before, if it was.
     pub(super) fn judge(
         &mut self,
         name: &FileName,
@@ -68,7 +69,7 @@ impl Settling {
         let age = stamp.age(now.wall);
         let Now { instant: now, .. } = now;
         let Some(watched) = self.watched.get_mut(name) else {
-            // Its time alone does not tell: what is copied here may have an old one.
+            // Its time alone is not enough: a copied file may have an old one.
             let changed = known.is_some_and(|known| known != stamp);
             if !changed && age.is_none_or(|age| age >= QUIET) {
                 return Verdict::Read;
@@ -98,14 +99,14 @@ impl Settling {
         }
     }
 
-    /// The file had this stamp and has another one now.
+    /// The file has changed; it had this stamp.
     pub(super) fn changed(&mut self, name: &FileName, before: Stamp, now: Instant) {
         if !self.watched.contains_key(name) {
             self.watch(name, before, now);
         }
     }
 
-    /// The file changed while it was read.
+    /// The file changed while it was hashed.
     pub(super) fn failed(&mut self, name: &FileName, before: Stamp, now: Instant) {
         self.changed(name, before, now);
         let watched = self.watched.get_mut(name).expect("watched from now on");
@@ -115,11 +116,12 @@ impl Settling {
         }
     }
 
-    /// The file was read whole.
+    /// The file was hashed to its end.
     pub(super) fn settled(&mut self, name: &FileName) {
         self.watched.remove(name);
     }
 
+    /// Forgets the files that are gone.
     pub(super) fn retain(&mut self, mut is_here: impl FnMut(&FileName) -> bool) {
         self.watched.retain(|name, _| is_here(name));
     }

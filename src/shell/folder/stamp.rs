@@ -1,4 +1,4 @@
-//! What tells one state of a file from another without reading it.
+//! The stamp of a file: tells without reading it whether it has changed.
 
 use std::io;
 use std::time::{Duration, SystemTime};
@@ -6,17 +6,19 @@ use std::time::{Duration, SystemTime};
 use crate::limits::FILE_BYTES_MAX;
 use crate::time::WallTime;
 
-/// Length and times of a regular file. As long as they are the same, so are its bytes.
+/// Length and times of a regular file. While they are the same, its bytes count as the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
     pub(super) bytes: u64,
     pub(super) modified: Option<SystemTime>,
-    /// The time of the last change of any kind, which no program sets, and the number of the inode.
+    /// The ctime in seconds and nanoseconds, which no program can set, and the inode number.
     #[cfg(unix)]
     pub(super) changed: (i64, i64, u64),
 }
 
 impl Stamp {
+    /// The stamp of an open file.
+    ///
     /// # Errors
     /// If it is not a regular file, or too large to be offered.
     pub(super) fn of(file: &std::fs::File) -> io::Result<Self> {
@@ -35,14 +37,14 @@ impl Stamp {
         })
     }
 
-    /// How long ago the file was written; nothing if its time is none that this computer's clock
-    /// has shown yet, because another computer wrote it.
+    /// How long ago the file was written; `None` if its modification time is in the future, because
+    /// another computer wrote it.
     pub(super) fn age(&self, now: WallTime) -> Option<Duration> {
         age(self.modified?, now)
     }
 }
 
-/// How long ago that was; nothing for a time to come.
+/// How long ago that was; `None` for a time in the future.
 pub(super) fn age(at: SystemTime, now: WallTime) -> Option<Duration> {
     let at = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
     now.as_millis().checked_sub(u64::try_from(at).ok()?).map(Duration::from_millis)

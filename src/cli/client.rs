@@ -1,0 +1,295 @@
+//! The client as the commands use it: finds the server, waits for its answers, and tells the person
+//! when there is none.
+
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::Exit;
+use super::explain::{Hints, outcome};
+use super::json::{UnknownLine, print_json};
+use super::progress::ProgressLine;
+use super::status_line::StatusLine;
+use super::words::{complain, parse_deadline, printed};
+use crate::blocks::Prefix;
+use crate::client::inquiry::{FileInquiry, FilesInquiry, OpenInquiry, SheetsInquiry};
+use crate::client::{Progress, Unanswered};
+use crate::exchange::{Answer, FileEntry, FileInfo, OpenRollCall, Operation, Query, SheetInfo};
+use crate::ids::{ClassId, FileKey, RollCallNumber};
+use crate::shell::call::{Answered, CallError, Caller, ServerName};
+use crate::shell::clock::Clock;
+use crate::shell::download::{Destination, FetchError, Progressed};
+use crate::time::WallTime;
+
+/// How long to look for more about an answer that is here already.
+const DETAIL_DEADLINE: Duration = Duration::from_secs(3);
+
+/// The flags that both commands have.
+#[derive(Args, Clone, Debug)]
+pub(super) struct ClientFlags {
+    /// The server to ask; without a port: 5050.
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        env = "ROLLCALL_SERVER",
+        default_value = "127.0.0.1:5050",
+        global = true
+    )]
+    server: String,
+
+    /// Print one JSON object a line on standard output, and nothing else there.
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+
+    /// How long to keep asking before the outcome counts as unknown, at most 10m.
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "30s",
+        value_parser = parse_deadline,
+        allow_hyphen_values = true,
+        global = true
+    )]
+    pub(super) timeout: Duration,
+}
+
+/// A client that tells its person what goes on and what failed.
+pub(super) struct CommandClient {
+    caller: Caller,
+    server: ServerName,
+    flags: ClientFlags,
+    line: StatusLine,
+}
+
+impl CommandClient {
+    /// Finds the server. When it fails, the person has been told.
+    pub(super) fn new(flags: ClientFlags) -> Result<Self, Exit> {
+        let name = &flags.server;
+        // Not sooner: what the environment says is not looked at where there is a flag.
+        let server: ServerName = name.parse().map_err(|cause| {
+            complain(format_args!("'{name}' is no address of a server: {cause} (see --help)"));
+            Exit::Usage
+        })?;
+        match Caller::new(&server) {
+            Ok(caller) => {
+                let line = StatusLine::new(flags.timeout);
+                Ok(Self { caller, server, flags, line })
+            }
+            Err(error) => {
+                complain(error);
+                Err(Exit::Failed)
+            }
+        }
+    }
+
+    /// The address at which the server answered last.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.caller.address()
+    }
+
+    pub(super) fn json(&self) -> bool {
+        self.flags.json
+    }
+
+    /// Performs an operation. When it fails, the person has been told.
+    pub(super) fn perform(&mut self, operation: Operation) -> Result<Answered, Exit> {
+        let Self { caller, flags, line, .. } = self;
+        let result = caller.perform(operation, flags.timeout, &mut |it, at| line.show(it, at));
+        self.told(result, Some(operation))
+    }
+
+    /// Asks a question. When it fails, the person has been told.
+    pub(super) fn ask(&mut self, query: Query) -> Result<Answered, Exit> {
+        let Self { caller, flags, line, .. } = self;
+        let result = caller.ask(query, flags.timeout, &mut |it, at| line.show(it, at));
+        self.told(result, None)
+    }
+
+    /// Asks a question whose answer only adds to what is told anyway: nothing is said if there is
+    /// none.
+    pub(super) fn ask_for_detail(&mut self, query: Query) -> Result<Option<Answer>, Exit> {
+        let deadline = self.flags.timeout.min(DETAIL_DEADLINE);
+        match self.caller.ask(query, deadline, &mut |_, _| {}) {
+            Ok(answered) => Ok(Some(answered.answer)),
+            Err(CallError::Interrupted { .. }) => Err(Exit::Interrupted),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Fetches a sheet. When it fails, the person has been told.
+    pub(super) fn fetch_sheet(
+        &mut self,
+        info: &SheetInfo,
+    ) -> Result<(crate::roll::Sheet, u32), Exit> {
+        let result = self.caller.fetch_sheet(info, self.flags.timeout);
+        self.told(result, None)
+    }
+
+    /// What is open, in order of class. When it fails, the person has been told.
+    pub(super) fn list_open(&mut self) -> Result<(Vec<OpenRollCall>, u32), Exit> {
+        let Self { caller, flags, line, .. } = self;
+        let show = &mut |it: &_, at| line.show(it, at);
+        let result = caller.inquire(&mut OpenInquiry::new(), flags.timeout, show, &mut |_| {});
+        self.told(result, None)
+    }
+
+    /// The sheets of a class in brief, the last one first, from this number down for as long as they
+    /// are wanted. When it fails, the person has been told.
+    pub(super) fn list_sheets(
+        &mut self,
+        class: ClassId,
+        at_most: RollCallNumber,
+        wanted: &mut dyn FnMut(&SheetInfo) -> bool,
+    ) -> Result<(Vec<SheetInfo>, u32), Exit> {
+        let Self { caller, flags, line, .. } = self;
+        let show = &mut |it: &_, at| line.show(it, at);
+        let mut inquiry = SheetsInquiry::new(class, at_most, wanted);
+        let result = caller.inquire(&mut inquiry, flags.timeout, show, &mut |_| {});
+        self.told(result, None)
+    }
+
+    /// The list of files. When it fails, the person has been told.
+    pub(super) fn list_files(&mut self) -> Result<(Option<Vec<FileEntry>>, u32), Untold> {
+        let Self { caller, flags, line, .. } = self;
+        let mut attempts = 1;
+        let show = &mut |it: &_, at| {
+            attempts = attempts_of(it).unwrap_or(attempts);
+            line.show(it, at);
+        };
+        let mut inquiry = FilesInquiry::new(caller.now(), flags.timeout);
+        let result = caller.inquire(&mut inquiry, flags.timeout, show, &mut |_| {});
+        self.told(result, None).map_err(|exit| Untold { exit, attempts })
+    }
+
+    /// What is in a file. When it fails, the person has been told.
+    pub(super) fn describe_file(
+        &mut self,
+        file: FileKey,
+        reading: &mut ProgressLine,
+    ) -> Result<(Option<FileInfo>, u32), Untold> {
+        let Self { caller, flags, line, .. } = self;
+        let mut attempts = 1;
+        let reading = RefCell::new(reading);
+        let show = &mut |it: &_, at| {
+            attempts = attempts_of(it).unwrap_or(attempts);
+            reading.borrow_mut().clear();
+            line.show(it, at);
+        };
+        let follow = &mut |inquiry: &FileInquiry| {
+            if let Some((done, bytes)) = inquiry.reading() {
+                reading.borrow_mut().reading(done, bytes);
+            }
+        };
+        let mut inquiry = FileInquiry::new(file, caller.now(), flags.timeout);
+        let result = caller.inquire(&mut inquiry, flags.timeout, show, follow);
+        reading.borrow_mut().clear();
+        self.told(result, None).map_err(|exit| Untold { exit, attempts })
+    }
+
+    /// Fetches an object, of which the destination has `prefix` already.
+    pub(super) fn fetch(
+        &mut self,
+        object: FileInfo,
+        prefix: Prefix,
+        destination: &mut dyn Destination,
+        watch: &mut dyn FnMut(Progressed),
+    ) -> Result<Progressed, FetchError> {
+        let timeout = self.flags.timeout;
+        self.caller.fetcher()?.fetch(object, prefix, timeout, destination, watch)
+    }
+
+    fn told<T>(
+        &mut self,
+        result: Result<T, CallError>,
+        operation: Option<Operation>,
+    ) -> Result<T, Exit> {
+        self.line.clear();
+        let (words, attempts, exit) = match result {
+            Ok(answer) => return Ok(answer),
+            Err(CallError::Unanswered(unanswered)) => {
+                (self.explain(&unanswered, operation), unanswered.attempts, Exit::Unknown)
+            }
+            Err(CallError::Interrupted { attempts }) => {
+                let words = match operation {
+                    Some(_) if attempts > 0 => "; ask again to find out",
+                    _ => "",
+                };
+                let outcome = outcome(operation, attempts);
+                (format!("interrupted{outcome}{words}"), attempts, Exit::Interrupted)
+            }
+            Err(CallError::Fetch(error)) => return Err(self.fetch_failed(&error)),
+            Err(error @ CallError::Stalled(_)) => {
+                complain(error);
+                return Err(Exit::Unknown);
+            }
+            Err(other) => {
+                complain(other);
+                return Err(Exit::Failed);
+            }
+        };
+        if let Some(operation) = operation.filter(|_| self.json()) {
+            printed(print_json(&UnknownLine::new(&operation, attempts)))?;
+        }
+        complain(words);
+        Err(exit)
+    }
+
+    fn fetch_failed(&self, error: &FetchError) -> Exit {
+        let (words, exit) = self.explain_fetch(error);
+        complain(words);
+        exit
+    }
+
+    /// Why something could not be fetched, and how the command ends.
+    pub(super) fn explain_fetch(&self, error: &FetchError) -> (String, Exit) {
+        let refused = match *error {
+            FetchError::Unanswered { refused } => refused,
+            FetchError::Interrupted => return (error.to_string(), Exit::Interrupted),
+            _ => return (error.to_string(), Exit::Failed),
+        };
+        let refused_at = refused.then(|| self.caller.address());
+        let hints = Hints { versions: None, busy: false, refused_at };
+        (self.no_answer("", &hints), Exit::Unknown)
+    }
+
+    fn explain(&self, unanswered: &Unanswered, operation: Option<Operation>) -> String {
+        let outcome = outcome(operation, unanswered.attempts);
+        if unanswered.lost {
+            let server = &self.server;
+            return format!("{server} no longer knows this client{outcome}; ask again to find out");
+        }
+        let hints = Hints {
+            versions: unanswered.versions.as_ref(),
+            busy: unanswered.busy,
+            refused_at: self.caller.refused_at().filter(|_| unanswered.refused),
+        };
+        self.no_answer(&outcome, &hints)
+    }
+
+    fn no_answer(&self, outcome: &str, hints: &Hints<'_>) -> String {
+        let server = &self.server;
+        let timeout = humantime::format_duration(self.flags.timeout);
+        format!("no answer from {server} within {timeout}{outcome} ({hints})")
+    }
+}
+
+/// A question about files that has no answer, of which programs have not been told yet.
+pub(super) struct Untold {
+    pub(super) exit: Exit,
+    /// The datagrams that were sent for the last of its requests.
+    pub(super) attempts: u32,
+}
+
+fn attempts_of(progress: &Progress) -> Option<u32> {
+    match progress {
+        Progress::Retrying { attempt, .. } => Some(*attempt),
+        _ => None,
+    }
+}
+
+/// The date and time on this computer, for answers that carry none.
+pub(super) fn local_clock() -> WallTime {
+    Clock::start().now().wall
+}

@@ -1,0 +1,116 @@
+//! Words for what came of a request, and for why there was no answer.
+
+use std::net::SocketAddr;
+
+use super::local_time::LocalTime as _;
+use crate::exchange::{Answer, Closed, Marked, Opened, Operation, Refusal, Refused};
+use crate::ids::ClassId;
+use crate::wire::Versions;
+
+/// What may be the reason that there was no answer.
+pub(super) struct Hints<'a> {
+    /// The versions of the protocol that the server speaks, if it said that ours is none of them.
+    pub(super) versions: Option<&'a Versions>,
+    /// Whether the server said that it has no room.
+    pub(super) busy: bool,
+    /// Where the network said that nobody listens.
+    pub(super) refused_at: Option<SocketAddr>,
+}
+
+impl std::fmt::Display for Hints<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(versions) = self.versions {
+            return write!(f, "it speaks version {:?} of the protocol; update", versions.spoken());
+        }
+        if self.busy {
+            return write!(f, "the server is there, but full: try again in a few minutes");
+        }
+        match self.refused_at {
+            Some(address) => write!(f, "nothing listens at {address}: is the server running?"),
+            None => write!(f, "are the address and the network right?"),
+        }
+    }
+}
+
+/// What is known of an operation without an answer, as the rest of a sentence.
+pub(super) fn outcome(operation: Option<Operation>, attempts: u32) -> String {
+    match operation {
+        None => String::new(),
+        Some(operation) if attempts == 0 => format!("; {} was not sent", subject(&operation)),
+        Some(operation) => format!("; whether {} is unknown", done(&operation)),
+    }
+}
+
+/// An operation as the subject of a sentence.
+pub(super) fn subject(operation: &Operation) -> String {
+    match operation {
+        Operation::Open { class } => format!("the opening of class {class}"),
+        Operation::Close { class } => format!("the close of class {class}"),
+        Operation::Mark { class, student } => format!("the mark of {student} in class {class}"),
+    }
+}
+
+/// An operation as something that may have happened.
+pub(super) fn done(operation: &Operation) -> String {
+    match operation {
+        Operation::Open { class } => format!("class {class} was opened"),
+        Operation::Close { class } => format!("class {class} was closed"),
+        Operation::Mark { class, student } => format!("{student} was marked in class {class}"),
+    }
+}
+
+/// Why something was refused, in words for the person.
+pub(super) fn reason(refusal: Refusal, class: ClassId) -> String {
+    match refusal {
+        Refusal::NotOpen => {
+            format!("class {class} has no open roll call; ask the teacher to open it")
+        }
+        Refusal::NeverOpened => format!("class {class} never had a roll call"),
+        Refusal::RollCallFull => format!("the roll call of class {class} is full"),
+        Refusal::TooManyOpen => "too many roll calls are open; close some first".into(),
+        Refusal::DiskLow => {
+            "the server's disk is almost full, and only open roll calls go on; ask who runs it"
+                .into()
+        }
+        Refusal::TooManyClasses => "this server keeps no more classes; ask who runs it".into(),
+    }
+}
+
+pub(super) fn settled(answer: &Answer) -> String {
+    match answer {
+        Answer::Opened(Opened { opened_at, already_open: false, .. }) => {
+            format!("was opened at {}", opened_at.to_local())
+        }
+        Answer::Opened(Opened { opened_at, .. }) => {
+            format!("was already open since {}", opened_at.to_local())
+        }
+        Answer::Closed(Closed { sheet, .. }) => {
+            format!("was closed at {}", sheet.closed_at.to_local())
+        }
+        Answer::Marked(Marked { at, .. }) => format!("was recorded at {}", at.to_local()),
+        Answer::MarkRefused(Refused { at, reason }) | Answer::Refused(Refused { at, reason }) => {
+            format!("was refused at {} ({})", at.to_local(), reason.name())
+        }
+        _ => "was answered".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_answer_is_explained_by_what_is_known_for_sure_first() {
+        let versions = Versions::ours();
+        let refused_at = Some("127.0.0.1:5050".parse().unwrap());
+        let all = Hints { versions: Some(&versions), busy: true, refused_at };
+        assert!(all.to_string().ends_with("of the protocol; update"));
+        let full = Hints { versions: None, ..all };
+        assert_eq!(full.to_string(), "the server is there, but full: try again in a few minutes");
+        let refused = Hints { busy: false, ..full };
+        let says = "nothing listens at 127.0.0.1:5050: is the server running?";
+        assert_eq!(refused.to_string(), says);
+        let silent = Hints { refused_at: None, ..refused };
+        assert_eq!(silent.to_string(), "are the address and the network right?");
+    }
+}

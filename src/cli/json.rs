@@ -1,0 +1,54 @@
+//! What programs read: one object a line.
+
+use std::io::{self, Write as _};
+
+use serde::Serialize;
+
+use crate::exchange::Operation;
+use crate::ids::ClassId;
+use crate::time::WallTime;
+
+/// A line of `--json` for what was refused without being a mark.
+#[derive(Serialize)]
+pub(super) struct RefusedLine {
+    class: u32,
+    outcome: &'static str,
+    reason: &'static str,
+    at: String,
+    attempts: u32,
+}
+
+impl RefusedLine {
+    pub(super) fn new(class: ClassId, reason: &'static str, at: WallTime, attempts: u32) -> Self {
+        let at = at.to_rfc3339();
+        Self { class: class.get(), outcome: "refused", reason, at, attempts }
+    }
+}
+
+/// A line of `--json` for an operation without an answer.
+#[derive(Serialize)]
+pub(super) struct UnknownLine {
+    class: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    student: Option<String>,
+    outcome: &'static str,
+    attempts: u32,
+}
+
+impl UnknownLine {
+    /// Without a datagram it was not sent, and is certain not to happen.
+    pub(super) fn new(operation: &Operation, attempts: u32) -> Self {
+        let student = match operation {
+            Operation::Mark { student, .. } => Some(student.as_str().to_owned()),
+            Operation::Open { .. } | Operation::Close { .. } => None,
+        };
+        let outcome = if attempts == 0 { "not_sent" } else { "unknown" };
+        Self { class: operation.class().get(), student, outcome, attempts }
+    }
+}
+
+/// Prints one object as a line of its own.
+pub(super) fn print_json(object: &impl Serialize) -> io::Result<()> {
+    let line = serde_json::to_string(object).map_err(io::Error::other)?;
+    writeln!(io::stdout(), "{line}")
+}

@@ -1,0 +1,204 @@
+//! Requests and replies as whole datagrams: an envelope around the message of an exchange.
+
+use serde::{Deserialize, Serialize};
+
+use super::close::Close;
+use super::file::File;
+use super::files::{FileList, FileListMessage, Files};
+use super::mark::{Mark, MarkedMessage};
+use super::open::Open;
+use super::pull::{CookieMessage, PulledMessage};
+use super::sheets::Sheets;
+use super::status::Status;
+use super::verdict::Stale;
+use super::{
+    Answer, Ask, BeginAgain, Busy, Closed, FileState, Opened, Operation, Pull, Query, Refused,
+    SheetList, StatusList,
+};
+use crate::ids::{ClientId, RequestNumber};
+use crate::wire::codec::{Bytes, Message};
+use crate::wire::envelope::{
+    Opened as Envelope, Question, ReplyHeader, RequestHeader, open, write_reply, write_request,
+};
+use crate::wire::{Datagram, Kind, Rejected};
+
+/// What a client sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Which sending of the same request this is, from 1; stays at 255. The only part in which two
+    /// sendings differ, and outside of what is compared.
+    pub attempt: u8,
+    /// Who asks.
+    pub client: ClientId,
+    /// The sequence number of the request, per client id, from 1. A client id is used for operations
+    /// or for queries, never for both: only operations are remembered.
+    pub number: RequestNumber,
+    /// What is asked.
+    pub ask: Ask,
+}
+
+impl Ask {
+    /// The kind of datagram that asks this.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Perform { operation: Operation::Open { .. }, .. } => Open::KIND,
+            Self::Perform { operation: Operation::Close { .. }, .. } => Close::KIND,
+            Self::Perform { operation: Operation::Mark { .. }, .. } => Mark::KIND,
+            Self::Read(Query::Status { .. }) => Status::KIND,
+            Self::Read(Query::Sheets { .. }) => Sheets::KIND,
+            Self::Read(Query::Files { .. }) => Files::KIND,
+            Self::Read(Query::File { .. }) => File::KIND,
+            Self::Pull(_) => Pull::KIND,
+        }
+    }
+}
+
+/// What a server answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// Whose request is answered.
+    pub client: ClientId,
+    /// Which of them.
+    pub number: RequestNumber,
+    /// The answer.
+    pub answer: Answer,
+}
+
+/// A request as it was read, with what the judge of duplicates needs to know of its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// What it says.
+    pub request: Request,
+    /// CRC-32 of its kind and its body without the attempt number: equal for every sending of one
+    /// request, different for another request.
+    pub fingerprint: u32,
+}
+
+/// Reads a datagram as a server does.
+///
+/// # Errors
+/// The first check that failed. Only [`Rejected::Version`] may be answered, with
+/// [`Versions`](crate::wire::Versions).
+pub fn decode_request(datagram: &[u8]) -> Result<Received, Rejected> {
+    let envelope = open(datagram)?;
+    let request = match envelope.kind {
+        Kind::Open => request::<Open>(&envelope),
+        Kind::Close => request::<Close>(&envelope),
+        Kind::Mark => request::<Mark>(&envelope),
+        Kind::Status => request::<Status>(&envelope),
+        Kind::Sheets => request::<Sheets>(&envelope),
+        Kind::Files => request::<Files>(&envelope),
+        Kind::File => request::<File>(&envelope),
+        Kind::Pull => request::<Pull>(&envelope),
+        _ => Err(envelope.misdirected(Kind::Sealed)),
+    };
+    Ok(Received { request: request?, fingerprint: envelope.fingerprint() })
+}
+
+fn request<'a, T>(envelope: &Envelope<'a>) -> Result<Request, Rejected>
+where
+    T: Question + Deserialize<'a> + Into<Ask>,
+{
+    let (RequestHeader { attempt, client, number }, message) = envelope.request::<T>()?;
+    Ok(Request { attempt, client, number, ask: message.into() })
+}
+
+/// Writes a request down, padded so that no answer to it is longer than itself.
+pub fn encode_request(request: &Request, datagram: &mut Datagram) {
+    let &Request { attempt, client, number, ask } = request;
+    let header = RequestHeader { attempt, client, number };
+    match ask {
+        Ask::Perform { started, operation: Operation::Open { class } } => {
+            write_request(header, Open { started, class }, datagram);
+        }
+        Ask::Perform { started, operation: Operation::Close { class } } => {
+            write_request(header, Close { started, class }, datagram);
+        }
+        Ask::Perform { started, operation: Operation::Mark { class, student } } => {
+            write_request(header, Mark { started, class, student }, datagram);
+        }
+        Ask::Read(Query::Status { from }) => write_request(header, Status { from }, datagram),
+        Ask::Read(Query::Sheets { class, at_most }) => {
+            write_request(header, Sheets { class, at_most }, datagram);
+        }
+        Ask::Read(Query::Files { from }) => write_request(header, Files { from }, datagram),
+        Ask::Read(Query::File { file }) => write_request(header, File { file }, datagram),
+        Ask::Pull(pull) => write_request(header, pull, datagram),
+    }
+}
+
+/// Reads a datagram as a client does.
+///
+/// # Errors
+/// The first check that failed. A client never answers any of them.
+pub fn decode_reply(datagram: &[u8]) -> Result<Reply, Rejected> {
+    let envelope = open(datagram)?;
+    match envelope.kind {
+        Kind::Opened => reply::<Opened>(&envelope),
+        Kind::Closed => reply::<Closed>(&envelope),
+        Kind::Marked => reply::<MarkedMessage>(&envelope),
+        Kind::Refused => reply::<Refused>(&envelope),
+        Kind::StatusList => reply::<StatusList>(&envelope),
+        Kind::SheetList => reply::<SheetList>(&envelope),
+        Kind::FileList => reply::<FileListMessage<FileList>>(&envelope),
+        Kind::FileInfo => reply::<FileState>(&envelope),
+        Kind::Pulled => reply::<PulledMessage<'_>>(&envelope),
+        Kind::Cookie => reply::<CookieMessage>(&envelope),
+        Kind::Stale => reply::<Stale>(&envelope),
+        Kind::BeginAgain => reply::<BeginAgain>(&envelope),
+        Kind::Busy => reply::<Busy>(&envelope),
+        _ => Err(envelope.misdirected(Kind::SealedReply)),
+    }
+}
+
+fn reply<'a, T>(envelope: &Envelope<'a>) -> Result<Reply, Rejected>
+where
+    T: Message + Serialize + Deserialize<'a> + Into<Answer>,
+{
+    let (ReplyHeader { client, number }, message) = envelope.reply::<T>()?;
+    Ok(Reply { client, number, answer: message.into() })
+}
+
+/// Writes a reply down.
+///
+/// # Panics
+/// If a list or a block in it does not fit a datagram; see [`status::capacity`](super::status::capacity)
+/// and [`BLOCK_BYTES`](crate::limits::BLOCK_BYTES).
+pub fn encode_reply(reply: &Reply, datagram: &mut Datagram) {
+    let &Reply { client, number, ref answer } = reply;
+    let header = ReplyHeader { client, number };
+    match answer {
+        Answer::Opened(it) => write_reply(header, it, datagram),
+        Answer::Closed(it) => write_reply(header, it, datagram),
+        Answer::Marked(it) => write_reply(header, &MarkedMessage::marked(it), datagram),
+        Answer::MarkRefused(it) => write_reply(header, &MarkedMessage::refused(it), datagram),
+        Answer::Refused(it) => write_reply(header, it, datagram),
+        Answer::Status(it) => write_reply(header, it, datagram),
+        Answer::Sheets(it) => write_reply(header, it, datagram),
+        Answer::Files(list) => {
+            write_reply(header, &FileListMessage { list: list.as_ref() }, datagram);
+        }
+        Answer::File(it) => write_reply(header, it, datagram),
+        Answer::Pulled(it) => encode_pulled(client, number, it.index, &it.bytes, datagram),
+        &Answer::Cookie(cookie) => write_reply(header, &CookieMessage { cookie }, datagram),
+        Answer::Stale => write_reply(header, &Stale, datagram),
+        Answer::BeginAgain(it) => write_reply(header, it, datagram),
+        Answer::Busy(it) => write_reply(header, it, datagram),
+    }
+}
+
+/// Writes a `PULLED` down without a copy of its block in between.
+///
+/// # Panics
+/// If the block is longer than [`BLOCK_BYTES`](crate::limits::BLOCK_BYTES).
+pub fn encode_pulled(
+    client: ClientId,
+    number: RequestNumber,
+    index: u32,
+    block: &[u8],
+    datagram: &mut Datagram,
+) {
+    let message = PulledMessage { index, bytes: Bytes(block) };
+    write_reply(ReplyHeader { client, number }, &message, datagram);
+}

@@ -1,0 +1,306 @@
+//! The exchanges, told as conversations. The client always speaks first; the server only answers,
+//! and answers each datagram at most once.
+//!
+//! ```text
+//!  client                                     server
+//!    │ OPEN  ──────────────────────────────────▶ │  a teacher begins a roll call
+//!    │ ◀────────────────────────── OPENED        │  or REFUSED
+//!    │ MARK  ──────────────────────────────────▶ │  a student answers
+//!    │ ◀────────────────────────── MARKED        │  class zero: refused
+//!    │ CLOSE ──────────────────────────────────▶ │  a teacher ends it
+//!    │ ◀────────────────────────── CLOSED        │  names the sheet; or REFUSED
+//!    │ STATUS ─────────────────────────────────▶ │  what is open?
+//!    │ ◀────────────────────────── STATUS_LIST   │
+//!    │ SHEETS ─────────────────────────────────▶ │  which sheets has a class?
+//!    │ ◀────────────────────────── SHEET_LIST    │
+//!    │ FILES ──────────────────────────────────▶ │  which files are offered?
+//!    │ ◀────────────────────────── FILE_LIST     │
+//!    │ FILE ───────────────────────────────────▶ │  what is in that one?
+//!    │ ◀────────────────────────── FILE_INFO     │
+//!    │ PULL ───────────────────────────────────▶ │  many blocks of a sheet or a file
+//!    │ ◀────────────────────────── PULLED        │  each; or COOKIE: prove your address first
+//! ```
+//!
+//! Instead of its answer a request may get a verdict on the asking itself: `STALE`, `BEGIN_AGAIN`,
+//! `BUSY`, or `VERSIONS`.
+//!
+//! A lost request or a lost answer looks the same to the client, and the cure is the same: the
+//! same bytes again, with only the attempt number changed.
+//!
+//! One file an exchange: its request, its answer, their messages on the wire, which answers fit, and
+//! how the server counts it. Here is what dispatches to them, a line each. An [`Operation`] changes
+//! something and has one [`Outcome`] for ever; a [`Query`] only reads, and so does a [`Pull`].
+
+mod close;
+pub mod file;
+pub mod files;
+mod mark;
+mod message;
+mod open;
+mod pull;
+mod refusal;
+pub mod sheets;
+pub mod status;
+mod verdict;
+
+use serde::{Deserialize, Serialize};
+
+pub use close::Closed;
+pub use file::{FileInfo, FileState};
+pub use files::{FileEntry, FileList};
+pub use mark::Marked;
+pub use message::{
+    Received, Reply, Request, decode_reply, decode_request, encode_pulled, encode_reply,
+    encode_request,
+};
+pub use open::Opened;
+pub use pull::{Pull, Pulled};
+pub(crate) use pull::{blocks, span};
+pub use refusal::{Refusal, Refused, UnknownRefusal};
+pub use sheets::{SheetInfo, SheetList};
+pub use status::{OpenRollCall, StatusList};
+pub use verdict::{BeginAgain, Busy};
+
+use crate::ids::{ClassId, Cookie, FileKey, RollCallId, RollCallNumber, StudentNumber};
+use crate::stats::Counter;
+use crate::time::WallTime;
+
+/// A request that may change the register. It is executed at most once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Operation {
+    /// Begin the roll call of a class.
+    Open {
+        /// The class.
+        class: ClassId,
+    },
+    /// End the roll call of a class and make its sheet.
+    Close {
+        /// The class.
+        class: ClassId,
+    },
+    /// A student answers.
+    Mark {
+        /// The class whose roll call is answered.
+        class: ClassId,
+        /// Who answers.
+        student: StudentNumber,
+    },
+}
+
+impl Operation {
+    /// The class that it is about.
+    #[must_use]
+    pub fn class(&self) -> ClassId {
+        match *self {
+            Self::Open { class } | Self::Close { class } | Self::Mark { class, .. } => class,
+        }
+    }
+
+    /// Whether this is an answer to it at all.
+    fn fits(&self, answer: &Answer) -> bool {
+        // R-CLIENT-8
+        match *self {
+            Self::Open { class } => open::fits(class, answer),
+            Self::Close { class } => close::fits(class, answer),
+            Self::Mark { class, .. } => mark::fits(class, answer),
+        }
+    }
+}
+
+/// A request that only reads. It may be executed any number of times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Query {
+    /// Which roll calls are open, in order of class, from `from` on.
+    Status {
+        /// The first class to tell about.
+        from: ClassId,
+    },
+    /// The closed sheets of a class in brief, the last one first.
+    Sheets {
+        /// The class.
+        class: ClassId,
+        /// The highest number of a roll call to tell about.
+        at_most: RollCallNumber,
+    },
+    /// Which files are offered, in order of name, from the `from`-th on, counted from 0.
+    Files {
+        /// The first to tell about.
+        from: u32,
+    },
+    /// One offered file: its size and the name of its content.
+    File {
+        /// Which one.
+        file: FileKey,
+    },
+}
+
+impl Query {
+    /// Whether this is an answer to it at all.
+    fn fits(&self, answer: &Answer) -> bool {
+        match *self {
+            Self::Status { from } => status::fits(from, answer),
+            Self::Sheets { class, at_most } => sheets::fits(class, at_most, answer),
+            Self::Files { from } => files::fits(from, answer),
+            Self::File { .. } => file::fits(answer),
+        }
+    }
+}
+
+/// What is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// Something that may change the register.
+    Perform {
+        /// The client's clock when it drew its client id.
+        started: WallTime,
+        /// What to do.
+        operation: Operation,
+    },
+    /// Something to read.
+    Read(Query),
+    /// Blocks of an object.
+    Pull(Pull),
+}
+
+impl Ask {
+    /// The operation, if it is one.
+    #[must_use]
+    pub fn operation(&self) -> Option<Operation> {
+        match *self {
+            Self::Perform { operation, .. } => Some(operation),
+            Self::Read(_) | Self::Pull(_) => None,
+        }
+    }
+
+    /// Whether this is an answer to it at all, and not one to something else. Verdicts are none.
+    #[must_use]
+    pub fn fits(&self, answer: &Answer) -> bool {
+        match self {
+            Self::Perform { operation, .. } => operation.fits(answer),
+            Self::Read(query) => query.fits(answer),
+            Self::Pull(_) => matches!(answer, Answer::Pulled(_) | Answer::Cookie(_)),
+        }
+    }
+}
+
+/// The answer to a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// `OPENED`.
+    Opened(Opened),
+    /// `CLOSED`.
+    Closed(Closed),
+    /// `MARKED`.
+    Marked(Marked),
+    /// `MARKED` with class zero: the mark was refused.
+    MarkRefused(Refused),
+    /// `REFUSED`: the opening or the close was refused.
+    Refused(Refused),
+    /// `STATUS_LIST`.
+    Status(StatusList),
+    /// `SHEET_LIST`.
+    Sheets(SheetList),
+    /// `FILE_LIST`: the offered files; nothing if this server offers none.
+    Files(Option<FileList>),
+    /// `FILE_INFO`.
+    File(FileState),
+    /// `PULLED`.
+    Pulled(Pulled),
+    /// `COOKIE`: the address has not proved itself; with this it can.
+    Cookie(Cookie),
+    /// `STALE`: the number is older than the client's last one, or leaves one out.
+    Stale,
+    /// `BEGIN_AGAIN`.
+    BeginAgain(BeginAgain),
+    /// `BUSY`.
+    Busy(Busy),
+}
+
+/// What an operation led to. Kept for its client, so that a retry gets the same bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// The roll call of the class is open.
+    Opened {
+        /// The class.
+        class: ClassId,
+        /// Which roll call; not sent, but the journal's rows carry it.
+        roll_call: RollCallId,
+        /// Which roll call of its class it is, counted from 1; not sent either.
+        number: RollCallNumber,
+        /// When it was opened, by this request or by an earlier one.
+        opened_at: WallTime,
+        /// True if an earlier request had opened it.
+        already_open: bool,
+    },
+    /// The roll call of the class is closed and its sheet is made.
+    Closed {
+        /// The sheet. Boxed because it is three times as large as the rest and rare.
+        sheet: Box<SheetInfo>,
+        /// True if an earlier request had closed it.
+        already_closed: bool,
+    },
+    /// The student is on the register.
+    Marked {
+        /// The class.
+        class: ClassId,
+        /// When the first mark of this student was recorded.
+        at: WallTime,
+        /// True if the student had been marked before.
+        already_present: bool,
+    },
+    /// The mark was refused: on the wire, the same answer with class zero.
+    MarkRefused {
+        /// When it was refused.
+        at: WallTime,
+        /// Why.
+        reason: Refusal,
+    },
+    /// An opening or a close was refused.
+    Refused {
+        /// When it was refused.
+        at: WallTime,
+        /// Why.
+        reason: Refusal,
+    },
+    /// The client's clock is ahead of the server's by more than the window. It is an outcome, and
+    /// kept like one, because the same datagram might look punctual when it arrives again later.
+    ClockSkew {
+        /// The server's clock when it first saw the request.
+        server_time: WallTime,
+    },
+}
+
+impl Outcome {
+    /// How the server counts it.
+    #[must_use]
+    pub fn counter(&self) -> Counter {
+        match *self {
+            Self::Opened { already_open, .. } => open::counter(already_open),
+            Self::Closed { already_closed, .. } => close::counter(already_closed),
+            Self::Marked { already_present, .. } => mark::counter(already_present),
+            Self::MarkRefused { reason, .. } | Self::Refused { reason, .. } => reason.into(),
+            Self::ClockSkew { .. } => Counter::ClockAhead,
+        }
+    }
+}
+
+impl From<&Outcome> for Answer {
+    fn from(outcome: &Outcome) -> Self {
+        match *outcome {
+            Outcome::Opened { class, opened_at, already_open, .. } => {
+                Self::Opened(Opened { class, opened_at, already_open })
+            }
+            Outcome::Closed { ref sheet, already_closed } => {
+                Self::Closed(Closed { sheet: **sheet, already_closed })
+            }
+            Outcome::Marked { class, at, already_present } => {
+                Self::Marked(Marked { class, at, already_present })
+            }
+            Outcome::MarkRefused { at, reason } => Self::MarkRefused(Refused { at, reason }),
+            Outcome::Refused { at, reason } => Self::Refused(Refused { at, reason }),
+            Outcome::ClockSkew { server_time } => {
+                Self::BeginAgain(BeginAgain { server_time: Some(server_time) })
+            }
+        }
+    }
+}

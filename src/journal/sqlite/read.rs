@@ -1,0 +1,248 @@
+//! Reading the database of a journal: the replay of a start, the sheets, the list of a class.
+
+use std::cmp::Ordering;
+
+use rusqlite::{Connection, OptionalExtension as _};
+
+use super::error::{Fault, Location};
+use crate::exchange::SheetInfo;
+use crate::ids::{ClassId, ContentId, RollCallNumber, StudentNumber};
+use crate::journal::Recovered;
+use crate::journal::encoding::values;
+use crate::limits::MARKS_PER_ROLL_CALL_MAX;
+use crate::record::Recovery;
+use crate::roll::{Mark, Sheet};
+use crate::time::WallTime;
+
+/// `length` of a blob reads no blob, so this costs a row a batch and not its bytes.
+const BYTES: &str = "SELECT \
+    (SELECT coalesce(sum(length(records)), 0) FROM batch), \
+    (SELECT coalesce(sum(length(items)), 0) FROM snapshot \
+        WHERE batch = (SELECT batch FROM snapshot_end))";
+
+/// How much a restart would read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Bytes {
+    pub(super) batches: u64,
+    pub(super) snapshot: u64,
+}
+
+pub(super) fn last_batch(connection: &Connection) -> Result<u64, Fault> {
+    let newest: Option<i64> =
+        connection.query_row("SELECT max(number) FROM batch", (), |row| row.get(0))?;
+    match newest {
+        Some(number) => from_column(number, Location::Batch(number)),
+        None => Ok(snapshot_end(connection)?.0),
+    }
+}
+
+/// The last batch of the snapshot, and its number of parts.
+pub(super) fn snapshot_end(connection: &Connection) -> Result<(u64, i64), Fault> {
+    let row: Option<(i64, i64)> = connection
+        .query_row("SELECT batch, parts FROM snapshot_end", (), |row| row.try_into())
+        .optional()?;
+    let missing = || Fault::damaged(Location::File, "it does not say where its snapshot ends");
+    let (batch, parts) = row.ok_or_else(missing)?;
+    Ok((from_column(batch, Location::Batch(batch))?, parts))
+}
+
+pub(super) fn count_bytes(connection: &Connection) -> Result<Bytes, Fault> {
+    let (batches, snapshot): (i64, i64) = connection.query_row(BYTES, (), |row| row.try_into())?;
+    let count = |bytes| from_column(bytes, Location::File);
+    Ok(Bytes { batches: count(batches)?, snapshot: count(snapshot)? })
+}
+
+/// Numbers are counted from 1 and never reach the end of an `i64`, unless the file told us so.
+pub(super) fn to_column(number: u64, place: Location) -> Result<i64, Fault> {
+    i64::try_from(number).map_err(|_| Fault::damaged(place, "its numbers are past all counting"))
+}
+
+fn from_column(number: i64, place: Location) -> Result<u64, Fault> {
+    u64::try_from(number).map_err(|_| Fault::damaged(place, "a number is below zero"))
+}
+
+/// Yields the snapshot and the batches after it, of which the last one must be this one.
+pub(super) fn replay(
+    connection: &Connection,
+    last: u64,
+    into: &mut dyn Recovery,
+) -> Result<Recovered, Fault> {
+    let (end, parts) = snapshot_end(connection)?;
+    let mut snapshot_items = 0;
+    each_part(connection, PARTS, parts, |place, blob| {
+        let damaged = |why| Fault::damaged(place, why);
+        for item in values(blob).map_err(damaged)? {
+            let item = item.map_err(damaged)?;
+            into.restore(item).map_err(|error| Fault::damaged(place, error))?;
+            snapshot_items += 1;
+        }
+        Ok(())
+    })?;
+    let mut records = 0;
+    let batches = each_batch(connection, end, |place, blob| {
+        let damaged = |why| Fault::damaged(place, why);
+        for record in values(blob).map_err(damaged)? {
+            let record = record.map_err(damaged)?;
+            into.replay(record).map_err(|error| Fault::damaged(place, error))?;
+            records += 1;
+        }
+        Ok(())
+    })?;
+    if end + batches != last {
+        return Err(Fault::damaged(Location::File, "another program has written to it"));
+    }
+    into.resume_after(last);
+    Ok(Recovered { last_batch: last, snapshot_items, batches, records })
+}
+
+/// The parts of the snapshot that counts.
+const PARTS: &str = "SELECT part, items FROM snapshot \
+    WHERE batch = (SELECT batch FROM snapshot_end) ORDER BY part";
+
+/// Reads the parts of a snapshot one at a time, each with its place, and checks that none is
+/// missing or left over.
+pub(super) fn each_part(
+    connection: &Connection,
+    query: &str,
+    parts: i64,
+    mut read: impl FnMut(Location, &[u8]) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    let mut statement = connection.prepare(query)?;
+    let mut rows = statement.query(())?;
+    let mut next = 0;
+    while let Some(row) = rows.next()? {
+        let place = expect_next(row.get(0)?, next, Location::Snapshot)?;
+        next += 1;
+        read(place, row.get_ref(1)?.as_blob().map_err(|error| Fault::damaged(place, error))?)?;
+    }
+    match next.cmp(&parts) {
+        Ordering::Equal => Ok(()),
+        Ordering::Less => Err(Fault::damaged(Location::Snapshot(next), MISSING)),
+        Ordering::Greater => Err(Fault::damaged(Location::Snapshot(parts), LEFT_OVER)),
+    }
+}
+
+/// Reads the batches after the snapshot one at a time, each with its place; tells how many.
+pub(super) fn each_batch(
+    connection: &Connection,
+    end: u64,
+    mut read: impl FnMut(Location, &[u8]) -> Result<(), Fault>,
+) -> Result<u64, Fault> {
+    let mut statement = connection.prepare("SELECT number, records FROM batch ORDER BY number")?;
+    let mut rows = statement.query(())?;
+    let mut batches = 0;
+    while let Some(row) = rows.next()? {
+        batches += 1;
+        let next = to_column(end.saturating_add(batches), Location::File)?;
+        let place = expect_next(row.get(0)?, next, Location::Batch)?;
+        read(place, row.get_ref(1)?.as_blob().map_err(|error| Fault::damaged(place, error))?)?;
+    }
+    Ok(batches)
+}
+
+const MISSING: &str = "it is missing";
+const LEFT_OVER: &str = "it should not be there any more";
+
+/// Rows are counted without gaps; a number that is left out is a row that was lost.
+fn expect_next(found: i64, next: i64, place: fn(i64) -> Location) -> Result<Location, Fault> {
+    match found.cmp(&next) {
+        Ordering::Equal => Ok(place(found)),
+        Ordering::Greater => Err(Fault::damaged(place(next), MISSING)),
+        Ordering::Less => Err(Fault::damaged(place(found), LEFT_OVER)),
+    }
+}
+
+/// The canonical bytes of a sheet.
+pub(super) fn sheet(connection: &Connection, content: ContentId) -> Result<Option<Vec<u8>>, Fault> {
+    // Two roll calls may have made the same sheet; either will do.
+    let found: Option<i64> = connection
+        .prepare_cached("SELECT id FROM roll_call WHERE content = ?1 ORDER BY id LIMIT 1")?
+        .query_row([content.as_bytes()], |row| row.get(0))
+        .optional()?;
+    found.map(|id| sheet_of(connection, id)).transpose()
+}
+
+/// The canonical bytes of the sheet of this roll call, which must be what its row says.
+pub(super) fn sheet_of(connection: &Connection, id: i64) -> Result<Vec<u8>, Fault> {
+    let info = info(connection, id)?;
+    let sheet = Sheet {
+        class: info.class,
+        opened_at: info.opened_at,
+        closed_at: info.closed_at,
+        marks: marks(connection, id, info.students)?,
+    };
+    let bytes = sheet.to_bytes();
+    if ContentId::of(&bytes) != info.content {
+        return Err(Fault::damaged(Location::RollCall(id), "it is not the sheet that was closed"));
+    }
+    Ok(bytes)
+}
+
+/// The sheet of this roll call in brief.
+pub(super) fn info(connection: &Connection, id: i64) -> Result<SheetInfo, Fault> {
+    let row: InfoRow = connection
+        .prepare_cached(
+            "SELECT id, class, number, opened_at, closed_at, students, bytes, content \
+             FROM roll_call WHERE id = ?1",
+        )?
+        .query_row([id], |row| row.try_into())?;
+    to_info(row)
+}
+
+/// The closed roll calls of a class up to this number, the last one first.
+pub(super) fn history(
+    connection: &Connection,
+    class: ClassId,
+    at_most: RollCallNumber,
+    limit: usize,
+) -> Result<Vec<SheetInfo>, Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id, class, number, opened_at, closed_at, students, bytes, content \
+         FROM roll_call WHERE class = ?1 AND number <= ?2 ORDER BY number DESC LIMIT ?3",
+    )?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    // R-SHEET-6
+    let mut rows = statement.query((class.get(), at_most.get(), limit))?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(to_info(row.try_into()?)?);
+    }
+    Ok(found)
+}
+
+/// Id, class, number, when it was opened and closed, students, bytes, content.
+type InfoRow = (i64, u32, u32, i64, i64, u32, u32, [u8; 32]);
+
+fn to_info(row: InfoRow) -> Result<SheetInfo, Fault> {
+    let (id, class, number, opened_at, closed_at, students, bytes, content) = row;
+    let place = Location::RollCall(id);
+    Ok(SheetInfo {
+        class: ClassId::new(class).ok_or_else(|| Fault::damaged(place, "its class is zero"))?,
+        number: RollCallNumber::new(number)
+            .ok_or_else(|| Fault::damaged(place, "its number is zero"))?,
+        opened_at: to_time(opened_at, place)?,
+        closed_at: to_time(closed_at, place)?,
+        students,
+        bytes,
+        content: ContentId::from_bytes(content),
+    })
+}
+
+fn marks(connection: &Connection, id: i64, students: u32) -> Result<Vec<Mark>, Fault> {
+    let place = Location::RollCall(id);
+    let mut statement = connection
+        .prepare_cached("SELECT student, at FROM mark WHERE roll_call = ?1 ORDER BY position")?;
+    let mut rows = statement.query([id])?;
+    let mut marks = Vec::with_capacity(students.min(MARKS_PER_ROLL_CALL_MAX) as usize);
+    while let Some(row) = rows.next()? {
+        let text = row.get_ref(0)?.as_str().map_err(|error| Fault::damaged(place, error))?;
+        let student: StudentNumber = text.parse().map_err(|error| Fault::damaged(place, error))?;
+        marks.push(Mark { student, at: to_time(row.get(1)?, place)? });
+    }
+    Ok(marks)
+}
+
+fn to_time(millis: i64, place: Location) -> Result<WallTime, Fault> {
+    let millis = from_column(millis, place)?;
+    WallTime::try_from(millis).map_err(|error| Fault::damaged(place, error))
+}

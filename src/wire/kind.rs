@@ -1,0 +1,92 @@
+//! The kinds of datagrams.
+
+use std::fmt;
+
+/// The kind of a datagram: its fourth byte. Requests are below 0x80, what answers them is above.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "`exchange` and the specification tell each one")]
+pub enum Kind {
+    Open,
+    Close,
+    Mark,
+    Status,
+    Sheets,
+    Files,
+    File,
+    Pull,
+    Sealed,
+    Opened,
+    Closed,
+    Marked,
+    Refused,
+    StatusList,
+    SheetList,
+    FileList,
+    FileInfo,
+    Pulled,
+    Cookie,
+    Stale,
+    BeginAgain,
+    Busy,
+    SealedReply,
+    Versions,
+}
+
+impl Kind {
+    /// Every kind with its byte on the wire and its name in the specification.
+    pub const TABLE: [(Self, u8, &'static str); 24] = [
+        (Self::Open, 0x01, "OPEN"),
+        (Self::Close, 0x02, "CLOSE"),
+        (Self::Mark, 0x03, "MARK"),
+        (Self::Status, 0x11, "STATUS"),
+        (Self::Sheets, 0x12, "SHEETS"),
+        (Self::Files, 0x13, "FILES"),
+        (Self::File, 0x14, "FILE"),
+        (Self::Pull, 0x15, "PULL"),
+        (Self::Sealed, 0x7e, "SEALED"),
+        (Self::Opened, 0x81, "OPENED"),
+        (Self::Closed, 0x82, "CLOSED"),
+        (Self::Marked, 0x83, "MARKED"),
+        (Self::Refused, 0x84, "REFUSED"),
+        (Self::StatusList, 0x91, "STATUS_LIST"),
+        (Self::SheetList, 0x92, "SHEET_LIST"),
+        (Self::FileList, 0x93, "FILE_LIST"),
+        (Self::FileInfo, 0x94, "FILE_INFO"),
+        (Self::Pulled, 0x95, "PULLED"),
+        (Self::Cookie, 0x96, "COOKIE"),
+        (Self::Stale, 0xa1, "STALE"),
+        (Self::BeginAgain, 0xa2, "BEGIN_AGAIN"),
+        (Self::Busy, 0xa3, "BUSY"),
+        (Self::SealedReply, 0xfe, "SEALED_REPLY"),
+        (Self::Versions, 0xff, "VERSIONS"),
+    ];
+
+    /// Its byte on the wire.
+    #[must_use]
+    pub fn byte(self) -> u8 {
+        self.row().1
+    }
+
+    /// Its name in the specification.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.row().2
+    }
+
+    fn row(self) -> (Self, u8, &'static str) {
+        let row = Self::TABLE[self as usize];
+        debug_assert_eq!(row.0, self);
+        row
+    }
+
+    /// The kind with this byte, if there is one.
+    pub(super) fn from_byte(byte: u8) -> Option<Self> {
+        Self::TABLE.into_iter().find(|row| row.1 == byte).map(|row| row.0)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
