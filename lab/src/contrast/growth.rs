@@ -53,14 +53,14 @@ pub(crate) fn chapter(context: &Context) -> Result<Chapter, Failure> {
         text,
         "The core by itself, without sockets and disk: {CLIENTS} clients, {TURN} marks in a turn and \
          a commit, at least {MARKS} marks a figure. A mark there: the median turn by the number of its \
-         marks; on the way: all turns from the empty class on, the doubling of its tables included. \
+         marks; on the way: all turns from the empty class on, the growth of its tables included. \
          Median (range) of {} runs, each on a new server.\n",
         context.runs
     )?;
     writeln!(text, "{}\n{}", sizes_table(&sizes), classes_table(&classes))?;
     writeln!(
         text,
-        "The longest turn on the way is the one in which the table of a class doubles.\n"
+        "Tables grow by small steps, so that no turn pays for all of a table.\n"
     )?;
     draw(context, &sizes)?;
     writeln!(text, "![Cost of a mark](growth.svg)\n")?;
