@@ -58,10 +58,7 @@ pub(crate) fn chapter(context: &Context) -> Result<Chapter, Failure> {
         context.runs
     )?;
     writeln!(text, "{}\n{}", sizes_table(&sizes), classes_table(&classes))?;
-    writeln!(
-        text,
-        "Tables grow by small steps, so that no turn pays for all of a table.\n"
-    )?;
+    writeln!(text, "Tables grow by small steps, so that no turn pays for all of a table.\n")?;
     draw(context, &sizes)?;
     writeln!(text, "![Cost of a mark](growth.svg)\n")?;
     let restart = restart::part(context)?;
