@@ -249,8 +249,11 @@ impl Register {
             (Operation::Close { class }, Outcome::Closed { sheet, already_closed: false }) => {
                 self.finish(class, sheet)
             }
-            // A refusal, or something that had already been so: nothing to do.
-            _ => Ok(Applied::default()),
+            // A refusal, or something that had already been so: nothing to do. Operations are named, so
+            // that a new one cannot be answered and then do nothing.
+            (Operation::Open { .. } | Operation::Close { .. } | Operation::Mark { .. }, _) => {
+                Ok(Applied::default())
+            }
         }
     }
 
