@@ -269,6 +269,7 @@ mod tests {
         }
     }
 
+    // spec: R-SHEET-1
     #[test]
     fn a_sheet_is_read_back_from_its_bytes() {
         let sheet = sheet();
