@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use arbitrary::{Arbitrary, Unstructured};
-use rollcall::exchange::{Ask, Operation, Outcome, Refusal, Request, SheetInfo};
+use rollcall::exchange::{
+    Ask, Closed, Marked, Operation, Outcome, Refusal, Refused, Request, SheetInfo,
+};
 use rollcall::ids::{
     ClassId, ClientId, ContentId, RequestNumber, RollCallId, RollCallNumber, StudentNumber,
 };
@@ -750,17 +752,19 @@ impl Happened {
             }
             Self::Mark { who, class: which, at, student: number, already } => {
                 let (class, student) = (class(which), student(number));
-                let outcome = Outcome::Marked { class, at: time(at), already_present: already };
+                let outcome =
+                    Outcome::Marked(Marked { class, at: time(at), already_present: already });
                 (who, at, Operation::Mark { class, student }, outcome)
             }
             Self::Close { who, class: which, at, students, already } => {
                 let class = class(which);
-                let sheet = Box::new(sheet(class, at, students % 4));
-                let outcome = Outcome::Closed { sheet, already_closed: already };
+                let sheet = sheet(class, at, students % 4);
+                let outcome = Outcome::Closed(Box::new(Closed { sheet, already_closed: already }));
                 (who, at, Operation::Close { class }, outcome)
             }
             Self::Refused { who, class: which, at } => {
-                let outcome = Outcome::Refused { at: time(at), reason: Refusal::TooManyOpen };
+                let outcome =
+                    Outcome::Refused(Refused { at: time(at), reason: Refusal::TooManyOpen });
                 (who, at, Operation::Open { class: class(which) }, outcome)
             }
             Self::Skew { who, class: which, at } => {
@@ -768,8 +772,11 @@ impl Happened {
                 (who, at, Operation::Close { class: class(which) }, outcome)
             }
             Self::Odd { who, class: which, at, student: number } => {
-                let outcome =
-                    Outcome::Marked { class: class(number), at: time(at), already_present: false };
+                let outcome = Outcome::Marked(Marked {
+                    class: class(number),
+                    at: time(at),
+                    already_present: false,
+                });
                 (who, at, Operation::Open { class: class(which) }, outcome)
             }
             Self::Forgot { who, at } => {
@@ -787,7 +794,8 @@ impl Kept {
         let register = match *self {
             Self::Latest(at) => return SnapshotItem::Latest(time(at)),
             Self::Client { who, at, ref number } => {
-                let outcome = Outcome::MarkRefused { at: time(at), reason: Refusal::NotOpen };
+                let outcome =
+                    Outcome::MarkRefused(Refused { at: time(at), reason: Refusal::NotOpen });
                 return SnapshotItem::Client(client_record(who, at, number, outcome));
             }
             Self::NextRollCall(ref count) => {

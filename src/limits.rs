@@ -3,6 +3,9 @@
 //! What happens at a bound has a name ([`crate::exchange::Refusal`] or
 //! [`crate::stats::Counter`]) and is counted. The relations between bounds are asserted here and
 //! beside the types that they concern, when the program is compiled.
+//!
+//! What only makes an algorithm or a layout what it is stands with it: the gains of the congestion
+//! control, the shape of a hash table, the strings and tokens of a program.
 
 use std::time::Duration;
 
@@ -48,6 +51,42 @@ pub const LISTING_LIFE: Duration = Duration::from_secs(1);
 /// The bytes of a file that are read at once to find the name of its content, before whoever waits
 /// for blocks has a turn.
 pub const HASHED_AT_ONCE_BYTES: usize = 1 << 20;
+/// The pause between two listings, as a multiple of the time that the first one took: a large folder that
+/// changes all the time takes a fifth of the thread at most.
+pub const LISTING_PAUSE_RATIO: u32 = 4;
+/// The pause after a listing that failed.
+pub const LISTING_RETRY: Duration = Duration::from_secs(1);
+/// After so long a file is tried again that could not be read and has not changed.
+pub const UNREADABLE_RETRY: Duration = Duration::from_secs(10);
+/// The entries that are read between two requests: this takes a millisecond or two.
+pub const FILES_DESCRIBED_AT_ONCE: usize = 512;
+/// The keys that are remembered. A lookup of one more is answered with "ask again".
+pub const FILE_LOOKUPS_MAX: usize = 1_024;
+/// The files that are hashed at once; each is an open file.
+pub const FILES_HASHED_AT_ONCE_MAX: usize = 64;
+/// The files that are tried in one step to find a content.
+pub const SEARCH_CANDIDATES_AT_ONCE: usize = 16;
+/// A content is looked for as long as it is asked for. Clients ask twice a second.
+pub const SEARCH_LIFE: Duration = Duration::from_secs(5);
+/// The pieces that are hashed in one step when small files may have the content that is looked for.
+pub const SEARCH_PIECES_PER_TURN: usize = 4;
+/// The files that are kept open because they are being fetched.
+pub const FILES_OPEN_MAX: usize = 64;
+/// The contents whose lengths are remembered after the last file with them is gone.
+pub const CONTENTS_LOST_MAX: usize = 1_024;
+/// For how long a file must not have changed before it is hashed.
+pub const SETTLED_AFTER: Duration = Duration::from_millis(300);
+/// A file that keeps changing is hashed anyway after this.
+pub const RESTLESS_AFTER: Duration = Duration::from_secs(2);
+/// A file that keeps changing is refused after this.
+pub const RESTLESS_REFUSED_AFTER: Duration = Duration::from_secs(10);
+/// Two changes closer than this may leave the same times: file times advance in ticks of up to 10 ms.
+pub const SETTLING_TICK: Duration = Duration::from_millis(20);
+/// A client asks again within this time: after more, it is another client, and waiting begins anew.
+pub const ASKED_AGAIN_WITHIN: Duration = Duration::from_secs(2);
+/// After so many attempts that found the file changed at their end, the time until it is refused no
+/// longer begins anew.
+pub const READINGS_MAX: u32 = 3;
 
 // The domain.
 
@@ -131,6 +170,20 @@ pub const RETRY_JITTER: std::ops::Range<f64> = 1.0..1.5;
 /// The longest total deadline: well within the window, because a request that is older than the
 /// window is not executed any more.
 pub const DEADLINE_MAX: Duration = Duration::from_secs(10 * 60);
+/// How long to look for more about an answer that is here already.
+pub const DETAIL_DEADLINE: Duration = Duration::from_secs(3);
+/// How often a file is begun again that changed before anything of it arrived.
+pub const TRANSFER_BEGINNINGS_MAX: u32 = 5;
+/// The longest line that is read as an answer; all valid answers are far shorter.
+pub const PROMPT_LINE_MAX_BYTES: usize = 1_024;
+/// Lines of an editor that can be had again with the arrow keys.
+pub const PROMPT_HISTORY_LINES: usize = 100;
+/// How many names are tried for a part; others may have taken the first ones.
+pub const PART_NAMES_MAX: u32 = 8;
+/// The batches that are received before timeouts and effects are handled.
+pub const RECEIVES_PER_TURN_MAX: usize = 4;
+/// A longer sample of the round trip counts as so long: one of the computers slept meanwhile.
+pub const PULL_ROUND_TRIP_MAX: Duration = Duration::from_secs(1);
 
 // The server's turn.
 
@@ -186,6 +239,12 @@ pub const FILE_QUESTIONS_MAX: usize = 1_024;
 /// For how long one secret makes cookies; they are taken for as long again (RFC 9018 4.3 has
 /// minutes to an hour).
 pub const COOKIE_LIFE: Duration = Duration::from_secs(60);
+/// The replies of one call to the system.
+pub const REPLIES_PER_SEND_MAX: usize = 64;
+/// How many errors of receiving in a row end one socket's turn.
+pub const RECEIVE_ERRORS_PER_TURN_MAX: usize = 16;
+/// The places of the table.
+pub const ADMISSION_PLACES: usize = 1_024;
 
 // The sockets.
 
@@ -211,6 +270,12 @@ pub const LOAD_RATE_MAX: u32 = 1_000_000;
 pub const LOAD_SOCKETS_MAX: usize = 1_024;
 /// The first class that a rehearsal takes by itself: no school counts so far.
 pub const LOAD_CLASSES_FROM: u32 = 3_000_000_000;
+/// How many classes are opened or closed at once.
+pub const LOAD_TEACHERS_AT_ONCE: usize = 64;
+/// The longest wait that is told apart: more than any deadline.
+pub const LOAD_LATENCY_MAX_MICROS: u64 = 3_600_000_000;
+/// Findings that are kept to be told; all are counted.
+pub const LOAD_FINDINGS_KEPT_MAX: usize = 20;
 
 // The journal.
 
@@ -233,6 +298,24 @@ pub const LOG_MAX_BYTES: u64 = 1 << 30;
 pub const SNAPSHOT_STEPS_PER_TURN: usize = 4_096;
 /// The size at which one row of a snapshot ends and the next begins.
 pub const SNAPSHOT_PART_BYTES: usize = 1 << 20;
+/// What can be under way at the journal: a commit and a part of a snapshot. The status of the disk is
+/// reported between them.
+pub const JOURNAL_WRITES_MAX: usize = 2;
+/// What can be under way at the reader: every sheet and every list that somebody waits for.
+pub const JOURNAL_READS_MAX: usize = BLOCKS_AWAITED_MAX + SHEET_QUESTIONS_MAX;
+/// How often the journal checks its folder.
+pub const DISK_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// How long a commit waits for another program that writes to the database. Its own thread waits and
+/// clients ask again, so the wait may be long; it ends before a client's usual deadline does.
+pub const JOURNAL_LOCKED_WAIT: Duration = Duration::from_secs(20);
+/// How long a start waits for another program that reads the database.
+pub const JOURNAL_READER_WAIT: Duration = Duration::from_secs(1);
+/// The write-ahead log is cut to this after a large transaction went through it.
+pub const LOG_KEPT_BYTES: i64 = 16 << 20;
+/// The most sheets that are kept.
+pub const MEMORY_SHEETS_MAX: usize = 16_384;
+/// The most bytes of sheets that are kept, except for the newest sheet.
+pub const MEMORY_SHEETS_MAX_BYTES: usize = 256 << 20;
 
 const _: () = {
     assert!(DATAGRAM_MIN_BYTES < REQUEST_MIN_BYTES);

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rollcall::exchange::{
-    Answer, Ask, BeginAgain, Closed, Opened, Operation, Outcome, Request, SheetInfo, decode_reply,
-    encode_request,
+    Answer, Ask, BeginAgain, Closed, Marked, Opened, Operation, Outcome, Refused, Request,
+    SheetInfo, decode_reply, encode_request,
 };
 use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber, RollCallNumber};
 use rollcall::journal::{Journal, SqliteJournal};
@@ -143,16 +143,17 @@ impl Format {
                 let number = self.since_two(*number);
                 format!("opened {class} {roll_call} {opened_at} {already_open}{number}")
             }
-            Outcome::Closed { sheet, already_closed } => {
+            Outcome::Closed(closed) => {
+                let Closed { sheet, already_closed } = &**closed;
                 format!("closed {} {already_closed}", self.sheet_words(sheet))
             }
-            Outcome::Marked { class, at, already_present } => {
+            Outcome::Marked(Marked { class, at, already_present }) => {
                 format!("marked {class} {} {already_present}", at.as_millis())
             }
-            Outcome::MarkRefused { at, reason } => {
+            Outcome::MarkRefused(Refused { at, reason }) => {
                 format!("mark_refused {} {}", at.as_millis(), reason.name())
             }
-            Outcome::Refused { at, reason } => {
+            Outcome::Refused(Refused { at, reason }) => {
                 format!("refused {} {}", at.as_millis(), reason.name())
             }
             Outcome::ClockSkew { server_time } => {

@@ -11,7 +11,8 @@ use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use rollcall::exchange::{
-    Answer, Ask, Operation, Outcome, Reply, Request, decode_request, encode_reply, encode_request,
+    Answer, Ask, Marked, Operation, Outcome, Reply, Request, decode_request, encode_reply,
+    encode_request,
 };
 use rollcall::hashing::HashKey;
 use rollcall::ids::{ClassId, ClientId, RequestNumber, StudentNumber};
@@ -49,7 +50,7 @@ fn mark(number: u64) -> Operation {
 }
 
 fn marked() -> Outcome {
-    Outcome::Marked { class: class(), at: today(), already_present: false }
+    Outcome::Marked(Marked { class: class(), at: today(), already_present: false })
 }
 
 fn record(number: u64) -> ClientRecord {

@@ -5,12 +5,10 @@ use std::time::Duration;
 
 use super::congestion::{Congestion, SendState};
 use crate::ids::Cookie;
-use crate::limits::{PULL_TIMER_MIN, RETRY_INITIAL, RETRY_MAX};
+use crate::limits::{PULL_ROUND_TRIP_MAX, PULL_TIMER_MIN, RETRY_INITIAL, RETRY_MAX};
 use crate::round_trip::{Measured, RoundTrip};
 use crate::time::Instant;
 
-/// A longer sample of the round trip counts as so long: one of the computers slept meanwhile.
-const ROUND_TRIP_MAX: Duration = Duration::from_secs(1);
 /// A window is requested in at least so many requests.
 const REQUESTS_PER_WINDOW: u64 = 4;
 /// When the timer has run out so often in a row, the path is congested (RFC 9002 7.6); before that,
@@ -58,7 +56,7 @@ impl PathState {
 
     /// Takes a sample of the round trip.
     pub(super) fn sample(&mut self, sample: Duration) {
-        self.round_trip.sample(sample.min(ROUND_TRIP_MAX));
+        self.round_trip.sample(sample.min(PULL_ROUND_TRIP_MAX));
     }
 
     /// The server gave a cookie; the next block shows whether it accepts it.

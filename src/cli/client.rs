@@ -18,13 +18,11 @@ use crate::client::inquiry::{FileInquiry, FilesInquiry, OpenInquiry, SheetsInqui
 use crate::client::{Progress, Unanswered};
 use crate::exchange::{Answer, FileEntry, FileInfo, OpenRollCall, Operation, Query, SheetInfo};
 use crate::ids::{ClassId, FileKey, RollCallNumber};
+use crate::limits::DETAIL_DEADLINE;
 use crate::shell::call::{Answered, CallError, Caller, ServerName};
 use crate::shell::clock::Clock;
 use crate::shell::download::{Destination, FetchError, Progressed};
 use crate::time::WallTime;
-
-/// How long to look for more about an answer that is here already.
-const DETAIL_DEADLINE: Duration = Duration::from_secs(3);
 
 /// The flags that both commands have.
 #[derive(Args, Clone, Debug)]

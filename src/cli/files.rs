@@ -16,11 +16,9 @@ use super::words::{complain, counted, printed, remark};
 use crate::blocks::Prefix;
 use crate::exchange::{FileEntry, FileInfo};
 use crate::ids::{ContentId, FileName};
+use crate::limits::TRANSFER_BEGINNINGS_MAX;
 use crate::shell::clock::Clock;
 use crate::shell::download::FetchError;
-
-/// How often a file is begun again that changed before anything of it arrived.
-const BEGINNINGS_MAX: u32 = 5;
 
 /// Lists and fetches files.
 pub(super) struct Files {
@@ -234,7 +232,7 @@ impl Files {
         let mut attempts = before;
         let mut begun: Option<Part> = None;
         let mut in_vain = 0;
-        while in_vain < BEGINNINGS_MAX {
+        while in_vain < TRANSFER_BEGINNINGS_MAX {
             let Some(info) = self.describe(name, &mut line, &mut attempts)? else {
                 // The server has neither the file nor its earlier content.
                 begun.into_iter().for_each(Part::remove);

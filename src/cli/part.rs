@@ -17,14 +17,11 @@ use cap_std::fs::{Dir, OpenOptions};
 use crate::blocks::Prefix;
 use crate::exchange::FileInfo;
 use crate::ids::{ContentId, FileName};
-use crate::limits::BLOCK_BYTES;
+use crate::limits::{BLOCK_BYTES, PART_NAMES_MAX};
 use crate::shell::download::Destination;
 
 /// How much of a part is read at once to hash it.
 const READ_BYTES: usize = 1 << 20;
-/// How many names are tried for a part; others may have taken the first ones.
-const NAMES_MAX: u32 = 8;
-
 /// Where a file is saved: a name in a folder.
 pub(super) struct Target {
     path: PathBuf,
@@ -132,7 +129,7 @@ impl Part {
             format!("cannot write in {folder}: {error}; use --output to save elsewhere")
         };
         let dir = Dir::open_ambient_dir(&target.folder, ambient_authority()).map_err(error)?;
-        for number in 0..NAMES_MAX {
+        for number in 0..PART_NAMES_MAX {
             let name = Self::name(target, info, number);
             let Some(file) = open(&dir, &name).map_err(error)? else { continue };
             // Not every file system has locks. Without one, two transfers damage each other's bytes,
@@ -394,7 +391,7 @@ mod tests {
         part.keep(&target, false).unwrap();
         assert_eq!(fs::read(target.path()).unwrap(), content);
         assert_eq!(fs::read(&mine).unwrap(), b"not to be overwritten");
-        for number in 5..NAMES_MAX {
+        for number in 5..PART_NAMES_MAX {
             fs::create_dir(path(number)).unwrap();
         }
         let error = Part::open(&target, &info).err().unwrap();

@@ -16,13 +16,8 @@ use rustyline::{Editor, history::History as _};
 
 use super::Exit;
 use super::words::complain;
+use crate::limits::{PROMPT_HISTORY_LINES, PROMPT_LINE_MAX_BYTES};
 use crate::shell::interrupt;
-
-/// The longest line that is read as an answer; all valid answers are far shorter.
-const LINE_MAX_BYTES: usize = 1_024;
-
-/// Lines of an editor that can be had again with the arrow keys.
-const HISTORY_LINES: usize = 100;
 
 /// Asks on standard output, or on standard error where standard output is for programs.
 pub(super) struct Prompt {
@@ -216,7 +211,8 @@ fn editor() -> Option<Editor<(), MemHistory>> {
     }
     // Where standard output goes elsewhere, the conversation stays at the terminal.
     let behavior = if io::stdout().is_terminal() { Behavior::Stdio } else { Behavior::PreferTerm };
-    let config = Config::builder().max_history_size(HISTORY_LINES).ok()?.behavior(behavior).build();
+    let config =
+        Config::builder().max_history_size(PROMPT_HISTORY_LINES).ok()?.behavior(behavior).build();
     let history = MemHistory::with_config(&config);
     Editor::with_history(config, history).ok()
 }
@@ -246,18 +242,18 @@ const NOT_TEXT: &str = "the line is not text (UTF-8)";
 /// One line, or what is wrong with it; `None` at the end of the input.
 fn next_line(input: &mut dyn BufRead) -> io::Result<Option<Result<String, &'static str>>> {
     let mut bytes = Vec::new();
-    input.take(LINE_MAX_BYTES as u64 + 1).read_until(b'\n', &mut bytes)?;
+    input.take(PROMPT_LINE_MAX_BYTES as u64 + 1).read_until(b'\n', &mut bytes)?;
     if bytes.is_empty() {
         return Ok(None);
     }
-    if bytes.len() > LINE_MAX_BYTES && !bytes.ends_with(b"\n") {
+    if bytes.len() > PROMPT_LINE_MAX_BYTES && !bytes.ends_with(b"\n") {
         input.skip_until(b'\n')?;
     }
     Ok(Some(String::from_utf8(bytes).map_err(|_| NOT_TEXT).and_then(|line| checked(&line))))
 }
 
 fn checked(line: &str) -> Result<String, &'static str> {
-    if line.len() > LINE_MAX_BYTES {
+    if line.len() > PROMPT_LINE_MAX_BYTES {
         return Err("the line is too long");
     }
     Ok(trimmed(line).to_owned())
@@ -320,7 +316,7 @@ mod tests {
 
     #[test]
     fn a_line_of_the_greatest_length_is_read_and_one_byte_more_is_too_long() {
-        for (length, ok) in [(LINE_MAX_BYTES - 1, true), (LINE_MAX_BYTES, false)] {
+        for (length, ok) in [(PROMPT_LINE_MAX_BYTES - 1, true), (PROMPT_LINE_MAX_BYTES, false)] {
             let mut input = vec![b'9'; length];
             input.extend(b"\nnext");
             let mut prompt = Prompt::new(io::Cursor::new(input), true);

@@ -217,6 +217,9 @@ pub enum Answer {
 }
 
 /// What an operation led to. Kept for its client, so that a retry gets the same bytes.
+///
+/// Each is the answer that it is sent as, but for two, of which a client is told less or otherwise
+/// than the journal keeps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
     /// The roll call of the class is open.
@@ -232,36 +235,15 @@ pub enum Outcome {
         /// True if an earlier request had opened it.
         already_open: bool,
     },
-    /// The roll call of the class is closed and its sheet is made.
-    Closed {
-        /// The sheet. Boxed because it is three times as large as the rest and rare.
-        sheet: Box<SheetInfo>,
-        /// True if an earlier request had closed it.
-        already_closed: bool,
-    },
+    /// The roll call of the class is closed and its sheet is made. Boxed because it is three times as
+    /// large as the rest and rare.
+    Closed(Box<Closed>),
     /// The student is on the register.
-    Marked {
-        /// The class.
-        class: ClassId,
-        /// When the first mark of this student was recorded.
-        at: WallTime,
-        /// True if the student had been marked before.
-        already_present: bool,
-    },
-    /// The mark was refused: on the wire, the same answer with class zero.
-    MarkRefused {
-        /// When it was refused.
-        at: WallTime,
-        /// Why.
-        reason: Refusal,
-    },
+    Marked(Marked),
+    /// The mark was refused.
+    MarkRefused(Refused),
     /// An opening or a close was refused.
-    Refused {
-        /// When it was refused.
-        at: WallTime,
-        /// Why.
-        reason: Refusal,
-    },
+    Refused(Refused),
     /// The client's clock is ahead of the server's by more than the window. It is an outcome, and
     /// kept like one, because the same datagram might look punctual when it arrives again later.
     ClockSkew {
@@ -276,9 +258,9 @@ impl Outcome {
     pub fn counter(&self) -> Counter {
         match *self {
             Self::Opened { already_open, .. } => open::counter(already_open),
-            Self::Closed { already_closed, .. } => close::counter(already_closed),
-            Self::Marked { already_present, .. } => mark::counter(already_present),
-            Self::MarkRefused { reason, .. } | Self::Refused { reason, .. } => reason.into(),
+            Self::Closed(ref closed) => close::counter(closed.already_closed),
+            Self::Marked(marked) => mark::counter(marked.already_present),
+            Self::MarkRefused(refused) | Self::Refused(refused) => refused.reason.into(),
             Self::ClockSkew { .. } => Counter::ClockAhead,
         }
     }
@@ -290,14 +272,10 @@ impl From<&Outcome> for Answer {
             Outcome::Opened { class, opened_at, already_open, .. } => {
                 Self::Opened(Opened { class, opened_at, already_open })
             }
-            Outcome::Closed { ref sheet, already_closed } => {
-                Self::Closed(Closed { sheet: **sheet, already_closed })
-            }
-            Outcome::Marked { class, at, already_present } => {
-                Self::Marked(Marked { class, at, already_present })
-            }
-            Outcome::MarkRefused { at, reason } => Self::MarkRefused(Refused { at, reason }),
-            Outcome::Refused { at, reason } => Self::Refused(Refused { at, reason }),
+            Outcome::Closed(ref closed) => Self::Closed(**closed),
+            Outcome::Marked(marked) => Self::Marked(marked),
+            Outcome::MarkRefused(refused) => Self::MarkRefused(refused),
+            Outcome::Refused(refused) => Self::Refused(refused),
             Outcome::ClockSkew { server_time } => {
                 Self::BeginAgain(BeginAgain { server_time: Some(server_time) })
             }

@@ -183,7 +183,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::exchange::{Operation, Outcome, Refusal, SheetInfo};
+    use crate::exchange::{Closed, Marked, Operation, Outcome, Refusal, Refused, SheetInfo};
     use crate::ids::{
         ClassId, ClientId, ContentId, RequestNumber, RollCallId, RollCallNumber, StudentNumber,
     };
@@ -245,15 +245,15 @@ mod tests {
                     already_open,
                 }
             ),
-            (sheet_info(), any::<bool>()).prop_map(|(sheet, already_closed)| Outcome::Closed {
-                sheet: Box::new(sheet),
-                already_closed,
+            (sheet_info(), any::<bool>()).prop_map(|(sheet, already_closed)| {
+                Outcome::Closed(Box::new(Closed { sheet, already_closed }))
             }),
             (class(), wall(), any::<bool>()).prop_map(|(class, at, already_present)| {
-                Outcome::Marked { class, at, already_present }
+                Outcome::Marked(Marked { class, at, already_present })
             }),
-            (wall(), reason()).prop_map(|(at, reason)| Outcome::MarkRefused { at, reason }),
-            (wall(), reason()).prop_map(|(at, reason)| Outcome::Refused { at, reason }),
+            (wall(), reason())
+                .prop_map(|(at, reason)| Outcome::MarkRefused(Refused { at, reason })),
+            (wall(), reason()).prop_map(|(at, reason)| Outcome::Refused(Refused { at, reason })),
             wall().prop_map(|server_time| Outcome::ClockSkew { server_time }),
         ]
     }

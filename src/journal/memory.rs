@@ -11,18 +11,13 @@ use std::sync::Arc;
 use super::{DiskStatus, Journal, JournalError, Recovered, SheetReader};
 use crate::exchange::SheetInfo;
 use crate::ids::{ClassId, ContentId, RollCallNumber};
-use crate::limits::MARKS_PER_ROLL_CALL_MAX;
+use crate::limits::{MARKS_PER_ROLL_CALL_MAX, MEMORY_SHEETS_MAX, MEMORY_SHEETS_MAX_BYTES};
 use crate::record::{Batch, Recovery, SnapshotPart};
 use crate::roll::{ClosedSheet, SheetBytes};
 
-/// The most sheets that are kept.
-const SHEETS_KEPT_MAX: usize = 16_384;
-/// The most bytes of sheets that are kept, except for the newest sheet.
-const SHEETS_KEPT_MAX_BYTES: usize = 256 << 20;
-
 const _: () = {
     // Room for the largest sheet: 40 bytes hold a student number, its length and a time.
-    assert!(MARKS_PER_ROLL_CALL_MAX as usize * 40 <= SHEETS_KEPT_MAX_BYTES);
+    assert!(MARKS_PER_ROLL_CALL_MAX as usize * 40 <= MEMORY_SHEETS_MAX_BYTES);
 };
 
 /// A journal in memory.
@@ -39,7 +34,7 @@ impl MemoryJournal {
     /// An empty journal.
     #[must_use]
     pub fn new() -> Self {
-        Self::bounded(SHEETS_KEPT_MAX, SHEETS_KEPT_MAX_BYTES)
+        Self::bounded(MEMORY_SHEETS_MAX, MEMORY_SHEETS_MAX_BYTES)
     }
 
     fn bounded(sheets_max: usize, bytes_max: usize) -> Self {

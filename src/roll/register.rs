@@ -14,7 +14,9 @@ use serde::{Deserialize, Serialize};
 use super::era::Era;
 use super::marks::{Head, Marks, SheetBytes};
 use super::sheet::{ClosedSheet, Mark};
-use crate::exchange::{OpenRollCall, Operation, Outcome, Refusal, SheetInfo};
+use crate::exchange::{
+    Closed, Marked, OpenRollCall, Operation, Outcome, Refusal, Refused, SheetInfo,
+};
 use crate::hashing::{HashKey, Index};
 use crate::ids::{ClassId, RollCallId, RollCallNumber, StudentNumber};
 use crate::limits::{
@@ -241,13 +243,13 @@ impl Register {
             }
             (
                 Operation::Mark { class, student },
-                &Outcome::Marked { at, already_present: false, .. },
+                &Outcome::Marked(Marked { at, already_present: false, .. }),
             ) => {
                 self.insert_mark(class, Mark { student, at })?;
                 Ok(Applied::default())
             }
-            (Operation::Close { class }, Outcome::Closed { sheet, already_closed: false }) => {
-                self.finish(class, sheet)
+            (Operation::Close { class }, Outcome::Closed(closed)) if !closed.already_closed => {
+                self.finish(class, &closed.sheet)
             }
             // A refusal, or something that had already been so: nothing to do. Operations are named, so
             // that a new one cannot be answered and then do nothing.
@@ -334,17 +336,17 @@ impl Register {
         }
         if self.disk_low {
             // R-ROLL-13
-            return Outcome::Refused { at, reason: Refusal::DiskLow };
+            return Outcome::Refused(Refused { at, reason: Refusal::DiskLow });
         }
         if self.open.len() >= self.limits.open_roll_calls {
             // R-ROLL-11
-            return Outcome::Refused { at, reason: Refusal::TooManyOpen };
+            return Outcome::Refused(Refused { at, reason: Refusal::TooManyOpen });
         }
         let past = self.past.get(&class);
         // Open classes without a sheet count too, so that closing never finds the table full.
         if past.is_none() && self.past.len() + self.open.len() >= self.limits.classes {
             // R-ROLL-12
-            return Outcome::Refused { at, reason: Refusal::TooManyClasses };
+            return Outcome::Refused(Refused { at, reason: Refusal::TooManyClasses });
         }
         let roll_call = self.next_roll_call;
         let number = past.map_or(RollCallNumber::FIRST, |past| past.last_number.next());
@@ -355,32 +357,32 @@ impl Register {
     fn decide_close(&self, class: ClassId, at: WallTime) -> Outcome {
         if let Some(open) = self.open.get(&class) {
             // R-ROLL-6
-            let sheet = Box::new(open.info(class, at));
-            return Outcome::Closed { sheet, already_closed: false };
+            let sheet = open.info(class, at);
+            return Outcome::Closed(Box::new(Closed { sheet, already_closed: false }));
         }
         match self.last_sheet(class) {
             // R-ROLL-7
-            Some(info) => Outcome::Closed { sheet: Box::new(info), already_closed: true },
+            Some(sheet) => Outcome::Closed(Box::new(Closed { sheet, already_closed: true })),
             // R-ROLL-8
-            None => Outcome::Refused { at, reason: Refusal::NeverOpened },
+            None => Outcome::Refused(Refused { at, reason: Refusal::NeverOpened }),
         }
     }
 
     fn decide_mark(&self, class: ClassId, student: StudentNumber, at: WallTime) -> Outcome {
         let Some(open) = self.open.get(&class) else {
             // R-ROLL-5
-            return Outcome::MarkRefused { at, reason: Refusal::NotOpen };
+            return Outcome::MarkRefused(Refused { at, reason: Refusal::NotOpen });
         };
         if let Some(first) = open.find(self.hash_key, student) {
             // R-ROLL-4
-            return Outcome::Marked { class, at: first.at, already_present: true };
+            return Outcome::Marked(Marked { class, at: first.at, already_present: true });
         }
         if open.marks.len() as usize >= self.limits.marks_per_roll_call {
             // R-ROLL-10
-            return Outcome::MarkRefused { at, reason: Refusal::RollCallFull };
+            return Outcome::MarkRefused(Refused { at, reason: Refusal::RollCallFull });
         }
         // R-ROLL-3
-        Outcome::Marked { class, at, already_present: false }
+        Outcome::Marked(Marked { class, at, already_present: false })
     }
 
     fn insert_open(
@@ -733,8 +735,11 @@ mod tests {
         );
         for (millis, student) in [(2, "10"), (3, "042191010"), (4, "20")] {
             let outcome = run(&mut register, &mark(3030, student), millis);
-            let expected =
-                Outcome::Marked { class: class(3030), at: at(millis), already_present: false };
+            let expected = Outcome::Marked(Marked {
+                class: class(3030),
+                at: at(millis),
+                already_present: false,
+            });
             assert_eq!(outcome, expected);
         }
         assert_eq!(students(&mut register, 3030, 5), ["10", "042191010", "20"]);
@@ -748,10 +753,10 @@ mod tests {
             run(&mut register, &open(number), 1);
         }
         assert_eq!((register.open_count(), register.last_sheet(class(1))), (3, None));
-        let Outcome::Closed { sheet, .. } = run(&mut register, &close(1), 2) else {
+        let Outcome::Closed(closed) = run(&mut register, &close(1), 2) else {
             panic!("it was open")
         };
-        assert_eq!((register.open_count(), register.last_sheet(class(1))), (2, Some(*sheet)));
+        assert_eq!((register.open_count(), register.last_sheet(class(1))), (2, Some(closed.sheet)));
         assert_eq!(register.last_sheet(class(2)), None);
     }
 
@@ -761,18 +766,21 @@ mod tests {
         run(&mut register, &open(1), 1);
         run(&mut register, &mark(1, "10"), 2);
         let again = run(&mut register, &mark(1, "10"), 9);
-        assert_eq!(again, Outcome::Marked { class: class(1), at: at(2), already_present: true });
+        assert_eq!(
+            again,
+            Outcome::Marked(Marked { class: class(1), at: at(2), already_present: true })
+        );
         assert_eq!(students(&mut register, 1, 10), ["10"]);
     }
 
     #[test]
     fn a_mark_without_an_open_roll_call_is_refused_with_its_time() {
         let mut register = register();
-        let refused = Outcome::MarkRefused { at: at(5), reason: Refusal::NotOpen };
+        let refused = Outcome::MarkRefused(Refused { at: at(5), reason: Refusal::NotOpen });
         assert_eq!(run(&mut register, &mark(1, "10"), 5), refused);
         run(&mut register, &open(1), 6);
         run(&mut register, &close(1), 7);
-        let refused = Outcome::MarkRefused { at: at(8), reason: Refusal::NotOpen };
+        let refused = Outcome::MarkRefused(Refused { at: at(8), reason: Refusal::NotOpen });
         assert_eq!(run(&mut register, &mark(1, "10"), 8), refused, "after the close");
     }
 
@@ -805,18 +813,15 @@ mod tests {
         let mut register = register();
         run(&mut register, &open(1), 1);
         run(&mut register, &mark(1, "10"), 2);
-        let Outcome::Closed { sheet: first, already_closed: false } =
-            run(&mut register, &close(1), 3)
-        else {
-            panic!("closed")
-        };
+        let Outcome::Closed(first) = run(&mut register, &close(1), 3) else { panic!("closed") };
+        assert!(!first.already_closed);
         let again = run(&mut register, &close(1), 4);
-        assert_eq!(again, Outcome::Closed { sheet: first.clone(), already_closed: true });
+        assert_eq!(again, Outcome::Closed(Box::new(Closed { already_closed: true, ..*first })));
         run(&mut register, &open(1), 5);
         run(&mut register, &close(1), 6);
         assert_ne!(
             register.last_sheet(class(1)),
-            Some(*first),
+            Some(first.sheet),
             "the next lesson has its own sheet"
         );
     }
@@ -824,7 +829,7 @@ mod tests {
     #[test]
     fn closing_a_class_that_never_had_a_roll_call_is_refused() {
         let mut register = register();
-        let refused = Outcome::Refused { at: at(1), reason: Refusal::NeverOpened };
+        let refused = Outcome::Refused(Refused { at: at(1), reason: Refusal::NeverOpened });
         assert_eq!(run(&mut register, &close(1), 1), refused);
     }
 
@@ -840,17 +845,17 @@ mod tests {
         });
         run(&mut register, &open(1), 1);
         run(&mut register, &mark(1, "10"), 2);
-        let full = Outcome::MarkRefused { at: at(3), reason: Refusal::RollCallFull };
+        let full = Outcome::MarkRefused(Refused { at: at(3), reason: Refusal::RollCallFull });
         assert_eq!(run(&mut register, &mark(1, "20"), 3), full);
-        let known = Outcome::Marked { class: class(1), at: at(2), already_present: true };
+        let known = Outcome::Marked(Marked { class: class(1), at: at(2), already_present: true });
         assert_eq!(run(&mut register, &mark(1, "10"), 4), known, "who is on it stays on it");
         run(&mut register, &open(2), 5);
-        let many = Outcome::Refused { at: at(6), reason: Refusal::TooManyOpen };
+        let many = Outcome::Refused(Refused { at: at(6), reason: Refusal::TooManyOpen });
         assert_eq!(run(&mut register, &open(3), 6), many);
         run(&mut register, &close(1), 7);
         run(&mut register, &close(2), 8);
         run(&mut register, &open(3), 9);
-        let many = Outcome::Refused { at: at(10), reason: Refusal::TooManyClasses };
+        let many = Outcome::Refused(Refused { at: at(10), reason: Refusal::TooManyClasses });
         assert_eq!(run(&mut register, &open(4), 10), many);
         assert!(matches!(run(&mut register, &open(1), 11), Outcome::Opened { .. }));
     }
@@ -860,12 +865,15 @@ mod tests {
         let mut register = register();
         run(&mut register, &open(1), 1);
         register.set_disk_low(true);
-        let low = Outcome::Refused { at: at(2), reason: Refusal::DiskLow };
+        let low = Outcome::Refused(Refused { at: at(2), reason: Refusal::DiskLow });
         assert_eq!(run(&mut register, &open(2), 2), low);
         let again = run(&mut register, &open(1), 3);
         assert!(matches!(again, Outcome::Opened { already_open: true, .. }), "{again:?}");
         let marked = run(&mut register, &mark(1, "10"), 4);
-        assert!(matches!(marked, Outcome::Marked { already_present: false, .. }), "{marked:?}");
+        assert!(
+            matches!(marked, Outcome::Marked(Marked { already_present: false, .. })),
+            "{marked:?}"
+        );
         assert_eq!(students(&mut register, 1, 5), ["10"]);
         register.set_disk_low(false);
         assert!(matches!(run(&mut register, &open(2), 6), Outcome::Opened { .. }));
@@ -897,8 +905,8 @@ mod tests {
         for item in register.items() {
             restored.restore(&item).unwrap();
         }
-        let Outcome::Closed { sheet, .. } = run(&mut restored, &close(3030), 2) else { panic!() };
-        assert_eq!(sheet.number.get(), 4);
+        let Outcome::Closed(closed) = run(&mut restored, &close(3030), 2) else { panic!() };
+        assert_eq!(closed.sheet.number.get(), 4);
     }
 
     // spec: R-SHEET-5, R-ROLL-7, R-ROLL-8
@@ -917,7 +925,7 @@ mod tests {
         // The third empty one: the first is forgotten, and its class, which had nothing else.
         assert_eq!(roll_call(&mut register, 3, 0), (1, vec![id(1)]), "roll call 4");
         assert_eq!(present(&register, 1), None);
-        let refused = Outcome::Refused { at: at(9), reason: Refusal::NeverOpened };
+        let refused = Outcome::Refused(Refused { at: at(9), reason: Refusal::NeverOpened });
         assert_eq!(run(&mut register, &close(1), 9), refused);
         // A class that has an earlier sheet keeps that one, and goes on counting.
         assert_eq!(roll_call(&mut register, 4, 0), (1, vec![id(3)]), "roll call 5");
@@ -1046,17 +1054,17 @@ mod tests {
     #[test]
     fn records_that_contradict_each_other_are_an_error_and_change_nothing() {
         let mut register = register();
-        let marked = Outcome::Marked { class: class(1), at: at(1), already_present: false };
+        let marked = Outcome::Marked(Marked { class: class(1), at: at(1), already_present: false });
         assert!(register.apply(&mark(1, "10"), &marked).is_err(), "not open");
         let opened = run(&mut register, &open(1), 1);
         assert!(register.apply(&open(1), &opened).is_err(), "open twice");
         run(&mut register, &mark(1, "10"), 2);
         assert!(register.apply(&mark(1, "10"), &marked).is_err(), "marked twice");
-        let Outcome::Closed { mut sheet, .. } = register.decide(&close(1), at(3)) else {
+        let Outcome::Closed(mut closed) = register.decide(&close(1), at(3)) else {
             panic!("closed")
         };
-        sheet.students = 2;
-        let wrong = Outcome::Closed { sheet, already_closed: false };
+        closed.sheet.students = 2;
+        let wrong = Outcome::Closed(closed);
         assert!(register.apply(&close(1), &wrong).is_err(), "another count");
         assert_eq!(students(&mut register, 1, 4), ["10"]);
     }

@@ -437,7 +437,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::exchange::Refusal;
+    use crate::exchange::{Refusal, Refused};
 
     const DURABLE: u64 = 10;
 
@@ -459,7 +459,7 @@ mod tests {
 
     fn outcome(byte: u8) -> Outcome {
         let at = WallTime::from_millis(u64::from(byte));
-        Outcome::MarkRefused { at, reason: Refusal::NotOpen }
+        Outcome::MarkRefused(Refused { at, reason: Refusal::NotOpen })
     }
 
     fn record(byte: u8, last: u64, fingerprint: u32) -> ClientRecord {

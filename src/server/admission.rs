@@ -14,11 +14,8 @@ use std::hash::{Hash, Hasher as _};
 
 use siphasher::sip::SipHasher13;
 
-use crate::limits::{ADMISSION_CALM, ADMISSION_WINDOW, ALLOWANCE_MIN};
+use crate::limits::{ADMISSION_CALM, ADMISSION_PLACES, ADMISSION_WINDOW, ALLOWANCE_MIN};
 use crate::time::Instant;
-
-/// The places of the table.
-const PLACES: usize = 1_024;
 
 /// Decides which datagrams are read.
 #[derive(Clone)]
@@ -32,7 +29,7 @@ pub(crate) struct Admission {
 #[derive(Clone)]
 struct Pressed {
     /// The datagrams of each place in this window.
-    counts: [u32; PLACES],
+    counts: [u32; ADMISSION_PLACES],
     window_ends: Instant,
     /// The most of one place in the last window, if there was one since the last change of the
     /// allowance.
@@ -53,7 +50,7 @@ impl Admission {
     pub(crate) fn handle_overflow(&mut self, now: Instant) {
         let pressed = self.pressed.get_or_insert_with(|| {
             Box::new(Pressed {
-                counts: [0; PLACES],
+                counts: [0; ADMISSION_PLACES],
                 // The first datagram from now on begins a window, so that it is a whole one.
                 window_ends: now,
                 busiest: None,
@@ -85,7 +82,8 @@ impl Admission {
             pressed.counts.fill(0);
             pressed.window_ends = now.after(ADMISSION_WINDOW);
         }
-        let place = usize::try_from(key_of(&self.key, from) % PLACES as u64).expect("a place");
+        let place =
+            usize::try_from(key_of(&self.key, from) % ADMISSION_PLACES as u64).expect("a place");
         let count = &mut pressed.counts[place];
         *count = count.saturating_add(1);
         let admitted = *count <= pressed.allowance;

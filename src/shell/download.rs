@@ -17,7 +17,7 @@ use crate::blocks::{
     ObjectEvent, ObjectFetch, PathState, Prefix, SheetEvent, SheetFailure, SheetFetch,
 };
 use crate::exchange::{FileInfo, SheetInfo};
-use crate::limits::UDP_PAYLOAD_MAX_BYTES;
+use crate::limits::{RECEIVES_PER_TURN_MAX, UDP_PAYLOAD_MAX_BYTES};
 use crate::roll::{Sheet, SheetError};
 use crate::time::Instant;
 use crate::wire::Datagram;
@@ -28,9 +28,6 @@ const BUFFERED_DATAGRAM_BYTES: usize = 2_304;
 
 /// The receive space for one datagram, or for as many as the system joins.
 const SLOT_BYTES: usize = UDP_PAYLOAD_MAX_BYTES + 1;
-
-/// The batches that are received before timeouts and effects are handled.
-const BATCHES_AT_ONCE: usize = 4;
 
 /// The tokens of the socket and of Ctrl-C.
 const SOCKET: Token = Token(0);
@@ -399,7 +396,7 @@ impl Fetcher {
     fn receive(&mut self, transfer: &mut impl Transfer) -> bool {
         let Self { socket, buffer, metas, clock, refused, .. } = self;
         let Some((receiver, state)) = socket else { return false };
-        for _ in 0..BATCHES_AT_ONCE {
+        for _ in 0..RECEIVES_PER_TURN_MAX {
             let mut slots: Vec<_> =
                 buffer.chunks_exact_mut(SLOT_BYTES).map(IoSliceMut::new).collect();
             let result = receiver

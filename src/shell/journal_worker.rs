@@ -20,7 +20,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use mio::Waker;
 
@@ -29,17 +28,9 @@ use super::serve::ServeError;
 use crate::exchange::SheetInfo;
 use crate::ids::ContentId;
 use crate::journal::{DiskStatus, Journal, JournalError, SheetReader};
-use crate::limits::{BLOCKS_AWAITED_MAX, SHEET_QUESTIONS_MAX};
+use crate::limits::{DISK_CHECK_INTERVAL, JOURNAL_READS_MAX, JOURNAL_WRITES_MAX};
 use crate::record::{Batch, SnapshotPart};
 use crate::server::SheetsQuestion;
-
-/// What can be under way at the journal: a commit and a part of a snapshot. The status of the disk is
-/// reported between them.
-const WRITES_MAX: usize = 2;
-/// What can be under way at the reader: every sheet and every list that somebody waits for.
-const READS_MAX: usize = BLOCKS_AWAITED_MAX + SHEET_QUESTIONS_MAX;
-/// How often the journal checks its folder.
-const STATUS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A task for the journal.
 pub(super) enum Command {
@@ -170,12 +161,13 @@ impl<J: Journal + Send + 'static> JournalWorker<J> {
         };
         let first_status = Some(journal.disk_status()?);
         let wake = Arc::clone(&waker);
-        let sheets = Thread::spawn("sheets", READS_MAX, move |commands, completions| {
+        let sheets = Thread::spawn("sheets", JOURNAL_READS_MAX, move |commands, completions| {
             read_sheets(reader, commands, completions, &wake);
         })?;
-        let journal = Thread::spawn("journal", WRITES_MAX, move |commands, completions| {
-            work(journal, commands, completions, &waker);
-        })?;
+        let journal =
+            Thread::spawn("journal", JOURNAL_WRITES_MAX, move |commands, completions| {
+                work(journal, commands, completions, &waker);
+            })?;
         let after_commit = Vec::new();
         Ok(Self::Threaded(Box::new(Threads {
             journal,
@@ -292,7 +284,7 @@ fn work<J: Journal>(
     let clock = Clock::start();
     let (mut looked, mut known) = (clock.now().instant, DiskStatus::default());
     loop {
-        let command = match commands.recv_timeout(STATUS_INTERVAL) {
+        let command = match commands.recv_timeout(DISK_CHECK_INTERVAL) {
             Ok(command) => Some(command),
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => break,
@@ -303,7 +295,7 @@ fn work<J: Journal>(
             break;
         }
         let now = clock.now().instant;
-        if now.since(looked) < STATUS_INTERVAL {
+        if now.since(looked) < DISK_CHECK_INTERVAL {
             continue;
         }
         looked = now;

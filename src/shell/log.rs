@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use tracing::{Level, debug, enabled, trace};
 
 use super::socket::ReturnPath;
-use crate::exchange::{Ask, Operation, Outcome, decode_request};
+use crate::exchange::{Ask, Closed, Marked, Operation, Outcome, Refused, decode_request};
 use crate::ids::ClientId;
 use crate::limits::REPLIES_HELD_MAX;
 use crate::record::{Batch, Record};
@@ -72,7 +72,8 @@ fn tell(operation: &Operation, outcome: &Outcome, client: ClientId, from: &str) 
             let already = already(already_open);
             debug!("class {class} was {already}opened at {opened_at} by {client:?} from {from}");
         }
-        Outcome::Closed { ref sheet, already_closed } => {
+        Outcome::Closed(ref closed) => {
+            let Closed { ref sheet, already_closed } = **closed;
             let (at, students, already) =
                 (sheet.closed_at, sheet.students, already(already_closed));
             debug!(
@@ -80,7 +81,7 @@ fn tell(operation: &Operation, outcome: &Outcome, client: ClientId, from: &str) 
                  from {from}"
             );
         }
-        Outcome::Marked { at, already_present, .. } => {
+        Outcome::Marked(Marked { at, already_present, .. }) => {
             let already = already(already_present);
             if let Operation::Mark { student, .. } = operation {
                 trace!(
@@ -89,7 +90,7 @@ fn tell(operation: &Operation, outcome: &Outcome, client: ClientId, from: &str) 
                 );
             }
         }
-        Outcome::MarkRefused { at, reason } | Outcome::Refused { at, reason } => {
+        Outcome::MarkRefused(Refused { at, reason }) | Outcome::Refused(Refused { at, reason }) => {
             let what = match operation {
                 Operation::Open { .. } => "opening".to_owned(),
                 Operation::Close { .. } => "closing".to_owned(),

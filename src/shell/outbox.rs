@@ -11,10 +11,8 @@ use std::ops::Range;
 use quinn_udp::{Transmit, UdpSockRef};
 
 use super::socket::{Listener, ReturnPath};
-use crate::limits::{DATAGRAM_MAX_BYTES, UDP_PAYLOAD_MAX_BYTES};
+use crate::limits::{DATAGRAM_MAX_BYTES, REPLIES_PER_SEND_MAX, UDP_PAYLOAD_MAX_BYTES};
 
-/// The replies of one call to the system.
-const REPLIES_MAX: usize = 64;
 /// Shorter replies do not come in runs.
 const RUN_MIN_BYTES: usize = 512;
 
@@ -35,8 +33,8 @@ struct Waiting {
 impl Outbox {
     pub(super) fn new() -> Self {
         Self {
-            bytes: Vec::with_capacity(REPLIES_MAX * DATAGRAM_MAX_BYTES),
-            replies: Vec::with_capacity(REPLIES_MAX),
+            bytes: Vec::with_capacity(REPLIES_PER_SEND_MAX * DATAGRAM_MAX_BYTES),
+            replies: Vec::with_capacity(REPLIES_PER_SEND_MAX),
             system: system::Sender::new(),
         }
     }
@@ -47,7 +45,7 @@ impl Outbox {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(datagram);
         self.replies.push(Waiting { path, bytes: start..self.bytes.len() });
-        self.replies.len() == REPLIES_MAX
+        self.replies.len() == REPLIES_PER_SEND_MAX
     }
 
     /// Sends everything. `told` hears of each reply whether the system took it; one that it did not
@@ -147,7 +145,7 @@ mod system {
     use nix::libc::{in_addr, in_pktinfo, in6_addr, in6_pktinfo};
     use nix::sys::socket::{ControlMessage, MsgFlags, MultiHeaders, SockaddrStorage, sendmmsg};
 
-    use super::{Listener, REPLIES_MAX, Waiting};
+    use super::{Listener, REPLIES_PER_SEND_MAX, Waiting};
 
     type Headers = MultiHeaders<SockaddrStorage>;
 
@@ -160,7 +158,7 @@ mod system {
 
     impl Sender {
         pub(super) fn new() -> Self {
-            let headers = |space| Headers::preallocate(REPLIES_MAX, space);
+            let headers = |space| Headers::preallocate(REPLIES_PER_SEND_MAX, space);
             Self {
                 bare: headers(None),
                 from_v4: headers(Some(cmsg_space!(in_pktinfo))),
@@ -175,8 +173,8 @@ mod system {
             replies: &[Waiting],
             bytes: &[u8],
         ) -> io::Result<usize> {
-            let mut slices = [[IoSlice::new(&[])]; REPLIES_MAX];
-            let mut clients = [None; REPLIES_MAX];
+            let mut slices = [[IoSlice::new(&[])]; REPLIES_PER_SEND_MAX];
+            let mut clients = [None; REPLIES_PER_SEND_MAX];
             for (place, reply) in replies.iter().enumerate() {
                 slices[place] = [IoSlice::new(&bytes[reply.bytes.clone()])];
                 clients[place] = Some(SockaddrStorage::from(reply.path.client));

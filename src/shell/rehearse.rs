@@ -20,20 +20,13 @@ use super::download::{FetchError, Fetcher};
 use crate::client::Unanswered;
 use crate::exchange::{Answer, Closed, Marked, Opened, Operation, Refusal, Refused, SheetInfo};
 use crate::ids::ClassId;
-use crate::limits::DEADLINE_MAX;
+use crate::limits::{
+    DEADLINE_MAX, LOAD_FINDINGS_KEPT_MAX, LOAD_LATENCY_MAX_MICROS, LOAD_TEACHERS_AT_ONCE,
+};
 use crate::rehearsal::{Fate, Finding, Ledger, Plan};
 use crate::time::{Instant, WallTime};
 
-/// How many classes are opened or closed at once.
-const TEACHERS_AT_ONCE: usize = 64;
-
-/// The longest wait that is told apart: more than any deadline.
-const LATENCY_MAX_MICROS: u64 = 3_600_000_000;
-
-const _: () = assert!(LATENCY_MAX_MICROS as u128 > DEADLINE_MAX.as_micros());
-
-/// Findings that are kept to be told; all are counted.
-const FINDINGS_KEPT_MAX: usize = 20;
+const _: () = assert!(LOAD_LATENCY_MAX_MICROS as u128 > DEADLINE_MAX.as_micros());
 
 /// When the next mark begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,7 +142,7 @@ pub fn rehearse(
 ) -> Result<Report, LoadError> {
     let Rehearsal { plan, sockets, timeout, .. } = rehearsal;
     // With fixed bounds: a histogram that grows does not do so for what is recorded saturating.
-    let latency = Histogram::new_with_bounds(1, LATENCY_MAX_MICROS, 3).expect("valid bounds");
+    let latency = Histogram::new_with_bounds(1, LOAD_LATENCY_MAX_MICROS, 3).expect("valid bounds");
     let report = Report {
         ledger: Ledger::new(plan),
         not_opened: None,
@@ -190,7 +183,7 @@ impl Run {
         let mut next = 0;
         loop {
             let going_on = self.report.not_opened.is_none() && next < plan.classes();
-            if going_on && self.crowd.waiting() < TEACHERS_AT_ONCE {
+            if going_on && self.crowd.waiting() < LOAD_TEACHERS_AT_ONCE {
                 self.crowd.perform(next, Operation::Open { class: plan.class(next) });
                 next += 1;
                 continue;
@@ -232,7 +225,7 @@ impl Run {
                 self.crowd.perform(next, Operation::Mark { class, student });
                 next += 1;
                 // A crowd that begins at once must not keep us from hearing the first answers.
-                if next % TEACHERS_AT_ONCE != 0 {
+                if next % LOAD_TEACHERS_AT_ONCE != 0 {
                     continue;
                 }
             }
@@ -299,7 +292,7 @@ impl Run {
         let mut next = 0;
         let mut silent = false;
         loop {
-            if next < self.opened.len() && !silent && self.crowd.waiting() < TEACHERS_AT_ONCE {
+            if next < self.opened.len() && !silent && self.crowd.waiting() < LOAD_TEACHERS_AT_ONCE {
                 let place = self.opened[next];
                 self.crowd.perform(place, Operation::Close { class: plan.class(place) });
                 next += 1;
@@ -343,7 +336,7 @@ impl Run {
             let findings = self.report.ledger.check(*place, &sheet);
             self.report.sheets += 1;
             self.report.faults += findings.len();
-            let room = FINDINGS_KEPT_MAX.saturating_sub(self.report.findings.len());
+            let room = LOAD_FINDINGS_KEPT_MAX.saturating_sub(self.report.findings.len());
             self.report.findings.extend(findings.into_iter().take(room));
         }
         watch(Step::Checking(self.report.sheets));

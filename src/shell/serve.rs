@@ -35,6 +35,7 @@ use super::socket::{Listener, ReceiveBuffer};
 use crate::journal::{DiskStatus, Journal, JournalError};
 use crate::limits::{
     ADMISSION_WINDOW, DATAGRAMS_PER_TURN_MAX, DATAGRAMS_SHED_PER_TURN_MAX, RECEIVE_BUFFER_BYTES,
+    RECEIVE_ERRORS_PER_TURN_MAX,
 };
 use crate::record::Batch;
 use crate::server::{Output, Server};
@@ -49,9 +50,6 @@ const DONE: Token = Token(usize::MAX - 1);
 
 /// Between two log lines of the same kind.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
-
-/// How many errors of receiving in a row end one socket's turn.
-const RECEIVE_ERRORS_PER_TURN_MAX: usize = 16;
 
 /// Why a server could not begin, or ended.
 #[derive(Debug, thiserror::Error)]

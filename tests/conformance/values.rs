@@ -319,10 +319,12 @@ impl Values {
         let (roll_call, number) = (self.roll_call(), self.roll_call_number());
         match self.below(6) {
             0 => Outcome::Opened { class, roll_call, number, opened_at: at, already_open: flag },
-            1 => Outcome::Closed { sheet: Box::new(self.sheet_info()), already_closed: flag },
-            2 => Outcome::Marked { class, at, already_present: flag },
-            3 => Outcome::MarkRefused { at, reason },
-            4 => Outcome::Refused { at, reason },
+            1 => {
+                Outcome::Closed(Box::new(Closed { sheet: self.sheet_info(), already_closed: flag }))
+            }
+            2 => Outcome::Marked(Marked { class, at, already_present: flag }),
+            3 => Outcome::MarkRefused(Refused { at, reason }),
+            4 => Outcome::Refused(Refused { at, reason }),
             _ => Outcome::ClockSkew { server_time: at },
         }
     }
@@ -520,10 +522,10 @@ fn item_name(item: &SnapshotItem) -> &'static str {
 fn outcome_name(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Opened { .. } => "Opened",
-        Outcome::Closed { .. } => "Closed",
-        Outcome::Marked { .. } => "Marked",
-        Outcome::MarkRefused { .. } => "MarkRefused",
-        Outcome::Refused { .. } => "Refused",
+        Outcome::Closed(_) => "Closed",
+        Outcome::Marked(_) => "Marked",
+        Outcome::MarkRefused(_) => "MarkRefused",
+        Outcome::Refused(_) => "Refused",
         Outcome::ClockSkew { .. } => "ClockSkew",
     }
 }

@@ -9,8 +9,8 @@ use rand::{RngExt as _, SeedableRng as _};
 use rollcall::blocks::{Download, Event, PathState};
 use rollcall::client::{Client, Output as Told, Progress};
 use rollcall::exchange::{
-    Answer, Ask, BeginAgain, Closed, Marked, Operation, Outcome, Refusal, Request, decode_reply,
-    encode_request,
+    Answer, Ask, BeginAgain, Closed, Marked, Operation, Outcome, Refusal, Refused, Request,
+    decode_reply, encode_request,
 };
 use rollcall::ids::{ClassId, ClientId, RequestNumber, StudentNumber};
 use rollcall::record::{Recovery as _, SnapshotItem};
@@ -289,7 +289,7 @@ fn scenario_6_numbers_near_two_to_the_32_and_two_to_the_64() {
         let Request { client, .. } = stage.request(1, 1, open());
         let number = RequestNumber::new(start).expect("above 0");
         let at = stage.now.wall;
-        let outcome = Outcome::MarkRefused { at, reason: Refusal::NotOpen };
+        let outcome = Outcome::MarkRefused(Refused { at, reason: Refusal::NotOpen });
         let record = ClientRecord { client, started: at, number, fingerprint: 0, outcome };
         stage.server.restore(SnapshotItem::Client(record)).expect("it contradicts nothing");
         for (student, number) in (1..).zip(start + 1..=start.saturating_add(4)) {

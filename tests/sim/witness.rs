@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use rollcall::exchange::{
-    Answer, BeginAgain, Closed, Marked, Opened, Operation, Outcome, Refused, SheetInfo,
+    Answer, BeginAgain, Marked, Opened, Operation, Outcome, Refused, SheetInfo,
 };
 use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber, StudentNumber};
 use rollcall::time::WallTime;
@@ -414,12 +414,12 @@ impl Witness {
         match outcome {
             Outcome::Opened { already_open: true, .. } => seen::ALREADY_OPEN.held(),
             Outcome::Opened { already_open: false, .. } => seen::OPENED_AGAIN.held_if(closed),
-            Outcome::Marked { already_present, .. } => {
+            Outcome::Marked(Marked { already_present, .. }) => {
                 seen::ALREADY_PRESENT.held_if(*already_present);
             }
-            Outcome::MarkRefused { .. } => seen::MARK_REFUSED.held_if(closed),
-            Outcome::Closed { already_closed, .. } => seen::ALREADY_CLOSED.held_if(*already_closed),
-            Outcome::Refused { .. } => seen::NEVER_OPENED.held(),
+            Outcome::MarkRefused(_) => seen::MARK_REFUSED.held_if(closed),
+            Outcome::Closed(closed) => seen::ALREADY_CLOSED.held_if(closed.already_closed),
+            Outcome::Refused(_) => seen::NEVER_OPENED.held(),
             Outcome::ClockSkew { .. } => seen::SKEW_AHEAD.held(),
         }
     }
@@ -473,18 +473,19 @@ impl Witness {
             ) => told == class && room.judge_open(class, at, opened_at, already_open),
             (
                 Operation::Mark { student, .. },
-                &Outcome::Marked { class: told, at: told_at, already_present },
+                &Outcome::Marked(Marked { class: told, at: told_at, already_present }),
             ) => told == class && room.judge_mark(student, at, told_at, already_present),
-            (Operation::Mark { .. }, &Outcome::MarkRefused { at: told, .. }) => {
+            (Operation::Mark { .. }, &Outcome::MarkRefused(Refused { at: told, .. })) => {
                 told == at && room.open.is_none()
             }
-            (Operation::Close { .. }, &Outcome::Closed { ref sheet, already_closed: true }) => {
-                room.open.is_none() && room.closed.last().is_some_and(|last| *last == **sheet)
+            (Operation::Close { .. }, Outcome::Closed(closed)) if closed.already_closed => {
+                room.open.is_none() && room.closed.last().is_some_and(|last| *last == closed.sheet)
             }
-            (Operation::Close { .. }, &Outcome::Refused { at: told, .. }) => {
+            (Operation::Close { .. }, &Outcome::Refused(Refused { at: told, .. })) => {
                 told == at && room.open.is_none() && room.closed.is_empty()
             }
-            (Operation::Close { .. }, &Outcome::Closed { ref sheet, already_closed: false }) => {
+            (Operation::Close { .. }, Outcome::Closed(closed)) => {
+                let sheet = &closed.sheet;
                 room.closed_starts.push(self.starts);
                 let kept = room.judge_close(at, sheet);
                 kept.is_some_and(|kept| {
@@ -549,21 +550,10 @@ fn says(outcome: &Outcome, answer: &Answer) -> bool {
             Outcome::Opened { class, opened_at, already_open, .. },
             Answer::Opened(Opened { class: told, opened_at: at, already_open: already }),
         ) => (class, opened_at, already_open) == (told, at, already),
-        (
-            Outcome::Closed { sheet, already_closed },
-            Answer::Closed(Closed { sheet: told, already_closed: already }),
-        ) => (&**sheet, already_closed) == (told, already),
-        (
-            Outcome::Marked { class, at, already_present },
-            Answer::Marked(Marked { class: told, at: told_at, already_present: already }),
-        ) => (class, at, already_present) == (told, told_at, already),
-        (
-            Outcome::MarkRefused { at, reason },
-            Answer::MarkRefused(Refused { at: told, reason: why }),
-        )
-        | (Outcome::Refused { at, reason }, Answer::Refused(Refused { at: told, reason: why })) => {
-            (at, reason) == (told, why)
-        }
+        (Outcome::Closed(closed), Answer::Closed(told)) => **closed == *told,
+        (Outcome::Marked(marked), Answer::Marked(told)) => marked == told,
+        (Outcome::MarkRefused(refused), Answer::MarkRefused(told))
+        | (Outcome::Refused(refused), Answer::Refused(told)) => refused == told,
         (
             Outcome::ClockSkew { server_time },
             Answer::BeginAgain(BeginAgain { server_time: told }),

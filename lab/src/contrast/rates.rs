@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use rollcall::exchange::{Operation, Outcome};
+use rollcall::exchange::{Marked, Operation, Outcome};
 use rollcall::ids::{ClassId, ClientId, RequestNumber};
 use rollcall::journal::{Journal as _, SqliteJournal};
 use rollcall::record::{Batch, Record};
@@ -228,7 +228,7 @@ fn batch_of_one(number: u64) -> Batch {
         started: at,
         number: RequestNumber::FIRST,
         fingerprint: 0,
-        outcome: Outcome::Marked { class, at, already_present: false },
+        outcome: Outcome::Marked(Marked { class, at, already_present: false }),
     };
     let operation = Operation::Mark { class, student };
     let records = vec![Record::Answered { at, operation, client }];

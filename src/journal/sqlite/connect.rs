@@ -5,7 +5,6 @@
 //! keeps the pages and SQLite writes them all again.
 
 use std::path::Path;
-use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
@@ -13,17 +12,9 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use super::error::{Fault, FolderProblem, SqliteError};
 use super::folder::Acknowledged;
 use super::read::last_batch;
-use crate::limits::DEADLINE_DEFAULT;
+use crate::limits::{DEADLINE_DEFAULT, JOURNAL_LOCKED_WAIT, JOURNAL_READER_WAIT, LOG_KEPT_BYTES};
 
-/// How long a commit waits for another program that writes to the database. Its own thread waits and
-/// clients ask again, so the wait may be long; it ends before a client's usual deadline does.
-const LOCKED_WAIT: Duration = Duration::from_secs(20);
-/// How long a start waits for another program that reads the database.
-const READER_WAIT: Duration = Duration::from_secs(1);
-const _: () = assert!(LOCKED_WAIT.as_secs() < DEADLINE_DEFAULT.as_secs());
-/// The write-ahead log is cut to this after a large transaction went through it.
-pub(super) const LOG_KEPT_BYTES: i64 = 16 << 20;
-
+const _: () = assert!(JOURNAL_LOCKED_WAIT.as_secs() < DEADLINE_DEFAULT.as_secs());
 /// What a connection is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Access {
@@ -41,7 +32,7 @@ pub(super) fn connect(path: &Path, access: Access) -> Result<Connection, SqliteE
     };
     let connect = || {
         let connection = Connection::open_with_flags(path, flags | create)?;
-        connection.busy_timeout(LOCKED_WAIT)?;
+        connection.busy_timeout(JOURNAL_LOCKED_WAIT)?;
         if access == Access::Read {
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         }
@@ -108,9 +99,9 @@ pub(super) fn use_log(connection: &Connection, path: &Path) -> Result<(), Sqlite
 /// log itself was synced before it was opened.
 pub(super) fn copy_log(connection: &Connection, path: &Path) -> Result<(), SqliteError> {
     let copy = || {
-        connection.busy_timeout(READER_WAIT)?;
+        connection.busy_timeout(JOURNAL_READER_WAIT)?;
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()))?;
-        connection.busy_timeout(LOCKED_WAIT)
+        connection.busy_timeout(JOURNAL_LOCKED_WAIT)
     };
     copy().map_err(|error| Fault::Sqlite(error).at(path))
 }

@@ -342,12 +342,12 @@ impl SheetReader for Reader {
 
 #[cfg(test)]
 mod tests {
-    use super::connect::LOG_KEPT_BYTES;
     use super::schema::pragma;
     use super::*;
-    use crate::exchange::{Operation, Outcome, Refusal};
+    use crate::exchange::{Operation, Outcome, Refusal, Refused};
     use crate::ids::{ClientId, RequestNumber, RollCallId};
     use crate::journal::ErrorKind;
+    use crate::limits::LOG_KEPT_BYTES;
     use crate::record::{Record, SnapshotItem};
     use crate::roll::{ClientRecord, ClosedSheet, Mark, Sheet};
     use crate::server::Server;
@@ -363,7 +363,7 @@ mod tests {
                 started: at,
                 number: RequestNumber::new(number).unwrap(),
                 fingerprint: 0,
-                outcome: Outcome::Refused { at, reason: Refusal::TooManyOpen },
+                outcome: Outcome::Refused(Refused { at, reason: Refusal::TooManyOpen }),
             },
         }
     }

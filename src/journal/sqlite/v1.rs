@@ -17,7 +17,7 @@ use serde::Deserialize;
 
 use super::error::{Fault, Location};
 use super::read;
-use crate::exchange;
+use crate::exchange::{self, Closed, Marked, Refused};
 use crate::hashing::HashKey;
 use crate::ids::{
     ClassId, ClientId, ContentId, RequestNumber, RollCallId, RollCallNumber, StudentNumber,
@@ -258,16 +258,17 @@ impl Converter<'_> {
                     Some(number) => number,
                     None => self.closed_number(&info)?,
                 };
-                Live::Closed { sheet: Box::new(sheet(&info, number)?), already_closed }
+                let sheet = sheet(&info, number)?;
+                Live::Closed(Box::new(Closed { sheet, already_closed }))
             }
             Outcome::Marked { class: number, at, already_present } => {
-                Live::Marked { class: class(number)?, at: time(at)?, already_present }
+                Live::Marked(Marked { class: class(number)?, at: time(at)?, already_present })
             }
             Outcome::MarkRefused { at, reason } => {
-                Live::MarkRefused { at: time(at)?, reason: refusal(reason)? }
+                Live::MarkRefused(Refused { at: time(at)?, reason: refusal(reason)? })
             }
             Outcome::Refused { at, reason } => {
-                Live::Refused { at: time(at)?, reason: refusal(reason)? }
+                Live::Refused(Refused { at: time(at)?, reason: refusal(reason)? })
             }
             Outcome::ClockSkew { server_time } => {
                 Live::ClockSkew { server_time: time(server_time)? }
@@ -355,9 +356,10 @@ fn restore_empty(
     let mut closed_later: HashSet<(ClassId, RollCallNumber)> = HashSet::new();
     for (_, record) in records {
         if let record::Record::Answered { client, .. } = record
-            && let exchange::Outcome::Closed { sheet, already_closed: false } = &client.outcome
+            && let exchange::Outcome::Closed(closed) = &client.outcome
+            && !closed.already_closed
         {
-            closed_later.insert((sheet.class, sheet.number));
+            closed_later.insert((closed.sheet.class, closed.sheet.number));
         }
     }
     let empty = "SELECT class, id, number FROM roll_call WHERE students = 0 ORDER BY closed_at, id";

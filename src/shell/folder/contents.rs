@@ -5,9 +5,7 @@ use std::ops::RangeInclusive;
 
 use super::stamp::Stamp;
 use crate::ids::{ContentId, FileName};
-
-/// The contents whose lengths are remembered after the last file with them is gone.
-const LOST_MAX: usize = 1_024;
+use crate::limits::CONTENTS_LOST_MAX;
 
 /// The known contents of the listed files.
 #[derive(Default)]
@@ -52,7 +50,7 @@ impl Contents {
         names.remove(name);
         if names.is_empty() {
             self.names.remove(&content);
-            if self.lost.len() >= LOST_MAX {
+            if self.lost.len() >= CONTENTS_LOST_MAX {
                 self.lost.pop_front();
             }
             self.lost.push_back((content, stamp.bytes));

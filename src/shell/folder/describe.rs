@@ -2,12 +2,13 @@
 
 use tracing::debug;
 
-use super::hashing::{HASHING_MAX, Hashing};
+use super::hashing::Hashing;
 use super::settling::Verdict;
 use super::stamp::Stamp;
 use super::{Folder, Lookup, is_exhaustion};
 use crate::exchange::{FileInfo, FileState};
 use crate::ids::{FileKey, FileName};
+use crate::limits::FILES_HASHED_AT_ONCE_MAX;
 use crate::time::{Instant, Now};
 
 impl Folder {
@@ -48,7 +49,7 @@ impl Folder {
                 return FileState::Absent;
             }
             // It is hashed when it is asked for again and there is room.
-            Verdict::Read if self.hashing.len() >= HASHING_MAX => return waiting,
+            Verdict::Read if self.hashing.len() >= FILES_HASHED_AT_ONCE_MAX => return waiting,
             Verdict::Read => self.hashing.push_front(Hashing::begin(name.clone(), stamp, file)),
         }
         // A small file is hashed at once.

@@ -3,7 +3,6 @@
 
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 use tracing::debug;
@@ -12,21 +11,9 @@ use super::settling::Verdict;
 use super::stamp::Stamp;
 use super::{Folder, is_exhaustion};
 use crate::ids::{ContentId, FileName};
-use crate::limits::BLOCK_BYTES;
+use crate::limits::{BLOCK_BYTES, SEARCH_CANDIDATES_AT_ONCE, SEARCH_LIFE, SEARCH_PIECES_PER_TURN};
 use crate::server::Piece;
 use crate::time::{Instant, Now};
-
-/// The files that are hashed at once; each is an open file.
-pub(super) const HASHING_MAX: usize = 64;
-
-/// The files that are tried in one step to find a content.
-const CANDIDATES_AT_ONCE: usize = 16;
-
-/// A content is looked for as long as it is asked for. Clients ask twice a second.
-const SEARCH_LIFE: Duration = Duration::from_secs(5);
-
-/// The pieces that are hashed in one step when small files may have the content that is looked for.
-const HASHED_FOR_SEARCH_PIECES: usize = 4;
 
 /// A file that is being hashed.
 pub(super) struct Hashing {
@@ -71,7 +58,7 @@ impl Folder {
         let longer_than = u64::from(first) * BLOCK_BYTES as u64;
         let until = now.instant.after(SEARCH_LIFE);
         self.search = Some(Search { content, longer_than, until });
-        for _ in 0..HASHED_FOR_SEARCH_PIECES {
+        for _ in 0..SEARCH_PIECES_PER_TURN {
             if !self.search_on(now) {
                 return self.contents.name(content).is_some();
             }
@@ -91,7 +78,7 @@ impl Folder {
         }
         loop {
             let candidates = self.contents.candidates(content, longer_than);
-            let names: Vec<_> = candidates.take(CANDIDATES_AT_ONCE).cloned().collect();
+            let names: Vec<_> = candidates.take(SEARCH_CANDIDATES_AT_ONCE).cloned().collect();
             if names.is_empty() {
                 self.search = None;
                 return false;

@@ -8,11 +8,8 @@ use std::time::SystemTime;
 use cap_std::fs::{Dir, ReadDir};
 
 use crate::ids::FileName;
-use crate::limits::{FILE_BYTES_MAX, FILES_MAX};
+use crate::limits::{FILE_BYTES_MAX, FILES_DESCRIBED_AT_ONCE, FILES_MAX};
 use crate::time::Instant;
-
-/// The entries that are read between two requests: this takes a millisecond or two.
-const ENTRIES_AT_ONCE: usize = 512;
 
 /// A listing under way.
 pub(super) struct Listing {
@@ -40,7 +37,7 @@ impl Listing {
 
     /// Reads some entries; true if these were the last.
     pub(super) fn read_some(&mut self) -> io::Result<bool> {
-        for _ in 0..ENTRIES_AT_ONCE {
+        for _ in 0..FILES_DESCRIBED_AT_ONCE {
             let Some(entry) = self.entries.next() else { return Ok(true) };
             let entry = entry?;
             let Some(name) = entry.file_name().to_str().and_then(|it| it.parse().ok()) else {

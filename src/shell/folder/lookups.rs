@@ -1,11 +1,9 @@
 //! Lookups that the last listing could not answer. What a listing that began after the question does not
 //! have either is absent.
 
+use crate::limits::FILE_LOOKUPS_MAX;
 use std::collections::HashMap;
 use std::hash::Hash;
-
-/// The keys that are remembered. A lookup of one more is answered with "ask again".
-const LOOKUPS_MAX: usize = 1_024;
 
 /// Keys that were looked up in vain.
 pub(super) struct Lookups<K> {
@@ -22,7 +20,7 @@ impl<K: Eq + Hash> Lookups<K> {
     /// Returns the number of the listing that decides whether it is absent, or `None` if no more keys
     /// can be remembered.
     pub(super) fn ask(&mut self, key: K, begun: u64) -> Option<u64> {
-        if self.asked_in.len() >= LOOKUPS_MAX && !self.asked_in.contains_key(&key) {
+        if self.asked_in.len() >= FILE_LOOKUPS_MAX && !self.asked_in.contains_key(&key) {
             return None;
         }
         Some(*self.asked_in.entry(key).or_insert(begun) + 1)

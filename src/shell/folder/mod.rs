@@ -24,7 +24,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt as _, OpenOptionsSyncExt as _};
 use cap_std::ambient_authority;
@@ -34,7 +34,10 @@ use tracing::warn;
 use super::clock::Clock;
 use crate::exchange::{FileEntry, FileState};
 use crate::ids::{ContentId, FileKey, FileName};
-use crate::limits::{FILES_MAX, HASHED_AT_ONCE_BYTES};
+use crate::limits::{
+    FILES_MAX, HASHED_AT_ONCE_BYTES, LISTING_PAUSE_RATIO, LISTING_RETRY, SETTLED_AFTER,
+    UNREADABLE_RETRY,
+};
 use crate::server::{FolderRequest, Piece, PieceRead};
 use crate::time::{Instant, Now};
 
@@ -44,7 +47,7 @@ use listing::{Listing, changed_at};
 use log::FolderLog;
 use lookups::Lookups;
 use pieces::OpenFile;
-use settling::{QUIET, Settling};
+use settling::Settling;
 use stamp::{Stamp, age};
 pub(super) use worker::FolderWorker;
 
@@ -58,16 +61,6 @@ mod pieces;
 mod settling;
 mod stamp;
 mod worker;
-
-/// The pause between two listings, as a multiple of the time that the first one took: a large folder that
-/// changes all the time takes a fifth of the thread at most.
-const LISTING_PAUSE_RATIO: u32 = 4;
-
-/// The pause after a listing that failed.
-const LISTING_RETRY: Duration = Duration::from_secs(1);
-
-/// After so long a file is tried again that could not be read and has not changed.
-const UNREADABLE_RETRY: Duration = Duration::from_secs(10);
 
 /// A folder that cannot be offered.
 #[derive(Debug, thiserror::Error)]
@@ -262,7 +255,7 @@ impl Folder {
         }
         self.listed = self.begun;
         // A further change within so short a time may leave the same time.
-        let is_recent = |at| age(at, now.wall).is_some_and(|age| age < QUIET);
+        let is_recent = |at| age(at, now.wall).is_some_and(|age| age < SETTLED_AFTER);
         self.names_of = folder_changed.filter(|at| !is_recent(*at));
         self.contents.listed(&files);
         let is_here = |name: &FileName| files.contains_key(name);
@@ -381,11 +374,11 @@ fn explain(error: &io::Error) -> String {
 mod tests {
     use std::fs::{self, File};
 
-    use super::hashing::HASHING_MAX;
     use super::*;
     use crate::exchange::FileInfo;
-    use crate::limits::BLOCK_BYTES;
+    use crate::limits::{BLOCK_BYTES, FILES_HASHED_AT_ONCE_MAX};
     use crate::time::WallTime;
+    use std::time::Duration;
 
     const A_DAY: Duration = Duration::from_secs(86_400);
 
@@ -444,13 +437,13 @@ mod tests {
     /// Each file that is being read is an open one, and the journal needs some too.
     #[test]
     fn whoever_asks_for_many_files_has_few_of_them_open() {
-        let (_place, mut folder, keys) = of_large_files(HASHING_MAX + 30);
+        let (_place, mut folder, keys) = of_large_files(FILES_HASHED_AT_ONCE_MAX + 30);
         let now = folder.clock.now();
         for &key in &keys {
             assert!(matches!(folder.describe(key, now), FileState::Reading { .. }));
-            assert!(folder.hashing.len() <= HASHING_MAX);
+            assert!(folder.hashing.len() <= FILES_HASHED_AT_ONCE_MAX);
         }
-        assert_eq!(folder.hashing.len(), HASHING_MAX, "as many as it may");
+        assert_eq!(folder.hashing.len(), FILES_HASHED_AT_ONCE_MAX, "as many as it may");
         // The others are read when they are asked for again.
         for &key in &keys {
             folder.describe(key, now);

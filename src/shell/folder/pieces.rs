@@ -8,12 +8,9 @@ use tracing::debug;
 use super::stamp::Stamp;
 use super::{Folder, is_exhaustion};
 use crate::ids::FileName;
-use crate::limits::BLOCK_BYTES;
+use crate::limits::{BLOCK_BYTES, FILES_OPEN_MAX};
 use crate::server::{Piece, PieceRead};
 use crate::time::{Instant, Now};
-
-/// The files that are kept open because they are being fetched.
-const OPEN_MAX: usize = 64;
 
 /// A file that is being fetched.
 pub(super) struct OpenFile {
@@ -60,7 +57,7 @@ impl Folder {
             if now != stamp {
                 return Ok(None);
             }
-            if self.open.len() >= OPEN_MAX {
+            if self.open.len() >= FILES_OPEN_MAX {
                 self.open.pop_front();
             }
             self.open.push_back(OpenFile { name: name.clone(), stamp, file });

@@ -7,25 +7,14 @@
 //! not wait for ever.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use super::stamp::Stamp;
 use crate::ids::FileName;
+use crate::limits::{
+    ASKED_AGAIN_WITHIN, READINGS_MAX, RESTLESS_AFTER, RESTLESS_REFUSED_AFTER, SETTLED_AFTER,
+    SETTLING_TICK,
+};
 use crate::time::{Instant, Now};
-
-/// For how long a file must not have changed before it is hashed.
-pub(super) const QUIET: Duration = Duration::from_millis(300);
-/// A file that keeps changing is hashed anyway after this.
-const RESTLESS_AFTER: Duration = Duration::from_secs(2);
-/// A file that keeps changing is refused after this.
-const REFUSED_AFTER: Duration = Duration::from_secs(10);
-/// Two changes closer than this may leave the same times: file times advance in ticks of up to 10 ms.
-const TICK: Duration = Duration::from_millis(20);
-/// A client asks again within this time: after more, it is another client, and waiting begins anew.
-const ASKED_AGAIN_WITHIN: Duration = Duration::from_secs(2);
-/// After so many attempts that found the file changed at their end, the time until it is refused no
-/// longer begins anew.
-const READINGS_MAX: u32 = 3;
 
 /// What to do with a file whose content is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +60,7 @@ impl Settling {
         let Some(watched) = self.watched.get_mut(name) else {
             // Its time alone is not enough: a copied file may have an old one.
             let changed = known.is_some_and(|known| known != stamp);
-            if !changed && age.is_none_or(|age| age >= QUIET) {
+            if !changed && age.is_none_or(|age| age >= SETTLED_AFTER) {
                 return Verdict::Read;
             }
             self.watch(name, stamp, now);
@@ -87,12 +76,12 @@ impl Settling {
             watched.changed = now;
         }
         let waited = now.since(watched.since);
-        if now.since(watched.changed) >= QUIET * (1 << (2 * watched.failures)) {
+        if now.since(watched.changed) >= SETTLED_AFTER * (1 << (2 * watched.failures)) {
             Verdict::Read
-        } else if waited >= REFUSED_AFTER {
+        } else if waited >= RESTLESS_REFUSED_AFTER {
             // R-FILES-9
             Verdict::Refuse
-        } else if waited >= RESTLESS_AFTER && age.is_none_or(|age| age >= TICK) {
+        } else if waited >= RESTLESS_AFTER && age.is_none_or(|age| age >= SETTLING_TICK) {
             Verdict::Read
         } else {
             Verdict::Wait
@@ -135,6 +124,8 @@ impl Settling {
 #[cfg(test)]
 mod tests {
     use std::time::SystemTime;
+
+    use std::time::Duration;
 
     use super::*;
     use crate::time::WallTime;
