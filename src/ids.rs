@@ -346,6 +346,12 @@ impl Cookie {
 
 is_bytes!(Cookie, 16);
 
+/// A device, by a hash of its public key: all that is kept of it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct DeviceId([u8; 16]);
+
+is_bytes!(DeviceId, 16);
+
 /// The name of a file that is offered: 1 to 255 bytes of UTF-8 that name one thing in one folder and
 /// steer no terminal.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -43,15 +43,19 @@ pub mod blocks;
 #[cfg(feature = "programs")]
 pub mod cli;
 pub mod client;
+pub mod endpoint;
 pub mod exchange;
 pub mod hashing;
 pub mod ids;
 pub mod journal;
 pub mod limits;
+pub mod principal;
 pub mod record;
 pub mod rehearsal;
+mod retry;
 pub mod roll;
 mod round_trip;
+pub mod seal;
 pub mod server;
 #[cfg(feature = "programs")]
 pub mod shell;

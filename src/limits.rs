@@ -38,6 +38,35 @@ pub const FILES_REQUEST_MIN_BYTES: usize = DATAGRAM_MAX_BYTES;
 /// The shortest `FILE`: as long as the longest answer to it.
 pub const FILE_REQUEST_MIN_BYTES: usize = 80;
 
+// Sealed datagrams.
+
+/// The length of a short sealed datagram.
+pub const SEALED_SHORT_BYTES: usize = 256;
+/// The length of a long sealed datagram.
+pub const SEALED_LONG_BYTES: usize = DATAGRAM_MAX_BYTES;
+/// How long a ticket lives, and for how long one key makes them.
+pub const TICKET_LIFE: Duration = Duration::from_secs(2 * 60 * 60);
+/// A sealed request that was on its way for longer has no effect.
+pub const HELD_BACK_MAX: Duration = Duration::from_secs(60);
+/// A client begins no more handshakes than one in this time, and takes no `WELCOME` later.
+pub const HELLO_SPACING: Duration = Duration::from_secs(5);
+/// The `RETRY`s of one handshake that a client answers at once.
+pub const HELLO_RETRIES_MAX: u32 = 3;
+/// After so many sendings without an answer a client says `HELLO` again.
+pub const UNANSWERED_MAX: u32 = 3;
+/// The `HELLO`s that wait for the worker. When there is one more, one of them is dropped at random.
+pub const HELLOS_QUEUED_MAX: usize = 512;
+/// While more than so many wait, an address must prove itself.
+pub const HELLOS_UNPROVED_MAX: usize = 64;
+/// For so long after that addresses must go on to prove themselves.
+pub const HELLO_PRESSURE: Duration = Duration::from_secs(1);
+/// The handshakes that are under way at the worker.
+pub const HANDSHAKES_MAX: usize = 16;
+/// The `RENEW`s that leave in a second.
+pub const RENEWS_PER_SECOND_MAX: u32 = 1_000;
+/// The datagrams without a sealed message that wait to leave.
+pub const NOTICES_MAX: usize = 1_024;
+
 // Files.
 
 /// The longest name of an offered file, as of most file systems.

@@ -52,6 +52,30 @@ counters! {
     RequestTooShort = "rejected_request_too_short",
     /// Not read: the system drops datagrams, and this address sends more than its part.
     Shed = "shed",
+    /// Not read: plain, and this server is spoken to in sealed datagrams only.
+    Plain = "rejected_plain",
+    /// Not read: a sealed datagram of a length that none has.
+    SealedLength = "rejected_sealed_length",
+    /// Answered with `RENEW`: the ticket is of no key of this server.
+    TicketUnknown = "renewed_unknown",
+    /// Answered with `RENEW`: the ticket has ended.
+    TicketEnded = "renewed_ended",
+    /// Answered with `RENEW`: the datagram was held back for too long.
+    HeldBack = "renewed_held_back",
+    /// Not read: a ticket that this server did not make.
+    TicketForged = "rejected_ticket",
+    /// Not read: not sealed by whom the ticket belongs to.
+    SealedForged = "rejected_seal",
+    /// Not read: not a `HELLO` to this service.
+    HelloForged = "rejected_hello",
+    /// A `HELLO` to be answered.
+    Hello = "hello",
+    /// A `HELLO` that waits already.
+    HelloRepeated = "hello_repeated",
+    /// A `HELLO` whose first message does not open: not made with this service's key.
+    HelloUnopened = "hello_unopened",
+    /// Answered with `RETRY`: many wait, and the address has to prove itself.
+    HelloUnproved = "hello_unproved",
     /// Not executed: too many replies wait already.
     Overloaded = "overloaded",
     /// Executed: a roll call was opened.

@@ -12,26 +12,27 @@
 
 mod identity;
 pub mod inquiry;
+mod linked;
 mod output;
 mod pending;
-mod retry;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use identity::{Identity, elapsed};
+pub use linked::LinkedClient;
 pub use output::{Output, Progress, Unanswered};
 use pending::Pending;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-pub use retry::Backoff;
-use retry::jittered;
 
 use crate::exchange::{
     Answer, Ask, BeginAgain, Busy, Operation, Query, Reply, decode_reply, encode_request,
 };
 use crate::ids::{ClientId, RequestNumber};
 use crate::limits::WINDOW;
+pub use crate::retry::Backoff;
+use crate::retry::jittered;
 use crate::round_trip::RoundTrip;
 use crate::time::{Instant, Now};
 use crate::wire::{Datagram, Versions};
@@ -50,6 +51,8 @@ pub struct Client {
     exchange: Option<Pending>,
     /// An operation that was sent and whose deadline passed.
     unsettled: Option<Pending>,
+    /// Whether nothing can be sent at present; the deadline counts on.
+    held: bool,
     outputs: VecDeque<Output>,
 }
 
@@ -69,6 +72,7 @@ impl Client {
             round_trip: RoundTrip::default(),
             exchange: None,
             unsettled: None,
+            held: false,
             outputs: VecDeque::new(),
         }
     }
@@ -194,13 +198,26 @@ impl Client {
         }
     }
 
+    /// Nothing can be sent until [`Client::release`].
+    pub fn hold(&mut self) {
+        self.held = true;
+    }
+
+    /// What is under way can be sent, or sent anew: it is sent at once.
+    pub fn release(&mut self, now: Now) {
+        self.held = false;
+        if let Some(exchange) = &mut self.exchange {
+            exchange.next_send = now.instant.max(exchange.not_before);
+        }
+    }
+
     /// Time has passed: sends again, or gives up waiting.
     pub fn handle_timeout(&mut self, now: Now) {
         let Some(exchange) = &mut self.exchange else { return };
         // R-RETRY-5
         if now.instant >= exchange.deadline {
             self.give_up();
-        } else if now.instant >= exchange.next_send {
+        } else if !self.held && now.instant >= exchange.next_send {
             let wait = exchange.backoff.next_wait();
             exchange.next_send = now.instant.after(jittered(&mut self.rng, wait));
             exchange.attempts = exchange.attempts.saturating_add(1);
@@ -219,7 +236,9 @@ impl Client {
     /// When [`Client::handle_timeout`] wants to be called next.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.exchange.as_ref().map(|exchange| exchange.next_send.min(exchange.deadline))
+        let exchange = self.exchange.as_ref()?;
+        let send = if self.held { exchange.deadline } else { exchange.next_send };
+        Some(send.min(exchange.deadline))
     }
 
     /// The next effect, or `None` when there is nothing to do until the next event. A datagram to

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::Unanswered;
 use super::identity::elapsed;
-use super::retry::Backoff;
 use crate::exchange::{Ask, Operation, Request};
 use crate::ids::{ClientId, RequestNumber};
+use crate::retry::Backoff;
 use crate::time::{Instant, Now};
 use crate::wire::Versions;
 

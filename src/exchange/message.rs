@@ -18,7 +18,8 @@ use super::{
 use crate::ids::{ClientId, RequestNumber};
 use crate::wire::codec::{Bytes, Message};
 use crate::wire::envelope::{
-    Opened as Envelope, Question, ReplyHeader, RequestHeader, open, write_reply, write_request,
+    Bare, Opened as Envelope, Question, ReplyHeader, RequestHeader, RequestWriter, bare, open,
+    write_reply,
 };
 use crate::wire::{Datagram, Kind, Rejected};
 
@@ -81,7 +82,23 @@ pub struct Received {
 /// The first check that failed. Only [`Rejected::Version`] may be answered, with
 /// [`Versions`](crate::wire::Versions).
 pub fn decode_request(datagram: &[u8]) -> Result<Received, Rejected> {
-    let envelope = open(datagram)?;
+    received(open(datagram)?)
+}
+
+/// Reads the kind and the body of a request that came sealed, with room for a plain answer of that
+/// length.
+///
+/// # Errors
+/// The first check that failed.
+pub(crate) fn decode_bare_request(
+    kind: u8,
+    body: &[u8],
+    room: usize,
+) -> Result<Received, Rejected> {
+    received(bare(kind, body, room)?)
+}
+
+fn received(envelope: Envelope<'_>) -> Result<Received, Rejected> {
     let request = match envelope.kind {
         Kind::Open => request::<Open>(&envelope),
         Kind::Close => request::<Close>(&envelope),
@@ -106,25 +123,36 @@ where
 
 /// Writes a request down, padded so that no answer to it is longer than itself.
 pub fn encode_request(request: &Request, datagram: &mut Datagram) {
+    write(request, datagram);
+}
+
+/// Writes the body of a request down without padding, to be sealed.
+pub(crate) fn encode_bare_request<'a>(request: &Request, space: &'a mut [u8]) -> Bare<'a> {
+    let mut bare = Bare::new(space);
+    write(request, &mut bare);
+    bare
+}
+
+fn write(request: &Request, writer: &mut impl RequestWriter) {
     let &Request { attempt, client, number, ask } = request;
     let header = RequestHeader { attempt, client, number };
     match ask {
         Ask::Perform { started, operation: Operation::Open { class } } => {
-            write_request(header, Open { started, class }, datagram);
+            writer.write(header, Open { started, class });
         }
         Ask::Perform { started, operation: Operation::Close { class } } => {
-            write_request(header, Close { started, class }, datagram);
+            writer.write(header, Close { started, class });
         }
         Ask::Perform { started, operation: Operation::Mark { class, student } } => {
-            write_request(header, Mark { started, class, student }, datagram);
+            writer.write(header, Mark { started, class, student });
         }
-        Ask::Read(Query::Status { from }) => write_request(header, Status { from }, datagram),
+        Ask::Read(Query::Status { from }) => writer.write(header, Status { from }),
         Ask::Read(Query::Sheets { class, at_most }) => {
-            write_request(header, Sheets { class, at_most }, datagram);
+            writer.write(header, Sheets { class, at_most });
         }
-        Ask::Read(Query::Files { from }) => write_request(header, Files { from }, datagram),
-        Ask::Read(Query::File { file }) => write_request(header, File { file }, datagram),
-        Ask::Pull(pull) => write_request(header, pull, datagram),
+        Ask::Read(Query::Files { from }) => writer.write(header, Files { from }),
+        Ask::Read(Query::File { file }) => writer.write(header, File { file }),
+        Ask::Pull(pull) => writer.write(header, pull),
     }
 }
 
@@ -133,7 +161,18 @@ pub fn encode_request(request: &Request, datagram: &mut Datagram) {
 /// # Errors
 /// The first check that failed. A client never answers any of them.
 pub fn decode_reply(datagram: &[u8]) -> Result<Reply, Rejected> {
-    let envelope = open(datagram)?;
+    replied(open(datagram)?)
+}
+
+/// Reads the kind and the body of a reply that came sealed.
+///
+/// # Errors
+/// The first check that failed.
+pub(crate) fn decode_bare_reply(kind: u8, body: &[u8]) -> Result<Reply, Rejected> {
+    replied(bare(kind, body, 0)?)
+}
+
+fn replied(envelope: Envelope<'_>) -> Result<Reply, Rejected> {
     match envelope.kind {
         Kind::Opened => reply::<Opened>(&envelope),
         Kind::Closed => reply::<Closed>(&envelope),

@@ -53,6 +53,7 @@ pub use message::{
     Received, Reply, Request, decode_reply, decode_request, encode_pulled, encode_reply,
     encode_request,
 };
+pub(crate) use message::{decode_bare_reply, decode_bare_request, encode_bare_request};
 pub use open::Opened;
 pub use pull::{Pull, Pulled};
 pub(crate) use pull::{blocks, span};

@@ -30,6 +30,7 @@ use std::hash::Hash;
 
 use admission::Admission;
 pub use keys::ServerKeys;
+use operations::Asked;
 use questions::Questions;
 pub use questions::{FolderRequest, SheetsQuestion};
 use recovery::Snapshot;
@@ -44,6 +45,7 @@ use crate::ids::{ClassId, ContentId, RollCallId};
 use crate::limits::{
     CLIENTS_FORGOTTEN_PER_CALL_MAX, REPLIES_HELD_MAX, SNAPSHOT_STEPS_PER_TURN, SWEEP_INTERVAL,
 };
+use crate::principal::Principal;
 use crate::record::{Batch, Record, SnapshotPart};
 use crate::roll::{ClosedSheet, Silent};
 use crate::state::State;
@@ -197,6 +199,20 @@ impl<P> Server<P> {
     }
 }
 
+impl<P> Output<P> {
+    /// The same effect by another way.
+    pub(crate) fn map_path<Q>(self, path: impl FnOnce(P) -> Q) -> Output<Q> {
+        match self {
+            Self::Transmit { to } => Output::Transmit { to: path(to) },
+            Self::Append(batch) => Output::Append(batch),
+            Self::Snapshot(part) => Output::Snapshot(part),
+            Self::Load(content) => Output::Load(content),
+            Self::ListSheets(question) => Output::ListSheets(question),
+            Self::Folder(request) => Output::Folder(request),
+        }
+    }
+}
+
 /// What happens, and what follows from it. The way back to a client can be copied, because many
 /// blocks may leave by it, and hashed, because a cookie is made of it.
 impl<P: Clone + Hash> Server<P> {
@@ -206,22 +222,58 @@ impl<P: Clone + Hash> Server<P> {
         self.admission.handle_overflow(now.instant);
     }
 
-    /// A datagram arrived. False if it was thrown away unread, which costs next to nothing.
+    /// A plain datagram arrived. False if it was thrown away unread, which costs next to nothing.
     pub fn handle_datagram(&mut self, now: Now, from: P, datagram: &[u8]) -> bool {
-        if !self.admission.admits(now.instant, &from) {
-            self.stats.count(Counter::Shed);
+        if !self.admits(now.instant, &from) {
             return false;
         }
-        let exit = if self.held.len() >= REPLIES_HELD_MAX {
-            Counter::Overloaded
-        } else {
-            match decode_request(datagram) {
-                Ok(received) => self.handle_request(now, from, received, datagram.len()),
-                Err(rejected) => self.handle_rejected(from, rejected, datagram.len()),
-            }
-        };
+        let exit = self.handle_plain(now, from, datagram, true);
         self.stats.count(exit);
         true
+    }
+
+    /// Whether a datagram from there is read at all at present.
+    pub(crate) fn admits(&mut self, now: Instant, from: &P) -> bool {
+        let admitted = self.admission.admits(now, from);
+        if !admitted {
+            self.stats.count(Counter::Shed);
+        }
+        admitted
+    }
+
+    /// Handles a plain datagram, or only tells what it is if plain requests are not read here.
+    pub(crate) fn handle_plain(
+        &mut self,
+        now: Now,
+        from: P,
+        datagram: &[u8],
+        is_read: bool,
+    ) -> Counter {
+        if self.held.len() >= REPLIES_HELD_MAX {
+            return Counter::Overloaded;
+        }
+        match decode_request(datagram) {
+            Ok(received) if is_read => {
+                self.handle_request(now, from, Principal::Plain, received, datagram.len())
+            }
+            Ok(_) => Counter::Plain,
+            Err(rejected) => self.handle_rejected(from, rejected, datagram.len()),
+        }
+    }
+
+    /// Handles a request out of another envelope, which has room for a plain answer of that length.
+    pub(crate) fn handle_message(
+        &mut self,
+        now: Now,
+        from: P,
+        who: Principal,
+        received: Received,
+        room: usize,
+    ) -> Counter {
+        if self.held.len() >= REPLIES_HELD_MAX {
+            return Counter::Overloaded;
+        }
+        self.handle_request(now, from, who, received, room)
     }
 
     /// Every batch up to this one is on disk.
@@ -326,6 +378,7 @@ impl<P: Clone + Hash> Server<P> {
         &mut self,
         now: Now,
         from: P,
+        who: Principal,
         received: Received,
         request_bytes: usize,
     ) -> Counter {
@@ -335,7 +388,8 @@ impl<P: Clone + Hash> Server<P> {
         }
         match request.ask {
             Ask::Perform { started, operation } => {
-                self.handle_operation(now, from, &request, started, operation, received.fingerprint)
+                let asked = Asked { client: who.client(request.client), started, operation };
+                self.handle_operation(now, from, &request, asked, received.fingerprint)
             }
             Ask::Read(query) => self.handle_query(now, from, &request, query, request_bytes),
             Ask::Pull(pull) => self.handle_pull(now, from, &request, pull, request_bytes),

@@ -5,11 +5,21 @@ use std::hash::Hash;
 use super::Server;
 use crate::blocks::Requester;
 use crate::exchange::{Answer, BeginAgain, Busy, Operation, Outcome, Request};
+use crate::ids::ClientId;
 use crate::limits::BUSY_RETRY_AFTER_MS;
 use crate::record::Record;
 use crate::roll::{ClientRecord, Verdict};
 use crate::stats::Counter;
 use crate::time::{Instant, Now, WallTime};
+
+/// An operation that is asked for.
+pub(super) struct Asked {
+    /// Who asks, as the judge of duplicates knows it.
+    pub(super) client: ClientId,
+    /// The client's clock when it drew its client id.
+    pub(super) started: WallTime,
+    pub(super) operation: Operation,
+}
 
 impl<P: Clone + Hash> Server<P> {
     pub(super) fn handle_operation(
@@ -17,11 +27,11 @@ impl<P: Clone + Hash> Server<P> {
         now: Now,
         from: P,
         request: &Request,
-        started: WallTime,
-        operation: Operation,
+        asked: Asked,
         fingerprint: u32,
     ) -> Counter {
-        let &Request { client, number, .. } = request;
+        let Asked { client, started, operation } = asked;
+        let number = request.number;
         let at = self.advance(now.wall);
         let verdict =
             self.state.sessions.judge(client, number, started, fingerprint, at, self.durable);
@@ -60,7 +70,7 @@ impl<P: Clone + Hash> Server<P> {
                 (Answer::Busy(Busy { retry_after_ms: BUSY_RETRY_AFTER_MS }), Counter::ClientsFull)
             }
         };
-        self.reply(Requester { to: from, client, number }, answer);
+        self.reply(Requester { to: from, client: request.client, number }, answer);
         counter
     }
 

@@ -62,19 +62,28 @@ struct RequestBody<T> {
     padding: Padding,
 }
 
+/// A request's body in an envelope that is of one length anyway.
+#[derive(Serialize, Deserialize)]
+struct BareBody<T> {
+    header: RequestHeader,
+    message: T,
+}
+
 #[derive(Serialize, Deserialize)]
 struct ReplyBody<T> {
     header: ReplyHeader,
     message: T,
 }
 
-/// A datagram whose frame is whole and ours.
+/// A body out of its envelope.
 #[derive(Clone, Copy)]
 pub(crate) struct Opened<'a> {
     /// What its body says, perhaps.
     pub(crate) kind: Kind,
     body: &'a [u8],
-    datagram_bytes: usize,
+    /// The length of the longest plain datagram that may answer it.
+    room: usize,
+    is_padded: bool,
 }
 
 /// Opens the plain envelope: steps 1 to 6 of the order of trust, but for the direction.
@@ -85,7 +94,16 @@ pub(crate) fn open(datagram: &[u8]) -> Result<Opened<'_>, Rejected> {
     let frame = frame::parse(datagram)?;
     // R-FRAME-3, R-READ-1
     let kind = Kind::from_byte(frame.kind).ok_or(Rejected::Kind(frame.kind))?;
-    Ok(Opened { kind, body: frame.body, datagram_bytes: datagram.len() })
+    Ok(Opened { kind, body: frame.body, room: datagram.len(), is_padded: true })
+}
+
+/// A body that came in another envelope, with room for a plain answer of that length.
+///
+/// # Errors
+/// If there is no such kind.
+pub(crate) fn bare(kind: u8, body: &[u8], room: usize) -> Result<Opened<'_>, Rejected> {
+    let kind = Kind::from_byte(kind).ok_or(Rejected::Kind(kind))?;
+    Ok(Opened { kind, body, room, is_padded: false })
 }
 
 impl<'a> Opened<'a> {
@@ -97,10 +115,17 @@ impl<'a> Opened<'a> {
     where
         T: Question + Deserialize<'a>,
     {
-        let valid = |body: &RequestBody<T>| body.message.is_valid();
-        let RequestBody { header, message, .. } = codec::read(self.body, valid)?;
+        let (header, message) = if self.is_padded {
+            let valid = |body: &RequestBody<T>| body.message.is_valid();
+            let RequestBody { header, message, .. } = codec::read(self.body, valid)?;
+            (header, message)
+        } else {
+            let valid = |body: &BareBody<T>| body.message.is_valid();
+            let BareBody { header, message } = codec::read(self.body, valid)?;
+            (header, message)
+        };
         // R-SIZE-1
-        if self.datagram_bytes < T::DATAGRAM_MIN_BYTES {
+        if self.room < T::DATAGRAM_MIN_BYTES {
             return Err(Rejected::RequestTooShort);
         }
         Ok((header, message))
@@ -136,12 +161,45 @@ impl<'a> Opened<'a> {
     }
 }
 
+/// Where a request is written to.
+pub(crate) trait RequestWriter {
+    /// Writes it.
+    fn write<T: Question>(&mut self, header: RequestHeader, message: T);
+}
+
+impl RequestWriter for Datagram {
+    fn write<T: Question>(&mut self, header: RequestHeader, message: T) {
+        write_request(header, message, self);
+    }
+}
+
+/// A request's body for an envelope of one length.
+pub(crate) struct Bare<'a> {
+    pub(crate) space: &'a mut [u8],
+    /// Its length.
+    pub(crate) bytes: usize,
+    /// The byte of its kind.
+    pub(crate) kind: u8,
+    /// The plain datagram is padded to this length, for the longest answer.
+    pub(crate) padded_bytes: usize,
+}
+
+impl<'a> Bare<'a> {
+    pub(crate) fn new(space: &'a mut [u8]) -> Self {
+        Self { space, bytes: 0, kind: 0, padded_bytes: 0 }
+    }
+}
+
+impl RequestWriter for Bare<'_> {
+    fn write<T: Question>(&mut self, header: RequestHeader, message: T) {
+        self.kind = T::KIND.byte();
+        self.padded_bytes = message.padded_bytes();
+        self.bytes = codec::write(&BareBody { header, message }, self.space);
+    }
+}
+
 /// Writes a request, padded so that no answer to it is longer than itself.
-pub(crate) fn write_request<T: Question>(
-    header: RequestHeader,
-    message: T,
-    datagram: &mut Datagram,
-) {
+fn write_request<T: Question>(header: RequestHeader, message: T, datagram: &mut Datagram) {
     let bytes = message.padded_bytes();
     let space = datagram.begin(VERSION, T::KIND.byte());
     let mut body = RequestBody { header, message, padding: Padding::default() };

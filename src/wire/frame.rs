@@ -46,12 +46,21 @@ impl Datagram {
         &self.bytes[..self.length]
     }
 
+    /// Makes this a datagram of so many bytes, which are to be written over.
+    pub(crate) fn fill(&mut self, bytes: usize) -> &mut [u8] {
+        self.length = bytes;
+        &mut self.bytes[..bytes]
+    }
+
+    /// Kind and body of a frame that was encoded here.
+    pub(crate) fn parts(&self) -> (u8, &[u8]) {
+        (self.bytes[3], &self.bytes[HEADER_BYTES..self.length - CHECKSUM_BYTES])
+    }
+
     /// Begins a frame and hands out the space for its body.
     pub(super) fn begin(&mut self, version: u8, kind: u8) -> &mut [u8] {
         // R-FRAME-1, R-FRAME-2, R-FRAME-3
-        self.bytes[..2].copy_from_slice(&MAGIC);
-        self.bytes[2] = version;
-        self.bytes[3] = kind;
+        self.bytes[..HEADER_BYTES].copy_from_slice(&header(version, kind));
         self.length = 0;
         &mut self.bytes[HEADER_BYTES..DATAGRAM_MAX_BYTES - CHECKSUM_BYTES]
     }
@@ -85,6 +94,22 @@ impl fmt::Debug for Datagram {
 pub(super) struct Frame<'a> {
     pub(super) kind: u8,
     pub(super) body: &'a [u8],
+}
+
+/// What stands first in every datagram.
+pub(crate) fn header(version: u8, kind: u8) -> [u8; HEADER_BYTES] {
+    [MAGIC[0], MAGIC[1], version, kind]
+}
+
+/// The kind byte of what has the length, the magic and the version of a datagram of ours, whatever
+/// else it may be.
+pub(crate) fn kind_byte(datagram: &[u8]) -> Option<u8> {
+    (version_of(datagram).ok()? == VERSION).then(|| datagram[3])
+}
+
+/// Whether the last four bytes are the CRC-32 of those before.
+pub(crate) fn checksum_is_right(datagram: &[u8]) -> bool {
+    datagram.len() >= DATAGRAM_MIN_BYTES && checked_body(datagram).is_ok()
 }
 
 /// Checks length, magic, version and checksum, in this order of trust.

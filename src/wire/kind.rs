@@ -14,6 +14,7 @@ pub enum Kind {
     Files,
     File,
     Pull,
+    Hello,
     Sealed,
     Opened,
     Closed,
@@ -28,13 +29,16 @@ pub enum Kind {
     Stale,
     BeginAgain,
     Busy,
+    Renew,
+    Retry,
+    Welcome,
     SealedReply,
     Versions,
 }
 
 impl Kind {
     /// Every kind with its byte on the wire and its name in the specification.
-    pub const TABLE: [(Self, u8, &'static str); 24] = [
+    pub const TABLE: [(Self, u8, &'static str); 28] = [
         (Self::Open, 0x01, "OPEN"),
         (Self::Close, 0x02, "CLOSE"),
         (Self::Mark, 0x03, "MARK"),
@@ -43,6 +47,7 @@ impl Kind {
         (Self::Files, 0x13, "FILES"),
         (Self::File, 0x14, "FILE"),
         (Self::Pull, 0x15, "PULL"),
+        (Self::Hello, 0x7d, "HELLO"),
         (Self::Sealed, 0x7e, "SEALED"),
         (Self::Opened, 0x81, "OPENED"),
         (Self::Closed, 0x82, "CLOSED"),
@@ -57,6 +62,9 @@ impl Kind {
         (Self::Stale, 0xa1, "STALE"),
         (Self::BeginAgain, 0xa2, "BEGIN_AGAIN"),
         (Self::Busy, 0xa3, "BUSY"),
+        (Self::Renew, 0xfb, "RENEW"),
+        (Self::Retry, 0xfc, "RETRY"),
+        (Self::Welcome, 0xfd, "WELCOME"),
         (Self::SealedReply, 0xfe, "SEALED_REPLY"),
         (Self::Versions, 0xff, "VERSIONS"),
     ];

@@ -25,6 +25,17 @@ mod kind;
 mod versions;
 
 pub use error::Rejected;
+pub(crate) use frame::checksum_is_right;
 pub use frame::{Datagram, MAGIC, VERSION};
 pub use kind::Kind;
 pub use versions::Versions;
+
+/// The first bytes of a datagram of this kind.
+pub(crate) fn header(kind: Kind) -> [u8; 4] {
+    frame::header(VERSION, kind.byte())
+}
+
+/// The kind of what begins like a datagram of ours.
+pub(crate) fn kind_of(datagram: &[u8]) -> Option<Kind> {
+    frame::kind_byte(datagram).and_then(Kind::from_byte)
+}

@@ -34,14 +34,14 @@ impl Backoff {
 }
 
 /// A wait with its jitter, so that clients that began together do not go on together.
-pub(super) fn jittered(rng: &mut StdRng, wait: Duration) -> Duration {
+pub(crate) fn jittered(rng: &mut StdRng, wait: Duration) -> Duration {
     // R-RETRY-3
     wait.mul_f64(rng.random_range(RETRY_JITTER))
 }
 
 impl RoundTrip {
     /// How long to wait for the first answer.
-    pub(super) fn first_wait(self) -> Duration {
+    pub(crate) fn first_wait(self) -> Duration {
         match self.measured() {
             // R-RETRY-1
             None => RETRY_INITIAL,

@@ -1,0 +1,526 @@
+//! A server and its clients, with a way between them that loses, holds back and forges.
+
+use std::time::Duration;
+
+use super::*;
+use crate::client::{LinkedClient, Output as ClientOutput};
+use crate::exchange::{Answer, Operation, Query, decode_reply};
+use crate::ids::{ClassId, StudentNumber};
+use crate::limits::{DATAGRAM_MAX_BYTES, HELLO_SPACING, SEALED_SHORT_BYTES, TICKET_LIFE};
+use crate::seal::{Channel, Link, SecretKey};
+use crate::time::WallTime;
+
+const START: u64 = 1_795_353_485_000;
+
+struct World {
+    millis: u64,
+    key: SecretKey,
+    endpoint: Endpoint<u32>,
+    /// What the server sent, with its way.
+    sent: Vec<(u32, Vec<u8>)>,
+}
+
+impl World {
+    fn new() -> Self {
+        let key = SecretKey::from_bytes([1; 32]);
+        let mut world = Self { millis: 1_000, endpoint: endpoint(&key, 1), key, sent: Vec::new() };
+        world.settle();
+        world
+    }
+
+    fn now(&self) -> Now {
+        let instant = Instant::from_micros(self.millis * 1_000);
+        Now { instant, wall: WallTime::from_millis(START + self.millis) }
+    }
+
+    /// A client of a device of its own.
+    fn client(&self, number: u8) -> Client {
+        self.client_of(number, &self.key)
+    }
+
+    fn client_of(&self, number: u8, server: &SecretKey) -> Client {
+        let device = SecretKey::from_bytes([100 + number; 32]);
+        let channel = Channel::new(server.public(), device, [number; 32]);
+        let link = Link::Sealed(Box::new(channel));
+        Client {
+            address: number.into(),
+            linked: LinkedClient::new([number; 32], link),
+            out: Vec::new(),
+        }
+    }
+
+    fn deliver(&mut self, from: u32, datagram: &[u8]) {
+        let now = self.now();
+        self.endpoint.handle_datagram(now, from, datagram);
+        self.settle();
+    }
+
+    /// Lets the server do all that it wants, with a worker and a disk that are at once.
+    fn settle(&mut self) {
+        let now = self.now();
+        self.endpoint.handle_timeout(now);
+        let mut space = Datagram::new();
+        while let Some(effect) = self.endpoint.poll_output(now, &mut space) {
+            match effect {
+                Effect::Handshake(job) => self.endpoint.handle_welcomed(job.answer(&self.key)),
+                Effect::Core(Output::Append(batch)) => {
+                    self.endpoint.server_mut().handle_durable(batch.number);
+                }
+                Effect::Core(Output::Transmit { to }) => {
+                    self.sent.push((to, space.as_bytes().to_vec()));
+                }
+                Effect::Core(other) => panic!("{other:?}"),
+            }
+        }
+    }
+
+    fn take_sent(&mut self) -> Vec<(u32, Vec<u8>)> {
+        std::mem::take(&mut self.sent)
+    }
+
+    /// Runs until the client has its answer; every datagram goes through `way`, which may lose it.
+    fn run(
+        &mut self,
+        client: &mut Client,
+        mut way: impl FnMut(&mut Self, bool, &[u8]) -> bool,
+    ) -> Option<Answer> {
+        for _ in 0..200_000 {
+            let now = self.now();
+            if let Some(end) = client.turn(now) {
+                return end;
+            }
+            for datagram in std::mem::take(&mut client.out) {
+                if way(self, true, &datagram) {
+                    self.deliver(client.address, &datagram);
+                }
+            }
+            for (to, datagram) in self.take_sent() {
+                if to == client.address && way(self, false, &datagram) {
+                    client.linked.handle_datagram(now, &datagram);
+                }
+            }
+            self.millis += 1;
+        }
+        panic!("it does not end");
+    }
+
+    fn count(&self, counter: Counter) -> u64 {
+        self.endpoint.server().stats().get(counter)
+    }
+}
+
+fn endpoint(key: &SecretKey, seed: u8) -> Endpoint<u32> {
+    let server = Server::new(seed.into());
+    Endpoint::new(server, key.public(), PlainPolicy::Refuse, [seed; 32], Instant::from_micros(1))
+}
+
+struct Client {
+    address: u32,
+    linked: LinkedClient,
+    out: Vec<Vec<u8>>,
+}
+
+impl Client {
+    /// The end of the exchange, if it has ended: its answer, or none.
+    fn turn(&mut self, now: Now) -> Option<Option<Answer>> {
+        self.linked.handle_timeout(now);
+        let mut space = Datagram::new();
+        while self.linked.poll_hello(&mut space) {
+            self.out.push(space.as_bytes().to_vec());
+        }
+        while let Some(output) = self.linked.poll_output(now, &mut space) {
+            match output {
+                ClientOutput::Transmit => self.out.push(space.as_bytes().to_vec()),
+                ClientOutput::Answered { answer, .. } => return Some(Some(answer)),
+                ClientOutput::Unanswered(_) => return Some(None),
+                ClientOutput::Progress(_) => {}
+            }
+        }
+        None
+    }
+}
+
+fn class() -> ClassId {
+    ClassId::new(3030).unwrap()
+}
+
+fn mark(student: &str) -> Operation {
+    Operation::Mark { class: class(), student: student.parse::<StudentNumber>().unwrap() }
+}
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn everything_arrives(_: &mut World, _: bool, _: &[u8]) -> bool {
+    true
+}
+
+/// A world with an open class.
+fn opened() -> (World, Client) {
+    let mut world = World::new();
+    let mut teacher = world.client(1);
+    teacher.linked.perform(world.now(), Operation::Open { class: class() }, PATIENCE);
+    let answer = world.run(&mut teacher, everything_arrives);
+    assert!(matches!(answer, Some(Answer::Opened(_))), "{answer:?}");
+    (world, teacher)
+}
+
+// spec: R-SEALED-4, R-SEALED-5
+#[test]
+fn a_class_is_opened_and_marked_in_datagrams_of_two_lengths_that_show_nothing() {
+    let mut world = World::new();
+    let mut teacher = world.client(1);
+    let mut lengths = Vec::new();
+    let mut watch = |_: &mut World, _: bool, datagram: &[u8]| {
+        lengths.push((datagram[3], datagram.len()));
+        assert!(!datagram.windows(9).any(|part| part == b"042191010"), "in the clear");
+        true
+    };
+    teacher.linked.perform(world.now(), Operation::Open { class: class() }, PATIENCE);
+    assert!(matches!(world.run(&mut teacher, &mut watch), Some(Answer::Opened(_))));
+    let mut student = world.client(2);
+    student.linked.perform(world.now(), mark("042191010"), PATIENCE);
+    assert!(matches!(world.run(&mut student, &mut watch), Some(Answer::Marked(_))));
+    let status = Query::Status { from: ClassId::new(1).unwrap() };
+    student.linked.ask(world.now(), status, PATIENCE);
+    let Some(Answer::Status(list)) = world.run(&mut student, &mut watch) else { panic!() };
+    assert_eq!(list.open.len(), 1);
+    let short = SEALED_SHORT_BYTES;
+    let of_a_device = [(0x7d, short), (0xfd, 244), (0x7e, short), (0xfe, short)];
+    let asked = [(0x7e, DATAGRAM_MAX_BYTES), (0xfe, DATAGRAM_MAX_BYTES)];
+    assert_eq!(lengths, [&of_a_device[..], &of_a_device, &asked].concat());
+}
+
+// spec: R-CHANNEL-1, R-RENEW-1
+#[test]
+fn after_a_restart_the_same_request_goes_on_under_a_new_ticket() {
+    let (mut world, mut teacher) = opened();
+    // The journal brings the state back; the keys of tickets are others.
+    let mut student = world.client(2);
+    student.linked.perform(world.now(), mark("1"), PATIENCE);
+    assert!(world.run(&mut student, everything_arrives).is_some());
+    let mut fresh = endpoint(&world.key, 9);
+    std::mem::swap(fresh.server_mut(), world.endpoint.server_mut());
+    world.endpoint = fresh;
+    world.millis += 10_000;
+    teacher.linked.perform(world.now(), Operation::Close { class: class() }, PATIENCE);
+    let answer = world.run(&mut teacher, everything_arrives);
+    let Some(Answer::Closed(closed)) = answer else { panic!("{answer:?}") };
+    assert_eq!((closed.sheet.students, closed.already_closed), (1, false));
+    assert_eq!(world.count(Counter::TicketUnknown), 1, "one RENEW, one HELLO");
+    assert_eq!(world.count(Counter::Closed), 1, "executed once");
+}
+
+// spec: R-SEALED-1
+#[test]
+fn what_is_forged_changes_nothing_and_is_not_answered() {
+    let (mut world, mut teacher) = opened();
+    teacher.linked.perform(world.now(), Operation::Close { class: class() }, PATIENCE);
+    assert!(teacher.turn(world.now()).is_none());
+    let request = teacher.out.pop().unwrap();
+    let before = world.count(Counter::Closed);
+    for place in 0..request.len() {
+        let mut forged = request.clone();
+        forged[place] ^= 0x10;
+        world.deliver(1, &forged);
+        // Another version, or another ticket key, may be told so; nothing else is.
+        let told = world.take_sent();
+        let ours = (2..3).contains(&place) || (4..8).contains(&place);
+        assert!(told.is_empty() || ours, "byte {place}: {told:?}");
+        assert!(told.iter().all(|(_, datagram)| datagram.len() <= request.len()));
+    }
+    for length in 0..request.len() {
+        world.deliver(1, &request[..length]);
+        assert!(world.take_sent().is_empty(), "{length} bytes");
+    }
+    assert_eq!(world.count(Counter::Closed), before);
+    world.deliver(1, &request);
+    assert_eq!(world.count(Counter::Closed), before + 1, "as it is, it is executed");
+}
+
+// spec: R-SEALED-3
+#[test]
+fn what_is_held_back_for_more_than_a_minute_has_no_effect() {
+    for (held_back, executed) in [(59_900, 1), (60_100, 0), (3_000_000, 0), (7_300_000, 0)] {
+        let (mut world, mut teacher) = opened();
+        teacher.linked.perform(world.now(), Operation::Close { class: class() }, PATIENCE);
+        assert!(teacher.turn(world.now()).is_none());
+        let request = teacher.out.pop().unwrap();
+        world.millis += held_back;
+        world.deliver(1, &request);
+        assert_eq!(world.count(Counter::Closed), executed, "{held_back} ms");
+    }
+}
+
+// spec: R-SEALED-6
+#[test]
+fn the_client_id_of_another_device_opens_nothing() {
+    let (mut world, _teacher) = opened();
+    let mut first = world.client(2);
+    first.linked.perform(world.now(), mark("1"), PATIENCE);
+    assert!(world.run(&mut first, everything_arrives).is_some());
+    // The same client id, drawn from the same seed, by another device.
+    let channel = Channel::new(world.key.public(), SecretKey::from_bytes([77; 32]), [78; 32]);
+    let linked = LinkedClient::new([2; 32], Link::Sealed(Box::new(channel)));
+    let mut second = Client { address: 3, linked, out: Vec::new() };
+    second.linked.perform(world.now(), mark("2"), PATIENCE);
+    let answer = world.run(&mut second, everything_arrives);
+    let Some(Answer::Marked(marked)) = answer else { panic!("{answer:?}") };
+    assert!(!marked.already_present, "a mark of its own, and no repeat of the other's");
+    assert_eq!(world.count(Counter::Marked), 2);
+}
+
+// spec: R-CHANNEL-2
+#[test]
+fn nothing_that_comes_unsealed_is_taken_for_an_answer() {
+    let (mut world, mut teacher) = opened();
+    teacher.linked.perform(
+        world.now(),
+        Operation::Close { class: class() },
+        Duration::from_secs(2),
+    );
+    let mut plain = Server::new(3);
+    let lie = |_: &mut World, to_server: bool, _: &[u8]| !to_server;
+    let mut space = Datagram::new();
+    crate::wire::Versions::ours().encode(&mut space);
+    assert!(!teacher.linked.handle_datagram(world.now(), space.as_bytes()));
+    // A plain server in the middle that answers whatever it can read.
+    let mut answered = 0;
+    assert_eq!(
+        world.run(&mut teacher, |world, to_server, datagram| {
+            if to_server {
+                let now = world.now();
+                plain.handle_datagram(now, 1_u32, datagram);
+                answered += usize::from(plain.poll_output(&mut space).is_some());
+            }
+            lie(world, to_server, datagram)
+        }),
+        None,
+        "no answer"
+    );
+    assert_eq!(answered, 0, "there was nothing to read");
+}
+
+// spec: R-CHANNEL-3, R-CHANNEL-4
+#[test]
+fn who_answers_with_retry_for_ever_gets_few_hellos() {
+    let mut world = World::new();
+    let mut client = world.client(1);
+    client.linked.perform(world.now(), mark("1"), PATIENCE);
+    let (mut hellos, mut cookie) = (0, 0);
+    for _ in 0..40_000 {
+        let at = world.now();
+        if client.turn(at).is_some() {
+            break;
+        }
+        for datagram in std::mem::take(&mut client.out) {
+            hellos += 1;
+            let hello = Hello::read(&datagram, &world.key.public()).expect("a HELLO");
+            let mut retry = Datagram::new();
+            cookie = cookie % 250 + 1;
+            let cookie = crate::ids::Cookie::from_bytes([cookie; 16]);
+            Retry { echo: hello.echo(), cookie }.write(&mut retry);
+            client.linked.handle_datagram(at, retry.as_bytes());
+        }
+        world.millis += 1;
+    }
+    let silent = hellos_without_an_answer();
+    assert!(hellos <= silent * 2, "{hellos} in place of {silent}");
+}
+
+fn hellos_without_an_answer() -> usize {
+    let mut world = World::new();
+    let mut client = world.client(1);
+    client.linked.perform(world.now(), mark("1"), PATIENCE);
+    let mut hellos = 0;
+    let answer = world.run(&mut client, |_, to_server, _| {
+        hellos += usize::from(to_server);
+        false
+    });
+    assert_eq!(answer, None);
+    hellos
+}
+
+// spec: R-CHANNEL-1
+#[test]
+fn a_forged_renew_costs_one_hello_in_five_seconds_and_takes_no_ticket_away() {
+    let (mut world, mut teacher) = opened();
+    world.millis += 60_000;
+    teacher.linked.perform(world.now(), Operation::Close { class: class() }, PATIENCE);
+    let (mut hellos, mut sealed) = (0, 0);
+    let began = world.millis;
+    for _ in 0..20_000 {
+        let at = world.now();
+        assert!(teacher.turn(at).is_none());
+        for datagram in std::mem::take(&mut teacher.out) {
+            match kind_of(&datagram) {
+                Some(Kind::Hello) => hellos += 1,
+                Some(Kind::Sealed) => {
+                    sealed += 1;
+                    let mut renew = Datagram::new();
+                    write_renew(&datagram, &mut renew);
+                    teacher.linked.handle_datagram(at, renew.as_bytes());
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        world.millis += 1;
+    }
+    let seconds = (world.millis - began) / 1_000;
+    assert!(sealed >= seconds, "it goes on: {sealed} sendings");
+    // Each handshake is sent again as often as any request is.
+    assert!(hellos <= 5 * seconds, "{hellos} HELLOs in {seconds} s");
+}
+
+// spec: R-HELLO-4
+#[test]
+fn under_pressure_an_address_proves_itself_and_gets_in() {
+    let mut world = World::new();
+    // The worker stands still, and strangers fill the queue.
+    let now = world.now();
+    let mut space = Datagram::new();
+    for number in 0..100_u32 {
+        let mut channel = Channel::new(
+            world.key.public(),
+            SecretKey::from_bytes([7; 32]),
+            [u8::try_from(number).unwrap(); 32],
+        );
+        channel.connect(now.instant);
+        assert!(channel.poll_transmit(&mut space));
+        world.endpoint.handle_datagram(now, 1_000 + number, space.as_bytes());
+    }
+    assert!(world.count(Counter::HelloUnproved) > 0);
+    world.settle();
+    world.take_sent();
+    let mut client = world.client(1);
+    client.linked.ask(world.now(), Query::Status { from: class() }, PATIENCE);
+    let mut retries = 0;
+    let answer = world.run(&mut client, |_, to_server, datagram| {
+        retries += u32::from(!to_server && kind_of(datagram) == Some(Kind::Retry));
+        true
+    });
+    assert!(matches!(answer, Some(Answer::Status(_))), "{answer:?}");
+    assert_eq!(retries, 1);
+}
+
+// spec: R-HELLO-1, R-HELLO-2
+#[test]
+fn a_hello_that_was_damaged_or_is_for_another_service_is_not_answered() {
+    let mut world = World::new();
+    let mut channel = Channel::new(world.key.public(), SecretKey::from_bytes([7; 32]), [3; 32]);
+    channel.connect(world.now().instant);
+    let mut space = Datagram::new();
+    assert!(channel.poll_transmit(&mut space));
+    let hello = space.as_bytes().to_vec();
+    for place in 4..hello.len() {
+        let mut damaged = hello.clone();
+        damaged[place] ^= 1;
+        world.deliver(1, &damaged);
+        assert!(world.take_sent().is_empty(), "byte {place}");
+    }
+    let other = SecretKey::from_bytes([2; 32]);
+    let mut client = world.client_of(4, &other);
+    client.linked.perform(world.now(), mark("1"), Duration::from_secs(3));
+    assert_eq!(world.run(&mut client, everything_arrives), None, "another service's key");
+    world.deliver(1, &hello);
+    assert_eq!(world.take_sent().len(), 1, "as it is, it is answered");
+    world.deliver(1, &hello);
+    assert_eq!(world.take_sent().len(), 1, "and again, because a WELCOME may be lost");
+}
+
+// spec: R-WELCOME-2
+#[test]
+fn a_welcome_is_taken_by_who_said_hello_and_within_five_seconds() {
+    for (late, ready) in [(HELLO_SPACING.as_millis() - 1, true), (HELLO_SPACING.as_millis(), false)]
+    {
+        let mut world = World::new();
+        let mut channel = Channel::new(world.key.public(), SecretKey::from_bytes([7; 32]), [3; 32]);
+        channel.connect(world.now().instant);
+        let mut space = Datagram::new();
+        assert!(channel.poll_transmit(&mut space));
+        world.deliver(1, space.as_bytes());
+        let (_, welcome) = world.take_sent().pop().unwrap();
+        let mut other = Channel::new(world.key.public(), SecretKey::from_bytes([7; 32]), [4; 32]);
+        other.connect(world.now().instant);
+        other.handle_datagram(world.now().instant, &welcome);
+        assert!(!other.is_ready(), "another HELLO's");
+        for place in 4..welcome.len() {
+            let mut forged = welcome.clone();
+            forged[place] ^= 1;
+            channel.handle_datagram(world.now().instant, &forged);
+            assert!(!channel.is_ready(), "byte {place}");
+        }
+        world.millis += u64::try_from(late).unwrap();
+        channel.handle_datagram(world.now().instant, &welcome);
+        assert_eq!(channel.is_ready(), ready, "after {late} ms");
+    }
+}
+
+// spec: R-HELLO-6
+#[test]
+fn a_key_of_low_order_opens_nothing() {
+    let mut world = World::new();
+    let nobody = PublicKey::from_bytes([0; 32]);
+    let mut channel = Channel::new(nobody, SecretKey::from_bytes([7; 32]), [3; 32]);
+    channel.connect(world.now().instant);
+    let mut space = Datagram::new();
+    assert!(channel.poll_transmit(&mut space));
+    let hello = Hello::read(space.as_bytes(), &nobody).unwrap();
+    assert_eq!(hello.first, [0; 96], "nothing of the device's key");
+    // And a device that sends one as its own ephemeral key.
+    let mut mac_of_ours = Datagram::new();
+    hello.write(&world.key.public(), &mut mac_of_ours);
+    world.deliver(1, mac_of_ours.as_bytes());
+    assert!(world.take_sent().is_empty());
+    assert_eq!(world.count(Counter::HelloUnopened), 1);
+}
+
+#[test]
+fn tickets_are_renewed_before_they_end_while_requests_go_on() {
+    let (mut world, mut teacher) = opened();
+    for _ in 0..8 {
+        world.millis += u64::try_from(TICKET_LIFE.as_millis()).unwrap() * 2 / 5;
+        teacher.linked.ask(world.now(), Query::Status { from: class() }, PATIENCE);
+        assert!(world.run(&mut teacher, everything_arrives).is_some());
+        // What it said besides may still be under way.
+        for _ in 0..50 {
+            let now = world.now();
+            teacher.turn(now);
+            for datagram in std::mem::take(&mut teacher.out) {
+                world.deliver(1, &datagram);
+            }
+            for (_, datagram) in world.take_sent() {
+                teacher.linked.handle_datagram(now, &datagram);
+            }
+            world.millis += 10;
+        }
+    }
+    assert_eq!(world.count(Counter::TicketEnded) + world.count(Counter::TicketUnknown), 0);
+}
+
+#[test]
+fn plain_datagrams_are_not_read_where_they_are_refused() {
+    let mut world = World::new();
+    let mut plain = LinkedClient::new([8; 32], Link::Plain);
+    plain.perform(world.now(), Operation::Open { class: class() }, Duration::from_secs(1));
+    let mut client = Client { address: 5, linked: plain, out: Vec::new() };
+    assert_eq!(world.run(&mut client, everything_arrives), None);
+    assert!(world.count(Counter::Plain) > 0 && world.count(Counter::Opened) == 0);
+}
+
+/// What is answered is answered to who asked: the answer to one opens for no other.
+#[test]
+fn an_answer_opens_only_for_who_asked() {
+    let (mut world, mut teacher) = opened();
+    let mut student = world.client(2);
+    student.linked.ask(world.now(), Query::Status { from: class() }, PATIENCE);
+    assert!(world.run(&mut student, everything_arrives).is_some());
+    teacher.linked.ask(world.now(), Query::Status { from: class() }, PATIENCE);
+    assert!(teacher.turn(world.now()).is_none());
+    let request = teacher.out.pop().unwrap();
+    world.deliver(1, &request);
+    let (_, answer) = world.take_sent().pop().unwrap();
+    assert!(decode_reply(&answer).is_err(), "it is sealed");
+    assert!(!student.linked.handle_datagram(world.now(), &answer));
+    assert!(!teacher.linked.handle_datagram(world.now(), &request), "its own, sent back");
+    assert!(teacher.linked.handle_datagram(world.now(), &answer));
+}
