@@ -295,7 +295,9 @@ pub const LOAD_CLASSES_MAX: usize = 100_000;
 pub const LOAD_IN_FLIGHT_MAX: usize = 100_000;
 /// The marks that begin in one second, where that is what is given.
 pub const LOAD_RATE_MAX: u32 = 1_000_000;
-/// The sockets that the students share.
+/// The sockets that the students share, where their number is not given.
+pub const LOAD_SOCKETS: usize = 16;
+/// The sockets that the students share, at most.
 pub const LOAD_SOCKETS_MAX: usize = 1_024;
 /// The first class that a rehearsal takes by itself: no school counts so far.
 pub const LOAD_CLASSES_FROM: u32 = 3_000_000_000;

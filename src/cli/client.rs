@@ -11,6 +11,7 @@ use super::Exit;
 use super::explain::{Hints, outcome};
 use super::json::{UnknownLine, print_json};
 use super::progress::ProgressLine;
+use super::speaker::Speaker;
 use super::status_line::StatusLine;
 use super::words::{complain, parse_deadline, printed};
 use crate::blocks::Prefix;
@@ -19,7 +20,8 @@ use crate::client::{Progress, Unanswered};
 use crate::exchange::{Answer, FileEntry, FileInfo, OpenRollCall, Operation, Query, SheetInfo};
 use crate::ids::{ClassId, FileKey, RollCallNumber};
 use crate::limits::DETAIL_DEADLINE;
-use crate::shell::call::{Answered, CallError, Caller, ServerName};
+use crate::seal::{Channel, PublicKey};
+use crate::shell::call::{Answered, CallError, Caller, ServerName, resolve};
 use crate::shell::clock::Clock;
 use crate::shell::download::{Destination, FetchError, Progressed};
 use crate::time::WallTime;
@@ -36,6 +38,15 @@ pub(super) struct ClientFlags {
         global = true
     )]
     server: String,
+
+    /// Speak plainly to a server that was not joined: whoever is on the way can read and change what is
+    /// said. Never to one that was joined.
+    #[arg(long, global = true)]
+    plain: bool,
+
+    /// Forget the key of the server, which was joined before, and speak to it as if it were unknown.
+    #[arg(long, global = true)]
+    forget_server: bool,
 
     /// Print one JSON object a line on standard output, and nothing else there.
     #[arg(long, global = true)]
@@ -70,16 +81,21 @@ impl CommandClient {
             complain(format_args!("'{name}' is no address of a server: {cause} (see --help)"));
             Exit::Usage
         })?;
-        match Caller::new(&server) {
-            Ok(caller) => {
-                let line = StatusLine::new(flags.timeout);
-                Ok(Self { caller, server, flags, line })
-            }
-            Err(error) => {
-                complain(error);
-                Err(Exit::Failed)
-            }
-        }
+        let failed = |error: &dyn std::fmt::Display| {
+            complain(error);
+            Exit::Failed
+        };
+        let addresses = resolve(&server).map_err(|error| failed(&error))?;
+        let speaker = Speaker { plain: flags.plain, forget: flags.forget_server };
+        let link = speaker.link(&server, &addresses)?;
+        let caller = Caller::at(addresses, link).map_err(|error| failed(&error))?;
+        let line = StatusLine::new(flags.timeout);
+        Ok(Self { caller, server, flags, line })
+    }
+
+    /// The key of the service, if it is spoken to in sealed datagrams.
+    pub(super) fn service(&self) -> Option<&PublicKey> {
+        self.caller.channel().map(Channel::server)
     }
 
     /// The address at which the server answered last.

@@ -21,10 +21,11 @@ use super::words::{complain, counted, parse, printed};
 use crate::exchange::Query;
 use crate::ids::ClassId;
 use crate::limits::{
-    LOAD_CLASSES_FROM, LOAD_CLASSES_MAX, LOAD_IN_FLIGHT_MAX, LOAD_RATE_MAX, LOAD_SOCKETS_MAX,
-    LOAD_STUDENTS_MAX,
+    LOAD_CLASSES_FROM, LOAD_CLASSES_MAX, LOAD_IN_FLIGHT_MAX, LOAD_RATE_MAX, LOAD_SOCKETS,
+    LOAD_SOCKETS_MAX, LOAD_STUDENTS_MAX,
 };
 use crate::rehearsal::{Fate, Plan};
+use crate::seal::PublicKey;
 use crate::shell::clock::entropy;
 use crate::shell::rehearse::{NotOpened, Pace, Rehearsal, Report, Step, rehearse};
 
@@ -63,9 +64,15 @@ struct Flags {
     #[arg(long, value_name = "R", conflicts_with = "in_flight", value_parser = count(LOAD_RATE_MAX as usize))]
     rate: Option<u64>,
 
-    /// How many sockets the students share.
-    #[arg(long, value_name = "S", default_value = "16", value_parser = count(LOAD_SOCKETS_MAX))]
-    sockets: u64,
+    /// How many sockets the students share. Without it: 16, or one for each who waits where datagrams are
+    /// sealed.
+    #[arg(long, value_name = "S", value_parser = count(LOAD_SOCKETS_MAX))]
+    sockets: Option<u64>,
+
+    /// Insist on sealed datagrams: each student has a device key of its own and says HELLO. It is so
+    /// anyway with a server that was joined.
+    #[arg(long, conflicts_with = "plain")]
+    sealed: bool,
 
     /// Write "CLASS STUDENT TIME" to this file for each receipt as it arrives.
     #[arg(long, value_name = "FILE")]
@@ -100,7 +107,12 @@ pub fn run(arguments: &[OsString]) -> Exit {
         let rehearsal = rehearsal(&flags)?;
         let acked = flags.acked.as_ref().map(create).transpose()?;
         let json = flags.client.json;
-        let server = find(flags.client)?;
+        let (server, service) = find(flags.client)?;
+        if flags.sealed && service.is_none() {
+            complain("the server was not joined: type first: rollcall-student join LINK");
+            return Err(Exit::Usage);
+        }
+        let rehearsal = rehearsal.with(service, flags.sockets);
         let mut bar = Bar::new(&rehearsal.plan);
         let report = rehearse(rehearsal, server, acked, &mut |step| bar.show(step));
         bar.clear();
@@ -126,8 +138,20 @@ fn rehearsal(flags: &Flags) -> Result<Rehearsal, Exit> {
         None => Pace::InFlight(number(flags.in_flight)),
         Some(rate) => Pace::Rate(u32::try_from(rate).expect("bounded by LOAD_RATE_MAX")),
     };
-    let sockets = number(flags.sockets);
-    Ok(Rehearsal { plan, pace, sockets, timeout: flags.client.timeout })
+    let sockets = LOAD_SOCKETS;
+    Ok(Rehearsal { plan, pace, sockets, service: None, timeout: flags.client.timeout })
+}
+
+impl Rehearsal {
+    /// Over so many sockets, and with that service.
+    fn with(self, service: Option<PublicKey>, sockets: Option<u64>) -> Self {
+        let usual = match (service, self.pace) {
+            (None, _) => LOAD_SOCKETS,
+            (Some(_), Pace::InFlight(in_flight)) => in_flight.min(LOAD_SOCKETS_MAX),
+            (Some(_), Pace::Rate(_)) => LOAD_SOCKETS_MAX,
+        };
+        Self { service, sockets: sockets.map_or(usual, number), ..self }
+    }
 }
 
 fn first_class(classes: usize) -> ClassId {
@@ -143,11 +167,11 @@ fn create(path: &PathBuf) -> Result<File, Exit> {
     })
 }
 
-/// The address at which the server answers. Before it has answered nothing else is asked of it.
-fn find(flags: ClientFlags) -> Result<SocketAddr, Exit> {
+/// The address at which the server answers, and its key if it is spoken to in sealed datagrams. Before it has answered nothing else is asked of it.
+fn find(flags: ClientFlags) -> Result<(SocketAddr, Option<PublicKey>), Exit> {
     let mut client = CommandClient::new(flags)?;
     client.ask(Query::Status { from: ClassId::new(LOAD_CLASSES_FROM).expect("above zero") })?;
-    Ok(client.address())
+    Ok((client.address(), client.service().copied()))
 }
 
 /// What went wrong, most serious first, and the exit code for it.

@@ -13,12 +13,14 @@ mod client;
 mod exit;
 mod explain;
 mod files;
+mod join;
 mod json;
 mod local_time;
 mod part;
 mod progress;
 mod prompt;
 mod rate;
+mod speaker;
 mod status_line;
 mod words;
 

@@ -14,16 +14,23 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use super::Exit;
 use super::rate::Rate;
 use super::words::{complain, counted, parse};
+use crate::endpoint::{PlainPolicy, Way};
 use crate::journal::{
     self, Backup, BackupError, Journal, JournalError, MemoryJournal, Recovered, SqliteJournal,
 };
 use crate::limits::{FILES_RATE_DEFAULT_BYTES, LISTEN_MAX};
+use crate::seal::PublicKey;
 use crate::server::{Output, Server, ServerKeys};
+use crate::shell::call::ServerName;
 use crate::shell::clock::{Clock, ClockImplausible, check_plausible, entropy};
-use crate::shell::serve::{Folder, FolderError, ReturnPath, ServeError, Service};
+use crate::shell::keys::{self, KeyError};
+use crate::shell::serve::{Folder, FolderError, ReturnPath, ServeError, Service, ServiceTrust};
+use crate::shell::trust::JoinLink;
 
 /// Where the journal is kept if no folder is named.
 const DEFAULT_FOLDER: &str = "rollcall-data";
+/// The service's key in the folder of its journal.
+const KEY_FILE: &str = "service.key";
 
 /// Hold roll calls: answer teachers and students over UDP, and keep what was answered on disk.
 ///
@@ -52,6 +59,15 @@ struct Flags {
     #[arg(long)]
     in_memory: bool,
 
+    /// Read plain datagrams too: whoever reaches this server can then open, close, mark and read without
+    /// any key, and can be read. Without it that is so only where nothing but this computer is listened on.
+    #[arg(long, conflicts_with = "sealed")]
+    plain: bool,
+
+    /// Read sealed datagrams only, also where nothing but this computer is listened on.
+    #[arg(long)]
+    sealed: bool,
+
     /// Offer the files that lie directly in this folder: regular files with a name that can be shown.
     #[arg(long, value_name = "DIR")]
     files: Option<PathBuf>,
@@ -70,16 +86,36 @@ impl Flags {
     /// What was asked for; else the link of a school's network is not filled, and nothing is kept from
     /// who is on this computer.
     fn files_rate(&self) -> Rate {
-        let is_local = self.listen.iter().all(|address| address.ip().is_loopback());
+        let is_local = self.is_local();
         let default =
             if is_local { Rate::Unlimited } else { Rate::BytesPerSecond(FILES_RATE_DEFAULT_BYTES) };
         self.files_rate.unwrap_or(default)
     }
 }
 
+impl Flags {
+    /// Whether nobody but this computer can reach the server.
+    fn is_local(&self) -> bool {
+        self.listen.iter().all(|address| address.ip().is_loopback())
+    }
+
+    fn plain_policy(&self) -> PlainPolicy {
+        let is_read = self.plain || (self.is_local() && !self.sealed);
+        if is_read { PlainPolicy::Read } else { PlainPolicy::Refuse }
+    }
+}
+
 /// What is done with a journal beside serving from it.
 #[derive(Subcommand, Debug)]
 enum Care {
+    /// Print the join link of the server whose journal is in that folder.
+    Link {
+        /// Under which name and port the server is reached.
+        #[arg(value_name = "HOST:PORT")]
+        server: String,
+        #[command(flatten)]
+        data: Data,
+    },
     /// Write a backup of the journal to a new file, also while a server runs on it.
     ///
     /// The file is read back before this ends. To restore it, put it as rollcall.sqlite3 into an empty
@@ -120,6 +156,7 @@ Examples:
   rollcall-server                                     this computer only, journal in ./rollcall-data
   rollcall-server --listen 0.0.0.0:5050 --listen '[::]:5050' --data /var/lib/rollcall
   rollcall-server --listen 127.0.0.1:0 --in-memory    to try it out
+  rollcall-server link roll.example.edu:5050          the link that clients join it by
   rollcall-server --files handouts                    offer the files of ./handouts too
   rollcall-server --listen 0.0.0.0:5050 --files handouts --files-rate 10MiB
   rollcall-server backup sheets.backup                a backup of ./rollcall-data, also while it runs
@@ -139,9 +176,11 @@ pub fn run(arguments: &[OsString]) -> Exit {
         complain(format_args!("at most {LISTEN_MAX} addresses can be listened on"));
         return Exit::Usage;
     }
+    keys::forbid_core_dumps();
     begin_logging(flags.verbose);
     let done = match &flags.care {
         None => serve(&flags),
+        Some(Care::Link { server, data }) => print_link(server, &data.folder()),
         Some(Care::Backup { file, data }) => back_up(&data.folder(), file),
         Some(Care::Doctor { data, accept_clock }) => examine(&data.folder(), *accept_clock),
     };
@@ -164,6 +203,10 @@ enum Ended {
     Clock(#[from] ClockImplausible),
     #[error(transparent)]
     Backup(#[from] BackupError),
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error("'{0}' is no address of a server: write HOST:PORT, as clients reach it")]
+    Name(String),
 }
 
 impl From<JournalError> for Ended {
@@ -180,7 +223,8 @@ fn serve(flags: &Flags) -> Result<(), Ended> {
     }
     if flags.in_memory {
         warn!("nothing is kept on disk: what is answered is lost when this server ends");
-        return Ok(serve_from(server, MemoryJournal::new(), files, &flags.listen)?);
+        let trust = ServiceTrust { key: keys::fresh(), plain: flags.plain_policy() };
+        return Ok(serve_from(server, trust, MemoryJournal::new(), files, flags)?);
     }
     let folder = flags.data.clone().unwrap_or_else(default_folder);
     let mut journal = SqliteJournal::open(&folder)?;
@@ -199,7 +243,9 @@ fn serve(flags: &Flags) -> Result<(), Ended> {
         server.clients(),
         recovered.batches
     );
-    Ok(serve_from(server, journal, files, &flags.listen)?)
+    let key = keys::load_or_make(&folder.join(KEY_FILE))?;
+    let trust = ServiceTrust { key, plain: flags.plain_policy() };
+    Ok(serve_from(server, trust, journal, files, flags)?)
 }
 
 fn back_up(folder: &std::path::Path, file: &std::path::Path) -> Result<(), Ended> {
@@ -268,18 +314,55 @@ fn say(line: std::fmt::Arguments<'_>) {
 }
 
 fn serve_from<J: Journal + Send + 'static>(
-    server: Server<ReturnPath>,
+    server: Server<Way<ReturnPath>>,
+    trust: ServiceTrust,
     journal: J,
     files: Option<Folder>,
-    addresses: &[SocketAddr],
+    flags: &Flags,
 ) -> Result<(), ServeError> {
-    let service = Service::bind(server, journal, files, addresses)?;
+    let (key, plain) = (trust.key.public(), trust.plain);
+    let service = Service::bind(server, trust, journal, files, &flags.listen)?;
+    tell_trust(flags, &key, plain, service.addresses());
     for address in service.addresses() {
         // Nobody may be reading any more; that is no reason not to serve.
         let _ = writeln!(io::stdout(), "listening on {address}");
     }
     let _ = io::stdout().flush();
     service.run()
+}
+
+/// Says how clients come to trust this server, and what it means if they need not.
+fn tell_trust(
+    flags: &Flags,
+    key: &PublicKey,
+    plain: PlainPolicy,
+    addresses: impl Iterator<Item = SocketAddr>,
+) {
+    info!("this server's key has the fingerprint {}", key.fingerprint());
+    for address in addresses {
+        let ip = address.ip();
+        if ip.is_unspecified() {
+            info!(
+                "join link: rollcall://HOST:{}/#{key} with the name or address of this computer as HOST",
+                address.port()
+            );
+        } else if !ip.is_loopback() || flags.sealed {
+            info!("join link: rollcall://{address}/#{key}");
+        }
+    }
+    if plain == PlainPolicy::Read && !flags.is_local() {
+        warn!(
+            "--plain: whoever reaches this server can open, close, mark anybody and read every sheet, and \
+             whoever is on the way can read and change what is said"
+        );
+    }
+}
+
+fn print_link(server: &str, folder: &std::path::Path) -> Result<(), Ended> {
+    let server: ServerName = server.parse().map_err(|_| Ended::Name(server.to_owned()))?;
+    let key = keys::load(&folder.join(KEY_FILE))?.public();
+    say(format_args!("{}", JoinLink { server, key }));
+    Ok(())
 }
 
 /// The folder that is used when none is named, made if it is missing: there is no name that could

@@ -12,6 +12,7 @@ use super::Exit;
 use super::client::{ClientFlags, CommandClient};
 use super::explain::reason;
 use super::files::Files;
+use super::join::join;
 use super::json::{UnknownLine, print_json};
 use super::local_time::LocalTime as _;
 use super::prompt::{Line, Prompt, fields};
@@ -67,6 +68,11 @@ enum Command {
         #[arg(value_name = "STUDENT", required = true)]
         students: Vec<StudentNumber>,
     },
+    /// Learn by which key a server is known, from the link that whoever runs it gives out.
+    Join {
+        /// The link: rollcall://HOST:PORT/#KEY.
+        link: String,
+    },
     /// Show the files that the server offers, numbered, with their sizes.
     Files,
     /// Fetch a file. What was interrupted goes on where it stopped.
@@ -87,6 +93,9 @@ enum Command {
 #[must_use]
 pub fn run(arguments: &[OsString]) -> Exit {
     let result = parse::<Flags>(arguments).and_then(|flags| {
+        if let Some(Command::Join { link }) = &flags.command {
+            return join(link, &flags.client);
+        }
         let student = Student { client: CommandClient::new(flags.client)?, closed: None };
         match flags.command {
             Some(Command::Mark { class, students }) => match students[..] {
@@ -97,6 +106,7 @@ pub fn run(arguments: &[OsString]) -> Exit {
                 }
                 _ => student.mark_all(class, &students),
             },
+            Some(Command::Join { .. }) => Ok(()),
             Some(Command::Files) => Files::new(student.client).list(),
             Some(Command::Get { file, output, force }) => {
                 Files::new(student.client).get(file.as_deref(), output.as_deref(), force)

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::Exit;
 use super::client::{ClientFlags, CommandClient, local_clock};
 use super::explain::reason;
+use super::join::join;
 use super::json::{RefusedLine, print_json};
 use super::local_time::LocalTime as _;
 use super::prompt::{Line, Prompt};
@@ -55,8 +56,13 @@ Examples:
 Exit codes: 0 done, 1 failure, 2 wrong usage, 3 refused, 4 no answer (outcome unknown),
 130 Ctrl-C while waiting for an answer (outcome unknown)";
 
-#[derive(Subcommand, Clone, Copy, Debug)]
+#[derive(Subcommand, Clone, Debug)]
 enum Command {
+    /// Learn by which key a server is known, from the link that whoever runs it gives out.
+    Join {
+        /// The link: rollcall://HOST:PORT/#KEY.
+        link: String,
+    },
     /// Open the roll call of a class.
     Open {
         /// The class: a number from 1 to 4294967295.
@@ -99,6 +105,9 @@ enum Command {
 #[must_use]
 pub fn run(arguments: &[OsString]) -> Exit {
     let result = parse::<Flags>(arguments).and_then(|flags| {
+        if let Some(Command::Join { link }) = &flags.command {
+            return join(link, &flags.client);
+        }
         let teacher = Teacher { client: CommandClient::new(flags.client)? };
         match flags.command {
             Some(command) => teacher.once(command),
@@ -119,6 +128,7 @@ type Known = BTreeMap<ClassId, WallTime>;
 impl Teacher {
     fn once(mut self, command: Command) -> Result<(), Exit> {
         match command {
+            Command::Join { .. } => Ok(()),
             Command::Open { class } => self.open(class).map(drop),
             Command::Close { class } => self.close(class),
             Command::Status { class: Some(class) } => self.status_of(class),

@@ -50,6 +50,14 @@ pub enum Progress {
     },
 }
 
+impl Unanswered {
+    /// A `HELLO` had no answer: nothing was asked.
+    #[must_use]
+    pub fn of_hello(refused: bool) -> Self {
+        Self { attempts: 0, lost: false, refused, busy: false, versions: None }
+    }
+}
+
 /// What is known when there was no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unanswered {

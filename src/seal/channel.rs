@@ -54,6 +54,7 @@ pub struct Channel {
 }
 
 /// A ticket.
+#[derive(Clone)]
 struct Held {
     session: Session,
     received: Instant,
@@ -92,6 +93,14 @@ impl Channel {
             send: false,
             next: None,
         }
+    }
+
+    /// Another channel of the same device to the same service, with the same ticket.
+    #[must_use]
+    pub(super) fn for_another_socket(&self, seed: [u8; 32]) -> Self {
+        let ticket =
+            self.ticket.as_ref().map(|held| Held { echo: None, unanswered: 0, ..held.clone() });
+        Self { ticket, ..Self::new(self.server, self.key.clone(), seed) }
     }
 
     /// The service's key.

@@ -115,8 +115,9 @@ pub(crate) fn seal_reply(sealing: &Sealing, rng: &mut StdRng, datagram: &mut Dat
     let (kind, body) = datagram.parts();
     let mut text = [0; SEALED_LONG_BYTES];
     let length = put_body(&mut text, kind, body);
-    // R-SEALED-5
-    let bytes = if sealing.is_long { SEALED_LONG_BYTES } else { SEALED_SHORT_BYTES };
+    // R-SEALED-5: only a block for an address that has proved itself is longer than its request.
+    let is_long = sealing.is_long || body.len() > SEALED_SHORT_BYTES - REPLY_REST_BYTES;
+    let bytes = if is_long { SEALED_LONG_BYTES } else { SEALED_SHORT_BYTES };
     let space = datagram.fill(bytes);
     space[..HEADER_BYTES].copy_from_slice(&header(Kind::SealedReply));
     rng.fill_bytes(&mut space[HEADER_BYTES..REPLY_TEXT_AT]);

@@ -28,6 +28,16 @@ impl Link {
         }
     }
 
+    /// The same way of speaking for another socket: what it seals and opens is its own. The seed is fresh
+    /// randomness.
+    #[must_use]
+    pub fn for_another_socket(&self, seed: [u8; 32]) -> Self {
+        match self {
+            Self::Plain => Self::Plain,
+            Self::Sealed(channel) => Self::Sealed(Box::new(channel.for_another_socket(seed))),
+        }
+    }
+
     /// The time by which requests are made: that of the server, as far as it told.
     #[must_use]
     pub fn now(&self, now: Now) -> Now {

@@ -17,10 +17,11 @@ use super::interrupt::Interrupts;
 pub use super::server_name::{NotAServer, ServerName};
 use super::socket::connect;
 use crate::client::inquiry::{Inquiry, Step};
-use crate::client::{Client, Output, Progress, Unanswered};
+use crate::client::{LinkedClient, Output, Progress, Unanswered};
 use crate::exchange::{Answer, Operation, Query, SheetInfo};
 use crate::limits::{SERVER_ADDRESSES_MAX, UDP_PAYLOAD_MAX_BYTES};
 use crate::roll::Sheet;
+use crate::seal::{Channel, Link};
 use crate::time::Instant;
 use crate::wire::Datagram;
 
@@ -74,15 +75,17 @@ pub type Watch<'a> = dyn FnMut(&Progress, Option<SocketAddr>) + 'a;
 
 /// A connection-less connection to one server.
 pub struct Caller {
-    client: Client,
+    client: LinkedClient,
     clock: Clock,
     poll: Poll,
     events: Events,
     interrupts: Interrupts,
-    links: Vec<Link>,
+    routes: Vec<Route>,
     /// The address to send to next, and whether it has ever answered.
     current: usize,
     confirmed: bool,
+    /// The `HELLO`s that were sent since there was an answer.
+    hellos: u32,
     /// The address at which nobody listened when the network last said so.
     refused_at: Option<SocketAddr>,
     /// Made with the first object.
@@ -91,7 +94,7 @@ pub struct Caller {
 }
 
 /// One address of the server, with the socket that is connected to it.
-struct Link {
+struct Route {
     address: SocketAddr,
     socket: Option<UdpSocket>,
 }
@@ -101,25 +104,32 @@ impl Caller {
     ///
     /// # Errors
     /// If its name cannot be found.
-    pub fn new(server: &ServerName) -> Result<Self, CallError> {
-        Self::at(resolve(server)?)
+    pub fn new(server: &ServerName, link: Link) -> Result<Self, CallError> {
+        Self::at(resolve(server)?, link)
     }
 
     /// A server at one of these addresses.
-    fn at(addresses: Vec<SocketAddr>) -> Result<Self, CallError> {
+    ///
+    /// # Errors
+    /// If the system does not let us wait for answers.
+    ///
+    /// # Panics
+    /// If there is no address, or too many.
+    pub fn at(addresses: Vec<SocketAddr>, link: Link) -> Result<Self, CallError> {
         assert!(!addresses.is_empty() && addresses.len() <= SERVER_ADDRESSES_MAX);
-        let links = addresses.into_iter().map(|address| Link { address, socket: None }).collect();
+        let routes = addresses.into_iter().map(|address| Route { address, socket: None }).collect();
         let poll = Poll::new()?;
         let interrupts = Interrupts::register(poll.registry(), INTERRUPTED)?;
         Ok(Self {
-            client: Client::new(entropy()),
+            client: LinkedClient::new(entropy(), link),
             clock: Clock::start(),
             poll,
             events: Events::with_capacity(16),
             interrupts,
-            links,
+            routes,
             current: 0,
             confirmed: false,
+            hellos: 0,
             refused_at: None,
             fetcher: None,
             // R-READ-6
@@ -127,23 +137,59 @@ impl Caller {
         })
     }
 
+    /// The sealed channel, if there is one.
+    #[must_use]
+    pub fn channel(&self) -> Option<&Channel> {
+        self.client.link().channel()
+    }
+
+    /// Says `HELLO`, and waits for the answer.
+    ///
+    /// # Errors
+    /// [`CallError::Unanswered`] at the deadline.
+    pub fn connect(&mut self, deadline: Duration) -> Result<(), CallError> {
+        let mut space = Datagram::new();
+        let ends = self.now().after(deadline);
+        self.client.connect(self.clock.now());
+        let _waiting = self.interrupts.wait_begins();
+        while !self.client.link().is_ready() {
+            let now = self.clock.now();
+            if now.instant >= ends {
+                return Err(CallError::Unanswered(Unanswered::of_hello(self.refused_at.is_some())));
+            }
+            self.client.handle_timeout(now);
+            while self.client.poll_hello(&mut space) {
+                self.hellos += 1;
+                self.try_next_address_after(self.hellos);
+                self.send(space.as_bytes());
+            }
+            let until = self.client.poll_timeout().unwrap_or(ends).min(ends);
+            self.poll(Some(until.since(self.now())))?;
+            self.receive();
+            if self.interrupts.arrived() {
+                return Err(CallError::Interrupted { attempts: 0 });
+            }
+        }
+        Ok(())
+    }
+
     /// The operation whose deadline passed and that will be settled before the next one.
     #[must_use]
     pub fn unsettled(&self) -> Option<Operation> {
-        self.client.unsettled()
+        self.client.client().unsettled()
     }
 
     /// What was measured of the way to the server: how long it is, there and back.
     #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {
-        self.client.round_trip()
+        self.client.client().round_trip()
     }
 
     /// The server's address to which the next datagram goes; once there was an answer, the one that
     /// it came from.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.links[self.current].address
+        self.routes[self.current].address
     }
 
     /// The address at which nobody listened, if the network said so since the last answer.
@@ -162,7 +208,7 @@ impl Caller {
         deadline: Duration,
         watch: &mut Watch<'_>,
     ) -> Result<Answered, CallError> {
-        let settling = self.client.unsettled().is_some();
+        let settling = self.client.client().unsettled().is_some();
         self.client.perform(self.clock.now(), operation, deadline);
         self.finish(settling, watch)
     }
@@ -189,7 +235,8 @@ impl Caller {
     pub fn fetcher(&mut self) -> Result<&mut Fetcher, FetchError> {
         let address = self.address();
         if self.fetcher.as_ref().is_none_or(|fetcher| fetcher.server() != address) {
-            self.fetcher = Some(Fetcher::new(address, self.round_trip())?);
+            let link = self.client.link().for_another_socket(entropy());
+            self.fetcher = Some(Fetcher::new(address, self.round_trip(), link, self.clock)?);
         }
         Ok(self.fetcher.as_mut().expect("there is one now"))
     }
@@ -261,8 +308,14 @@ impl Caller {
         let mut attempts = 0;
         let _waiting = self.interrupts.wait_begins();
         loop {
-            self.client.handle_timeout(self.clock.now());
-            while let Some(output) = self.client.poll_output(&mut space) {
+            let now = self.clock.now();
+            self.client.handle_timeout(now);
+            while self.client.poll_hello(&mut space) {
+                self.hellos += 1;
+                self.try_next_address_after(self.hellos);
+                self.send(space.as_bytes());
+            }
+            while let Some(output) = self.client.poll_output(now, &mut space) {
                 match output {
                     Output::Transmit => {
                         attempts += u32::from(!settling);
@@ -290,7 +343,7 @@ impl Caller {
             self.wait()?;
             self.receive();
             // What has arrived by now is told; only then is nothing known of the operation.
-            if self.client.is_idle() {
+            if self.client.client().is_idle() {
                 continue;
             }
             if self.interrupts.arrived() {
@@ -314,12 +367,12 @@ impl Caller {
 
     fn send(&mut self, datagram: &[u8]) {
         let token = Token(self.current);
-        let link = &mut self.links[self.current];
-        if link.socket.is_none() {
-            link.socket = connect(link.address, &self.poll, token).ok();
+        let route = &mut self.routes[self.current];
+        if route.socket.is_none() {
+            route.socket = connect(route.address, &self.poll, token).ok();
         }
         // Without a socket there is no network at the moment: a datagram lost, like any other.
-        let Some(socket) = &link.socket else { return };
+        let Some(socket) = &route.socket else { return };
         match socket.send(datagram) {
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -328,20 +381,20 @@ impl Caller {
                 let _ = socket.send(datagram);
                 self.refused(self.current);
             }
-            Err(_) => link.socket = None,
+            Err(_) => route.socket = None,
         }
     }
 
     fn refused(&mut self, index: usize) {
-        let address = self.links[index].address;
+        let address = self.routes[index].address;
         self.client.handle_refused();
         self.refused_at = Some(address);
     }
 
     fn receive(&mut self) {
-        for index in 0..self.links.len() {
+        for index in 0..self.routes.len() {
             while let Some(result) =
-                self.links[index].socket.as_ref().map(|socket| socket.recv(&mut self.buffer))
+                self.routes[index].socket.as_ref().map(|socket| socket.recv(&mut self.buffer))
             {
                 match result {
                     Ok(length) => {
@@ -351,19 +404,27 @@ impl Caller {
                         if self.client.handle_datagram(now, &self.buffer[..length]) {
                             self.current = index;
                             self.confirmed = true;
+                            self.hellos = 0;
                         }
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                     Err(error) if is_refusal(&error) => self.refused(index),
-                    Err(_) => self.links[index].socket = None,
+                    Err(_) => self.routes[index].socket = None,
                 }
             }
         }
     }
 
+    /// A `HELLO` that was sent in vain may have gone to the wrong address.
+    fn try_next_address_after(&mut self, hellos: u32) {
+        if hellos > 1 {
+            self.try_next_address();
+        }
+    }
+
     fn try_next_address(&mut self) {
         if !self.confirmed {
-            self.current = (self.current + 1) % self.links.len();
+            self.current = (self.current + 1) % self.routes.len();
         }
     }
 }
@@ -373,7 +434,11 @@ pub(super) fn is_refusal(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset)
 }
 
-fn resolve(server: &ServerName) -> Result<Vec<SocketAddr>, CallError> {
+/// The addresses of a server's name.
+///
+/// # Errors
+/// If it has none.
+pub fn resolve(server: &ServerName) -> Result<Vec<SocketAddr>, CallError> {
     let error = |reason: String| CallError::Resolve { server: server.clone(), reason };
     let found = (server.host.as_str(), server.port).to_socket_addrs();
     let mut addresses = Vec::new();
@@ -461,7 +526,7 @@ mod tests {
         let junk: [Answering; 3] = [|_| vec![0], |datagram| datagram.to_vec(), to_a_stranger];
         for junk in junk {
             let (wrong, right) = (Peer::new(junk), Peer::new(nothing_open));
-            let mut caller = Caller::at(vec![wrong.address, right.address]).unwrap();
+            let mut caller = Caller::at(vec![wrong.address, right.address], Link::Plain).unwrap();
             let query = Query::Status { from: ClassId::new(1).unwrap() };
             let answered = caller.ask(query, Duration::from_secs(30), &mut |_, _| {}).unwrap();
             assert!(answered.attempts >= 2, "the first went to the wrong address");

@@ -16,16 +16,21 @@ use rand::{RngExt as _, SeedableRng as _};
 
 use super::call::{Answered, is_refusal};
 use super::clock::{Clock, entropy};
+use super::download::{FetchError, Fetcher};
 use super::socket::connect;
-use crate::client::{Client, Output, Unanswered};
+use crate::client::{LinkedClient, Output, Unanswered};
 use crate::exchange::{Operation, decode_reply};
 use crate::ids::ClientId;
 use crate::limits::{DATAGRAMS_PER_TURN_MAX, UDP_PAYLOAD_MAX_BYTES};
+use crate::seal::{Channel, Link, PublicKey, SecretKey};
 use crate::time::{Instant, Now};
 use crate::wire::Datagram;
 
 /// Many clients of one server.
 pub(super) struct Crowd {
+    server: SocketAddr,
+    /// The key of the service, if it is spoken to in sealed datagrams.
+    service: Option<PublicKey>,
     clock: Clock,
     poll: Poll,
     events: Events,
@@ -37,6 +42,8 @@ pub(super) struct Crowd {
     seeds: StdRng,
     deadline: Duration,
     members: HashMap<usize, Member>,
+    /// Who speaks sealed through which socket: a sealed answer names nobody, so that each has to try.
+    sealed: Vec<BTreeSet<usize>>,
     /// Whose reply carries which client id.
     routes: HashMap<ClientId, usize>,
     /// When which member wants to be woken; each is here at most once.
@@ -49,7 +56,7 @@ pub(super) struct Crowd {
 
 /// One client among many.
 struct Member {
-    client: Client,
+    client: LinkedClient,
     began: Instant,
     route: Option<ClientId>,
     timer: Option<Instant>,
@@ -69,11 +76,19 @@ pub(super) struct Ended {
 
 impl Crowd {
     /// Nobody yet, with that many sockets to this server.
-    pub(super) fn new(server: SocketAddr, sockets: usize, deadline: Duration) -> io::Result<Self> {
+    pub(super) fn new(
+        server: SocketAddr,
+        service: Option<PublicKey>,
+        sockets: usize,
+        deadline: Duration,
+    ) -> io::Result<Self> {
         let poll = Poll::new()?;
         let connect = |index| connect(server, &poll, Token(index));
         let sockets = (0..sockets).map(connect).collect::<io::Result<Vec<_>>>()?;
         Ok(Self {
+            server,
+            service,
+            sealed: vec![BTreeSet::new(); sockets.len()],
             clock: Clock::start(),
             poll,
             events: Events::with_capacity(sockets.len()),
@@ -114,12 +129,34 @@ impl Crowd {
     /// A new client comes and asks for this; nobody else may be at this place.
     pub(super) fn perform(&mut self, place: usize, operation: Operation) {
         let now = self.clock.now();
-        let mut client = Client::new(self.seeds.random());
+        let link = self.link();
+        let mut client = LinkedClient::new(self.seeds.random(), link);
         client.perform(now, operation, self.deadline);
         self.join(place, client, now);
     }
 
-    fn join(&mut self, place: usize, client: Client, now: Now) {
+    /// A link for a device of its own.
+    fn link(&mut self) -> Link {
+        let Some(service) = self.service else { return Link::Plain };
+        let device = SecretKey::from_bytes(self.seeds.random());
+        Link::Sealed(Box::new(Channel::new(service, device, self.seeds.random())))
+    }
+
+    /// What fetches sheets from the server.
+    pub(super) fn fetcher(&mut self) -> Result<Fetcher, FetchError> {
+        let link = self.link();
+        Fetcher::new(self.server, None, link, self.clock)
+    }
+
+    fn socket_of(&self, place: usize) -> usize {
+        place % self.sockets.len()
+    }
+
+    fn join(&mut self, place: usize, client: LinkedClient, now: Now) {
+        if self.service.is_some() {
+            let socket = self.socket_of(place);
+            self.sealed[socket].insert(place);
+        }
         let member = Member { client, began: now.instant, route: None, timer: None };
         let before = self.members.insert(place, member);
         assert!(before.is_none(), "one client at one place");
@@ -172,7 +209,7 @@ impl Crowd {
                 }
                 left = left.saturating_sub(1);
                 match self.sockets[index].recv(&mut self.buffer) {
-                    Ok(length) => self.deliver(length),
+                    Ok(length) => self.deliver(index, length),
                     // The server is not there at the moment; whoever asked will ask again.
                     Err(error) if is_refusal(&error) => {}
                     Err(_) => self.readable[index] = false,
@@ -181,7 +218,10 @@ impl Crowd {
         }
     }
 
-    fn deliver(&mut self, length: usize) {
+    fn deliver(&mut self, socket: usize, length: usize) {
+        if self.service.is_some() {
+            return self.deliver_sealed(socket, length);
+        }
         let Ok(reply) = decode_reply(&self.buffer[..length]) else { return };
         let now = self.clock.now();
         self.heard = now.instant;
@@ -192,12 +232,30 @@ impl Crowd {
         self.wake(place, now);
     }
 
+    fn deliver_sealed(&mut self, socket: usize, length: usize) {
+        let now = self.clock.now();
+        self.heard = now.instant;
+        let Self { sealed, members, buffer, .. } = self;
+        let taker = sealed[socket].iter().copied().find(|place| {
+            let member = members.get_mut(place).expect("who speaks is a member");
+            member.client.handle_datagram(now, &buffer[..length])
+        });
+        if let Some(place) = taker {
+            self.wake(place, now);
+        }
+    }
+
     /// Lets a member do what it wants, and remembers when it wants to be woken again.
     fn wake(&mut self, place: usize, now: Now) {
         let member = self.members.get_mut(&place).expect("timers are of members");
         member.client.handle_timeout(now);
         let mut over = None;
-        while let Some(output) = member.client.poll_output(&mut self.space) {
+        while member.client.poll_hello(&mut self.space) {
+            self.datagrams += 1;
+            let socket = &self.sockets[place % self.sockets.len()];
+            send(socket, self.space.as_bytes());
+        }
+        while let Some(output) = member.client.poll_output(now, &mut self.space) {
             match output {
                 Output::Transmit => {
                     self.datagrams += 1;
@@ -212,7 +270,7 @@ impl Crowd {
                 Output::Progress(_) => {}
             }
         }
-        let (route, timer) = (member.client.awaits(), member.client.poll_timeout());
+        let (route, timer) = (member.client.client().awaits(), member.client.poll_timeout());
         if member.route != route {
             member.route.map(|old| self.routes.remove(&old));
             route.map(|new| self.routes.insert(new, place));
@@ -226,6 +284,8 @@ impl Crowd {
         if let Some(result) = over {
             let began = member.began;
             self.members.remove(&place);
+            let socket = self.socket_of(place);
+            self.sealed[socket].remove(&place);
             self.ended.push(Ended { place, began, at: now.instant, result });
         }
     }

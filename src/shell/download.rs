@@ -17,8 +17,10 @@ use crate::blocks::{
     ObjectEvent, ObjectFetch, PathState, Prefix, SheetEvent, SheetFailure, SheetFetch,
 };
 use crate::exchange::{FileInfo, SheetInfo};
+use crate::exchange::{Reply, decode_reply};
 use crate::limits::{RECEIVES_PER_TURN_MAX, UDP_PAYLOAD_MAX_BYTES};
 use crate::roll::{Sheet, SheetError};
+use crate::seal::{Incoming, Link};
 use crate::time::Instant;
 use crate::wire::Datagram;
 
@@ -121,7 +123,7 @@ trait Transfer {
     /// What it ends with.
     type Done;
 
-    fn handle_datagram(&mut self, now: Instant, datagram: &[u8]);
+    fn handle_reply(&mut self, now: Instant, reply: &Reply);
     fn handle_timeout(&mut self, now: Instant);
     fn poll_timeout(&self) -> Instant;
     fn poll(&mut self, space: &mut Datagram) -> Result<Option<Step<Self::Done>>, FetchError>;
@@ -146,8 +148,8 @@ impl ObjectTransfer<'_> {
 impl Transfer for ObjectTransfer<'_> {
     type Done = Progressed;
 
-    fn handle_datagram(&mut self, now: Instant, datagram: &[u8]) {
-        self.fetch.handle_datagram(now, datagram);
+    fn handle_reply(&mut self, now: Instant, reply: &Reply) {
+        self.fetch.handle_reply(now, reply);
     }
 
     fn handle_timeout(&mut self, now: Instant) {
@@ -187,8 +189,8 @@ impl Transfer for ObjectTransfer<'_> {
 impl Transfer for SheetFetch {
     type Done = Sheet;
 
-    fn handle_datagram(&mut self, now: Instant, datagram: &[u8]) {
-        self.handle_datagram(now, datagram);
+    fn handle_reply(&mut self, now: Instant, reply: &Reply) {
+        self.handle_reply(now, reply);
     }
 
     fn handle_timeout(&mut self, now: Instant) {
@@ -221,6 +223,7 @@ impl Transfer for SheetFetch {
 /// round trip, what it carries) is kept from one to the next.
 pub struct Fetcher {
     server: SocketAddr,
+    link: Link,
     socket: Option<(UdpSocket, UdpSocketState)>,
     /// How many blocks the receive buffer of the socket holds.
     buffered: u64,
@@ -236,16 +239,22 @@ pub struct Fetcher {
 }
 
 impl Fetcher {
-    /// Fetches from this address, with a round trip that was perhaps measured before. Sends nothing yet.
+    /// Fetches from this address over this link, with a round trip that was perhaps measured before. Sends
+    /// nothing yet. The clock is the one by which the link counts.
     ///
     /// # Errors
     /// If the system does not let us wait for events.
-    pub fn new(server: SocketAddr, round_trip: Option<Duration>) -> Result<Self, FetchError> {
+    pub fn new(
+        server: SocketAddr,
+        round_trip: Option<Duration>,
+        link: Link,
+        clock: Clock,
+    ) -> Result<Self, FetchError> {
         let poll = Poll::new().map_err(FetchError::System)?;
         let interrupts = Interrupts::register(poll.registry(), INTERRUPTED);
-        let clock = Clock::start();
         Ok(Self {
             server,
+            link,
             socket: None,
             buffered: 1,
             path: PathState::new(clock.now().instant, round_trip),
@@ -324,10 +333,20 @@ impl Fetcher {
             if readable {
                 readable = self.receive(transfer);
             }
-            transfer.handle_timeout(self.clock.now().instant);
+            let now = self.clock.now().instant;
+            transfer.handle_timeout(now);
+            self.link.handle_timeout(now);
+            while self.link.poll_transmit(&mut space) {
+                self.send(space.as_bytes());
+            }
             while let Some(step) = transfer.poll(&mut space).map_err(|it| self.explain(it))? {
                 match step {
-                    Step::Transmit => self.send(space.as_bytes()),
+                    // Without a ticket it counts as lost, and there will be one soon.
+                    Step::Transmit => {
+                        if self.link.seal(now, &mut space) {
+                            self.send(space.as_bytes());
+                        }
+                    }
                     Step::Done(done) => return Ok(done),
                 }
             }
@@ -336,7 +355,9 @@ impl Fetcher {
                 return Err(FetchError::Interrupted);
             }
             if !readable {
-                readable = self.wait(transfer.poll_timeout())?;
+                let until = transfer.poll_timeout();
+                let until = self.link.poll_timeout().map_or(until, |at| at.min(until));
+                readable = self.wait(until)?;
             }
         }
     }
@@ -394,7 +415,7 @@ impl Fetcher {
 
     /// Hands what has arrived to the transfer; true if there may be more.
     fn receive(&mut self, transfer: &mut impl Transfer) -> bool {
-        let Self { socket, buffer, metas, clock, refused, .. } = self;
+        let Self { socket, buffer, metas, clock, refused, link, .. } = self;
         let Some((receiver, state)) = socket else { return false };
         for _ in 0..RECEIVES_PER_TURN_MAX {
             let mut slots: Vec<_> =
@@ -409,7 +430,14 @@ impl Fetcher {
                     {
                         // Datagrams that the system joined, each as long as the first.
                         for datagram in slot[..meta.len].chunks(meta.stride.max(1)) {
-                            transfer.handle_datagram(now, datagram);
+                            let reply = match link.handle_datagram(now, datagram) {
+                                Incoming::Plain => decode_reply(datagram).ok(),
+                                Incoming::Reply(reply) => Some(reply),
+                                Incoming::Ready | Incoming::Ignored => None,
+                            };
+                            if let Some(reply) = reply {
+                                transfer.handle_reply(now, &reply);
+                            }
                         }
                     }
                 }

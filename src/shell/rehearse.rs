@@ -16,7 +16,7 @@ use hdrhistogram::Histogram;
 
 use super::call::Answered;
 use super::crowd::{Crowd, Ended};
-use super::download::{FetchError, Fetcher};
+use super::download::FetchError;
 use crate::client::Unanswered;
 use crate::exchange::{Answer, Closed, Marked, Opened, Operation, Refusal, Refused, SheetInfo};
 use crate::ids::ClassId;
@@ -24,6 +24,7 @@ use crate::limits::{
     DEADLINE_MAX, LOAD_FINDINGS_KEPT_MAX, LOAD_LATENCY_MAX_MICROS, LOAD_TEACHERS_AT_ONCE,
 };
 use crate::rehearsal::{Fate, Finding, Ledger, Plan};
+use crate::seal::PublicKey;
 use crate::time::{Instant, WallTime};
 
 const _: () = assert!(LOAD_LATENCY_MAX_MICROS as u128 > DEADLINE_MAX.as_micros());
@@ -46,6 +47,9 @@ pub struct Rehearsal {
     pub pace: Pace,
     /// How many sockets the students share.
     pub sockets: usize,
+    /// The key of the service, if it is spoken to in sealed datagrams: each student has a device key and
+    /// says `HELLO`.
+    pub service: Option<PublicKey>,
     /// How long each keeps asking.
     pub timeout: Duration,
 }
@@ -156,9 +160,9 @@ pub fn rehearse(
         findings: Vec::new(),
         faults: 0,
     };
-    let crowd = Crowd::new(server, sockets, timeout)?;
+    let crowd = Crowd::new(server, rehearsal.service, sockets, timeout)?;
     let acked = acked.map(BufWriter::new);
-    let mut run = Run { rehearsal, server, crowd, acked, report, opened: Vec::new() };
+    let mut run = Run { rehearsal, crowd, acked, report, opened: Vec::new() };
     run.open(watch)?;
     if run.report.not_opened.is_none() {
         run.mark(watch)?;
@@ -169,7 +173,6 @@ pub fn rehearse(
 
 struct Run {
     rehearsal: Rehearsal,
-    server: SocketAddr,
     crowd: Crowd,
     acked: Option<BufWriter<File>>,
     report: Report,
@@ -318,7 +321,7 @@ impl Run {
         closed: &[(usize, SheetInfo)],
         watch: &mut dyn FnMut(Step),
     ) -> Result<(), LoadError> {
-        let mut fetcher = Fetcher::new(self.server, None)?;
+        let mut fetcher = self.crowd.fetcher()?;
         for (done, (place, info)) in closed.iter().enumerate() {
             watch(Step::Checking(self.report.sheets));
             let sheet = match fetcher.fetch_sheet(info, self.rehearsal.timeout) {

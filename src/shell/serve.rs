@@ -22,22 +22,25 @@ use std::time::Duration;
 use mio::{Events, Interest, Poll, Token, Waker};
 use tracing::{debug, info, warn};
 
-use super::clock::Clock;
+use super::clock::{Clock, entropy};
 use super::drops::Drops;
 pub use super::folder::{Folder, FolderError};
 use super::folder::{FolderCompletion, FolderWorker};
+use super::handshake_worker::HandshakeWorker;
 use super::journal_worker::{Command, Completion, JournalWorker, Read};
 use super::log::EventLog;
 use super::outbox::Outbox;
 use super::signals::{Signal, SignalSource};
 pub use super::socket::ReturnPath;
 use super::socket::{Listener, ReceiveBuffer};
+use crate::endpoint::{Effect, Endpoint, PlainPolicy, Way};
 use crate::journal::{DiskStatus, Journal, JournalError};
 use crate::limits::{
     ADMISSION_WINDOW, DATAGRAMS_PER_TURN_MAX, DATAGRAMS_SHED_PER_TURN_MAX, RECEIVE_BUFFER_BYTES,
     RECEIVE_ERRORS_PER_TURN_MAX,
 };
 use crate::record::Batch;
+use crate::seal::SecretKey;
 use crate::server::{Output, Server};
 use crate::stats::Counter;
 use crate::time::{Instant, Now};
@@ -85,9 +88,18 @@ fn bind_cause(error: &io::Error) -> String {
     }
 }
 
+/// By which key a service is known, and whether it is spoken to without it.
+pub struct ServiceTrust {
+    /// The service's key.
+    pub key: SecretKey,
+    /// Whether plain datagrams are read.
+    pub plain: PlainPolicy,
+}
+
 /// A server with its sockets bound, ready to run.
 pub struct Service<J> {
-    server: Server<ReturnPath>,
+    endpoint: Endpoint<ReturnPath>,
+    handshakes: HandshakeWorker,
     journal: JournalWorker<J>,
     folder: Option<FolderWorker>,
     listeners: Vec<Listener>,
@@ -105,13 +117,14 @@ pub struct Service<J> {
 }
 
 impl<J: Journal + Send + 'static> Service<J> {
-    /// Binds the addresses for this server, whose state is already that of the journal, and which
-    /// offers the files of this folder.
+    /// Binds the addresses for this server, whose state is already that of the journal, which has this
+    /// key, and which offers the files of this folder.
     ///
     /// # Errors
     /// If an address cannot be bound.
     pub fn bind(
-        mut server: Server<ReturnPath>,
+        mut server: Server<Way<ReturnPath>>,
+        trust: ServiceTrust,
         journal: J,
         folder: Option<Folder>,
         addresses: &[SocketAddr],
@@ -132,8 +145,13 @@ impl<J: Journal + Send + 'static> Service<J> {
         // There can be one waker for each poll: the threads share it.
         let waker = Arc::new(Waker::new(poll.registry(), DONE)?);
         let folder = folder.map(|it| FolderWorker::spawn(it, Arc::clone(&waker))).transpose()?;
+        let handshakes = HandshakeWorker::spawn(trust.key.clone(), Arc::clone(&waker))?;
+        let clock = Clock::start();
+        let service = trust.key.public();
+        let endpoint = Endpoint::new(server, service, trust.plain, entropy(), clock.now().instant);
         Ok(Self {
-            server,
+            endpoint,
+            handshakes,
             journal: JournalWorker::spawn(journal, waker)?,
             folder,
             drops: Drops::of(&listeners),
@@ -142,7 +160,7 @@ impl<J: Journal + Send + 'static> Service<J> {
             longest_turn: Duration::ZERO,
             listeners,
             outbox: Outbox::new(),
-            clock: Clock::start(),
+            clock,
             poll,
             signals,
             logs: LogLimits::default(),
@@ -162,10 +180,11 @@ impl<J: Journal + Send + 'static> Service<J> {
     pub fn run(mut self) -> Result<(), ServeError> {
         let ended = self.run_turns();
         self.journal.join();
+        self.handshakes.join();
         if let Some(folder) = self.folder {
             folder.join();
         }
-        info!("counters: {}; {}", self.server.stats(), longest(self.longest_turn));
+        info!("counters: {}; {}", self.endpoint.server().stats(), longest(self.longest_turn));
         ended
     }
 
@@ -193,7 +212,7 @@ impl<J: Journal + Send + 'static> Service<J> {
                 self.look_for_overflow(now);
             }
             self.watch_clock(now);
-            self.server.handle_timeout(now);
+            self.endpoint.handle_timeout(now);
             self.carry_out(&mut space)?;
             let took = self.clock.now().instant.since(began);
             self.longest_turn = self.longest_turn.max(took);
@@ -205,7 +224,7 @@ impl<J: Journal + Send + 'static> Service<J> {
             Some(Duration::ZERO)
         } else {
             let now = self.clock.now().instant;
-            self.server.poll_timeout().map(|at| at.since(now))
+            self.endpoint.poll_timeout().map(|at| at.since(now))
         };
         match self.poll.poll(events, timeout) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
@@ -223,9 +242,9 @@ impl<J: Journal + Send + 'static> Service<J> {
             match signal {
                 Signal::ShowCounters => info!(
                     "counters: {}; {} roll calls open, {} clients known; {}",
-                    self.server.stats(),
-                    self.server.open_roll_calls(),
-                    self.server.clients(),
+                    self.endpoint.server().stats(),
+                    self.endpoint.server().open_roll_calls(),
+                    self.endpoint.server().clients(),
                     longest(self.longest_turn)
                 ),
                 Signal::Stop => {
@@ -249,12 +268,12 @@ impl<J: Journal + Send + 'static> Service<J> {
                 if !*readable {
                     continue;
                 }
-                let Self { server, listeners, clock, logs, log, .. } = self;
+                let Self { endpoint, listeners, clock, logs, log, .. } = self;
                 let now = clock.now();
                 let mut shed = 0;
                 let handle = |path: ReturnPath, datagram: &[u8]| {
                     log.heard(&path, datagram);
-                    shed += usize::from(!server.handle_datagram(now, path, datagram));
+                    shed += usize::from(!endpoint.handle_datagram(now, path, datagram));
                 };
                 match buffer.receive(index, &listeners[index], handle) {
                     Ok(datagrams) => {
@@ -265,7 +284,7 @@ impl<J: Journal + Send + 'static> Service<J> {
                     // Windows reports a client that is gone (10054), Linux what ICMP brought. Any
                     // stranger can cause these, so none of them means anything about the socket.
                     Err(error) => {
-                        server.count(Counter::ReceiveFailed);
+                        endpoint.server_mut().count(Counter::ReceiveFailed);
                         logs.receiving.report(now.instant, || {
                             warn!("receiving failed, and goes on: {error}");
                         });
@@ -286,7 +305,7 @@ impl<J: Journal + Send + 'static> Service<J> {
         self.next_look = now.instant.after(2 * ADMISSION_WINDOW);
         let Some(dropped) = self.drops.count() else { return };
         if dropped > self.dropped {
-            self.server.handle_overflow(now);
+            self.endpoint.server_mut().handle_overflow(now);
         }
         self.dropped = dropped;
     }
@@ -294,7 +313,15 @@ impl<J: Journal + Send + 'static> Service<J> {
     /// Carries out all that the core asks for; replies leave after their commit.
     fn carry_out(&mut self, space: &mut Datagram) -> Result<(), ServeError> {
         loop {
-            while let Some(output) = self.server.poll_output(space) {
+            let now = self.clock.now();
+            while let Some(effect) = self.endpoint.poll_output(now, space) {
+                let output = match effect {
+                    Effect::Core(output) => output,
+                    Effect::Handshake(job) => {
+                        self.handshakes.send(*job);
+                        continue;
+                    }
+                };
                 match output {
                     Output::Append(batch) => self.append(batch),
                     Output::Snapshot(part) => self.journal.send(Command::KeepSnapshot(part)),
@@ -318,6 +345,8 @@ impl<J: Journal + Send + 'static> Service<J> {
             } else if let Some(done) = self.folder.as_ref().and_then(FolderWorker::poll_completion)
             {
                 self.handle_folder_completion(done);
+            } else if let Some(done) = self.handshakes.poll_done() {
+                self.endpoint.handle_welcomed(done);
             } else {
                 break;
             }
@@ -342,7 +371,8 @@ impl<J: Journal + Send + 'static> Service<J> {
     }
 
     fn handle_completion(&mut self, done: Completion) {
-        let Self { server, log, .. } = self;
+        let Self { endpoint, log, .. } = self;
+        let server = endpoint.server_mut();
         match done {
             Completion::Committed { batch, snapshot_due } => {
                 log.committed(&batch);
@@ -366,7 +396,7 @@ impl<J: Journal + Send + 'static> Service<J> {
     /// Stops and lets begin new roll calls as the disk has room, and tells the operator.
     fn handle_disk_status(&mut self, status: DiskStatus) {
         let low = status.is_low();
-        self.server.set_disk_low(low);
+        self.endpoint.server_mut().set_disk_low(low);
         if !low && self.logs.disk_was_low {
             info!("the disk has room again: roll calls are opened");
         }
@@ -379,15 +409,20 @@ impl<J: Journal + Send + 'static> Service<J> {
 
     fn handle_folder_completion(&mut self, done: FolderCompletion) {
         match done {
-            FolderCompletion::Listing(files) => self.server.handle_listing(files),
-            FolderCompletion::File(file, state) => self.server.handle_file(file, state),
-            FolderCompletion::Piece(piece, bytes) => self.server.handle_piece(piece, bytes),
+            FolderCompletion::Listing(files) => self.endpoint.server_mut().handle_listing(files),
+            FolderCompletion::File(file, state) => {
+                self.endpoint.server_mut().handle_file(file, state)
+            }
+            FolderCompletion::Piece(piece, bytes) => {
+                self.endpoint.server_mut().handle_piece(piece, bytes)
+            }
         }
     }
 
     /// Sends the replies that were collected.
     fn send(&mut self) {
-        let Self { server, outbox, listeners, clock, logs, .. } = self;
+        let Self { endpoint, outbox, listeners, clock, logs, .. } = self;
+        let server = endpoint.server_mut();
         outbox.flush(listeners, |path, result| match result {
             Ok(()) => server.count(Counter::Sent),
             Err(error) => {
@@ -410,7 +445,7 @@ impl<J: Journal + Send + 'static> Service<J> {
                 );
             });
         }
-        let latest = self.server.latest();
+        let latest = self.endpoint.server().latest();
         let behind = latest.distance(now.wall);
         if latest > now.wall && behind > Duration::from_secs(1) {
             self.logs.clock.report(now.instant, || {

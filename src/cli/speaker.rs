@@ -1,0 +1,66 @@
+//! How a command speaks to its server: sealed where the server was joined, plainly on this computer or where
+//! that was asked for, and not at all to a stranger.
+
+use std::net::SocketAddr;
+
+use super::Exit;
+use super::words::{complain, remark};
+use crate::seal::{Channel, Link, PublicKey};
+use crate::shell::call::ServerName;
+use crate::shell::clock::entropy;
+use crate::shell::keys::forbid_core_dumps;
+use crate::shell::trust::{Trust, TrustError};
+
+/// What the flags say about it.
+pub(super) struct Speaker {
+    /// Plain datagrams to a server that was not joined.
+    pub(super) plain: bool,
+    /// The server's key is forgotten first.
+    pub(super) forget: bool,
+}
+
+impl Speaker {
+    /// The link to this server. When there can be none, the person has been told.
+    pub(super) fn link(&self, server: &ServerName, addresses: &[SocketAddr]) -> Result<Link, Exit> {
+        forbid_core_dumps();
+        let trust = Trust::find().map_err(failed)?;
+        if self.forget {
+            let told = match trust.forget(server).map_err(failed)? {
+                true => format!("the key of {server} is forgotten"),
+                false => format!("{server} was not joined: there is nothing to forget"),
+            };
+            remark(told);
+        }
+        match trust.pin(server).map_err(failed)? {
+            Some(_) if self.plain => {
+                complain(format_args!(
+                    "{server} was joined, and is not spoken to plainly; leave out --plain, or forget its \
+                     key with --forget-server"
+                ));
+                Err(Exit::Usage)
+            }
+            Some(pin) => Ok(sealed(&trust, &pin.key)?),
+            None if self.plain || addresses.iter().all(|it| it.ip().is_loopback()) => {
+                Ok(Link::Plain)
+            }
+            None => {
+                complain(format_args!(
+                    "{server} is not known on this computer; ask for its join link and type: join LINK; \
+                     only where everybody on the network is trusted: --plain"
+                ));
+                Err(Exit::Usage)
+            }
+        }
+    }
+}
+
+/// A sealed link to the server with this key.
+pub(super) fn sealed(trust: &Trust, key: &PublicKey) -> Result<Link, Exit> {
+    let device = trust.device_key().map_err(failed)?;
+    Ok(Link::Sealed(Box::new(Channel::new(*key, device, entropy()))))
+}
+
+pub(super) fn failed(error: TrustError) -> Exit {
+    complain(error);
+    Exit::Failed
+}
