@@ -2,7 +2,7 @@
 //! who reach it through a link that loses a fifth of all datagrams in each direction.
 //!
 //! ```text
-//! cargo run --release --example demo
+//! cargo run --example demo
 //! ```
 
 use std::collections::HashMap;

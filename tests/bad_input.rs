@@ -204,7 +204,8 @@ fn a_right_checksum_over_nonsense_is_ignored() {
     for kind in 0..=255 {
         let known = Kind::TABLE.iter().find(|row| row.1 == kind).map(|row| row.0);
         let counter = match known {
-            Some(Kind::Sealed) => "rejected_sealed",
+            Some(Kind::Hello) => "rejected_hello",
+            Some(Kind::Sealed) => "rejected_sealed_length",
             Some(known) if known.byte() < 0x80 => "rejected_body",
             _ => "rejected_kind",
         };

@@ -19,8 +19,10 @@ use rollcall::blocks::Prefix;
 use rollcall::client::inquiry::FileInquiry;
 use rollcall::exchange::{Answer, Ask, FileInfo, FileState, Pull, Pulled};
 use rollcall::ids::{ContentId, Cookie, FileName};
+use rollcall::seal::Link;
 use rollcall::server::{FolderRequest, Output, PieceRead};
 use rollcall::shell::call::Caller;
+use rollcall::shell::clock::Clock;
 use rollcall::shell::download::{FetchError, Fetcher};
 use rollcall::wire::Datagram;
 use serde_json::json;
@@ -88,8 +90,7 @@ fn content(bytes: usize, seed: u64) -> Vec<u8> {
 /// Asks until the server has read the file.
 #[track_caller]
 fn info_of(server: &Server, name: &str) -> FileInfo {
-    let mut caller =
-        Caller::new(&server.address().to_string().parse().expect("an address")).expect("a server");
+    let mut caller = Caller::at(vec![server.address()], Link::Plain).expect("a server");
     let key = name.parse::<FileName>().expect("a name").key();
     let mut inquiry = FileInquiry::new(key, caller.now(), TIMEOUT);
     let described = caller.inquire(&mut inquiry, TIMEOUT, &mut |_, _| {}, &mut |_| {});
@@ -99,7 +100,7 @@ fn info_of(server: &Server, name: &str) -> FileInfo {
 /// Fetches an object by the name of its content alone.
 fn fetch(server: &Server, info: FileInfo) -> Result<Vec<u8>, FetchError> {
     let mut bytes = Vec::new();
-    let mut fetcher = Fetcher::new(server.address(), None)?;
+    let mut fetcher = Fetcher::new(server.address(), None, Link::Plain, Clock::start())?;
     fetcher.fetch(info, Prefix::default(), TIMEOUT, &mut bytes, &mut |_| {})?;
     Ok(bytes)
 }
@@ -571,8 +572,7 @@ fn an_address_is_proved_once_for_all_files_that_one_client_fetches() {
         folders.offer(name, file);
     }
     let server = folders.server();
-    let mut caller =
-        Caller::new(&server.address().to_string().parse().expect("an address")).expect("a server");
+    let mut caller = Caller::at(vec![server.address()], Link::Plain).expect("a server");
     for (name, file) in ["a", "b", "c"].into_iter().zip(&files) {
         let info = info_of(&server, name);
         let fetcher = caller.fetcher().expect("a fetcher");
@@ -810,7 +810,7 @@ fn five_gigabytes_are_listed_and_their_first_and_last_blocks_are_given() {
     let server = folders.server();
     let listed = server.student(["files"]).expect(0).object();
     assert_eq!((&listed["name"], &listed["bytes"]), (&json!("image"), &json!(BYTES)));
-    let mut caller = Caller::new(&server.address().to_string().parse().unwrap()).expect("a server");
+    let mut caller = Caller::at(vec![server.address()], Link::Plain).expect("a server");
     let key = "image".parse::<FileName>().expect("a name").key();
     let mut heard = 0;
     let mut inquiry = FileInquiry::new(key, caller.now(), TIMEOUT);

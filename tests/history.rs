@@ -17,6 +17,7 @@ use rollcall::client::Progress;
 use rollcall::exchange::{Answer, Marked, Operation, Query, StatusList};
 use rollcall::ids::ClassId;
 use rollcall::limits::DATAGRAM_MAX_BYTES;
+use rollcall::seal::Link;
 use rollcall::shell::call::{CallError, Caller};
 use rollcall::shell::clock::Clock;
 
@@ -100,8 +101,7 @@ impl Person {
     fn new(seed: u64, server: SocketAddr, clock: Clock) -> Self {
         Self {
             rng: StdRng::seed_from_u64(seed),
-            caller: Caller::new(&server.to_string().parse().expect("HOST:PORT"))
-                .expect("an address"),
+            caller: Caller::at(vec![server], Link::Plain).expect("an address"),
             clock,
             history: History::new(),
             open: None,

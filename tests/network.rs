@@ -157,6 +157,7 @@ fn a_wildcard_server_answers_from_the_address_that_was_asked() {
         );
         let asked = format!("{asked}:{port}");
         let student = Call::new(&Place::default(), STUDENT, Some(server.log().clone())).args([
+            "--plain",
             "--server",
             &asked,
             "--json",

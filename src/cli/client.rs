@@ -87,8 +87,8 @@ impl CommandClient {
         };
         let addresses = resolve(&server).map_err(|error| failed(&error))?;
         let speaker = Speaker { plain: flags.plain, forget: flags.forget_server };
-        let link = speaker.link(&server, &addresses)?;
-        let caller = Caller::at(addresses, link).map_err(|error| failed(&error))?;
+        let spoken = speaker.link(&server, &addresses)?;
+        let caller = Caller::at(addresses, spoken).map_err(|error| failed(&error))?;
         let line = StatusLine::new(flags.timeout);
         Ok(Self { caller, server, flags, line })
     }

@@ -224,7 +224,7 @@ fn serve(flags: &Flags) -> Result<(), Ended> {
     if flags.in_memory {
         warn!("nothing is kept on disk: what is answered is lost when this server ends");
         let trust = ServiceTrust { key: keys::fresh(), plain: flags.plain_policy() };
-        return Ok(serve_from(server, trust, MemoryJournal::new(), files, flags)?);
+        return Ok(serve_from(server, &trust, MemoryJournal::new(), files, flags)?);
     }
     let folder = flags.data.clone().unwrap_or_else(default_folder);
     let mut journal = SqliteJournal::open(&folder)?;
@@ -245,7 +245,7 @@ fn serve(flags: &Flags) -> Result<(), Ended> {
     );
     let key = keys::load_or_make(&folder.join(KEY_FILE))?;
     let trust = ServiceTrust { key, plain: flags.plain_policy() };
-    Ok(serve_from(server, trust, journal, files, flags)?)
+    Ok(serve_from(server, &trust, journal, files, flags)?)
 }
 
 fn back_up(folder: &std::path::Path, file: &std::path::Path) -> Result<(), Ended> {
@@ -315,7 +315,7 @@ fn say(line: std::fmt::Arguments<'_>) {
 
 fn serve_from<J: Journal + Send + 'static>(
     server: Server<Way<ReturnPath>>,
-    trust: ServiceTrust,
+    trust: &ServiceTrust,
     journal: J,
     files: Option<Folder>,
     flags: &Flags,

@@ -25,11 +25,11 @@ impl Speaker {
         forbid_core_dumps();
         let trust = Trust::find().map_err(failed)?;
         if self.forget {
-            let told = match trust.forget(server).map_err(failed)? {
-                true => format!("the key of {server} is forgotten"),
-                false => format!("{server} was not joined: there is nothing to forget"),
-            };
-            remark(told);
+            if trust.forget(server).map_err(failed)? {
+                remark(format_args!("the key of {server} is forgotten"));
+            } else {
+                remark(format_args!("{server} was not joined: there is nothing to forget"));
+            }
         }
         match trust.pin(server).map_err(failed)? {
             Some(_) if self.plain => {
@@ -40,6 +40,7 @@ impl Speaker {
                 Err(Exit::Usage)
             }
             Some(pin) => Ok(sealed(&trust, &pin.key)?),
+            // R-PLAIN-2
             None if self.plain || addresses.iter().all(|it| it.ip().is_loopback()) => {
                 Ok(Link::Plain)
             }

@@ -56,8 +56,20 @@ Exit codes: 0 done, 1 failure, 2 wrong usage, 3 refused, 4 no answer (outcome un
 /// What stands for standard input in place of a student number.
 const STANDARD_INPUT: &str = "-";
 
-#[derive(Subcommand, Clone, Debug)]
+#[derive(Subcommand, Debug)]
 enum Command {
+    /// Learn by which key a server is known, from the link that whoever runs it gives out.
+    Join {
+        /// The link: rollcall://HOST:PORT/#KEY.
+        link: String,
+    },
+    #[command(flatten)]
+    Work(Work),
+}
+
+/// What is done with a server that is known.
+#[derive(Subcommand, Debug)]
+enum Work {
     /// Mark one student or several as present.
     Mark {
         /// The class: a number from 1 to 4294967295.
@@ -67,11 +79,6 @@ enum Command {
         /// read them from standard input, one on each line.
         #[arg(value_name = "STUDENT", required = true)]
         students: Vec<StudentNumber>,
-    },
-    /// Learn by which key a server is known, from the link that whoever runs it gives out.
-    Join {
-        /// The link: rollcall://HOST:PORT/#KEY.
-        link: String,
     },
     /// Show the files that the server offers, numbered, with their sizes.
     Files,
@@ -93,12 +100,14 @@ enum Command {
 #[must_use]
 pub fn run(arguments: &[OsString]) -> Exit {
     let result = parse::<Flags>(arguments).and_then(|flags| {
-        if let Some(Command::Join { link }) = &flags.command {
-            return join(link, &flags.client);
-        }
+        let work = match flags.command {
+            Some(Command::Join { link }) => return join(&link, &flags.client),
+            Some(Command::Work(work)) => Some(work),
+            None => None,
+        };
         let student = Student { client: CommandClient::new(flags.client)?, closed: None };
-        match flags.command {
-            Some(Command::Mark { class, students }) => match students[..] {
+        match work {
+            Some(Work::Mark { class, students }) => match students[..] {
                 [only] if only.as_str() == STANDARD_INPUT => student.mark_from_input(class),
                 _ if students.iter().any(|it| it.as_str() == STANDARD_INPUT) => {
                     complain("'-' stands for standard input; write no other student beside it");
@@ -106,9 +115,8 @@ pub fn run(arguments: &[OsString]) -> Exit {
                 }
                 _ => student.mark_all(class, &students),
             },
-            Some(Command::Join { .. }) => Ok(()),
-            Some(Command::Files) => Files::new(student.client).list(),
-            Some(Command::Get { file, output, force }) => {
+            Some(Work::Files) => Files::new(student.client).list(),
+            Some(Work::Get { file, output, force }) => {
                 Files::new(student.client).get(file.as_deref(), output.as_deref(), force)
             }
             None => student.again_and_again(),

@@ -56,13 +56,20 @@ Examples:
 Exit codes: 0 done, 1 failure, 2 wrong usage, 3 refused, 4 no answer (outcome unknown),
 130 Ctrl-C while waiting for an answer (outcome unknown)";
 
-#[derive(Subcommand, Clone, Debug)]
+#[derive(Subcommand, Debug)]
 enum Command {
     /// Learn by which key a server is known, from the link that whoever runs it gives out.
     Join {
         /// The link: rollcall://HOST:PORT/#KEY.
         link: String,
     },
+    #[command(flatten)]
+    Work(Work),
+}
+
+/// What is done with a server that is known.
+#[derive(Subcommand, Clone, Copy, Debug)]
+enum Work {
     /// Open the roll call of a class.
     Open {
         /// The class: a number from 1 to 4294967295.
@@ -105,12 +112,14 @@ enum Command {
 #[must_use]
 pub fn run(arguments: &[OsString]) -> Exit {
     let result = parse::<Flags>(arguments).and_then(|flags| {
-        if let Some(Command::Join { link }) = &flags.command {
-            return join(link, &flags.client);
-        }
+        let work = match flags.command {
+            Some(Command::Join { link }) => return join(&link, &flags.client),
+            Some(Command::Work(work)) => Some(work),
+            None => None,
+        };
         let teacher = Teacher { client: CommandClient::new(flags.client)? };
-        match flags.command {
-            Some(command) => teacher.once(command),
+        match work {
+            Some(work) => teacher.once(work),
             None => teacher.again_and_again(),
         }
     });
@@ -126,17 +135,16 @@ struct Teacher {
 type Known = BTreeMap<ClassId, WallTime>;
 
 impl Teacher {
-    fn once(mut self, command: Command) -> Result<(), Exit> {
-        match command {
-            Command::Join { .. } => Ok(()),
-            Command::Open { class } => self.open(class).map(drop),
-            Command::Close { class } => self.close(class),
-            Command::Status { class: Some(class) } => self.status_of(class),
-            Command::Status { class: None } => self.status(),
-            Command::Sheet { class, number: Some(number), .. } => self.sheet_number(class, number),
-            Command::Sheet { class, date: Some(day), .. } => self.sheets_of_day(class, day),
-            Command::Sheet { class, .. } => self.last_sheet(class),
-            Command::History { class } => self.history(class),
+    fn once(mut self, work: Work) -> Result<(), Exit> {
+        match work {
+            Work::Open { class } => self.open(class).map(drop),
+            Work::Close { class } => self.close(class),
+            Work::Status { class: Some(class) } => self.status_of(class),
+            Work::Status { class: None } => self.status(),
+            Work::Sheet { class, number: Some(number), .. } => self.sheet_number(class, number),
+            Work::Sheet { class, date: Some(day), .. } => self.sheets_of_day(class, day),
+            Work::Sheet { class, .. } => self.last_sheet(class),
+            Work::History { class } => self.history(class),
         }
     }
 

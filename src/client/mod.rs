@@ -203,12 +203,27 @@ impl Client {
         self.held = true;
     }
 
-    /// What is under way can be sent, or sent anew: it is sent at once.
+    /// What is under way can be sent, or sent anew: it is sent at once. An operation of which nothing was
+    /// sent begins under a new client id, because only now it is known what time it is for the server.
     pub fn release(&mut self, now: Now) {
         self.held = false;
-        if let Some(exchange) = &mut self.exchange {
-            exchange.next_send = now.instant.max(exchange.not_before);
+        let Some(mut exchange) = self.exchange.take() else { return };
+        exchange.next_send = now.instant.max(exchange.not_before);
+        if exchange.attempts == 0
+            && let Some(operation) = exchange.operation()
+        {
+            self.identity = None;
+            self.rename(now, &mut exchange, operation);
         }
+        self.exchange = Some(exchange);
+    }
+
+    /// Puts an operation under the present identity.
+    fn rename(&mut self, now: Now, exchange: &mut Pending, operation: Operation) {
+        let &mut Identity { client, started, next, .. } = self.identity(now);
+        exchange.ask = Ask::Perform { started, operation };
+        exchange.client = client;
+        exchange.number = next;
     }
 
     /// Time has passed: sends again, or gives up waiting.
@@ -305,10 +320,7 @@ impl Client {
             self.lose(now);
             return;
         }
-        let &mut Identity { client, started, next, .. } = self.identity(now);
-        exchange.ask = Ask::Perform { started, operation };
-        exchange.client = client;
-        exchange.number = next;
+        self.rename(now, &mut exchange, operation);
         exchange.sendings = 0;
         exchange.beginnings += 1;
         // The first time it goes on at once. A server that says so again and again is not asked

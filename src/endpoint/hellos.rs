@@ -29,6 +29,7 @@ impl<P: Eq> Hellos<P> {
     /// Takes one more. False if the same address waits already: its later `HELLO` takes the place of
     /// the earlier one.
     pub(super) fn push(&mut self, rng: &mut StdRng, path: P, hello: Hello) -> bool {
+        // R-HELLO-5
         if let Some(waiting) = self.waiting.iter_mut().find(|waiting| waiting.0 == path) {
             waiting.1 = hello;
             return false;

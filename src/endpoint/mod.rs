@@ -133,6 +133,7 @@ impl<P: Clone + Hash + Eq> Endpoint<P> {
         let exit = match kind_of(datagram) {
             Some(Kind::Hello) => self.handle_hello(now, from.path, datagram),
             Some(Kind::Sealed) => self.handle_sealed(now, from.path, datagram),
+            // R-PLAIN-1
             _ => self.server.handle_plain(now, from, datagram, self.plain == PlainPolicy::Read),
         };
         self.server.count(exit);
@@ -188,7 +189,7 @@ impl<P: Clone + Hash + Eq> Endpoint<P> {
 
     fn handle_hello(&mut self, now: Now, path: P, datagram: &[u8]) -> Counter {
         let Some(hello) = Hello::read(datagram, &self.service) else { return Counter::HelloForged };
-        // R-HELLO-3, R-HELLO-4, R-HELLO-5
+        // R-HELLO-3, R-HELLO-4
         if self.hellos.under_pressure(now.instant)
             && !self.cookie_key.verify(hello.cookie, &path, now.instant)
         {

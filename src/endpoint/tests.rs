@@ -2,11 +2,16 @@
 
 use std::time::Duration;
 
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+
 use super::*;
 use crate::client::{LinkedClient, Output as ClientOutput};
 use crate::exchange::{Answer, Operation, Query, decode_reply};
 use crate::ids::{ClassId, StudentNumber};
-use crate::limits::{DATAGRAM_MAX_BYTES, HELLO_SPACING, SEALED_SHORT_BYTES, TICKET_LIFE};
+use crate::limits::{
+    DATAGRAM_MAX_BYTES, HELLO_SPACING, HELLOS_QUEUED_MAX, SEALED_SHORT_BYTES, TICKET_LIFE,
+};
 use crate::seal::{Channel, Link, SecretKey};
 use crate::time::WallTime;
 
@@ -35,18 +40,7 @@ impl World {
 
     /// A client of a device of its own.
     fn client(&self, number: u8) -> Client {
-        self.client_of(number, &self.key)
-    }
-
-    fn client_of(&self, number: u8, server: &SecretKey) -> Client {
-        let device = SecretKey::from_bytes([100 + number; 32]);
-        let channel = Channel::new(server.public(), device, [number; 32]);
-        let link = Link::Sealed(Box::new(channel));
-        Client {
-            address: number.into(),
-            linked: LinkedClient::new([number; 32], link),
-            out: Vec::new(),
-        }
+        Client::new(number, &self.key)
     }
 
     fn deliver(&mut self, from: u32, datagram: &[u8]) {
@@ -86,8 +80,8 @@ impl World {
     ) -> Option<Answer> {
         for _ in 0..200_000 {
             let now = self.now();
-            if let Some(end) = client.turn(now) {
-                return end;
+            if let Some(End(answer)) = client.turn(now) {
+                return answer;
             }
             for datagram in std::mem::take(&mut client.out) {
                 if way(self, true, &datagram) {
@@ -114,6 +108,10 @@ fn endpoint(key: &SecretKey, seed: u8) -> Endpoint<u32> {
     Endpoint::new(server, key.public(), PlainPolicy::Refuse, [seed; 32], Instant::from_micros(1))
 }
 
+/// How an exchange ended: with its answer, or without.
+#[derive(Debug)]
+struct End(Option<Answer>);
+
 struct Client {
     address: u32,
     linked: LinkedClient,
@@ -121,8 +119,17 @@ struct Client {
 }
 
 impl Client {
-    /// The end of the exchange, if it has ended: its answer, or none.
-    fn turn(&mut self, now: Now) -> Option<Option<Answer>> {
+    /// A client of a device of its own, to the service with this key.
+    fn new(number: u8, server: &SecretKey) -> Self {
+        let device = SecretKey::from_bytes([100 + number; 32]);
+        let channel = Channel::new(server.public(), device, [number; 32]);
+        let link = Link::Sealed(Box::new(channel));
+        let linked = LinkedClient::new([number; 32], link);
+        Self { address: number.into(), linked, out: Vec::new() }
+    }
+
+    /// The end of the exchange, if it has ended.
+    fn turn(&mut self, now: Now) -> Option<End> {
         self.linked.handle_timeout(now);
         let mut space = Datagram::new();
         while self.linked.poll_hello(&mut space) {
@@ -131,8 +138,8 @@ impl Client {
         while let Some(output) = self.linked.poll_output(now, &mut space) {
             match output {
                 ClientOutput::Transmit => self.out.push(space.as_bytes().to_vec()),
-                ClientOutput::Answered { answer, .. } => return Some(Some(answer)),
-                ClientOutput::Unanswered(_) => return Some(None),
+                ClientOutput::Answered { answer, .. } => return Some(End(Some(answer))),
+                ClientOutput::Unanswered(_) => return Some(End(None)),
                 ClientOutput::Progress(_) => {}
             }
         }
@@ -164,7 +171,7 @@ fn opened() -> (World, Client) {
     (world, teacher)
 }
 
-// spec: R-SEALED-4, R-SEALED-5
+// spec: R-SEALED-4, R-SEALED-5, R-WELCOME-1
 #[test]
 fn a_class_is_opened_and_marked_in_datagrams_of_two_lengths_that_show_nothing() {
     let mut world = World::new();
@@ -371,7 +378,7 @@ fn a_forged_renew_costs_one_hello_in_five_seconds_and_takes_no_ticket_away() {
     assert!(hellos <= 5 * seconds, "{hellos} HELLOs in {seconds} s");
 }
 
-// spec: R-HELLO-4
+// spec: R-HELLO-3, R-HELLO-4
 #[test]
 fn under_pressure_an_address_proves_itself_and_gets_in() {
     let mut world = World::new();
@@ -402,6 +409,72 @@ fn under_pressure_an_address_proves_itself_and_gets_in() {
     assert_eq!(retries, 1);
 }
 
+// spec: R-HELLO-5
+#[test]
+fn a_full_queue_drops_one_at_random_and_an_address_waits_once() {
+    let mut hellos = Hellos::new();
+    let mut rng = StdRng::from_seed([1; 32]);
+    let hello = |number: u8| Hello { cookie: crate::ids::Cookie::NONE, first: [number; 96] };
+    assert!(hellos.push(&mut rng, 0, hello(1)));
+    assert!(!hellos.push(&mut rng, 0, hello(2)), "the same address");
+    for address in 1..2 * HELLOS_QUEUED_MAX {
+        assert!(hellos.push(&mut rng, address, hello(3)));
+    }
+    let waiting: Vec<_> = std::iter::from_fn(|| hellos.pop()).map(|it| it.0).collect();
+    assert_eq!(waiting.len(), HELLOS_QUEUED_MAX);
+    let late = waiting.iter().filter(|&&address| address >= HELLOS_QUEUED_MAX).count();
+    // With each one that comes, one of all is dropped: of those that came first some 1/e are left.
+    assert!((256..450).contains(&late), "{late} of those that came late");
+}
+
+// spec: R-SEALED-2
+#[test]
+fn what_is_sealed_rightly_and_says_nonsense_is_not_used() {
+    let (mut world, teacher) = opened();
+    let Link::Sealed(channel) = teacher.linked.link() else { panic!() };
+    let before = world.endpoint.server().stats().clone();
+    for (kind, body, zeros) in
+        [(0x03, &[0xff; 40][..], 0), (0x81, &[], 0), (0x7e, &[], 0), (0x02, &[], 0), (0x02, &[], 7)]
+    {
+        let datagram = channel.seal_anything(kind, body, zeros);
+        world.deliver(1, &datagram);
+        assert!(world.take_sent().is_empty(), "{kind:#04x} {body:?}");
+    }
+    for counter in [Counter::Closed, Counter::Marked, Counter::Opened] {
+        assert_eq!(world.count(counter), before.get(counter));
+    }
+}
+
+// spec: R-CHANNEL-5
+#[test]
+fn a_client_whose_clock_is_days_wrong_is_punctual() {
+    for wrong in [-3_i64, 3] {
+        let (mut world, mut teacher) = opened();
+        let days = wrong * 86_400_000;
+        let mut student = world.client(2);
+        let skewed = |world: &World| Now { wall: world.now().wall.shifted(days), ..world.now() };
+        student.linked.perform(skewed(&world), mark("1"), PATIENCE);
+        let answer = loop {
+            let now = skewed(&world);
+            if let Some(End(answer)) = student.turn(now) {
+                break answer;
+            }
+            for datagram in std::mem::take(&mut student.out) {
+                world.deliver(student.address, &datagram);
+            }
+            for (_, datagram) in world.take_sent() {
+                student.linked.handle_datagram(now, &datagram);
+            }
+            world.millis += 1;
+        };
+        assert!(matches!(answer, Some(Answer::Marked(_))), "{answer:?}");
+        let skew = [Counter::ClockAhead, Counter::ClockBehind].map(|it| world.count(it));
+        assert_eq!(skew, [0, 0], "{wrong} days");
+        teacher.linked.perform(world.now(), Operation::Close { class: class() }, PATIENCE);
+        assert!(world.run(&mut teacher, everything_arrives).is_some());
+    }
+}
+
 // spec: R-HELLO-1, R-HELLO-2
 #[test]
 fn a_hello_that_was_damaged_or_is_for_another_service_is_not_answered() {
@@ -418,7 +491,7 @@ fn a_hello_that_was_damaged_or_is_for_another_service_is_not_answered() {
         assert!(world.take_sent().is_empty(), "byte {place}");
     }
     let other = SecretKey::from_bytes([2; 32]);
-    let mut client = world.client_of(4, &other);
+    let mut client = Client::new(4, &other);
     client.linked.perform(world.now(), mark("1"), Duration::from_secs(3));
     assert_eq!(world.run(&mut client, everything_arrives), None, "another service's key");
     world.deliver(1, &hello);

@@ -108,7 +108,7 @@ fn received(envelope: Envelope<'_>) -> Result<Received, Rejected> {
         Kind::Files => request::<Files>(&envelope),
         Kind::File => request::<File>(&envelope),
         Kind::Pull => request::<Pull>(&envelope),
-        _ => Err(envelope.misdirected(Kind::Sealed)),
+        _ => Err(envelope.no_request()),
     };
     Ok(Received { request: request?, fingerprint: envelope.fingerprint() })
 }
@@ -187,7 +187,7 @@ fn replied(envelope: Envelope<'_>) -> Result<Reply, Rejected> {
         Kind::Stale => reply::<Stale>(&envelope),
         Kind::BeginAgain => reply::<BeginAgain>(&envelope),
         Kind::Busy => reply::<Busy>(&envelope),
-        _ => Err(envelope.misdirected(Kind::SealedReply)),
+        _ => Err(envelope.no_reply()),
     }
 }
 

@@ -198,6 +198,13 @@ impl Channel {
         true
     }
 
+    /// Seals any bytes under the ticket, as a device that misbehaves would.
+    #[cfg(test)]
+    pub(crate) fn seal_anything(&self, kind: u8, body: &[u8], last: u8) -> Vec<u8> {
+        let held = self.ticket.as_ref().expect("a ticket");
+        held.session.seal_anything(kind, body, last)
+    }
+
     /// Begins a handshake, unless one was begun a moment ago.
     fn greet(&mut self, now: Instant) {
         let soon = self.greeted.is_some_and(|at| now.since(at) < HELLO_SPACING);

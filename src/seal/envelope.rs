@@ -82,6 +82,7 @@ pub(crate) fn open_request(
     datagram: &[u8],
 ) -> Result<OpenedRequest, Unopened> {
     use Unopened::{Renew, Silent};
+    // R-SEALED-1
     let is_long = match datagram.len() {
         SEALED_SHORT_BYTES => false,
         SEALED_LONG_BYTES => true,
@@ -115,7 +116,8 @@ pub(crate) fn seal_reply(sealing: &Sealing, rng: &mut StdRng, datagram: &mut Dat
     let (kind, body) = datagram.parts();
     let mut text = [0; SEALED_LONG_BYTES];
     let length = put_body(&mut text, kind, body);
-    // R-SEALED-5: only a block for an address that has proved itself is longer than its request.
+    // Only a block for an address that has proved itself is longer than its request.
+    // R-SEALED-5
     let is_long = sealing.is_long || body.len() > SEALED_SHORT_BYTES - REPLY_REST_BYTES;
     let bytes = if is_long { SEALED_LONG_BYTES } else { SEALED_SHORT_BYTES };
     let space = datagram.fill(bytes);
@@ -157,6 +159,19 @@ impl Session {
         let echo = *space[NONCE_AT..].first_chunk().expect("a nonce");
         seal(&self.keys.to_server, REQUEST_TEXT_AT, &text[..head + body_bytes], space);
         echo
+    }
+
+    /// Seals any bytes in a short request, with that as the last byte of the zeros.
+    #[cfg(test)]
+    pub(super) fn seal_anything(&self, kind: u8, body: &[u8], last: u8) -> Vec<u8> {
+        let mut text = [0; SEALED_SHORT_BYTES - REQUEST_TEXT_AT - TAG_BYTES];
+        put_body(&mut text[AGE_BYTES..], kind, body);
+        *text.last_mut().expect("some") = last;
+        let mut datagram = vec![0; SEALED_SHORT_BYTES];
+        datagram[..HEADER_BYTES].copy_from_slice(&header(Kind::Sealed));
+        datagram[TICKET_AT..NONCE_AT].copy_from_slice(&self.ticket);
+        seal(&self.keys.to_server, REQUEST_TEXT_AT, &text, &mut datagram);
+        datagram
     }
 
     /// Opens a reply; `None` if it is none for this session.
@@ -228,6 +243,7 @@ fn put_body(text: &mut [u8], kind: u8, body: &[u8]) -> usize {
 
 /// The kind and the body in a text: nothing but zeros follows (R-SEALED-2).
 fn body_of(text: &[u8]) -> Option<(u8, &[u8])> {
+    // R-SEALED-2
     let (length, rest) = text.split_first_chunk()?;
     let (&kind, rest) = rest.split_first()?;
     let (body, zeros) = rest.split_at_checked(u16::from_le_bytes(*length).into())?;

@@ -69,7 +69,7 @@ impl PublicKey {
     /// The device whose key this is: all that a server keeps of it.
     #[must_use]
     pub fn device(&self) -> DeviceId {
-        // R-SEAL-2
+        // R-KEY-1
         let hash = Sha256::new().chain_update(b"rollcall/1 device").chain_update(self.0).finalize();
         DeviceId::from_bytes(*hash.first_chunk().expect("32 bytes"))
     }
@@ -167,7 +167,7 @@ pub(super) struct DirectionKeys {
 
 impl DirectionKeys {
     pub(super) fn new(secret: &[u8; 32], server: &PublicKey, device: DeviceId) -> Self {
-        // R-SEAL-3
+        // R-KEY-2
         let key = |label: &[u8]| {
             let mut mac = <Blake2sMac<U32>>::new_from_slice(secret).expect("a key of 32 bytes");
             mac.update(label);
@@ -190,6 +190,38 @@ pub(super) fn secret(rng: &mut impl rand::Rng) -> Zeroizing<[u8; 32]> {
 mod tests {
     use super::*;
 
+    // spec: R-KEY-1
+    #[test]
+    fn a_device_is_a_hash_of_its_key() {
+        let key = PublicKey::from_bytes([7; 32]);
+        let said = [&b"rollcall/1 device"[..], &[7; 32]].concat();
+        let hash = crate::ids::ContentId::of(&said);
+        assert_eq!(key.device().as_bytes(), &hash.as_bytes()[..16]);
+    }
+
+    // spec: R-KEY-2
+    #[test]
+    fn each_direction_has_a_key_of_its_own_that_all_parts_enter() {
+        let device = DeviceId::from_bytes([1; 16]);
+        let server = PublicKey::from_bytes([2; 32]);
+        let keys = DirectionKeys::new(&[3; 32], &server, device);
+        let mut all = vec![keys.to_server, keys.to_client];
+        for other in [
+            DirectionKeys::new(&[4; 32], &server, device),
+            DirectionKeys::new(&[3; 32], &PublicKey::from_bytes([5; 32]), device),
+            DirectionKeys::new(&[3; 32], &server, DeviceId::from_bytes([6; 16])),
+        ] {
+            all.extend([other.to_server, other.to_client]);
+        }
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), 8, "no two are the same");
+        let said = [&b"rollcall/1 c2s"[..], &[2; 32], &[1; 16]].concat();
+        let mut mac = <Blake2sMac<U32>>::new_from_slice(&[3; 32]).unwrap();
+        mac.update(&said);
+        assert_eq!(keys.to_server, <[u8; 32]>::from(mac.finalize().into_bytes()));
+    }
+
     /// RFC 7748 6.1, Alice.
     #[test]
     fn a_public_key_belongs_to_its_secret_one_as_in_the_rfc() {
@@ -197,7 +229,7 @@ mod tests {
             data_encoding::HEXLOWER.decode(text.as_bytes()).unwrap().try_into().unwrap()
         };
         let secret = SecretKey::from_bytes(hex(
-            "77076d0a7318a57d3c16c17251b26645df4c2f92ebc099c5b2b0d6f6f7ad1e4b",
+            "77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a",
         ));
         let public = hex("8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a");
         assert_eq!(secret.public(), PublicKey::from_bytes(public));

@@ -8,7 +8,7 @@
 //!    │ ◀──────────────────── answer SEALED_REPLY  │  the server remembers neither
 //! ```
 //!
-//! The mathematics is that of kept crates: the handshake is Noise IK (`snow`), modelled on WireGuard;
+//! The mathematics is that of kept crates: the handshake is Noise IK (`snow`), as in `WireGuard`;
 //! tickets and datagrams are sealed with XChaCha20-Poly1305, the stateless ticket modelled on NTS (RFC
 //! 8915 6). Here are the layouts, the order in which they are checked, and the two state machines: of a
 //! client ([`Channel`]) and of a server ([`Endpoint`](crate::endpoint::Endpoint)).

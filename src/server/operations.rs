@@ -13,6 +13,7 @@ use crate::stats::Counter;
 use crate::time::{Instant, Now, WallTime};
 
 /// An operation that is asked for.
+#[derive(Clone, Copy)]
 pub(super) struct Asked {
     /// Who asks, as the judge of duplicates knows it.
     pub(super) client: ClientId,

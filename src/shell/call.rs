@@ -100,15 +100,7 @@ struct Route {
 }
 
 impl Caller {
-    /// Finds the server. Sends nothing yet.
-    ///
-    /// # Errors
-    /// If its name cannot be found.
-    pub fn new(server: &ServerName, link: Link) -> Result<Self, CallError> {
-        Self::at(resolve(server)?, link)
-    }
-
-    /// A server at one of these addresses.
+    /// A caller of the server at one of these addresses, over this link. Sends nothing yet.
     ///
     /// # Errors
     /// If the system does not let us wait for answers.

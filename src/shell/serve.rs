@@ -124,7 +124,7 @@ impl<J: Journal + Send + 'static> Service<J> {
     /// If an address cannot be bound.
     pub fn bind(
         mut server: Server<Way<ReturnPath>>,
-        trust: ServiceTrust,
+        trust: &ServiceTrust,
         journal: J,
         folder: Option<Folder>,
         addresses: &[SocketAddr],
@@ -411,10 +411,10 @@ impl<J: Journal + Send + 'static> Service<J> {
         match done {
             FolderCompletion::Listing(files) => self.endpoint.server_mut().handle_listing(files),
             FolderCompletion::File(file, state) => {
-                self.endpoint.server_mut().handle_file(file, state)
+                self.endpoint.server_mut().handle_file(file, state);
             }
             FolderCompletion::Piece(piece, bytes) => {
-                self.endpoint.server_mut().handle_piece(piece, bytes)
+                self.endpoint.server_mut().handle_piece(piece, bytes);
             }
         }
     }

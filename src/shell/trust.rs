@@ -4,7 +4,7 @@
 //! One folder: `device.key`, and `servers`, a line for each server: its address, its key, and the key
 //! that it said it will have next.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -193,7 +193,7 @@ impl Trust {
             String::from("# Servers that were joined: address, key, the key after that one.\n");
         for (server, Pin { key, next }) in servers {
             let next = next.map_or_else(|| "-".to_owned(), |it| it.to_string());
-            text.push_str(&format!("{server} {key} {next}\n"));
+            let _ = writeln!(text, "{server} {key} {next}");
         }
         let written =
             keys::make_folder(&self.folder).and_then(|()| replace(&path, text.as_bytes()));

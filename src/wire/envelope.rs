@@ -144,11 +144,25 @@ impl<'a> Opened<'a> {
         Ok((header, message))
     }
 
-    /// Why a datagram of this kind is not read here: it goes in the other direction, or is not spoken
-    /// yet.
-    pub(crate) fn misdirected(&self, sealed: Kind) -> Rejected {
+    /// Why a datagram of this kind is not read as a plain request: it goes in the other direction, or
+    /// belongs to another envelope.
+    pub(crate) fn no_request(&self) -> Rejected {
+        self.refuse(|byte| byte < 0x80)
+    }
+
+    /// Why a datagram of this kind is not read as a plain reply.
+    pub(crate) fn no_reply(&self) -> Rejected {
+        self.refuse(|byte| byte >= 0x80)
+    }
+
+    fn refuse(&self, is_of_this_direction: impl FnOnce(u8) -> bool) -> Rejected {
         // R-KIND-1, R-READ-5
-        if self.kind == sealed { Rejected::Sealed } else { Rejected::Kind(self.kind.byte()) }
+        let byte = self.kind.byte();
+        if self.kind.is_sealed() && is_of_this_direction(byte) {
+            Rejected::Sealed
+        } else {
+            Rejected::Kind(byte)
+        }
     }
 
     /// CRC-32 of the kind and of the body of a request without its attempt number.

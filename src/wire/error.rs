@@ -27,7 +27,7 @@ pub enum Rejected {
     /// The checksum does not fit the bytes.
     #[error("damaged: the CRC-32 does not match")]
     Checksum,
-    /// A sealed datagram: the kind is reserved and not spoken yet.
+    /// A kind of sealed datagrams in a plain frame.
     #[error("sealed")]
     Sealed,
     /// A reply came to a server, or a request to a client, or the kind is nobody's.

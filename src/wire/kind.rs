@@ -75,6 +75,13 @@ impl Kind {
         self.row().1
     }
 
+    /// Whether it belongs to sealed datagrams, which are not read in plain frames.
+    #[must_use]
+    pub fn is_sealed(self) -> bool {
+        use Kind::{Hello, Renew, Retry, Sealed, SealedReply, Welcome};
+        matches!(self, Hello | Sealed | Renew | Retry | Welcome | SealedReply)
+    }
+
     /// Its name in the specification.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -46,6 +46,8 @@ impl Place {
             }
         };
         command.env_remove("ROLLCALL_SERVER").env_remove("RUST_LOG");
+        // What the person who runs the tests has joined is none of their business.
+        command.env("ROLLCALL_CONFIG", concat!(env!("CARGO_TARGET_TMPDIR"), "/nothing-joined"));
         command.env("TZ", "UTC").env("LC_ALL", "C");
         command
     }
@@ -69,6 +71,8 @@ pub(crate) struct Setup {
     folder: Option<PathBuf>,
     files: Option<PathBuf>,
     arguments: Vec<OsString>,
+    /// It is not told to read plain datagrams where it listens on a network.
+    is_sealed: bool,
 }
 
 impl Setup {
@@ -97,6 +101,17 @@ impl Setup {
     /// The folder of files that it offers.
     pub(crate) fn files(mut self, folder: &Path) -> Self {
         self.files = Some(folder.to_owned());
+        self
+    }
+
+    /// Reads no plain datagrams, also where nothing but this computer is listened on.
+    pub(crate) fn sealed(self) -> Self {
+        self.without_plain().arg("--sealed")
+    }
+
+    /// Is not told to read plain datagrams where it listens on a network.
+    pub(crate) fn without_plain(mut self) -> Self {
+        self.is_sealed = true;
         self
     }
 
@@ -142,6 +157,9 @@ impl Setup {
         };
         if let Some(files) = &self.files {
             command.arg("--files").arg(files);
+        }
+        if self.listen.iter().any(|it| !it.ip().is_loopback()) && !self.is_sealed {
+            command.arg("--plain");
         }
         command.args(&self.arguments);
         Process::spawn(command, None)

@@ -78,6 +78,11 @@ impl Network {
         Setup::new().place(&self.server.place())
     }
 
+    /// The server's computer.
+    pub(crate) fn server(&self) -> Place {
+        self.server.place()
+    }
+
     /// The other computer.
     pub(crate) fn students(&self) -> Place {
         self.students.place()
@@ -86,6 +91,7 @@ impl Network {
     /// A command on the other computer.
     pub(crate) fn client(&self, program: &str, server: &Server, address: SocketAddr) -> Call {
         Call::new(&self.students(), program, Some(server.log().clone())).args([
+            "--plain",
             "--server",
             &address.to_string(),
             "--json",

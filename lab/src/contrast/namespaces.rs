@@ -20,7 +20,7 @@ use serde_json::Value;
 
 use super::Failure;
 use super::delay::READY;
-use super::programs::{Kept, LOAD_CORE, Programs, SERVER_CORE, Server};
+use super::programs::{Kept, LOAD_CORE, Programs, SERVER_CORE, Server, plainly};
 
 /// The address of the server's computer, and a port that is free there.
 pub(crate) const SERVER_IP: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 77, 0, 1));
@@ -219,7 +219,7 @@ impl Namespace {
     fn command(&self, programs: &Programs, core: &str, program: &str) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.name, "taskset", "-c", core]);
-        command.arg(programs.path(program));
+        command.arg(programs.path(program)).args(plainly(program));
         command
     }
 }

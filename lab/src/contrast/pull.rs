@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use rollcall::blocks::Prefix;
 use rollcall::exchange::FileInfo;
 use rollcall::ids::ContentId;
+use rollcall::seal::Link;
+use rollcall::shell::clock::Clock;
 use rollcall::shell::download::{Destination, FetchError, Fetcher};
 use serde_json::json;
 
@@ -57,7 +59,7 @@ pub(crate) fn pull(pull: &Pull) -> Result<(), Failure> {
         let _ = io::stdin().read_to_end(&mut Vec::new());
         told.store(true, Ordering::Relaxed);
     });
-    let mut fetcher = Fetcher::new(pull.server, None)?;
+    let mut fetcher = Fetcher::new(pull.server, None, Link::Plain, Clock::start())?;
     let begin = Instant::now();
     let mut counter = Counter { bytes: 0, over };
     loop {
