@@ -13,7 +13,8 @@
 //! | exchanges | [`exchange`] | what is asked and answered, one file each |
 //! | domain | [`roll`], [`record`], `state` | who is present; which request is a duplicate; what is kept |
 //! | transfers | [`blocks`] | objects in blocks: serving and fetching |
-//! | core | [`server`], [`client`] | the protocol: events in, effects out |
+//! | seals | [`principal`], [`seal`] | who asks; the sealed envelope, the handshake, a client's channel |
+//! | core | [`server`], [`endpoint`], [`client`] | the protocol: events in, effects out |
 //! | kept | [`journal`] | what a store of records promises; the stores |
 //! | rehearsal | [`rehearsal`] | who was told what, and whether the sheets agree |
 //! | world | [`shell`] | sockets, clocks, dice, signals, threads |
@@ -27,13 +28,13 @@
 //! # One mark
 //!
 //! ```text
-//!  rollcall-student ─▶ cli::student ─▶ shell::call ─▶ client ─▶ wire ──▶ UDP
+//!  rollcall-student ─▶ cli::student ─▶ shell::call ─▶ client ─▶ wire, seal ──▶ UDP
 //!                                                                         │
 //!        ┌────────────────────────────────────────────────────────────────┘
 //!        ▼
-//!  shell::serve ─▶ server ─▶ exchange, wire (CRC first) ─▶ roll::Sessions (a repeat ends here, with the
-//!                    │                           stored reply) ─▶ roll::Register
-//!                    ▼
+//!  shell::serve ─▶ endpoint (unseals) ─▶ server ─▶ roll::Sessions (a repeat ends here, with the stored
+//!        exchange, wire (CRC first) ─────▶ │        reply) ─▶ roll::Register
+//!                                          ▼
 //!                  append ─▶ journal: commit ─▶ server ─▶ reply ──▶ UDP ─▶ client ─▶ exit code
 //! ```
 //!

@@ -27,7 +27,7 @@ mod support;
 /// A rehearsal at this place, whose standard error is the list of receipts.
 fn rehearsal(place: &Place, server: &Server) -> Call {
     Call::new(place, LOAD, Some(server.log().clone()))
-        .args(["--server", &server.address().to_string(), "--json", "--timeout", "2m"])
+        .args(["--plain", "--server", &server.address().to_string(), "--json", "--timeout", "2m"])
         .args(["--acked", "/dev/stderr"])
 }
 

@@ -5,7 +5,9 @@ use std::ffi::OsStr;
 use std::fs;
 use std::time::Duration;
 
-use rollcall::exchange::{Answer, Ask, Operation, Pull, Query, decode_reply, decode_request};
+use rollcall::exchange::{
+    Answer, Ask, BeginAgain, Operation, Pull, Query, decode_reply, decode_request,
+};
 use rollcall::ids::{ClientId, ContentId, Cookie, FileKey, RollCallNumber};
 use rollcall::shell::clock::Clock;
 use rollcall::wire::Kind;
@@ -182,7 +184,9 @@ fn a_client_that_asks_twice_gets_the_same_answer_twice_or_none() {
         assert!(answers.len() <= 2, "{}: {} answers", question.name, answers.len());
         let is_read = decode_request(&datagram)
             .is_ok_and(|it| !matches!(it.request.ask, Ask::Perform { .. }));
-        let same = answers.windows(2).all(|pair| pair[0] == pair[1]);
+        let same = answers
+            .windows(2)
+            .all(|pair| pair[0] == pair[1] || is_the_time_again(&pair[0], &pair[1]));
         assert!(same || is_read, "{}: another answer the second time", question.name);
     }
     server.stop("TERM");
@@ -207,6 +211,19 @@ fn what_is_cut_or_is_no_request_is_not_answered() {
         raw.expect_silence_so_far(name);
     }
     server.stop("TERM");
+}
+
+/// Whether both say only that a clock is behind, and the second what time it is by then.
+///
+/// R-JUDGE-8: "A server MUST answer an operation of an unknown client with number 1 whose `started` is
+/// more than the window before the server time with `BEGIN_AGAIN` and the server time, and MUST NOT
+/// execute it." Unlike R-JUDGE-9 it asks for no memory of the answer, so the time goes on.
+fn is_the_time_again(first: &[u8], second: &[u8]) -> bool {
+    let time = |datagram: &[u8]| match decode_reply(datagram).ok()?.answer {
+        Answer::BeginAgain(BeginAgain { server_time }) => server_time,
+        _ => None,
+    };
+    matches!((time(first), time(second)), (Some(first), Some(second)) if first <= second)
 }
 
 #[test]
