@@ -54,6 +54,13 @@ pub const HELLO_SPACING: Duration = Duration::from_secs(5);
 pub const HELLO_RETRIES_MAX: u32 = 3;
 /// After so many sendings without an answer a client says `HELLO` again.
 pub const UNANSWERED_MAX: u32 = 3;
+/// The operations that one device may ask for in a second, after a burst.
+pub const DEVICE_RATE_MAX: u32 = 50;
+/// The operations that one device may ask for at once: a list of students at a kiosk.
+pub const DEVICE_BURST_MAX: u32 = 200;
+/// The devices whose operations are counted. A bucket is forgotten after four seconds of silence, so that
+/// nobody makes keys fast enough to fill this.
+pub const DEVICES_METERED_MAX: usize = 262_144;
 /// The `HELLO`s that wait for the worker. When there is one more, one of them is dropped at random.
 pub const HELLOS_QUEUED_MAX: usize = 512;
 /// While more than so many wait, an address must prove itself.
@@ -301,6 +308,8 @@ pub const LOAD_SOCKETS: usize = 16;
 pub const LOAD_SOCKETS_MAX: usize = 1_024;
 /// The first class that a rehearsal takes by itself: no school counts so far.
 pub const LOAD_CLASSES_FROM: u32 = 3_000_000_000;
+/// How many students say `HELLO` at once before they press.
+pub const LOAD_HELLOS_AT_ONCE: usize = 48;
 /// How many classes are opened or closed at once.
 pub const LOAD_TEACHERS_AT_ONCE: usize = 64;
 /// The longest wait that is told apart: more than any deadline.

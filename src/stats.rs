@@ -54,6 +54,8 @@ counters! {
     Shed = "shed",
     /// Not read: plain, and this server is spoken to in sealed datagrams only.
     Plain = "rejected_plain",
+    /// Answered with `BUSY`: the device asks for more than one may.
+    DeviceBusy = "device_busy",
     /// Not read: a sealed datagram of a length that none has.
     SealedLength = "rejected_sealed_length",
     /// Answered with `RENEW`: the ticket is of no key of this server.

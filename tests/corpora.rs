@@ -11,6 +11,8 @@ mod auditor;
 mod client_laws;
 #[path = "../fuzz/download_laws.rs"]
 mod download_laws;
+#[path = "../fuzz/framed_laws.rs"]
+mod framed_laws;
 #[path = "../fuzz/journal_laws.rs"]
 mod journal_laws;
 #[path = "../fuzz/laws.rs"]
@@ -34,20 +36,22 @@ const FILES_MAX: usize = 150;
 type Law = fn(&[u8]);
 
 /// What the laws of a target speak of: each must come about with some input of its corpus.
-const PREMISES: [(&str, &[&premises::Premise]); 4] = [
+const PREMISES: [(&str, &[&premises::Premise]); 5] = [
     ("client_ops", client_laws::seen::ALL),
     ("download_ops", download_laws::seen::ALL),
     ("journal_replay", journal_laws::seen::ALL),
+    ("sealed_ops", sealed_laws::seen::ALL),
     ("server_ops", auditor::seen::ALL),
 ];
 
 /// Every target and what it does with an input.
-const TARGETS: [(&str, Law); 6] = [
+const TARGETS: [(&str, Law); 7] = [
     ("client_ops", client_laws::check),
     ("decode", decode),
-    ("decode_sealed", sealed_laws::check),
+    ("decode_framed", framed_laws::check),
     ("download_ops", download_laws::check),
     ("journal_replay", journal_laws::check),
+    ("sealed_ops", sealed_laws::check),
     ("server_ops", server_laws::check),
 ];
 
@@ -109,8 +113,8 @@ fn decode_corpus() {
 }
 
 #[test]
-fn decode_sealed() {
-    play("decode_sealed");
+fn decode_framed() {
+    play("decode_framed");
 }
 
 #[test]
@@ -121,6 +125,11 @@ fn download_ops() {
 #[test]
 fn journal_replay() {
     play("journal_replay");
+}
+
+#[test]
+fn sealed_ops() {
+    play("sealed_ops");
 }
 
 #[test]

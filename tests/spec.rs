@@ -834,6 +834,9 @@ fn constants() -> BTreeMap<&'static str, Constant> {
         BLOCKS_REORDERED_MAX,
         SEALED_SHORT_BYTES,
         SEALED_LONG_BYTES,
+        DEVICE_BURST_MAX,
+        DEVICE_RATE_MAX,
+        DEVICES_METERED_MAX,
         HELLOS_QUEUED_MAX,
         HELLOS_UNPROVED_MAX,
         HANDSHAKES_MAX,
@@ -994,11 +997,11 @@ fn citations(text: &str) -> impl Iterator<Item = &str> {
 fn every_example_is_where_the_fuzzer_starts_from() {
     for example in Example::all().iter().filter(|it| it.what != "sheet") {
         expect_in_corpus("decode", example.name, &example.bytes);
-        // The same without its frame, after the place of a change that `decode_sealed` makes.
+        // The same without its frame, after the place of a change that `decode_framed` makes.
         let bytes = &example.bytes;
         if (limits::DATAGRAM_MIN_BYTES..=limits::DATAGRAM_MAX_BYTES).contains(&bytes.len()) {
             let sealed = [&[7, 0], &bytes[3..bytes.len() - 4]].concat();
-            expect_in_corpus("decode_sealed", example.name, &sealed);
+            expect_in_corpus("decode_framed", example.name, &sealed);
         }
     }
 }

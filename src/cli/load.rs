@@ -74,6 +74,10 @@ struct Flags {
     #[arg(long, conflicts_with = "plain")]
     sealed: bool,
 
+    /// Let each student say HELLO before anybody presses, as clients that stay do.
+    #[arg(long)]
+    warm: bool,
+
     /// Write "CLASS STUDENT TIME" to this file for each receipt as it arrives.
     #[arg(long, value_name = "FILE")]
     acked: Option<PathBuf>,
@@ -112,7 +116,7 @@ pub fn run(arguments: &[OsString]) -> Exit {
             complain("the server was not joined: type first: rollcall-student join LINK");
             return Err(Exit::Usage);
         }
-        let rehearsal = rehearsal.with(service, flags.sockets);
+        let rehearsal = rehearsal.with(service, flags.sockets, flags.warm);
         let mut bar = Bar::new(&rehearsal.plan);
         let report = rehearse(rehearsal, server, acked, &mut |step| bar.show(step));
         bar.clear();
@@ -139,18 +143,19 @@ fn rehearsal(flags: &Flags) -> Result<Rehearsal, Exit> {
         Some(rate) => Pace::Rate(u32::try_from(rate).expect("bounded by LOAD_RATE_MAX")),
     };
     let sockets = LOAD_SOCKETS;
-    Ok(Rehearsal { plan, pace, sockets, service: None, timeout: flags.client.timeout })
+    Ok(Rehearsal { plan, pace, sockets, service: None, warm: false, timeout: flags.client.timeout })
 }
 
 impl Rehearsal {
     /// Over so many sockets, and with that service.
-    fn with(self, service: Option<PublicKey>, sockets: Option<u64>) -> Self {
+    fn with(self, service: Option<PublicKey>, sockets: Option<u64>, warm: bool) -> Self {
         let usual = match (service, self.pace) {
             (None, _) => LOAD_SOCKETS,
             (Some(_), Pace::InFlight(in_flight)) => in_flight.min(LOAD_SOCKETS_MAX),
             (Some(_), Pace::Rate(_)) => LOAD_SOCKETS_MAX,
         };
-        Self { service, sockets: sockets.map_or(usual, number), ..self }
+        let warm = warm && service.is_some();
+        Self { service, warm, sockets: sockets.map_or(usual, number), ..self }
     }
 }
 
@@ -243,6 +248,10 @@ struct Summary {
     #[serde(skip_serializing_if = "Option::is_none")]
     rate: Option<u32>,
     sockets: usize,
+    sealed: bool,
+    /// Until all students had their tickets, if they said HELLO first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hello_seconds: Option<f64>,
     receipts: usize,
     already_present: u64,
     refused: usize,
@@ -283,6 +292,8 @@ impl Summary {
             in_flight,
             rate,
             sockets,
+            sealed: rehearsal.service.is_some(),
+            hello_seconds: report.greeting.map(|it| rounded(it.as_secs_f64())),
             receipts,
             already_present: report.already_present,
             refused: count(Fate::Refused),
@@ -308,6 +319,13 @@ impl Summary {
         let classes = counted(self.classes, "class", "classes");
         let (first, server) = (self.first_class, &self.server);
         writeln!(out, "{students} in {classes} from {first} on, at {server}")?;
+        if let Some(seconds) = self.hello_seconds {
+            writeln!(
+                out,
+                "handshakes {} in {seconds:.2} s, before anybody pressed",
+                self.students
+            )?;
+        }
         let Self { receipts, refused, unknown, not_asked, .. } = self;
         write!(out, "receipts   {receipts}")?;
         for (count, what) in [(refused, "refused"), (unknown, "unknown"), (not_asked, "not asked")]
@@ -363,6 +381,7 @@ impl Bar {
 
     fn show(&mut self, step: Step) {
         let (what, length, place) = match step {
+            Step::Greeting(place) => ("greeting", self.students, place),
             Step::Opening(place) => ("opening", self.classes, place),
             Step::Marking(place) => ("marking", self.students, place),
             Step::Checking(place) => ("checking", self.classes, place),

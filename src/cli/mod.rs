@@ -19,6 +19,7 @@ mod local_time;
 mod part;
 mod progress;
 mod prompt;
+mod qr;
 mod rate;
 mod speaker;
 mod status_line;

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 use tracing::{info, level_filters::LevelFilter, warn};
@@ -12,6 +12,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::Exit;
+use super::qr;
 use super::rate::Rate;
 use super::words::{complain, counted, parse};
 use crate::endpoint::{PlainPolicy, Way};
@@ -113,6 +114,9 @@ enum Care {
         /// Under which name and port the server is reached.
         #[arg(value_name = "HOST:PORT")]
         server: String,
+        /// Write it as a QR code to this new file, an SVG; at a terminal it is shown in any case.
+        #[arg(long, value_name = "FILE")]
+        qr: Option<PathBuf>,
         #[command(flatten)]
         data: Data,
     },
@@ -180,7 +184,7 @@ pub fn run(arguments: &[OsString]) -> Exit {
     begin_logging(flags.verbose);
     let done = match &flags.care {
         None => serve(&flags),
-        Some(Care::Link { server, data }) => print_link(server, &data.folder()),
+        Some(Care::Link { server, qr, data }) => print_link(server, qr.as_deref(), &data.folder()),
         Some(Care::Backup { file, data }) => back_up(&data.folder(), file),
         Some(Care::Doctor { data, accept_clock }) => examine(&data.folder(), *accept_clock),
     };
@@ -207,6 +211,8 @@ enum Ended {
     Key(#[from] KeyError),
     #[error("'{0}' is no address of a server: write HOST:PORT, as clients reach it")]
     Name(String),
+    #[error("cannot write the QR code to {}: {source}; nothing is ever overwritten", .path.display())]
+    Picture { path: PathBuf, source: io::Error },
 }
 
 impl From<JournalError> for Ended {
@@ -248,7 +254,7 @@ fn serve(flags: &Flags) -> Result<(), Ended> {
     Ok(serve_from(server, &trust, journal, files, flags)?)
 }
 
-fn back_up(folder: &std::path::Path, file: &std::path::Path) -> Result<(), Ended> {
+fn back_up(folder: &Path, file: &Path) -> Result<(), Ended> {
     let Backup { recovered, examined, open_roll_calls } = journal::backup(folder, file)?;
     say(format_args!(
         "{}: {} with {}, {} open, up to batch {}; read back and whole",
@@ -261,7 +267,7 @@ fn back_up(folder: &std::path::Path, file: &std::path::Path) -> Result<(), Ended
     Ok(())
 }
 
-fn examine(folder: &std::path::Path, accept_clock: bool) -> Result<(), Ended> {
+fn examine(folder: &Path, accept_clock: bool) -> Result<(), Ended> {
     let mut server: Server<ReturnPath> = Server::new(0);
     let mut journal = SqliteJournal::open(folder)?;
     let recovered = journal.recover(&mut server)?;
@@ -358,10 +364,20 @@ fn tell_trust(
     }
 }
 
-fn print_link(server: &str, folder: &std::path::Path) -> Result<(), Ended> {
+fn print_link(server: &str, picture: Option<&Path>, folder: &Path) -> Result<(), Ended> {
     let server: ServerName = server.parse().map_err(|_| Ended::Name(server.to_owned()))?;
     let key = keys::load(&folder.join(KEY_FILE))?.public();
-    say(format_args!("{}", JoinLink { server, key }));
+    let link = JoinLink { server, key }.to_string();
+    if let Some(path) = picture {
+        qr::write_svg(&link, path)
+            .map_err(|source| Ended::Picture { path: path.to_owned(), source })?;
+    }
+    say(format_args!("{link}"));
+    if io::stdout().is_terminal()
+        && let Some(code) = qr::for_terminal(&link)
+    {
+        say(format_args!("{code}"));
+    }
     Ok(())
 }
 

@@ -10,6 +10,7 @@
 //! for its answer waits with the key that the answer is sealed with, and no longer.
 
 mod hellos;
+mod rates;
 mod way;
 
 use std::collections::VecDeque;
@@ -18,9 +19,11 @@ use std::hash::Hash;
 use hellos::Hellos;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
+use rates::Rates;
 pub use way::Way;
 
 use crate::blocks::CookieKey;
+use crate::exchange::Ask;
 use crate::limits::{HANDSHAKES_MAX, NOTICES_MAX, RENEWS_PER_SECOND_MAX};
 use crate::principal::Principal;
 use crate::seal::{
@@ -64,6 +67,7 @@ pub struct Endpoint<P> {
     under_way: usize,
     notices: VecDeque<(P, Notice)>,
     renews: Renews,
+    rates: Rates,
 }
 
 /// A datagram without a message: it leaves at once, because it tells nothing that is kept.
@@ -103,6 +107,7 @@ impl<P> Endpoint<P> {
             under_way: 0,
             notices: VecDeque::new(),
             renews: Renews { second: 0, sent: 0 },
+            rates: Rates::new(),
         }
     }
 
@@ -211,6 +216,12 @@ impl<P: Clone + Hash + Eq> Endpoint<P> {
         match open_request(&self.service, &self.tickets, now.instant, datagram) {
             Ok(OpenedRequest { device, received, room, sealing }) => {
                 let from = Way { path, sealing: Some(sealing) };
+                if let Ask::Perform { .. } = received.request.ask
+                    && let Err(wait) = self.rates.take(device, now.instant)
+                {
+                    self.server.handle_too_fast(from, &received.request, wait);
+                    return Counter::DeviceBusy;
+                }
                 self.server.handle_message(now, from, Principal::Device(device), received, room)
             }
             Err(Unopened::Silent(counter)) => counter,

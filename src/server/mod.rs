@@ -27,6 +27,7 @@ mod recovery;
 
 use std::collections::VecDeque;
 use std::hash::Hash;
+use std::time::Duration;
 
 use admission::Admission;
 pub use keys::ServerKeys;
@@ -38,7 +39,8 @@ use recovery::Snapshot;
 use crate::blocks::{BlockServer, CookieKey, Requester};
 pub use crate::blocks::{Piece, PieceRead};
 use crate::exchange::{
-    Answer, Ask, Received, Reply, SheetInfo, decode_request, encode_pulled, encode_reply,
+    Answer, Ask, Busy, Received, Reply, Request, SheetInfo, decode_request, encode_pulled,
+    encode_reply,
 };
 use crate::hashing::HashKey;
 use crate::ids::{ClassId, ContentId, RollCallId};
@@ -258,6 +260,15 @@ impl<P: Clone + Hash> Server<P> {
             }
             Ok(_) => Counter::Plain,
             Err(rejected) => self.handle_rejected(from, rejected, datagram.len()),
+        }
+    }
+
+    /// Tells a client to ask again later. Nothing is judged or remembered.
+    pub(crate) fn handle_too_fast(&mut self, from: P, request: &Request, wait: Duration) {
+        if self.held.len() < REPLIES_HELD_MAX {
+            let retry_after_ms = u16::try_from(wait.as_millis().max(1)).unwrap_or(u16::MAX);
+            let requester = Requester { to: from, client: request.client, number: request.number };
+            self.reply(requester, Answer::Busy(Busy { retry_after_ms }));
         }
     }
 

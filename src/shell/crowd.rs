@@ -42,6 +42,8 @@ pub(super) struct Crowd {
     seeds: StdRng,
     deadline: Duration,
     members: HashMap<usize, Member>,
+    /// Who has a ticket and has not asked for anything yet.
+    greeted: HashMap<usize, LinkedClient>,
     /// Who speaks sealed through which socket: a sealed answer names nobody, so that each has to try.
     sealed: Vec<BTreeSet<usize>>,
     /// Whose reply carries which client id.
@@ -57,6 +59,8 @@ pub(super) struct Crowd {
 /// One client among many.
 struct Member {
     client: LinkedClient,
+    /// It only says `HELLO`.
+    is_greeting: bool,
     began: Instant,
     route: Option<ClientId>,
     timer: Option<Instant>,
@@ -99,6 +103,7 @@ impl Crowd {
             seeds: StdRng::from_seed(entropy()),
             deadline,
             members: HashMap::new(),
+            greeted: HashMap::new(),
             routes: HashMap::new(),
             timers: BTreeSet::new(),
             ended: Vec::new(),
@@ -129,10 +134,22 @@ impl Crowd {
     /// A new client comes and asks for this; nobody else may be at this place.
     pub(super) fn perform(&mut self, place: usize, operation: Operation) {
         let now = self.clock.now();
-        let link = self.link();
-        let mut client = LinkedClient::new(self.seeds.random(), link);
+        let mut client = self.greeted.remove(&place).unwrap_or_else(|| self.client());
         client.perform(now, operation, self.deadline);
-        self.join(place, client, now);
+        self.join(place, client, now, false);
+    }
+
+    /// A new client comes and only says `HELLO`; the next to come to this place is the same one.
+    pub(super) fn greet(&mut self, place: usize) {
+        let now = self.clock.now();
+        let mut client = self.client();
+        client.connect(now);
+        self.join(place, client, now, true);
+    }
+
+    fn client(&mut self) -> LinkedClient {
+        let link = self.link();
+        LinkedClient::new(self.seeds.random(), link)
     }
 
     /// A link for a device of its own.
@@ -152,12 +169,12 @@ impl Crowd {
         place % self.sockets.len()
     }
 
-    fn join(&mut self, place: usize, client: LinkedClient, now: Now) {
+    fn join(&mut self, place: usize, client: LinkedClient, now: Now, is_greeting: bool) {
         if self.service.is_some() {
             let socket = self.socket_of(place);
             self.sealed[socket].insert(place);
         }
-        let member = Member { client, began: now.instant, route: None, timer: None };
+        let member = Member { client, is_greeting, began: now.instant, route: None, timer: None };
         let before = self.members.insert(place, member);
         assert!(before.is_none(), "one client at one place");
         self.wake(place, now);
@@ -245,6 +262,16 @@ impl Crowd {
         }
     }
 
+    /// A member goes.
+    fn leave(&mut self, place: usize) -> Option<Member> {
+        let socket = self.socket_of(place);
+        self.sealed[socket].remove(&place);
+        let member = self.members.remove(&place)?;
+        member.route.map(|route| self.routes.remove(&route));
+        member.timer.map(|timer| self.timers.remove(&(timer, place)));
+        Some(member)
+    }
+
     /// Lets a member do what it wants, and remembers when it wants to be woken again.
     fn wake(&mut self, place: usize, now: Now) {
         let member = self.members.get_mut(&place).expect("timers are of members");
@@ -281,11 +308,17 @@ impl Crowd {
             timer.map(|new| self.timers.insert((new, place)));
             member.timer = timer;
         }
+        let is_late = now.instant.since(member.began) >= self.deadline;
+        if member.is_greeting && (member.client.link().is_ready() || is_late) {
+            let member = self.leave(place).expect("it was there");
+            if !is_late {
+                self.greeted.insert(place, member.client);
+            }
+            return;
+        }
         if let Some(result) = over {
             let began = member.began;
-            self.members.remove(&place);
-            let socket = self.socket_of(place);
-            self.sealed[socket].remove(&place);
+            self.leave(place);
             self.ended.push(Ended { place, began, at: now.instant, result });
         }
     }

@@ -21,7 +21,8 @@ use crate::client::Unanswered;
 use crate::exchange::{Answer, Closed, Marked, Opened, Operation, Refusal, Refused, SheetInfo};
 use crate::ids::ClassId;
 use crate::limits::{
-    DEADLINE_MAX, LOAD_FINDINGS_KEPT_MAX, LOAD_LATENCY_MAX_MICROS, LOAD_TEACHERS_AT_ONCE,
+    DEADLINE_MAX, LOAD_FINDINGS_KEPT_MAX, LOAD_HELLOS_AT_ONCE, LOAD_LATENCY_MAX_MICROS,
+    LOAD_TEACHERS_AT_ONCE,
 };
 use crate::rehearsal::{Fate, Finding, Ledger, Plan};
 use crate::seal::PublicKey;
@@ -50,6 +51,8 @@ pub struct Rehearsal {
     /// The key of the service, if it is spoken to in sealed datagrams: each student has a device key and
     /// says `HELLO`.
     pub service: Option<PublicKey>,
+    /// Whether the students say `HELLO` before they press.
+    pub warm: bool,
     /// How long each keeps asking.
     pub timeout: Duration,
 }
@@ -59,6 +62,8 @@ pub struct Rehearsal {
 pub enum Step {
     /// So many classes are open.
     Opening(usize),
+    /// So many students have a ticket.
+    Greeting(usize),
     /// So many students have their receipt, or are done without.
     Marking(usize),
     /// So many sheets were compared.
@@ -85,6 +90,8 @@ pub struct Report {
     pub not_opened: Option<(ClassId, NotOpened)>,
     /// Receipts that say that the student had been recorded before.
     pub already_present: u64,
+    /// How long it took until all students had their tickets, if they said `HELLO` before they pressed.
+    pub greeting: Option<Duration>,
     /// From the first mark to the last answer.
     pub duration: Duration,
     /// From the beginning of a mark to its receipt, in microseconds.
@@ -151,6 +158,7 @@ pub fn rehearse(
         ledger: Ledger::new(plan),
         not_opened: None,
         already_present: 0,
+        greeting: None,
         duration: Duration::ZERO,
         latency,
         datagrams: 0,
@@ -165,6 +173,9 @@ pub fn rehearse(
     let mut run = Run { rehearsal, crowd, acked, report, opened: Vec::new() };
     run.open(watch)?;
     if run.report.not_opened.is_none() {
+        if rehearsal.warm {
+            run.greet(watch)?;
+        }
         run.mark(watch)?;
     }
     run.close(watch)?;
@@ -213,6 +224,24 @@ impl Run {
         };
         let class = self.rehearsal.plan.class(ended.place);
         self.report.not_opened.get_or_insert((class, why));
+    }
+
+    /// Each student says `HELLO`, some at a time.
+    fn greet(&mut self, watch: &mut dyn FnMut(Step)) -> Result<(), LoadError> {
+        let students = self.rehearsal.plan.students();
+        let start = self.crowd.now().instant;
+        let mut next = 0;
+        while next < students || self.crowd.waiting() > 0 {
+            if next < students && self.crowd.waiting() < LOAD_HELLOS_AT_ONCE {
+                self.crowd.greet(next);
+                next += 1;
+                continue;
+            }
+            self.crowd.turn(None)?;
+            watch(Step::Greeting(next - self.crowd.waiting()));
+        }
+        self.report.greeting = Some(self.crowd.now().instant.since(start));
+        Ok(())
     }
 
     fn mark(&mut self, watch: &mut dyn FnMut(Step)) -> Result<(), LoadError> {
