@@ -7,7 +7,7 @@
 //! - an answer is taken only by who asked, and says what was executed;
 //! - no address is sent more bytes than it sent.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
@@ -120,13 +120,22 @@ struct UnderWay {
     bytes: Vec<u8>,
 }
 
+/// One thing that a client was told to ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Ask {
+    id: usize,
+    operation: Operation,
+}
+
 struct Client {
     linked: LinkedClient,
     device: rollcall::ids::DeviceId,
     /// What it asks for at present.
-    asked: Option<Operation>,
+    asked: Option<Ask>,
     /// An earlier operation whose deadline passed, and that is settled before.
-    settling: Option<Operation>,
+    settling: Option<Ask>,
+    /// What it asked for last.
+    last: Option<Ask>,
 }
 
 /// What was executed under one of the judge's names of a client.
@@ -146,8 +155,10 @@ struct World {
     committing: Option<Batch>,
     /// What is on the disk.
     durable: Vec<Batch>,
-    /// Which operations were asked under which of the judge's names.
-    asked: BTreeMap<[u8; 16], BTreeSet<String>>,
+    /// What was asked under each of the judge's names, in the order of its numbers.
+    asked: BTreeMap<[u8; 16], Vec<Ask>>,
+    /// How often each was executed, by whatever name.
+    executions: Vec<u32>,
     /// At which start of the server each of them was first used.
     first_used: BTreeMap<[u8; 16], u8>,
     executed: BTreeMap<[u8; 16], Executed>,
@@ -182,7 +193,7 @@ impl World {
             let link = Link::Sealed(Box::new(channel));
             // The same seed for two of them: their client ids are the same, their devices are not.
             let linked = LinkedClient::new([number / 2; 32], link);
-            Client { linked, device: id, asked: None, settling: None }
+            Client { linked, device: id, asked: None, settling: None, last: None }
         };
         Self {
             millis: 1_000,
@@ -195,6 +206,7 @@ impl World {
             committing: None,
             durable: Vec::new(),
             asked: BTreeMap::new(),
+            executions: Vec::new(),
             first_used: BTreeMap::new(),
             executed: BTreeMap::new(),
             bytes: BTreeMap::new(),
@@ -294,8 +306,11 @@ impl World {
         if client.asked.is_some() {
             return;
         }
-        client.asked = Some(operation);
-        client.settling = client.linked.client().unsettled();
+        let ask = Ask { id: self.executions.len(), operation };
+        self.executions.push(0);
+        client.asked = Some(ask);
+        client.settling = client.linked.client().unsettled().and(client.last);
+        client.last = Some(ask);
         client.linked.perform(now, operation, DEADLINE);
         self.wake(who);
     }
@@ -315,22 +330,25 @@ impl World {
                 ClientOutput::Transmit => {
                     let id = client.linked.client().awaits().expect("it asks");
                     let name = Principal::Device(client.device).client(id);
-                    let operation = client.settling.or(client.asked).expect("it asks");
+                    let ask = client.settling.or(client.asked).expect("it asks");
                     let asked = self.asked.entry(*name.as_bytes()).or_default();
-                    asked.insert(format!("{operation:?}"));
+                    if asked.last() != Some(&ask) {
+                        asked.push(ask);
+                    }
                     let used = self.first_used.entry(*name.as_bytes()).or_insert(self.starts);
                     seen::RESTARTED.held_if(*used < self.starts);
                     sent.push(space.as_bytes().to_vec());
                 }
                 ClientOutput::Answered { answer, .. } => {
-                    let operation = client.asked.take().expect("it asked");
+                    let operation = client.asked.take().expect("it asked").operation;
                     let device = client.device;
                     self.judge_answer(device, operation, &answer);
                     return self.wake_after(who, sent);
                 }
                 ClientOutput::Unanswered(_) => client.asked = None,
                 ClientOutput::Progress(Progress::Settled { operation, answer }) => {
-                    assert_eq!(client.settling.take(), Some(operation));
+                    let settled = client.settling.take().map(|ask| ask.operation);
+                    assert_eq!(settled, Some(operation));
                     let device = client.device;
                     self.judge_answer(device, operation, &answer);
                     return self.wake_after(who, sent);
@@ -366,9 +384,9 @@ impl World {
     /// An answer that was taken says what was executed for that device.
     fn judge_answer(&self, device: rollcall::ids::DeviceId, operation: Operation, answer: &Answer) {
         seen::ANSWERED.held();
-        let words = format!("{operation:?}");
         let is_executed = self.executed.iter().any(|(name, executed)| {
-            let is_of_device = self.asked.get(name).is_some_and(|asked| asked.contains(&words));
+            let asked = self.asked.get(name).into_iter().flatten();
+            let is_of_device = asked.into_iter().any(|ask| ask.operation == operation);
             is_of_device
                 && executed
                     .outcomes
@@ -439,9 +457,12 @@ impl World {
                 panic!("a sealed client is punctual: {record:?}");
             }
             let name: ClientId = client.client;
-            let words = format!("{operation:?}");
-            let asked = self.asked.get(name.as_bytes());
-            assert!(asked.is_some_and(|it| it.contains(&words)), "nobody asked for {record:?}");
+            let place = usize::try_from(client.number.get()).expect("few") - 1;
+            let asked = self.asked.get(name.as_bytes()).and_then(|asked| asked.get(place));
+            let ask = asked.filter(|ask| ask.operation == *operation);
+            let ask = ask.unwrap_or_else(|| panic!("nobody asked for {record:?}"));
+            self.executions[ask.id] += 1;
+            assert_eq!(self.executions[ask.id], 1, "again, by another name: {record:?}");
             let executed = self.executed.entry(*name.as_bytes()).or_default();
             let done = (*operation, client.outcome.clone());
             let before = executed.outcomes.insert(client.number.get(), done);
@@ -483,6 +504,8 @@ impl World {
                     && let Some(executed) = self.executed.get_mut(client.client.as_bytes())
                 {
                     executed.outcomes.remove(&client.number.get());
+                    let place = usize::try_from(client.number.get()).expect("few") - 1;
+                    self.executions[self.asked[client.client.as_bytes()][place].id] -= 1;
                 }
             }
         }

@@ -27,8 +27,8 @@ use crate::exchange::Ask;
 use crate::limits::{HANDSHAKES_MAX, NOTICES_MAX, RENEWS_PER_SECOND_MAX};
 use crate::principal::Principal;
 use crate::seal::{
-    HandshakeJob, Hello, OpenedRequest, PublicKey, Retry, TicketKeys, Unopened, WELCOME_BYTES,
-    Welcomed, open_request, seal_reply, write_renew,
+    HandshakeJob, Hello, HelloKey, OpenedRequest, PublicKey, Retry, TicketKeys, Unopened,
+    WELCOME_BYTES, Welcomed, open_request, seal_reply, write_renew,
 };
 use crate::server::{Output, Server};
 use crate::stats::Counter;
@@ -57,6 +57,7 @@ pub struct Endpoint<P> {
     server: Server<Way<P>>,
     plain: PlainPolicy,
     service: PublicKey,
+    hello_key: HelloKey,
     /// The key that the service will have next.
     next: Option<PublicKey>,
     tickets: TicketKeys,
@@ -98,6 +99,7 @@ impl<P> Endpoint<P> {
         Self {
             server,
             plain,
+            hello_key: HelloKey::new(&service),
             service,
             next: None,
             tickets: TicketKeys::new(&mut rng, now),
@@ -193,7 +195,9 @@ impl<P: Clone + Hash + Eq> Endpoint<P> {
     }
 
     fn handle_hello(&mut self, now: Now, path: P, datagram: &[u8]) -> Counter {
-        let Some(hello) = Hello::read(datagram, &self.service) else { return Counter::HelloForged };
+        let Some(hello) = Hello::read(datagram, &self.hello_key) else {
+            return Counter::HelloForged;
+        };
         // R-HELLO-3, R-HELLO-4
         if self.hellos.under_pressure(now.instant)
             && !self.cookie_key.verify(hello.cookie, &path, now.instant)

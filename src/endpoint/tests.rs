@@ -321,7 +321,8 @@ fn who_answers_with_retry_for_ever_gets_few_hellos() {
         }
         for datagram in std::mem::take(&mut client.out) {
             hellos += 1;
-            let hello = Hello::read(&datagram, &world.key.public()).expect("a HELLO");
+            let hello =
+                Hello::read(&datagram, &HelloKey::new(&world.key.public())).expect("a HELLO");
             let mut retry = Datagram::new();
             cookie = cookie % 250 + 1;
             let cookie = crate::ids::Cookie::from_bytes([cookie; 16]);
@@ -537,11 +538,11 @@ fn a_key_of_low_order_opens_nothing() {
     channel.connect(world.now().instant);
     let mut space = Datagram::new();
     assert!(channel.poll_transmit(&mut space));
-    let hello = Hello::read(space.as_bytes(), &nobody).unwrap();
+    let hello = Hello::read(space.as_bytes(), &HelloKey::new(&nobody)).unwrap();
     assert_eq!(hello.first, [0; 96], "nothing of the device's key");
     // And a device that sends one as its own ephemeral key.
     let mut mac_of_ours = Datagram::new();
-    hello.write(&world.key.public(), &mut mac_of_ours);
+    hello.write(&HelloKey::new(&world.key.public()), &mut mac_of_ours);
     world.deliver(1, mac_of_ours.as_bytes());
     assert!(world.take_sent().is_empty());
     assert_eq!(world.count(Counter::HelloUnopened), 1);

@@ -16,7 +16,7 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
 use super::envelope::{Session, read_renew};
-use super::handshake::{Initiation, Retry};
+use super::handshake::{HelloKey, Initiation, Retry};
 use super::keys::{DirectionKeys, PublicKey, SecretKey};
 use crate::exchange::{Reply, decode_request};
 use crate::ids::DeviceId;
@@ -194,7 +194,7 @@ impl Channel {
             return false;
         }
         let Some(greeting) = &self.greeting else { return false };
-        greeting.initiation.hello.write(&self.server, datagram);
+        greeting.initiation.hello.write(&HelloKey::new(&self.server), datagram);
         true
     }
 

@@ -65,10 +65,10 @@ impl Hello {
     }
 
     /// Reads one that is for the service with this key; `None` for anything else.
-    pub(crate) fn read(datagram: &[u8], server: &PublicKey) -> Option<Self> {
+    pub(crate) fn read(datagram: &[u8], key: &HelloKey) -> Option<Self> {
         // R-HELLO-1, R-HELLO-2
         let datagram: &[u8; HELLO_BYTES] = datagram.try_into().ok()?;
-        let mut mac = mac(server);
+        let mut mac = key.mac();
         mac.update(&datagram[..MAC_AT]);
         mac.verify_slice(&datagram[MAC_AT..]).ok()?;
         if datagram[ZEROS_AT..MAC_AT].iter().any(|&byte| byte != 0) {
@@ -80,20 +80,30 @@ impl Hello {
     }
 
     /// Writes it.
-    pub(crate) fn write(&self, server: &PublicKey, datagram: &mut Datagram) {
+    pub(crate) fn write(&self, key: &HelloKey, datagram: &mut Datagram) {
         let space = datagram.fill(HELLO_BYTES);
         space[..HEADER_BYTES].copy_from_slice(&header(Kind::Hello));
         space[HEADER_BYTES..NOISE_AT].copy_from_slice(self.cookie.as_bytes());
         space[NOISE_AT..ZEROS_AT].copy_from_slice(&self.first);
         space[ZEROS_AT..MAC_AT].fill(0);
-        let mut mac = mac(server);
+        let mut mac = key.mac();
         mac.update(&space[..MAC_AT]);
         space[MAC_AT..].copy_from_slice(&mac.finalize().into_bytes());
     }
 }
 
-fn mac(server: &PublicKey) -> Blake2sMac<U16> {
-    <Blake2sMac<U16>>::new_from_slice(&server.hello_key()).expect("a key of 32 bytes")
+/// What the mac of a `HELLO` to a service is keyed with: everybody knows it who knows the service's key.
+#[derive(Clone)]
+pub(crate) struct HelloKey([u8; 32]);
+
+impl HelloKey {
+    pub(crate) fn new(server: &PublicKey) -> Self {
+        Self(server.hello_key())
+    }
+
+    fn mac(&self) -> Blake2sMac<U16> {
+        <Blake2sMac<U16>>::new_from_slice(&self.0).expect("a key of 32 bytes")
+    }
 }
 
 /// `RETRY`: the server is busy; with this cookie the address proves itself.

@@ -30,7 +30,7 @@ pub(crate) use envelope::{
     OpenedRequest, Sealing, Unopened, open_request, seal_reply, write_renew,
 };
 pub use handshake::{HandshakeJob, Welcomed};
-pub(crate) use handshake::{Hello, Retry, WELCOME_BYTES};
+pub(crate) use handshake::{Hello, HelloKey, Retry, WELCOME_BYTES};
 pub use keys::{Fingerprint, NotAKey, PublicKey, SecretKey};
 pub use link::Link;
 pub(crate) use ticket::TicketKeys;

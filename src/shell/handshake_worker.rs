@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 
 use mio::Waker;
 
+use super::priority::lower_priority;
 use super::socket::ReturnPath;
 use crate::limits::HANDSHAKES_MAX;
 use crate::seal::{HandshakeJob, SecretKey, Welcomed};
@@ -29,10 +30,13 @@ impl HandshakeWorker {
         let (jobs, to_do) = sync_channel::<HandshakeJob<ReturnPath>>(HANDSHAKES_MAX);
         let (report, done) = sync_channel(HANDSHAKES_MAX);
         let work = move || {
+            lower_priority("handshakes are done");
             while let Ok(job) = to_do.recv() {
                 if report.send(job.answer(&key)).is_err() || waker.wake().is_err() {
                     return;
                 }
+                // A thread that is woken waits for the end of another's time slice, which is ten handshakes.
+                std::thread::yield_now();
             }
         };
         let thread = std::thread::Builder::new().name("handshakes".into()).spawn(work)?;

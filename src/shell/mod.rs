@@ -15,6 +15,7 @@ mod journal_worker;
 pub mod keys;
 mod log;
 mod outbox;
+mod priority;
 pub mod rehearse;
 pub mod serve;
 mod server_name;

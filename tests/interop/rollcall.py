@@ -7,6 +7,7 @@ suffices. Rules are named as the specification names them.
 from __future__ import annotations
 
 import hashlib
+import math
 import random
 import secrets
 import select
@@ -299,7 +300,12 @@ SEALED = {"server": 0x7E, "client": 0xFE}
 
 def frame(version: int, code: int, body: bytes) -> bytes:
     covered = MAGIC + bytes([version, code]) + body
-    return covered + zlib.crc32(covered).to_bytes(4, "little")
+    return covered + sum_of(covered)
+
+
+def sum_of(covered: bytes) -> bytes:
+    """R-FRAME-4."""
+    return zlib.crc32(covered).to_bytes(4, "little")
 
 
 def encode(message: Message) -> bytes:
@@ -321,7 +327,7 @@ def decode(data: bytes, reader: str) -> Message:
     _check_frame_before_version(data)
     if data[2] != VERSION:
         raise Rejected("version" if data[2] else "negotiation")
-    _check_sum(data)
+    check_sum(data)
     kind = BY_CODE.get(data[3])
     if data[3] == SEALED[reader]:
         raise Rejected("sealed")
@@ -350,7 +356,7 @@ def decode_versions(data: bytes) -> bytes:
     _check_frame_before_version(data)
     if data[2] != 0:
         raise Rejected("version")
-    _check_sum(data)
+    check_sum(data)
     if data[3] != VERSIONS_CODE:
         raise Rejected("kind")
     body = Reader(data[4:-4])
@@ -375,8 +381,8 @@ def _check_frame_before_version(data: bytes) -> None:
         raise Rejected("magic")
 
 
-def _check_sum(data: bytes) -> None:
-    if zlib.crc32(data[:-4]).to_bytes(4, "little") != data[-4:]:
+def check_sum(data: bytes) -> None:
+    if sum_of(data[:-4]) != data[-4:]:
         raise Rejected("checksum")
 
 
@@ -415,7 +421,7 @@ class OutcomeUnknown(Exception):
 
 
 class NeverSent(Exception):
-    """An earlier operation could not be settled before this one's deadline (15.3)."""
+    """No earlier operation could be settled (15.3), or no handshake made, before this one's deadline."""
 
 
 class NoAnswer(Exception):
@@ -459,6 +465,59 @@ class RoundTrip:
 
 
 @dataclass
+class Waits:
+    """The waits of one request, each after a sending of it (R-RETRY-1 to R-RETRY-3)."""
+
+    last: float = 0.0
+    count: int = 0
+
+    def next(self, round_trip: RoundTrip) -> float:
+        if self.count == 0:
+            self.last = round_trip.first_wait()
+        elif self.count >= RETRY_EVEN_WAITS:
+            self.last = min(self.last * 2, RETRY_MAX_S)
+        self.count += 1
+        return jittered(self.last)
+
+
+class Channel:
+    """What a client's messages travel in: here plain datagrams. `sealed.py` has the other sort (chapter 23)."""
+
+    tickets = 0  # How many have come; each has the request that waits sent at once (23.4).
+
+    def is_ready(self) -> bool:
+        """Whether a request can be sent."""
+        return True
+
+    def seal(self, message: Message, length: int, unanswered: int) -> bytes:
+        """A datagram around this request, as if padded to `length`; so many sendings in a row have no answer yet."""
+        return encode_padded(message, length)
+
+    def open(self, data: bytes) -> Message | None:
+        """The answer in this datagram, or nothing if it was for the channel itself."""
+        return decode(data, "client")
+
+    def room(self, length: int) -> int:
+        """What stands for the length of a request that is padded to `length` when its answer is judged."""
+        return length
+
+    def hello(self, round_trip: RoundTrip) -> bytes | None:
+        """What the channel itself has to send now."""
+        return None
+
+    def hello_at(self) -> float:
+        """When the channel itself has something to send next."""
+        return math.inf
+
+    def server_time(self) -> int | None:
+        """What a client id has as its `started`, if not the wall clock and the offset (R-CLIENT-3, R-CHANNEL-5)."""
+        return None
+
+    def correct(self, server_time: int) -> None:
+        """A `BEGIN_AGAIN` has told the server's time."""
+
+
+@dataclass
 class Identity:
     """A client id, and what belongs to it."""
 
@@ -476,11 +535,12 @@ class Request:
     kind: str
     fields: dict[str, Any]
     length: int
+    room: int
     attempt: int = 0
     sendings: int = 0
+    unanswered: int = 0
     begun_again: int = 0
-    wait: float = 0.0
-    waits: int = 0
+    waits: Waits = field(default_factory=Waits)
     sent_at: float = 0.0
     send_at: float = 0.0
     not_before: float = 0.0
@@ -502,17 +562,17 @@ class Request:
         if message.kind == "STATUS_LIST":
             classes = [row["class"] for row in message["open"]]
             rises = all(low < high for low, high in zip([self.fields["from"] - 1, *classes], classes))
-            return rises and (len(classes) >= (self.length - 37) // 17 or not message["more"])
+            return rises and (len(classes) >= (self.room - 37) // 17 or not message["more"])
         if message.kind == "SHEET_LIST":  # R-SHEET-9
             numbers = [info["number"] for info in message["sheets"]]
             falls = all(high > low for high, low in zip([self.fields["at_most"] + 1, *numbers], numbers))
             ours = all(info["class"] == self.fields["class"] for info in message["sheets"])
-            return ours and falls and (len(numbers) >= (self.length - 36) // 66 or not message["more"])
+            return ours and falls and (len(numbers) >= (self.room - 36) // 66 or not message["more"])
         if message.kind == "FILE_LIST" and message["list"] is not None:  # R-FILES-12
             names = [row["name"].encode() for row in message["list"]["files"]]
             rises = all(low < high for low, high in zip(names, names[1:]))
             is_last = self.fields["from"] + len(names) >= message["list"]["total"]
-            room = self.length - 42 - sum(12 + len(name) for name in names)
+            room = self.room - 42 - sum(12 + len(name) for name in names)
             return rises and (is_last or room < 12 + 255)
         named = message.fields.get("sheet") or message.fields
         if message.kind == "MARKED" and named["class"] == 0:
@@ -537,6 +597,7 @@ class Client:
     pending: Request | None = None
     told: list[str] = field(default_factory=list)
     sent: int = 0
+    channel: Channel = field(default_factory=Channel)
 
     def __post_init__(self) -> None:
         # Not connected: so no ICMP message ever becomes an error here (R-RETRY-8).
@@ -613,6 +674,8 @@ class Client:
         client = secrets.token_bytes(16)  # R-TRANSFER-2
         number = in_a_row = 0
         progress = self.monotonic()
+        if not self._connect(progress + self.deadline):
+            raise NoAnswer("PULL")
         while len(blocks) < len(wanted):
             missing = [index for index in wanted if index not in blocks][:BLOCKS_UNDER_WAY]
             under_way = {}
@@ -620,11 +683,15 @@ class Client:
                 number += 1
                 asked[number] = under_way[number] = index
                 sent_at[number] = self.monotonic()
-                self._send_pull(client, number, content, index)
-            # What was asked for is taken until the timer runs out; then what is missing is asked for again.
+                self._send_pull(client, number, content, index, in_a_row + 1)
+            # What was asked for is taken until the timer runs out or there is a new ticket; then what is missing is
+            # asked for again.
             timer = self.monotonic() + self.round_trip.timer(in_a_row)
-            in_a_row += 1
-            while any(index not in blocks for index in under_way.values()) and self.monotonic() < timer:
+            tickets = self.channel.tickets
+            while any(index not in blocks for index in under_way.values()) and tickets == self.channel.tickets:
+                if self.monotonic() >= timer:
+                    in_a_row += 1
+                    break
                 message = self._receive(timer)
                 if message is None or message.kind != "PULLED" or message["client"] != client:
                     continue
@@ -645,31 +712,37 @@ class Client:
                 raise NoAnswer("PULL")
         return b"".join(blocks[index] for index in wanted)
 
-    def _send_pull(self, client: bytes, number: int, content: bytes, index: int) -> None:
+    def _send_pull(self, client: bytes, number: int, content: bytes, index: int, unanswered: int) -> None:
         fields = {"attempt": 1, "client": client, "number": number, "object": content,
                   "cookie": bytes(16), "first": index, "wanted": 1}  # fmt: skip
-        self._transmit(encode_padded(Message("PULL", fields), LONE_PULL_BYTES))
+        self._transmit(self.channel.seal(Message("PULL", fields), LONE_PULL_BYTES, unanswered))
 
     # Queries.
 
     def ask(self, kind: str, fields: dict[str, Any], length: int = 0) -> Message:
         request = self._query(kind, fields, length)
-        self._exchange([request], self.monotonic() + self.deadline)
+        deadline = self.monotonic() + self.deadline
+        if self._connect(deadline):
+            self._exchange([request], deadline)
         return answered(request)
 
     def _query(self, kind: str, fields: dict[str, Any], length: int = 0) -> Request:
         self.queries += 1  # R-REQUEST-1
         named = {"client": self.query_client, "number": self.queries}
-        return Request(kind, named | fields, max(length, BY_NAME[kind].least))
+        return self._request(kind, named | fields, length)
+
+    def _request(self, kind: str, fields: dict[str, Any], length: int = 0) -> Request:
+        length = max(length, BY_NAME[kind].least)
+        return Request(kind, fields, length, self.channel.room(length))
 
     # Operations.
 
     def operate(self, kind: str, fields: dict[str, Any]) -> Message:
         deadline = self.monotonic() + self.deadline
         self._settle(deadline)
-        if self.monotonic() >= deadline:
+        if not self._connect(deadline) or self.monotonic() >= deadline:
             raise NeverSent
-        request = Request(kind, dict(fields), BY_NAME[kind].least)
+        request = self._request(kind, dict(fields))
         self._name(request)
         return self._run(request, deadline)
 
@@ -720,8 +793,8 @@ class Client:
         if known is not None and self._passed(known.heard_monotonic, known.heard_wall) > WINDOW_S:
             known = None
         if known is None:
-            wall = self.wall()
-            started = min(max(wall + self.offset, 0), TIME_MAX)
+            wall, told = self.wall(), self.channel.server_time()
+            started = min(max(wall + self.offset if told is None else told, 0), TIME_MAX)
             known = Identity(secrets.token_bytes(16), started, 0, self.monotonic(), wall)
         known.number += 1
         self.identity = known
@@ -729,10 +802,17 @@ class Client:
 
     # Sending, waiting, sending again (15.2).
 
+    def _connect(self, deadline: float) -> bool:
+        """Before the channel is ready nothing is sent, and so no operation has a client id (R-CHANNEL-5)."""
+        while not self.channel.is_ready() and self.monotonic() < deadline:
+            self._receive(deadline)
+        return self.channel.is_ready()
+
     def _exchange(self, batch: Iterable[Request], deadline: float) -> None:
         waiting = list(batch)
+        tickets = self.channel.tickets
         for request in waiting:
-            request.waits = 0
+            request.waits = Waits()
             request.send_at = max(self.monotonic(), request.not_before)
         while waiting and self.monotonic() < deadline:
             for request in waiting:
@@ -743,6 +823,10 @@ class Client:
                 if request.is_answered_by(message):
                     self._take(request, message)
                     break
+            if tickets != self.channel.tickets:
+                tickets = self.channel.tickets
+                for request in waiting:
+                    request.send_at = max(self.monotonic(), request.not_before)
             waiting = [request for request in waiting if request.answer is None]
 
     def _send(self, request: Request) -> None:
@@ -751,15 +835,11 @@ class Client:
             request.first_monotonic, request.first_wall = now, self.wall()
         request.attempt += 1  # R-REQUEST-3
         request.sendings += 1
-        if request.waits == 0:
-            request.wait = self.round_trip.first_wait()
-        elif request.waits >= RETRY_EVEN_WAITS:  # R-RETRY-2
-            request.wait = min(request.wait * 2, RETRY_MAX_S)
-        request.waits += 1
+        request.unanswered += 1
         request.sent_at = now
-        request.send_at = now + jittered(request.wait)
+        request.send_at = now + request.waits.next(self.round_trip)
         fields = request.fields | {"attempt": min(request.attempt, 255)}
-        self._transmit(encode_padded(Message(request.kind, fields), request.length))
+        self._transmit(self.channel.seal(Message(request.kind, fields), request.length, request.unanswered))
 
     def _transmit(self, data: bytes) -> None:
         try:
@@ -769,17 +849,21 @@ class Client:
             pass  # A lost datagram like any other (R-RETRY-8).
 
     def _receive(self, until: float) -> Message | None:
-        remaining = max(until - self.monotonic(), 0.0)
+        hello = self.channel.hello(self.round_trip)
+        if hello is not None:
+            self._transmit(hello)
+        remaining = max(min(until, self.channel.hello_at()) - self.monotonic(), 0.0)
         if not select.select([self.socket], [], [], remaining)[0]:
             return None
         try:
             data, source = self.socket.recvfrom(UDP_PAYLOAD_MAX_BYTES)
-            return decode(data, "client") if source == self.server else None
+            return self.channel.open(data) if source == self.server else None
         except (OSError, Rejected):
             return None
 
     def _take(self, request: Request, message: Message) -> None:
         now = self.monotonic()
+        request.unanswered = 0
         if message.kind == "BUSY":  # R-RETRY-7
             retry_after = message["retry_after_ms"] / 1000
             request.not_before = now + retry_after
@@ -787,6 +871,7 @@ class Client:
             return
         if message.kind == "BEGIN_AGAIN" and message["server_time"] is not None:
             self.offset = message["server_time"] - self.wall()
+            self.channel.correct(message["server_time"])
         if message.kind != "BEGIN_AGAIN" or self._is_old(request):
             request.answer = message
             self._measure(request, now)

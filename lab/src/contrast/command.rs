@@ -10,7 +10,7 @@ use super::programs::Programs;
 use super::report::Chapter;
 use super::{
     clients, crowd_tcp, crowds, delay, echo, files, fill, floods, growth, hot_path, offer,
-    overload, press, press_tcp, process, pull, rates, restart, timed,
+    overload, press, press_tcp, process, pull, rates, restart, sealed, timed,
 };
 
 /// Why something was not measured, in a sentence for a person.
@@ -58,6 +58,8 @@ enum Role {
     Pull(pull::Pull),
     /// Datagrams as fast as one core sends them.
     Flood(floods::Flood),
+    /// Sends `HELLO`s at a steady pace.
+    Greet(sealed::Greet),
 }
 
 /// What every chapter needs.
@@ -76,11 +78,12 @@ pub(crate) struct Context {
 type Measure = fn(&Context) -> Result<Chapter, Failure>;
 
 /// The chapters, in order.
-const CHAPTERS: [(&str, Measure); 9] = [
+const CHAPTERS: [(&str, Measure); 10] = [
     ("rates", rates::chapter),
     ("crowds", crowds::chapter),
     ("overload", overload::chapter),
     ("floods", floods::chapter),
+    ("sealed", sealed::chapter),
     ("clients", clients::chapter),
     ("growth", growth::chapter),
     ("hot path", hot_path::chapter),
@@ -111,6 +114,7 @@ pub fn run() -> Result<(), Failure> {
         Some(Role::Timed(it)) => Ok(timed::run(it)?),
         Some(Role::Pull(it)) => pull::pull(it),
         Some(Role::Flood(it)) => Ok(floods::flood(it)?),
+        Some(Role::Greet(it)) => Ok(sealed::greet(it)?),
     }
 }
 

@@ -99,6 +99,22 @@ impl Site<'_> {
         }
     }
 
+    /// A command on the server's computer that is not told to speak plainly.
+    pub(crate) fn bare_server(self, context: &Context, program: &str) -> Command {
+        match self {
+            Self::Loopback => context.programs.bare_on_core(SERVER_CORE, program),
+            Self::Network(it) => it.bare_host(&context.programs, program),
+        }
+    }
+
+    /// The same on the load's.
+    pub(crate) fn bare_client(self, context: &Context, program: &str) -> Command {
+        match self {
+            Self::Loopback => context.programs.bare_on_core(LOAD_CORE, program),
+            Self::Network(it) => it.bare_load(&context.programs, program),
+        }
+    }
+
     pub(crate) fn client(self, context: &Context, program: &str) -> Command {
         match self {
             Self::Loopback => context.programs.on_core(LOAD_CORE, program),

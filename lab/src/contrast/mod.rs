@@ -9,7 +9,7 @@
 //! contrast --quick          # once each and short, prints only
 //! ```
 //!
-//! The chapters: rates, crowds, overload, floods, clients, growth, hot path, process, files. The last
+//! The chapters: rates, crowds, overload, floods, sealed, clients, growth, hot path, process, files. The last
 //! one needs `nginx`, `curl`, `atftpd`, `atftp`, and `in.tftpd` and `tftp` of tftp-hpa in the path, and
 //! says which of them are missing.
 //!
@@ -48,6 +48,7 @@ mod pull;
 mod rates;
 mod report;
 mod restart;
+mod sealed;
 mod timed;
 mod unproved;
 

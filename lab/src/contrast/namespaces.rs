@@ -131,6 +131,16 @@ impl Network {
         self.server.command(programs, SERVER_CORE, program)
     }
 
+    /// A command on the server's computer that is not told to speak plainly.
+    pub(crate) fn bare_host(&self, programs: &Programs, program: &str) -> Command {
+        self.server.bare_command(programs, SERVER_CORE, program)
+    }
+
+    /// The same on the other.
+    pub(crate) fn bare_load(&self, programs: &Programs, program: &str) -> Command {
+        self.load.bare_command(programs, LOAD_CORE, program)
+    }
+
     /// A command on the other.
     pub(crate) fn load(&self, programs: &Programs, program: &str) -> Command {
         self.load.command(programs, LOAD_CORE, program)
@@ -217,9 +227,15 @@ impl Namespace {
     }
 
     fn command(&self, programs: &Programs, core: &str, program: &str) -> Command {
+        let mut command = self.bare_command(programs, core, program);
+        command.args(plainly(program));
+        command
+    }
+
+    fn bare_command(&self, programs: &Programs, core: &str, program: &str) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.name, "taskset", "-c", core]);
-        command.arg(programs.path(program)).args(plainly(program));
+        command.arg(programs.path(program));
         command
     }
 }

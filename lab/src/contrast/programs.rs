@@ -38,8 +38,15 @@ impl Programs {
 
     /// A command for this program, on that core.
     pub(crate) fn on_core(&self, core: &str, program: &str) -> Command {
+        let mut command = self.bare_on_core(core, program);
+        command.args(plainly(program));
+        command
+    }
+
+    /// The same without the flag that has our programs speak plainly.
+    pub(crate) fn bare_on_core(&self, core: &str, program: &str) -> Command {
         let mut command = Command::new("taskset");
-        command.args(["-c", core]).arg(self.path(program)).args(plainly(program));
+        command.args(["-c", core]).arg(self.path(program));
         command
     }
 

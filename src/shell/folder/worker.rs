@@ -8,12 +8,9 @@ use std::thread::JoinHandle;
 
 use mio::Waker;
 
+use super::super::priority::lower_priority;
 use super::{Folder, FolderCompletion};
 use crate::server::FolderRequest;
-
-/// The nice value of the thread, from 0 to 19 (the lowest priority).
-#[cfg(target_os = "linux")]
-const NICE: i32 = 10;
 
 /// A folder on a thread of its own.
 pub(in crate::shell) struct FolderWorker {
@@ -65,7 +62,7 @@ fn work(
     report: &Sender<FolderCompletion>,
     waker: &Waker,
 ) {
-    lower_priority();
+    lower_priority("files are read");
     loop {
         let request = if folder.is_idle() {
             to_do.recv().map_err(|_| TryRecvError::Disconnected)
@@ -91,15 +88,3 @@ fn work(
         }
     }
 }
-
-/// Lowers the priority of this thread: operations come before files.
-#[cfg(target_os = "linux")]
-fn lower_priority() {
-    // On Linux each thread has a priority of its own; elsewhere this would be that of the process.
-    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
-        tracing::debug!("files are read with the priority of everything else: {error}");
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn lower_priority() {}
