@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use support::network::Network;
-use support::{Call, Place, STUDENT, Server, Setup, TEACHER, counters, skip};
+use support::{Call, Place, SERVER, STUDENT, Server, Setup, TEACHER, counters, has, skip};
 
 /// A command of somebody whose configuration is in this folder.
 fn of(person: &Path, server: &Server, program: &str) -> Call {
@@ -164,4 +164,110 @@ fn no_secret_is_shown() {
         let all = format!("{ended}");
         assert!(!all.contains(digits) && !all.to_lowercase().contains(&digits.to_lowercase()));
     }
+}
+
+const CROWD: usize = 20;
+/// The lengths of all sealed datagrams and of what answers a `HELLO`: `RENEW`, `RETRY`, `WELCOME`, and the
+/// two of everything that says something.
+const LENGTHS: [u64; 5] = [24, 40, 244, 256, 1_200];
+
+/// The README's four steps, in two computers of our own joined by a cable on which every fifth datagram is
+/// lost each way, with somebody who listens.
+#[test]
+fn strangers_hold_a_roll_call_over_a_network_that_loses_and_listens() {
+    let network = match Network::losing(20) {
+        Ok(network) => network,
+        Err(why) => return skip(&why),
+    };
+    if !has("python3") {
+        return skip("no python3 to listen with");
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    fs::create_dir(&data).expect("made");
+    let listen = "10.77.0.1:0".parse().expect("an address");
+    let server = network.setup().listen(listen).folder(&data).without_plain().start();
+    let address = server.address().to_string();
+    let link = Call::new(&network.server(), SERVER, None)
+        .args(["link", &address, "--data", data.to_str().expect("text")])
+        .run()
+        .expect(0);
+    let link = link.stdout.trim().to_owned();
+
+    let names: Vec<String> = (0..CROWD).map(|number| format!("04219{number:03}X")).collect();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/capture.py");
+    let listener = Call::new(&network.students(), "python3", None)
+        .args(["-B", script.to_str().expect("text"), "cable"])
+        .args(&names)
+        .start();
+    listener.wait_for_output("that it listens", |text| text.contains("listening"));
+
+    let person = |name: &str| folder.path().join(name);
+    let call = |name: &str, program: &str| {
+        Call::new(&network.students(), program, Some(server.log().clone()))
+            .env("ROLLCALL_CONFIG", person(name).to_str().expect("text"))
+            .args(["--server", &address, "--timeout", "60s", "--json"])
+    };
+    let joining: Vec<_> = names
+        .iter()
+        .map(|name| call(name, STUDENT).args(["join", &link]).start())
+        .chain([call("teacher", TEACHER).args(["join", &link]).start()])
+        .collect();
+    for joined in joining {
+        joined.finish().expect(0);
+    }
+    call("teacher", TEACHER).args(["open", "3030"]).run().expect(0);
+    let pressing: Vec<_> =
+        names.iter().map(|name| call(name, STUDENT).args(["mark", "3030", name]).start()).collect();
+    for pressed in pressing {
+        let receipt = pressed.finish().expect(0);
+        assert_eq!(receipt.object()["outcome"], "present", "{receipt}");
+    }
+    let closed = call("teacher", TEACHER).args(["close", "3030"]).run().expect(0);
+    let mut present: Vec<String> =
+        serde_json::from_value(closed.object()["students"].clone()).expect("texts");
+    present.sort_unstable();
+    assert_eq!(present, names, "each of them once\n{closed}");
+
+    let heard = listener.finish().expect(0).stdout;
+    let heard: serde_json::Value =
+        serde_json::from_str(heard.lines().last().expect("an object")).expect("an object");
+    assert!(heard["datagrams"].as_u64().expect("a count") > 4 * CROWD as u64, "{heard}");
+    assert_eq!(heard["found"], 0, "a student number was heard: {heard}");
+    let lengths: Vec<u64> = serde_json::from_value(heard["lengths"].clone()).expect("lengths");
+    assert!(lengths.iter().all(|length| LENGTHS.contains(length)), "{heard}");
+}
+
+// spec: R-CHANNEL-6
+#[test]
+fn a_key_that_was_announced_is_changed_without_anybody_joining_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (data, ana, bia) =
+        (folder.path().join("data"), folder.path().join("ana"), folder.path().join("bia"));
+    fs::create_dir(&data).expect("made");
+    let server = sealed(&data);
+    let link = link(&server);
+    for person in [&ana, &bia] {
+        of(person, &server, STUDENT).args(["join", &link]).run().expect(0);
+    }
+    let care = |command: &str| {
+        Call::new(&Place::default(), SERVER, None)
+            .args([command, "--data", data.to_str().expect("text")])
+            .run()
+    };
+    care("change-key").expect_error(1, "another server");
+    let (setup, _) = server.stop("TERM");
+    care("change-key").expect_error(1, "service.key.next");
+    let announced = care("next-key").expect(0);
+    assert_eq!(announced.stdout, care("next-key").expect(0).stdout, "the same when asked again");
+    let server = setup.start();
+    // Only Ana speaks with it while it is announced.
+    of(&ana, &server, TEACHER).args(["open", "1"]).run().expect(0);
+    let (setup, _) = server.stop("TERM");
+    care("change-key").expect(0);
+    let server = setup.start();
+    of(&ana, &server, STUDENT).args(["mark", "1", "10"]).run().expect(0);
+    of(&ana, &server, STUDENT).args(["--timeout", "3s", "mark", "1", "20"]).run().expect(0);
+    let lost = of(&bia, &server, STUDENT).args(["--timeout", "500ms", "mark", "1", "30"]).run();
+    lost.expect(4);
 }

@@ -11,9 +11,9 @@ use super::Exit;
 use super::explain::{Hints, outcome};
 use super::json::{UnknownLine, print_json};
 use super::progress::ProgressLine;
-use super::speaker::Speaker;
+use super::speaker::{Speaker, learn};
 use super::status_line::StatusLine;
-use super::words::{complain, parse_deadline, printed};
+use super::words::{complain, parse_deadline, printed, remark};
 use crate::blocks::Prefix;
 use crate::client::inquiry::{FileInquiry, FilesInquiry, OpenInquiry, SheetsInquiry};
 use crate::client::{Progress, Unanswered};
@@ -220,6 +220,11 @@ impl CommandClient {
         operation: Option<Operation>,
     ) -> Result<T, Exit> {
         self.line.clear();
+        if let Some(channel) = self.caller.channel()
+            && let Err(error) = learn(&self.server, channel)
+        {
+            remark(format_args!("what the server said of its keys could not be kept: {error}"));
+        }
         let (words, attempts, exit) = match result {
             Ok(answer) => return Ok(answer),
             Err(CallError::Unanswered(unanswered)) => {

@@ -37,7 +37,7 @@ pub(super) fn join(link: &str, flags: &ClientFlags) -> Result<(), Exit> {
         Exit::Failed
     };
     let addresses = resolve(server).map_err(|error| stopped(&error))?;
-    let sealed = sealed(&trust, key)?;
+    let sealed = sealed(&trust, key, None)?;
     let mut caller = Caller::at(addresses, sealed).map_err(|error| stopped(&error))?;
     match caller.connect(flags.timeout) {
         Ok(()) => {}

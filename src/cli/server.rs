@@ -120,6 +120,18 @@ enum Care {
         #[command(flatten)]
         data: Data,
     },
+    /// Announce another key: make it if there is none yet, and print its fingerprint. A server that is started
+    /// after this tells it to everybody who speaks with it.
+    NextKey {
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Have the announced key from now on, while no server runs on the folder. Who was told of it goes on;
+    /// everybody else joins again, after --forget-server.
+    ChangeKey {
+        #[command(flatten)]
+        data: Data,
+    },
     /// Write a backup of the journal to a new file, also while a server runs on it.
     ///
     /// The file is read back before this ends. To restore it, put it as rollcall.sqlite3 into an empty
@@ -185,6 +197,8 @@ pub fn run(arguments: &[OsString]) -> Exit {
     let done = match &flags.care {
         None => serve(&flags),
         Some(Care::Link { server, qr, data }) => print_link(server, qr.as_deref(), &data.folder()),
+        Some(Care::NextKey { data }) => announce_key(&data.folder()),
+        Some(Care::ChangeKey { data }) => change_key(&data.folder()),
         Some(Care::Backup { file, data }) => back_up(&data.folder(), file),
         Some(Care::Doctor { data, accept_clock }) => examine(&data.folder(), *accept_clock),
     };
@@ -229,7 +243,7 @@ fn serve(flags: &Flags) -> Result<(), Ended> {
     }
     if flags.in_memory {
         warn!("nothing is kept on disk: what is answered is lost when this server ends");
-        let trust = ServiceTrust { key: keys::fresh(), plain: flags.plain_policy() };
+        let trust = ServiceTrust { key: keys::fresh(), next: None, plain: flags.plain_policy() };
         return Ok(serve_from(server, &trust, MemoryJournal::new(), files, flags)?);
     }
     let folder = flags.data.clone().unwrap_or_else(default_folder);
@@ -250,7 +264,8 @@ fn serve(flags: &Flags) -> Result<(), Ended> {
         recovered.batches
     );
     let key = keys::load_or_make(&folder.join(KEY_FILE))?;
-    let trust = ServiceTrust { key, plain: flags.plain_policy() };
+    let next = announced(&folder.join(KEY_FILE))?;
+    let trust = ServiceTrust { key, next, plain: flags.plain_policy() };
     Ok(serve_from(server, &trust, journal, files, flags)?)
 }
 
@@ -378,6 +393,35 @@ fn print_link(server: &str, picture: Option<&Path>, folder: &Path) -> Result<(),
     {
         say(format_args!("{code}"));
     }
+    Ok(())
+}
+
+/// The key that is announced to take the place of this one.
+fn announced(key: &Path) -> Result<Option<PublicKey>, KeyError> {
+    let next = keys::next_to(key);
+    if next.exists() { Ok(Some(keys::load(&next)?.public())) } else { Ok(None) }
+}
+
+fn announce_key(folder: &Path) -> Result<(), Ended> {
+    // A folder without a key of its own has none to announce another for.
+    keys::load(&folder.join(KEY_FILE))?;
+    let next = keys::load_or_make(&keys::next_to(&folder.join(KEY_FILE)))?.public();
+    say(format_args!(
+        "the next key has the fingerprint {}; start the server again to announce it, and change to it with \
+         'change-key' when everybody has spoken with it",
+        next.fingerprint()
+    ));
+    Ok(())
+}
+
+fn change_key(folder: &Path) -> Result<(), Ended> {
+    // Held as long as this runs: no server may have the old key in memory.
+    let _journal = SqliteJournal::open(folder)?;
+    let key = keys::change(&folder.join(KEY_FILE))?.public();
+    say(format_args!(
+        "the key has the fingerprint {} from now on; the old one is kept as {KEY_FILE}.before",
+        key.fingerprint()
+    ));
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use crate::seal::{Channel, Link, PublicKey};
 use crate::shell::call::ServerName;
 use crate::shell::clock::entropy;
 use crate::shell::keys::forbid_core_dumps;
-use crate::shell::trust::{Trust, TrustError};
+use crate::shell::trust::{Pin, Trust, TrustError};
 
 /// What the flags say about it.
 pub(super) struct Speaker {
@@ -39,7 +39,7 @@ impl Speaker {
                 ));
                 Err(Exit::Usage)
             }
-            Some(pin) => Ok(sealed(&trust, &pin.key)?),
+            Some(pin) => sealed(&trust, &pin.key, pin.next),
             // R-PLAIN-2
             None if self.plain || addresses.iter().all(|it| it.ip().is_loopback()) => {
                 Ok(Link::Plain)
@@ -56,9 +56,24 @@ impl Speaker {
 }
 
 /// A sealed link to the server with this key.
-pub(super) fn sealed(trust: &Trust, key: &PublicKey) -> Result<Link, Exit> {
+pub(super) fn sealed(
+    trust: &Trust,
+    key: &PublicKey,
+    announced: Option<PublicKey>,
+) -> Result<Link, Exit> {
     let device = trust.device_key().map_err(failed)?;
-    Ok(Link::Sealed(Box::new(Channel::new(*key, device, entropy()))))
+    let channel = Channel::new(*key, device, entropy()).or_by(announced);
+    Ok(Link::Sealed(Box::new(channel)))
+}
+
+/// Keeps what a server has told of its keys, if that is news.
+pub(super) fn learn(server: &ServerName, channel: &Channel) -> Result<(), TrustError> {
+    let trust = Trust::find()?;
+    let heard = Pin { key: *channel.server(), next: channel.next_server().copied() };
+    match trust.pin(server)? {
+        Some(pin) if channel.is_ready() && pin != heard => trust.keep(server, heard),
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn failed(error: TrustError) -> Exit {

@@ -40,7 +40,12 @@ pub enum Incoming {
 
 /// A client's sealed way to one server.
 pub struct Channel {
+    /// By which key the server is known.
     server: PublicKey,
+    /// By which key it may be known by now: it announced that one.
+    announced: Option<PublicKey>,
+    /// Whether the next handshake tries that one.
+    tries_announced: bool,
     key: SecretKey,
     device: DeviceId,
     rng: StdRng,
@@ -50,6 +55,7 @@ pub struct Channel {
     greeted: Option<Instant>,
     /// Whether the `HELLO` of the greeting is to be sent now.
     send: bool,
+    /// What it announced in this session.
     next: Option<PublicKey>,
 }
 
@@ -68,6 +74,8 @@ struct Held {
 
 /// A handshake that is under way.
 struct Greeting {
+    /// By which key the server is to answer.
+    server: PublicKey,
     initiation: Initiation,
     began: Instant,
     next_send: Instant,
@@ -84,6 +92,8 @@ impl Channel {
         let rng = StdRng::from_seed(seed);
         Self {
             server,
+            announced: None,
+            tries_announced: false,
             key,
             device,
             rng,
@@ -95,15 +105,22 @@ impl Channel {
         }
     }
 
+    /// The server announced earlier that it will have this key: it may have it by now.
+    #[must_use]
+    pub fn or_by(self, announced: Option<PublicKey>) -> Self {
+        Self { announced, ..self }
+    }
+
     /// Another channel of the same device to the same service, with the same ticket.
     #[must_use]
     pub(super) fn for_another_socket(&self, seed: [u8; 32]) -> Self {
         let ticket =
             self.ticket.as_ref().map(|held| Held { echo: None, unanswered: 0, ..held.clone() });
-        Self { ticket, ..Self::new(self.server, self.key.clone(), seed) }
+        let channel = Self::new(self.server, self.key.clone(), seed);
+        Self { ticket, announced: self.announced, ..channel }
     }
 
-    /// The service's key.
+    /// The service's key: the one under which it answered last.
     #[must_use]
     pub fn server(&self) -> &PublicKey {
         &self.server
@@ -194,7 +211,7 @@ impl Channel {
             return false;
         }
         let Some(greeting) = &self.greeting else { return false };
-        greeting.initiation.hello.write(&HelloKey::new(&self.server), datagram);
+        greeting.initiation.hello.write(&HelloKey::new(&greeting.server), datagram);
         true
     }
 
@@ -212,11 +229,16 @@ impl Channel {
             return;
         }
         self.greeted = Some(now);
-        let initiation = Initiation::new(&mut self.rng, &self.key, &self.server);
+        // R-CHANNEL-6
+        let announced = self.announced.filter(|_| self.tries_announced);
+        self.tries_announced = !self.tries_announced;
+        let server = announced.unwrap_or(self.server);
+        let initiation = Initiation::new(&mut self.rng, &self.key, &server);
         let mut backoff = Backoff::new(RETRY_INITIAL);
         let wait = jittered(&mut self.rng, backoff.next_wait());
         let next_send = now.after(wait);
-        self.greeting = Some(Greeting { initiation, began: now, next_send, backoff, retries: 0 });
+        self.greeting =
+            Some(Greeting { server, initiation, began: now, next_send, backoff, retries: 0 });
         self.send = true;
     }
 
@@ -237,6 +259,8 @@ impl Channel {
         let Some(welcome) = greeting.initiation.open(datagram).filter(|_| !late) else {
             return Incoming::Ignored;
         };
+        self.server = greeting.server;
+        self.tries_announced = false;
         let keys = DirectionKeys::new(&welcome.secret, &self.server, self.device);
         self.next = welcome.next;
         self.ticket = Some(Held {

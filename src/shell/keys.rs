@@ -89,6 +89,31 @@ pub fn load(path: &Path) -> Result<SecretKey, KeyError> {
     Ok(SecretKey::from_bytes(bytes))
 }
 
+/// Puts the key that was announced in the place of the present one, which stays beside it.
+///
+/// # Errors
+/// If there is none, or a file cannot be renamed. Each key is in one of the files whatever happens.
+pub fn change(path: &Path) -> Result<SecretKey, KeyError> {
+    let next = next_to(path);
+    let key = load(&next)?;
+    let mut before = path.as_os_str().to_owned();
+    before.push(".before");
+    let make = |source| KeyError::Make { path: path.to_owned(), source };
+    fs::rename(path, &before).map_err(make)?;
+    fs::rename(&next, path).map_err(make)?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(make)?;
+    Ok(key)
+}
+
+/// Where the key lies that is announced to take the place of this one.
+#[must_use]
+pub fn next_to(path: &Path) -> PathBuf {
+    let mut next = path.as_os_str().to_owned();
+    next.push(".next");
+    next.into()
+}
+
 /// A key that nobody has seen.
 #[must_use]
 pub fn fresh() -> SecretKey {

@@ -40,7 +40,7 @@ use crate::limits::{
     RECEIVE_ERRORS_PER_TURN_MAX,
 };
 use crate::record::Batch;
-use crate::seal::SecretKey;
+use crate::seal::{PublicKey, SecretKey};
 use crate::server::{Output, Server};
 use crate::stats::Counter;
 use crate::time::{Instant, Now};
@@ -92,6 +92,8 @@ fn bind_cause(error: &io::Error) -> String {
 pub struct ServiceTrust {
     /// The service's key.
     pub key: SecretKey,
+    /// The key that it will have next, if that is to be announced.
+    pub next: Option<PublicKey>,
     /// Whether plain datagrams are read.
     pub plain: PlainPolicy,
 }
@@ -148,7 +150,11 @@ impl<J: Journal + Send + 'static> Service<J> {
         let handshakes = HandshakeWorker::spawn(trust.key.clone(), Arc::clone(&waker))?;
         let clock = Clock::start();
         let service = trust.key.public();
-        let endpoint = Endpoint::new(server, service, trust.plain, entropy(), clock.now().instant);
+        let mut endpoint =
+            Endpoint::new(server, service, trust.plain, entropy(), clock.now().instant);
+        if let Some(next) = trust.next {
+            endpoint.announce(next);
+        }
         Ok(Self {
             endpoint,
             handshakes,

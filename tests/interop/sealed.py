@@ -258,14 +258,14 @@ def notice_echo(data: bytes, length: int) -> bytes:
 class Ticket:
     """What a `WELCOME` gives, and when it came."""
 
-    bytes: bytes
+    ticket: bytes
     to_server: bytes
     to_client: bytes
     life: float
     received_at: float
 
     def sealed_request(self, body: bytes, kind: int, length: int, age_ms: int, fill: bytes = b"\0") -> bytes:
-        before = header(SEALED) + self.bytes + secrets.token_bytes(NONCE_BYTES)
+        before = header(SEALED) + self.ticket + secrets.token_bytes(NONCE_BYTES)
         inside = age_ms.to_bytes(4, "little") + len(body).to_bytes(2, "little") + bytes([kind]) + body
         inside += fill * (length - len(before) - TAG_BYTES - len(inside))
         return before + seal(self.to_server, before[-NONCE_BYTES:], inside, before)
@@ -287,6 +287,7 @@ class Ticket:
 class Handshake:
     """A `HELLO` that has no answer yet."""
 
+    server_key: bytes
     noise: Initiator
     begun_at: float
     send_at: float
@@ -308,8 +309,9 @@ class SealedChannel(Channel):
     ticket: Ticket | None = None
     # Whose answers may still come: those to what was sent before the present ticket.
     ticket_before: Ticket | None = None
-    next_server_key: bytes = bytes(KEY_BYTES)
+    next_server_key: bytes = bytes(KEY_BYTES)  # Zeros if it has told none.
     handshake: Handshake | None = None
+    handshakes_in_vain: int = 0
     cookie: bytes = bytes(COOKIE_BYTES)
     tickets: int = 0
     hellos: int = 0
@@ -329,25 +331,30 @@ class SealedChannel(Channel):
         now = self.monotonic()
         if self.handshake is not None and now - self.handshake.begun_at >= HELLO_SPACING_S:  # R-CHANNEL-3
             self.handshake = None
-        if self.handshake is None and self._calls_for_handshake(now) and now - self.begun_at >= HELLO_SPACING_S:
+            self.handshakes_in_vain += 1
+        if self.handshake is None and now >= self._begins_at():
             self.begun_at = now
-            self.handshake = Handshake(Initiator(self.device, self.server_key), now, now)
+            is_next = self.handshakes_in_vain % 2 == 1 and any(self.next_server_key)  # R-CHANNEL-6
+            key = self.next_server_key if is_next else self.server_key
+            self.handshake = Handshake(key, Initiator(self.device, key), now, now)
             self.hellos += 1
         handshake = self.handshake
         if handshake is None or now < handshake.send_at:
             return None
         handshake.send_at = now + handshake.waits.next(round_trip)
-        return hello_datagram(self.server_key, handshake.noise.first, self.cookie)
+        return hello_datagram(handshake.server_key, handshake.noise.first, self.cookie)
 
     def hello_at(self) -> float:
-        spaced = self.begun_at + HELLO_SPACING_S
         if self.handshake is not None:
-            return min(self.handshake.send_at, spaced)
-        return spaced if self._calls_for_handshake(self.monotonic()) else math.inf
+            return min(self.handshake.send_at, self.begun_at + HELLO_SPACING_S)
+        return self._begins_at()
 
-    def _calls_for_handshake(self, now: float) -> bool:
-        """R-CHANNEL-1."""
-        return self.ticket is None or self.is_wanted or now >= self.ticket.received_at + self.ticket.life * 3 / 4
+    def _begins_at(self) -> float:
+        """When the next handshake is to begin: R-CHANNEL-1, and not before R-CHANNEL-3 lets it."""
+        spaced = self.begun_at + HELLO_SPACING_S
+        if self.ticket is None or self.is_wanted:
+            return spaced
+        return max(spaced, self.ticket.received_at + self.ticket.life * 3 / 4)
 
     # Requests.
 
@@ -422,13 +429,15 @@ class SealedChannel(Channel):
         server_time = int.from_bytes(payload.take(8), "little")
         life = int.from_bytes(payload.take(4), "little") / 1000
         self.next_server_key = payload.take(KEY_BYTES)
+        self.server_key = handshake.server_key
         to_server = direction_key(secret, b"c2s", self.server_key, self.device)
         to_client = direction_key(secret, b"s2c", self.server_key, self.device)
         self.ticket_before = self.ticket
         self.ticket = Ticket(ticket, to_server, to_client, life, now)
         self.correct(server_time)
         self.tickets += 1
-        self.handshake, self.is_wanted, self.last_nonce = None, False, b""
+        self.handshake, self.handshakes_in_vain = None, 0
+        self.is_wanted, self.last_nonce = False, b""
 
 
 def sealed_client(link: JoinLink, address: tuple[str, int], **options: Any) -> Client:
@@ -476,7 +485,7 @@ def many_open(client: Client) -> None:
 
 
 def sent_twice(client: Client) -> None:
-    """A mark under the number that it has had already, sealed anew: nothing happens, and the answer is the first one."""
+    """A mark under the number that it has had already, sealed anew: it gets the first answer and does nothing."""
     class_ = fresh_class()
     client.open(class_)
     first = client.mark(class_, "twice")
@@ -564,6 +573,7 @@ class Wire:
 
 
 def strict(link: JoinLink, address: tuple[str, int]) -> None:
+    links_judged(link)
     wire = Wire(address)
     hellos_judged(link, wire)
     client = sealed_client(link, address)
@@ -574,6 +584,20 @@ def strict(link: JoinLink, address: tuple[str, int]) -> None:
     lengths_kept(client, wire)
     blocks_sealed(client, wire)
     print("everything was refused and answered as it has to be")
+
+
+def links_judged(link: JoinLink) -> None:
+    """23.1: a letter that is wrong is noticed, wherever it stands; so is what is not written as it has to be."""
+    written = link.written()
+    assert JoinLink.parse(written) == link
+    begin, key = written.split("#")
+    wrong = [key[:at] + ("b" if letter == "a" else "a") + key[at + 1 :] for at, letter in enumerate(key)]
+    for letters in [*wrong, key[:-1], key + "a", key.upper(), key + "======", ""]:
+        try:
+            JoinLink.parse(f"{begin}#{letters}")
+        except ValueError:
+            continue
+        raise AssertionError(f"{letters} was taken for the key of a join link")
 
 
 def hellos_judged(link: JoinLink, wire: Wire) -> None:
@@ -655,12 +679,10 @@ def requests_judged(client: Client, wire: Wire) -> None:
         "a kind that nobody has": sealed(status, kind=0x55),
         "least length 1,200 in a short one": sealed(files, kind=0x13),
     }
-    before_length = ticket.sealed_request(status, 0x11, SHORT_BYTES, age_of(ticket))[: HEADER_BYTES + 124]
-    inside = age_of(ticket).to_bytes(4, "little") + (106).to_bytes(2, "little") + b"\x11" + status
-    inside += bytes(112 - len(inside))
-    refused["a length past the end"] = before_length + seal(
-        ticket.to_server, before_length[-NONCE_BYTES:], inside, before_length
-    )
+    before = sealed(status)[: HEADER_BYTES + TICKET_BYTES + NONCE_BYTES]
+    inside = age_of(ticket).to_bytes(4, "little") + (SHORT_BODY_BYTES + 1).to_bytes(2, "little") + b"\x11" + status
+    inside += bytes(7 + SHORT_BODY_BYTES - len(inside))
+    refused["a length past the end"] = before + seal(ticket.to_server, before[-NONCE_BYTES:], inside, before)
     for why, data in refused.items():
         with said(f"R-SEALED-2, {why}"):
             wire.answers(data, 0)
@@ -680,9 +702,8 @@ def ages_judged(client: Client, wire: Wire) -> None:
     ticket = ticket_of(client)
     body = plain_body(status_message())
     for off, is_taken in ((-70_000, False), (-50_000, True), (0, True), (50_000, True), (70_000, False)):
-        # Nobody is younger than its ticket; so a ticket is needed that is older than that. There is none here.
         if age_of(ticket) + off < 0:
-            continue
+            continue  # No age is below zero, and this ticket is young: too young an age cannot be said yet.
         data = ticket.sealed_request(body, 0x11, SHORT_BYTES, age_of(ticket) + off)
         with said(f"R-SEALED-3, {off}"):
             (answer,) = wire.answers(data)
@@ -840,7 +861,9 @@ def hostile(link: JoinLink, address: tuple[str, int]) -> None:
     try:
         retries_borne(link, network)
         silence_borne(link, network)
+        renewed_in_time(link, network)
         forgeries_borne(link, network)
+        next_key_tried(link, network)
     finally:
         network.stop()
     print("the client has borne everything")
@@ -889,6 +912,37 @@ def silence_borne(link: JoinLink, network: Hostile) -> None:
     kinds = [data[3] for _, data in network.seen]
     assert kinds[:5] == [SEALED, SEALED, SEALED, SEALED, HELLO], kinds
     assert client.channel.tickets == tickets + 1
+
+
+def renewed_in_time(link: JoinLink, network: Hostile) -> None:
+    """R-CHANNEL-1: at three quarters of a ticket's life, with the old ticket in use until there is a new one."""
+    client = sealed_client(link, network.address)
+    channel = channel_of(client)
+    client.status()
+    time.sleep(HELLO_SPACING_S)
+    network.seen.clear()
+    ticket = ticket_of(client)
+    client.status()
+    assert channel.tickets == 1 and not network.hellos()
+    channel.ticket = replace(ticket, life=age_of(ticket) / 1000)
+    network.held = 1  # The first that comes back now: the answer, or the WELCOME.
+    client.status()
+    kinds = [data[3] for _, data in network.seen]
+    assert kinds[:3] == [SEALED, SEALED, HELLO] and channel.tickets == 2, kinds
+    assert network.seen[1][1][HEADER_BYTES:][:TICKET_BYTES] == ticket.ticket, "the old ticket was not in use"
+    assert network.seen[-1][1][HEADER_BYTES:][:TICKET_BYTES] == ticket_of(client).ticket != ticket.ticket
+
+
+def next_key_tried(link: JoinLink, network: Hostile) -> None:
+    """R-CHANNEL-6: a client that knows the server by the key before the one that it has by now."""
+    network.seen.clear()
+    key_before = bindings.crypto_scalarmult_base(secrets.token_bytes(KEY_BYTES))
+    client = Client(network.address, channel=SealedChannel(key_before, next_server_key=link.server_key))
+    client.status()
+    channel = channel_of(client)
+    assert (channel.server_key, channel.hellos, channel.tickets) == (link.server_key, 2, 1)
+    firsts = [data[20:116] for _, data in network.hellos()]
+    assert len(set(firsts)) == 2 and len(set(firsts[:-1])) == 1
 
 
 def forgeries_borne(link: JoinLink, network: Hostile) -> None:
@@ -946,12 +1000,11 @@ def main(*arguments: str) -> None:
     given = None
     if "--address" in words:
         at = words.index("--address")
-        _, given = words[at], words[at + 1]
+        given = words[at + 1]
         del words[at : at + 2]
     if len(words) < 2:
         raise SystemExit(__doc__)
     link = JoinLink.parse(words[0])
-    assert link.written() == words[0]
     host, port = given.rsplit(":", 1) if given else (link.host, str(link.port))
     play(link, (socket.gethostbyname(host), int(port)), *words[1:])
 
