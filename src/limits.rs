@@ -52,8 +52,10 @@ pub const HELD_BACK_MAX: Duration = Duration::from_secs(60);
 pub const HELLO_SPACING: Duration = Duration::from_secs(5);
 /// The `RETRY`s of one handshake that a client answers at once.
 pub const HELLO_RETRIES_MAX: u32 = 3;
-/// After so many sendings without an answer a client says `HELLO` again.
+/// After more sendings than this without an answer a client says `HELLO` again.
 pub const UNANSWERED_MAX: u32 = 3;
+/// But not before so long without one: who asks for many blocks sends many requests at once.
+pub const SILENCE_MIN: Duration = Duration::from_millis(500);
 /// The operations that one device may ask for in a second, after a burst.
 pub const DEVICE_RATE_MAX: u32 = 50;
 /// The operations that one device may ask for at once: a list of students at a kiosk.

@@ -9,7 +9,8 @@ use std::path::Path;
 use chrono::DateTime;
 use serde_json::{Value, json};
 
-use support::{Call, Place, Server, counters, has, skip};
+use support::process::Process;
+use support::{Call, Place, Server, Setup, counters, has, skip};
 
 #[expect(dead_code, reason = "each file of tests uses its part")]
 mod support;
@@ -150,4 +151,69 @@ fn the_two_clients_hold_one_roll_call_and_read_the_same_sheet() {
             assert_eq!(close_second(&server, class), expected);
         }
     }
+}
+
+/// A Python 3 that has `PyNaCl` (Debian: python3-nacl), for the second sealed client.
+fn python_with_nacl() -> Option<&'static str> {
+    let has_nacl = |python: &&str| {
+        let tried = std::process::Command::new(python).args(["-c", "import nacl"]).output();
+        tried.is_ok_and(|output| output.status.success())
+    };
+    let found = [PYTHON, "/usr/bin/python3"].into_iter().find(has_nacl);
+    if found.is_none() {
+        skip("no python3 with PyNaCl (Debian: python3-nacl)");
+    }
+    found
+}
+
+/// A story of the second sealed client, which knows the specification alone. `meanwhile` gets the process
+/// and the server, and gives the server back.
+#[track_caller]
+fn sealed_story(arguments: &[&str], meanwhile: impl FnOnce(&mut Process, Server) -> Server) {
+    let Some(python) = python_with_nacl() else { return };
+    let data = tempfile::tempdir().expect("a folder");
+    let server = Setup::new().folder(data.path()).sealed().start();
+    let has_link = |text: &str| text.contains("join link: ");
+    let log = server.process().wait_for_log("its join link", has_link);
+    let link = log.lines().find_map(|line| line.split_once("join link: ")).expect("its link").1;
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/sealed.py");
+    let mut story = Call::new(&Place::default(), python, Some(server.log().clone()))
+        .arg("-B")
+        .arg(script)
+        .arg(link.trim())
+        .args(arguments)
+        .start();
+    let server = meanwhile(&mut story, server);
+    story.finish().expect(0);
+    server.stop("TERM");
+}
+
+#[test]
+fn the_second_sealed_client_holds_a_roll_call() {
+    sealed_story(&["all"], |_, server| server);
+}
+
+#[test]
+fn the_second_sealed_client_holds_a_roll_call_over_a_network_that_loses_and_doubles() {
+    sealed_story(&["all", "0.2", "0.1", "1"], |_, server| server);
+}
+
+#[test]
+fn the_second_sealed_client_goes_on_after_the_server_was_killed() {
+    sealed_story(&["restart", "7"], |story, server| {
+        story.wait_for_output("that it waits", |text| text.contains("start the server anew now"));
+        let server = server.kill().start();
+        story.write(b"\n");
+        server
+    });
+}
+
+#[test]
+fn the_second_sealed_client_is_refused_what_the_specification_refuses() {
+    sealed_story(&["strict"], |_, server| server);
+}
+
+#[test]
+fn the_second_sealed_client_bears_a_hostile_network() {
+    sealed_story(&["hostile"], |_, server| server);
 }

@@ -861,6 +861,7 @@ fn constants() -> BTreeMap<&'static str, Constant> {
         HELD_BACK_MAX,
         HELLO_SPACING,
         HELLO_PRESSURE,
+        SILENCE_MIN,
     ];
     let busy = Duration::from_millis(limits::BUSY_RETRY_AFTER_MS.into());
     let busy = [("BUSY_RETRY_AFTER_MS", Constant::Time(busy))];

@@ -207,6 +207,8 @@ impl Client {
     /// sent begins under a new client id, because only now it is known what time it is for the server.
     pub fn release(&mut self, now: Now) {
         self.held = false;
+        // The time that comes with `now` is the server's own, told anew.
+        self.clock_offset_ms = 0;
         let Some(mut exchange) = self.exchange.take() else { return };
         exchange.next_send = now.instant.max(exchange.not_before);
         if exchange.attempts == 0

@@ -548,6 +548,32 @@ fn a_key_of_low_order_opens_nothing() {
     assert_eq!(world.count(Counter::HelloUnopened), 1);
 }
 
+// spec: R-CHANNEL-1
+#[test]
+fn silence_has_a_client_say_hello_again_and_a_burst_has_not() {
+    let (world, teacher) = opened();
+    let Link::Sealed(channel) = teacher.linked.link() else { panic!() };
+    for (spacing, greets) in [(10, false), (200, true)] {
+        let mut channel = channel.for_another_socket([spacing; 32]);
+        let mut millis = world.millis + 60_000;
+        let (mut request, mut space) = (Datagram::new(), Datagram::new());
+        let status = crate::exchange::Request {
+            attempt: 1,
+            client: crate::ids::ClientId::from_bytes([1; 16]),
+            number: crate::ids::RequestNumber::FIRST,
+            ask: Ask::Read(Query::Status { from: class() }),
+        };
+        crate::exchange::encode_request(&status, &mut request);
+        for sending in 1..=6 {
+            space.clone_from(&request);
+            assert!(channel.seal(Instant::from_micros(millis * 1_000), &mut space));
+            let says_hello = channel.poll_transmit(&mut space);
+            assert_eq!(says_hello, greets && sending == 4, "sending {sending}, {spacing} ms");
+            millis += u64::from(spacing);
+        }
+    }
+}
+
 #[test]
 fn tickets_are_renewed_before_they_end_while_requests_go_on() {
     let (mut world, mut teacher) = opened();

@@ -20,7 +20,7 @@ use super::handshake::{HelloKey, Initiation, Retry};
 use super::keys::{DirectionKeys, PublicKey, SecretKey};
 use crate::exchange::{Reply, decode_request};
 use crate::ids::DeviceId;
-use crate::limits::{HELLO_RETRIES_MAX, HELLO_SPACING, RETRY_INITIAL, UNANSWERED_MAX};
+use crate::limits::{HELLO_RETRIES_MAX, HELLO_SPACING, RETRY_INITIAL, SILENCE_MIN, UNANSWERED_MAX};
 use crate::retry::{Backoff, jittered};
 use crate::time::{Instant, WallTime};
 use crate::wire::{Datagram, Kind, kind_of};
@@ -68,8 +68,9 @@ struct Held {
     life: Duration,
     /// What the last request would be renewed by.
     echo: Option<[u8; 16]>,
-    /// The sendings since an answer was opened.
+    /// The sendings since an answer was opened, and when the first of them was.
     unanswered: u32,
+    unanswered_since: Instant,
 }
 
 /// A handshake that is under way.
@@ -113,7 +114,7 @@ impl Channel {
 
     /// Another channel of the same device to the same service, with the same ticket.
     #[must_use]
-    pub(super) fn for_another_socket(&self, seed: [u8; 32]) -> Self {
+    pub(crate) fn for_another_socket(&self, seed: [u8; 32]) -> Self {
         let ticket =
             self.ticket.as_ref().map(|held| Held { echo: None, unanswered: 0, ..held.clone() });
         let channel = Self::new(self.server, self.key.clone(), seed);
@@ -164,9 +165,14 @@ impl Channel {
         let age = now.since(held.received);
         let age_ms = u32::try_from(age.as_millis()).unwrap_or(u32::MAX);
         held.echo = Some(held.session.seal_request(rng, age_ms, &request, datagram));
+        if held.unanswered == 0 {
+            held.unanswered_since = now;
+        }
         held.unanswered += 1;
+        let is_silent =
+            held.unanswered > UNANSWERED_MAX && now.since(held.unanswered_since) >= SILENCE_MIN;
         // R-CHANNEL-1
-        if held.unanswered > UNANSWERED_MAX || age >= held.life * 3 / 4 {
+        if is_silent || age >= held.life * 3 / 4 {
             self.greet(now);
         }
         true
@@ -270,6 +276,7 @@ impl Channel {
             life: Duration::from_millis(welcome.life_ms.into()),
             echo: None,
             unanswered: 0,
+            unanswered_since: now,
         });
         self.greeting = None;
         self.send = false;
