@@ -189,6 +189,19 @@ fn sealed_story(arguments: &[&str], meanwhile: impl FnOnce(&mut Process, Server)
 }
 
 #[test]
+fn the_second_sealed_client_agrees_on_the_worked_handshake() {
+    let Some(python) = python_with_nacl() else { return };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    Call::new(&Place::default(), python, None)
+        .arg("-B")
+        .arg(root.join("tests/interop/sealed.py"))
+        .arg("worked")
+        .arg(root.join("proto-spec.md"))
+        .run()
+        .expect(0);
+}
+
+#[test]
 fn the_second_sealed_client_holds_a_roll_call() {
     sealed_story(&["all"], |_, server| server);
 }

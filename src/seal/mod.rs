@@ -24,6 +24,8 @@ mod handshake;
 mod keys;
 mod link;
 mod ticket;
+#[cfg(test)]
+mod vectors;
 
 pub use channel::{Channel, Incoming};
 pub(crate) use envelope::{

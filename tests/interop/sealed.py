@@ -3,7 +3,8 @@
 Written from `proto-spec.md` and the Noise Protocol Framework, revision 34, alone. The mathematics is that of Debian's
 `python3-nacl` and of the standard library; messages, retries and the rules of chapter 15 are those of `rollcall.py`.
 
-Usage: sealed.py LINK [--address HOST:PORT] STORY
+Usage: sealed.py worked PROTO_SPEC
+       sealed.py LINK [--address HOST:PORT] STORY
   open CLASS | mark CLASS STUDENT... | close CLASS | status
   all [LOST DOUBLED SEED]   one whole roll call, through a network that loses and doubles datagrams if asked for
   restart CLASS             a roll call in whose middle a line of standard input is awaited; start the server anew then
@@ -28,6 +29,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import nacl.exceptions
@@ -140,9 +142,9 @@ class Noise:
 class Initiator:
     """Who begins the handshake: `<- s ... -> e, es, s, ss <- e, ee, se`."""
 
-    def __init__(self, device: Device, server_key: bytes) -> None:
+    def __init__(self, device: Device, server_key: bytes, ephemeral: bytes = b"") -> None:
         self.device = device
-        self.ephemeral = secrets.token_bytes(KEY_BYTES)
+        self.ephemeral = ephemeral or secrets.token_bytes(KEY_BYTES)
         self.noise = Noise()
         self.noise.mix_hash(PROLOGUE)
         self.noise.mix_hash(server_key)
@@ -963,6 +965,52 @@ def forgeries_borne(link: JoinLink, network: Hostile) -> None:
 # --- The command line ---------------------------------------------------------------------------
 
 
+# --- The worked handshake (appendix E) ----------------------------------------------------------
+
+
+def worked(specification: str) -> None:
+    block = specification.split("```sealed\n")[1].split("```")[0]
+    values: dict[str, bytes] = {}
+    for line in block.splitlines():
+        if line.startswith(" "):
+            values[name] += bytes.fromhex(line.strip())
+        else:
+            name = line.removesuffix(" =")
+            values[name] = b""
+    device = Device(values["device, secret"])
+    server_key = bindings.crypto_scalarmult_base(values["server, secret"])
+    same(server_key, values["server, public"])
+    same(device.name, values["device"])
+    noise = Initiator(device, server_key, values["ephemeral of the client, secret"])
+    same(hello_datagram(server_key, noise.first, bytes(COOKIE_BYTES)), values["HELLO"])
+    welcome = values["WELCOME"]
+    same(welcome[: HEADER_BYTES + ECHO_BYTES], header(WELCOME) + noise.first[:ECHO_BYTES])
+    payload = noise.read_second(welcome[HEADER_BYTES + ECHO_BYTES :])
+    secret = payload[TICKET_BYTES : TICKET_BYTES + KEY_BYTES]
+    same(secret, values["secret of the ticket"])
+    to_server, to_client = (direction_key(secret, direction, server_key, device) for direction in (b"c2s", b"s2c"))
+    same(to_server, values["key to the server"])
+    same(to_client, values["key to the client"])
+    sealed = values["SEALED"]
+    end = HEADER_BYTES + TICKET_BYTES + NONCE_BYTES
+    same(sealed[: HEADER_BYTES + TICKET_BYTES], header(SEALED) + payload[:TICKET_BYTES])
+    inside = unseal(to_server, sealed[end - NONCE_BYTES : end], sealed[end:], sealed[:end])
+    same(inside[:4], (250).to_bytes(4, "little"))
+    length = int.from_bytes(inside[4:6], "little")
+    asked = Message("MARK", {"attempt": 1, "client": bytes([0x55]) * 16, "number": 1, "started": 1_795_353_485_000,
+                             "class": 3030, "student": "042191010"})
+    same(inside[6 : 7 + length], bytes([rollcall.BY_NAME["MARK"].code]) + plain_body(asked))
+    ticket = Ticket(payload[:TICKET_BYTES], to_server, to_client, math.inf, 0.0)
+    answer = ticket.open_reply(values["SEALED_REPLY"])
+    same((answer.kind, answer["class"], answer["at"]), ("MARKED", 3030, 1_795_353_485_000))
+    print("the worked handshake is as it stands there")
+
+
+def same(found: Any, expected: Any) -> None:
+    if found != expected:
+        raise AssertionError(f"{found!r} in place of {expected!r}")
+
+
 def play(link: JoinLink, address: tuple[str, int], story: str, *arguments: str) -> None:
     client = sealed_client(link, address)
     if story == "all":
@@ -997,6 +1045,9 @@ def play(link: JoinLink, address: tuple[str, int], story: str, *arguments: str) 
 
 def main(*arguments: str) -> None:
     words = list(arguments)
+    if words[:1] == ["worked"]:
+        worked(Path(words[1]).read_text(encoding="utf-8"))
+        return
     given = None
     if "--address" in words:
         at = words.index("--address")
