@@ -73,11 +73,15 @@ fn another_key_for_a_server_that_was_joined_is_a_loud_error() {
     of(&ana, &server, STUDENT).args(silent).run().expect(4);
     let plain = of(&ana, &server, STUDENT).args(["--plain", "mark", "1", "10"]).run().expect(2);
     assert!(plain.stderr.contains("--forget-server"), "{plain}");
+    let gone = of(&ana, &server, STUDENT).args(silent).run().expect(4);
+    assert!(gone.stderr.contains("still the key"), "{gone}");
+    let joined = of(&ana, &server, STUDENT).args(["--forget-server", "join", &second]).run();
+    assert!(joined.expect(0).stdout.contains("joined"));
+    of(&ana, &server, TEACHER).args(["open", "1"]).run().expect(0);
     of(&ana, &server, STUDENT)
         .args(["--forget-server", "--plain", "--timeout", "500ms", "mark", "1", "10"])
         .run()
         .expect(4);
-    of(&ana, &server, STUDENT).args(["join", &second]).run().expect(0);
 }
 
 #[test]
@@ -158,6 +162,7 @@ fn no_secret_is_shown() {
     of(&ana, &server, TEACHER).args(["open", "1"]).run().expect(0);
     of(&ana, &server, STUDENT).args(["mark", "1", "10"]).run().expect(0);
     let (_, ended) = server.stop("TERM");
+    assert!(ended.stderr.contains("from device "), "who did what is told: {ended}");
     for file in [data.join("service.key"), ana.join("device.key")] {
         let text = fs::read_to_string(&file).expect("a key");
         let digits = text.trim().rsplit(':').next().expect("digits");

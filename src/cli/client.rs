@@ -20,7 +20,7 @@ use crate::client::{Progress, Unanswered};
 use crate::exchange::{Answer, FileEntry, FileInfo, OpenRollCall, Operation, Query, SheetInfo};
 use crate::ids::{ClassId, FileKey, RollCallNumber};
 use crate::limits::DETAIL_DEADLINE;
-use crate::seal::{Channel, PublicKey};
+use crate::seal::{Channel, Fingerprint, PublicKey};
 use crate::shell::call::{Answered, CallError, Caller, ServerName, resolve};
 use crate::shell::clock::Clock;
 use crate::shell::download::{Destination, FetchError, Progressed};
@@ -46,7 +46,7 @@ pub(super) struct ClientFlags {
 
     /// Forget the key of the server, which was joined before, and speak to it as if it were unknown.
     #[arg(long, global = true)]
-    forget_server: bool,
+    pub(super) forget_server: bool,
 
     /// Print one JSON object a line on standard output, and nothing else there.
     #[arg(long, global = true)]
@@ -96,6 +96,19 @@ impl CommandClient {
     /// The key of the service, if it is spoken to in sealed datagrams.
     pub(super) fn service(&self) -> Option<&PublicKey> {
         self.caller.channel().map(Channel::server)
+    }
+
+    fn fingerprint(&self) -> Option<Fingerprint> {
+        self.service().map(PublicKey::fingerprint)
+    }
+
+    /// Gets ready before anybody is asked for anything: says `HELLO` where datagrams are sealed. Without an
+    /// answer it is said again with the first request, so that nothing is told here.
+    pub(super) fn get_ready(&mut self) -> Result<(), Exit> {
+        match self.caller.connect(self.flags.timeout.min(DETAIL_DEADLINE)) {
+            Err(CallError::Interrupted { .. }) => Err(Exit::Interrupted),
+            _ => Ok(()),
+        }
     }
 
     /// The address at which the server answered last.
@@ -269,7 +282,8 @@ impl CommandClient {
             _ => return (error.to_string(), Exit::Failed),
         };
         let refused_at = refused.then(|| self.caller.address());
-        let hints = Hints { versions: None, busy: false, refused_at };
+        let key = self.fingerprint();
+        let hints = Hints { versions: None, busy: false, refused_at, key };
         (self.no_answer("", &hints), Exit::Unknown)
     }
 
@@ -283,6 +297,7 @@ impl CommandClient {
             versions: unanswered.versions.as_ref(),
             busy: unanswered.busy,
             refused_at: self.caller.refused_at().filter(|_| unanswered.refused),
+            key: self.fingerprint(),
         };
         self.no_answer(&outcome, &hints)
     }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use super::local_time::LocalTime as _;
 use crate::exchange::{Answer, Closed, Marked, Opened, Operation, Refusal, Refused};
 use crate::ids::ClassId;
+use crate::seal::Fingerprint;
 use crate::wire::Versions;
 
 /// What may be the reason that there was no answer.
@@ -15,6 +16,8 @@ pub(super) struct Hints<'a> {
     pub(super) busy: bool,
     /// Where the network said that nobody listens.
     pub(super) refused_at: Option<SocketAddr>,
+    /// By which key the server is known, if it was joined.
+    pub(super) key: Option<Fingerprint>,
 }
 
 impl std::fmt::Display for Hints<'_> {
@@ -27,7 +30,14 @@ impl std::fmt::Display for Hints<'_> {
         }
         match self.refused_at {
             Some(address) => write!(f, "nothing listens at {address}: is the server running?"),
-            None => write!(f, "are the address and the network right?"),
+            None => match self.key {
+                None => write!(f, "are the address and the network right?"),
+                // Another server than the one that was joined does not even hear us.
+                Some(key) => write!(
+                    f,
+                    "are the address and the network right, and has the server still the key {key}?"
+                ),
+            },
         }
     }
 }
@@ -103,7 +113,7 @@ mod tests {
     fn a_missing_answer_is_explained_by_what_is_known_for_sure_first() {
         let versions = Versions::ours();
         let refused_at = Some("127.0.0.1:5050".parse().unwrap());
-        let all = Hints { versions: Some(&versions), busy: true, refused_at };
+        let all = Hints { versions: Some(&versions), busy: true, refused_at, key: None };
         assert!(all.to_string().ends_with("of the protocol; update"));
         let full = Hints { versions: None, ..all };
         assert_eq!(full.to_string(), "the server is there, but full: try again in a few minutes");
@@ -112,5 +122,8 @@ mod tests {
         assert_eq!(refused.to_string(), says);
         let silent = Hints { refused_at: None, ..refused };
         assert_eq!(silent.to_string(), "are the address and the network right?");
+        let key = Some(crate::seal::PublicKey::from_bytes([7; 32]).fingerprint());
+        let joined = Hints { key, ..silent };
+        assert!(joined.to_string().contains("still the key"), "{joined}");
     }
 }

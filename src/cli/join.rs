@@ -2,7 +2,7 @@
 
 use super::Exit;
 use super::client::ClientFlags;
-use super::speaker::{failed, sealed};
+use super::speaker::{failed, forget, sealed};
 use super::words::{complain, printed};
 use crate::shell::call::{CallError, Caller, resolve};
 use crate::shell::trust::{JoinLink, Pin, Trust};
@@ -17,6 +17,9 @@ pub(super) fn join(link: &str, flags: &ClientFlags) -> Result<(), Exit> {
     })?;
     let JoinLink { server, key } = &link;
     let trust = Trust::find().map_err(failed)?;
+    if flags.forget_server {
+        forget(&trust, server)?;
+    }
     let known = trust.pin(server).map_err(failed)?;
     match known {
         Some(pin) if pin.key == *key => {

@@ -243,6 +243,9 @@ fn serve(flags: &Flags) -> Result<(), Ended> {
     }
     if flags.in_memory {
         warn!("nothing is kept on disk: what is answered is lost when this server ends");
+        if flags.plain_policy() == PlainPolicy::Refuse {
+            warn!("nor is its key: everybody has to join again each time");
+        }
         let trust = ServiceTrust { key: keys::fresh(), next: None, plain: flags.plain_policy() };
         return Ok(serve_from(server, &trust, MemoryJournal::new(), files, flags)?);
     }

@@ -25,11 +25,7 @@ impl Speaker {
         forbid_core_dumps();
         let trust = Trust::find().map_err(failed)?;
         if self.forget {
-            if trust.forget(server).map_err(failed)? {
-                remark(format_args!("the key of {server} is forgotten"));
-            } else {
-                remark(format_args!("{server} was not joined: there is nothing to forget"));
-            }
+            forget(&trust, server)?;
         }
         match trust.pin(server).map_err(failed)? {
             Some(_) if self.plain => {
@@ -53,6 +49,16 @@ impl Speaker {
             }
         }
     }
+}
+
+/// Forgets the key of a server, and says so.
+pub(super) fn forget(trust: &Trust, server: &ServerName) -> Result<(), Exit> {
+    if trust.forget(server).map_err(failed)? {
+        remark(format_args!("the key of {server} is forgotten"));
+    } else {
+        remark(format_args!("{server} was not joined: there is nothing to forget"));
+    }
+    Ok(())
 }
 
 /// A sealed link to the server with this key.

@@ -194,6 +194,7 @@ impl Student {
         let welcome = "Roll call. Answer with your student number and the number of the class. \
                        Ctrl-D ends.";
         printed(prompt.say(welcome))?;
+        self.client.get_ready()?;
         let mut entries = Entries::default();
         let mut worst = Exit::Done;
         loop {

@@ -153,6 +153,7 @@ impl Teacher {
         let welcome = "Roll call. Type the number of a class to open its roll call; type it again \
                        to close it and see who answered. Ctrl-D ends.";
         printed(prompt.say(welcome))?;
+        self.client.get_ready()?;
         let mut known = Known::new();
         let mut worst = Exit::Done;
         while let Some(line) = typed(prompt.read("Class: "))? {

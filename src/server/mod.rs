@@ -43,7 +43,7 @@ use crate::exchange::{
     encode_reply,
 };
 use crate::hashing::HashKey;
-use crate::ids::{ClassId, ContentId, RollCallId};
+use crate::ids::{ClassId, ClientId, ContentId, RollCallId};
 use crate::limits::{
     CLIENTS_FORGOTTEN_PER_CALL_MAX, REPLIES_HELD_MAX, SNAPSHOT_STEPS_PER_TURN, SWEEP_INTERVAL,
 };
@@ -104,6 +104,9 @@ pub struct Server<P> {
     cookie_key: CookieKey,
     admission: Admission,
     next_sweep: Instant,
+    /// Who asked for an operation with the last datagram, if it was one: the client as the judge of
+    /// duplicates knows it.
+    asked: Option<(ClientId, Principal)>,
 }
 
 /// A reply that leaves when the batch `after` is durable. In a queue these never decrease.
@@ -147,6 +150,7 @@ impl<P> Server<P> {
             cookie_key: CookieKey::new(keys.cookies),
             admission: Admission::new(keys.admission),
             next_sweep: Instant::ZERO,
+            asked: None,
         }
     }
 
@@ -234,8 +238,14 @@ impl<P: Clone + Hash> Server<P> {
         true
     }
 
+    /// Who asked for an operation with the last datagram, if it was one.
+    pub(crate) fn asked(&self) -> Option<(ClientId, Principal)> {
+        self.asked
+    }
+
     /// Whether a datagram from there is read at all at present.
     pub(crate) fn admits(&mut self, now: Instant, from: &P) -> bool {
+        self.asked = None;
         let admitted = self.admission.admits(now, from);
         if !admitted {
             self.stats.count(Counter::Shed);
@@ -399,7 +409,9 @@ impl<P: Clone + Hash> Server<P> {
         }
         match request.ask {
             Ask::Perform { started, operation } => {
-                let asked = Asked { client: who.client(request.client), started, operation };
+                let client = who.client(request.client);
+                self.asked = Some((client, who));
+                let asked = Asked { client, started, operation };
                 self.handle_operation(now, from, &request, asked, received.fingerprint)
             }
             Ask::Read(query) => self.handle_query(now, from, &request, query, request_bytes),

@@ -6,21 +6,39 @@
 //! read it: at the usual level this costs one comparison a datagram.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::SocketAddr;
 
 use tracing::{Level, debug, enabled, trace};
 
 use super::socket::ReturnPath;
-use crate::exchange::{Ask, Closed, Marked, Operation, Outcome, Refused, decode_request};
+use crate::exchange::{Closed, Marked, Operation, Outcome, Refused};
 use crate::ids::ClientId;
 use crate::limits::REPLIES_HELD_MAX;
+use crate::principal::Principal;
 use crate::record::{Batch, Record};
 
 /// Who asked from where, since the last batch was given out and in that one.
 pub(super) struct EventLog {
     wanted: bool,
-    now: HashMap<ClientId, SocketAddr>,
-    committing: HashMap<ClientId, SocketAddr>,
+    now: HashMap<ClientId, Asker>,
+    committing: HashMap<ClientId, Asker>,
+}
+
+/// Who asked, and from where.
+#[derive(Clone, Copy)]
+struct Asker {
+    who: Principal,
+    from: SocketAddr,
+}
+
+impl fmt::Display for Asker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Principal::Device(device) = self.who {
+            write!(f, "device {device:?}, ")?;
+        }
+        self.from.fmt(f)
+    }
 }
 
 impl EventLog {
@@ -29,16 +47,14 @@ impl EventLog {
         Self { wanted, now: HashMap::new(), committing: HashMap::new() }
     }
 
-    /// A datagram came by this way.
-    pub(super) fn heard(&mut self, path: &ReturnPath, datagram: &[u8]) {
+    /// A datagram came by this way, and perhaps asked for an operation.
+    pub(super) fn heard(&mut self, path: &ReturnPath, asked: Option<(ClientId, Principal)>) {
         if !self.wanted || self.now.len() >= REPLIES_HELD_MAX {
             return;
         }
-        if let Ok(received) = decode_request(datagram)
-            && let Ask::Perform { .. } = received.request.ask
-        {
+        if let Some((client, who)) = asked {
             // The first way: what comes later is a copy or a retry.
-            self.now.entry(received.request.client).or_insert(path.client);
+            self.now.entry(client).or_insert(Asker { who, from: path.client });
         }
     }
 

@@ -278,8 +278,9 @@ impl<J: Journal + Send + 'static> Service<J> {
                 let now = clock.now();
                 let mut shed = 0;
                 let handle = |path: ReturnPath, datagram: &[u8]| {
-                    log.heard(&path, datagram);
-                    shed += usize::from(!endpoint.handle_datagram(now, path, datagram));
+                    let is_read = endpoint.handle_datagram(now, path, datagram);
+                    shed += usize::from(!is_read);
+                    log.heard(&path, endpoint.server().asked());
                 };
                 match buffer.receive(index, &listeners[index], handle) {
                     Ok(datagrams) => {
