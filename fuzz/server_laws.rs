@@ -203,6 +203,8 @@ struct Hall {
     given: u32,
     starts: u128,
     polled: bool,
+    /// Whether a snapshot was asked for that begins with the next batch.
+    snapshot_due: bool,
     sent: Vec<(u8, Vec<u8>)>,
     heard: Vec<Vec<u8>>,
     clients: [Caller; 4],
@@ -238,6 +240,7 @@ impl Hall {
             given: 0,
             starts: 1,
             polled: true,
+            snapshot_due: false,
             sent: Vec::new(),
             heard: Vec::new(),
             clients: [Caller { number: 0, started: wall }; 4],
@@ -485,6 +488,9 @@ impl Hall {
                     let sheets: Vec<_> =
                         batch.sheets.iter().map(|it| bytes_of(&it.sheet())).collect();
                     self.auditor.appended(batch.number, &sheets);
+                    if std::mem::take(&mut self.snapshot_due) {
+                        assert!(self.auditor.snapshot_begins(), "it begins with this batch");
+                    }
                     self.pending.push(batch);
                 }
                 Output::Transmit { to } => {
@@ -635,8 +641,11 @@ impl Hall {
 
     fn keep_snapshot(&mut self) {
         // One at a time, and of what there is a batch of.
-        if self.polled && self.part.is_none() && self.parts.is_empty() {
-            assert!(self.auditor.snapshot_begins(), "everything is in a batch");
+        let is_idle = self.part.is_none() && self.parts.is_empty() && !self.snapshot_due;
+        if self.polled && is_idle {
+            // What waits for the batch before to be durable is in none yet: then it begins with the next.
+            self.snapshot_due = !self.auditor.snapshot_begins();
+            assert!(!self.snapshot_due || !self.pending.is_empty(), "everything is in a batch");
             self.server.begin_snapshot();
             self.polled = false;
         }
@@ -647,6 +656,7 @@ impl Hall {
         self.loads.clear();
         self.parts.clear();
         self.part = None;
+        self.snapshot_due = false;
         self.auditor.crash();
         self.micros = 0;
         self.given = 0;

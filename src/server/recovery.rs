@@ -36,7 +36,8 @@ impl<P> Server<P> {
         self.snapshot_steps = steps.max(1);
     }
 
-    /// Begins a snapshot, unless one is under way: from now on its parts are among the outputs.
+    /// Begins a snapshot, unless one is under way: from now on its parts are among the outputs. It is of the
+    /// last batch that was given out; while something waits for that one to be durable, of the next.
     pub fn begin_snapshot(&mut self) {
         if self.snapshot != Snapshot::None {
             return;
