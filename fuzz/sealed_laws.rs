@@ -146,6 +146,8 @@ struct Executed {
 
 struct World {
     millis: u64,
+    /// When the server was last started: the clock of a process counts from its start.
+    started: u64,
     key: SecretKey,
     endpoint: Endpoint<u8>,
     starts: u8,
@@ -197,7 +199,8 @@ impl World {
         };
         Self {
             millis: 1_000,
-            endpoint: endpoint(&key, Server::new(1), 1, 1_000),
+            started: 1_000,
+            endpoint: endpoint(&key, Server::new(1), 1),
             key: key.clone(),
             starts: 1,
             clients: (0..CLIENTS).map(client).collect(),
@@ -216,6 +219,12 @@ impl World {
     fn now(&self) -> Now {
         let instant = Instant::from_micros(self.millis * 1_000);
         Now { instant, wall: WallTime::from_millis(START_MILLIS + self.millis) }
+    }
+
+    /// The same by the server's clocks.
+    fn server_now(&self) -> Now {
+        let instant = Instant::from_micros((self.millis - self.started) * 1_000);
+        Now { instant, ..self.now() }
     }
 
     fn play(&mut self, step: Step) {
@@ -414,7 +423,7 @@ impl World {
                 let before = self.executions();
                 let bytes = self.bytes.entry(from).or_default();
                 bytes.0 += datagram.bytes.len();
-                self.endpoint.handle_datagram(now, from, &datagram.bytes);
+                self.endpoint.handle_datagram(self.server_now(), from, &datagram.bytes);
                 let executed = self.executions() > before;
                 assert!(!(executed && is_held_back), "held back for more than a minute");
                 self.carry_out();
@@ -424,7 +433,7 @@ impl World {
 
     /// Does what the server wants, but for the disk and the worker.
     fn carry_out(&mut self) {
-        let now = self.now();
+        let now = self.server_now();
         let mut space = Datagram::new();
         while let Some(effect) = self.endpoint.poll_output(now, &mut space) {
             match effect {
@@ -487,8 +496,7 @@ impl World {
 
     fn pass(&mut self, millis: u64) {
         self.millis += millis;
-        let now = self.now();
-        self.endpoint.handle_timeout(now);
+        self.endpoint.handle_timeout(self.server_now());
         self.carry_out();
         for who in 0..CLIENTS {
             self.wake(who);
@@ -517,7 +525,8 @@ impl World {
             server.resume_after(batch.number);
         }
         self.jobs.clear();
-        self.endpoint = endpoint(&self.key, server, self.starts, self.millis);
+        self.started = self.millis;
+        self.endpoint = endpoint(&self.key, server, self.starts);
         self.carry_out();
     }
 
@@ -557,7 +566,6 @@ impl World {
     }
 }
 
-fn endpoint(key: &SecretKey, server: Server<Way<u8>>, seed: u8, millis: u64) -> Endpoint<u8> {
-    let now = Instant::from_micros(millis * 1_000);
-    Endpoint::new(server, key.public(), PlainPolicy::Refuse, [seed; 32], now)
+fn endpoint(key: &SecretKey, server: Server<Way<u8>>, seed: u8) -> Endpoint<u8> {
+    Endpoint::new(server, key.public(), PlainPolicy::Refuse, [seed; 32], Instant::ZERO)
 }
