@@ -238,8 +238,10 @@ impl<P: Clone + Hash> Server<P> {
         true
     }
 
-    /// Who asked for an operation with the last datagram, if it was one.
-    pub(crate) fn asked(&self) -> Option<(ClientId, Principal)> {
+    /// Who asked for an operation with the last datagram, if it was one: the client as the judge of
+    /// duplicates knows it, for the operator's log.
+    #[must_use]
+    pub fn asked(&self) -> Option<(ClientId, Principal)> {
         self.asked
     }
 
