@@ -31,7 +31,7 @@ impl std::fmt::Display for Hints<'_> {
         match self.refused_at {
             Some(address) => write!(f, "nothing listens at {address}: is the server running?"),
             None => match self.key {
-                None => write!(f, "are the address and the network right?"),
+                None => write!(f, "are the address and the network right, and need it be joined?"),
                 // Another server than the one that was joined does not even hear us.
                 Some(key) => write!(
                     f,
@@ -121,7 +121,10 @@ mod tests {
         let says = "nothing listens at 127.0.0.1:5050: is the server running?";
         assert_eq!(refused.to_string(), says);
         let silent = Hints { refused_at: None, ..refused };
-        assert_eq!(silent.to_string(), "are the address and the network right?");
+        assert_eq!(
+            silent.to_string(),
+            "are the address and the network right, and need it be joined?"
+        );
         let key = Some(crate::seal::PublicKey::from_bytes([7; 32]).fingerprint());
         let joined = Hints { key, ..silent };
         assert!(joined.to_string().contains("still the key"), "{joined}");
