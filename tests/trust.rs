@@ -4,7 +4,7 @@
 mod support;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use support::network::Network;
 use support::{Call, Place, SERVER, STUDENT, Server, Setup, TEACHER, counters, has, skip};
@@ -24,16 +24,22 @@ fn link(server: &Server) -> String {
     line.expect("its link").1.trim().to_owned()
 }
 
+/// A folder, and places in it with these names: the first is made, for a journal; the others are those of
+/// people.
+fn places<const N: usize>(names: [&str; N]) -> (tempfile::TempDir, [PathBuf; N]) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let places = names.map(|name| folder.path().join(name));
+    fs::create_dir(&places[0]).expect("made");
+    (folder, places)
+}
+
 fn sealed(data: &Path) -> Server {
     Setup::new().folder(data).sealed().start()
 }
 
 #[test]
 fn a_roll_call_is_held_in_sealed_datagrams_and_goes_on_after_a_restart() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (data, ana, bia) =
-        (folder.path().join("data"), folder.path().join("ana"), folder.path().join("bia"));
-    fs::create_dir(&data).expect("made");
+    let (_folder, [data, ana, bia]) = places(["data", "ana", "bia"]);
     let server = sealed(&data);
     let link = link(&server);
     for person in [&ana, &bia] {
@@ -55,9 +61,7 @@ fn a_roll_call_is_held_in_sealed_datagrams_and_goes_on_after_a_restart() {
 
 #[test]
 fn another_key_for_a_server_that_was_joined_is_a_loud_error() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (data, ana) = (folder.path().join("data"), folder.path().join("ana"));
-    fs::create_dir(&data).expect("made");
+    let (_folder, [data, ana]) = places(["data", "ana"]);
     let server = sealed(&data);
     let first = link(&server);
     of(&ana, &server, STUDENT).args(["join", &first]).run().expect(0);
@@ -86,9 +90,7 @@ fn another_key_for_a_server_that_was_joined_is_a_loud_error() {
 
 #[test]
 fn a_link_that_is_cut_wrong_or_of_nobody_is_told_and_changes_nothing() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (data, ana) = (folder.path().join("data"), folder.path().join("ana"));
-    fs::create_dir(&data).expect("made");
+    let (_folder, [data, ana]) = places(["data", "ana"]);
     let server = sealed(&data);
     let link = link(&server);
     let (head, key) = link.split_once('#').expect("a key");
@@ -153,9 +155,7 @@ fn a_stranger_is_not_spoken_to() {
 /// Every secret that a type holds is shown by no `Debug`, and so by no log.
 #[test]
 fn no_secret_is_shown() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (data, ana) = (folder.path().join("data"), folder.path().join("ana"));
-    fs::create_dir(&data).expect("made");
+    let (_folder, [data, ana]) = places(["data", "ana"]);
     let server = Setup::new().folder(&data).sealed().arg("-vv").start();
     let link = link(&server);
     of(&ana, &server, STUDENT).args(["join", &link]).run().expect(0);
@@ -246,10 +246,7 @@ fn strangers_hold_a_roll_call_over_a_network_that_loses_and_listens() {
 // spec: R-CHANNEL-6
 #[test]
 fn a_key_that_was_announced_is_changed_without_anybody_joining_again() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (data, ana, bia) =
-        (folder.path().join("data"), folder.path().join("ana"), folder.path().join("bia"));
-    fs::create_dir(&data).expect("made");
+    let (_folder, [data, ana, bia]) = places(["data", "ana", "bia"]);
     let server = sealed(&data);
     let link = link(&server);
     for person in [&ana, &bia] {

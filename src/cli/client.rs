@@ -11,9 +11,9 @@ use super::Exit;
 use super::explain::{Hints, outcome};
 use super::json::{UnknownLine, print_json};
 use super::progress::ProgressLine;
-use super::speaker::{Speaker, learn};
+use super::speaker::{Speaker, heard, learn};
 use super::status_line::StatusLine;
-use super::words::{complain, parse_deadline, printed, remark};
+use super::words::{complain, failed, parse_deadline, printed, remark};
 use crate::blocks::Prefix;
 use crate::client::inquiry::{FileInquiry, FilesInquiry, OpenInquiry, SheetsInquiry};
 use crate::client::{Progress, Unanswered};
@@ -24,6 +24,7 @@ use crate::seal::{Channel, Fingerprint, PublicKey};
 use crate::shell::call::{Answered, CallError, Caller, ServerName, resolve};
 use crate::shell::clock::Clock;
 use crate::shell::download::{Destination, FetchError, Progressed};
+use crate::shell::trust::Pin;
 use crate::time::WallTime;
 
 /// The flags that both commands have.
@@ -70,6 +71,8 @@ pub(super) struct CommandClient {
     server: ServerName,
     flags: ClientFlags,
     line: StatusLine,
+    /// What the server said of its keys when it was last looked at.
+    heard: Option<Pin>,
 }
 
 impl CommandClient {
@@ -81,16 +84,12 @@ impl CommandClient {
             complain(format_args!("'{name}' is no address of a server: {cause} (see --help)"));
             Exit::Usage
         })?;
-        let failed = |error: &dyn std::fmt::Display| {
-            complain(error);
-            Exit::Failed
-        };
-        let addresses = resolve(&server).map_err(|error| failed(&error))?;
+        let addresses = resolve(&server).map_err(failed)?;
         let speaker = Speaker { plain: flags.plain, forget: flags.forget_server };
         let spoken = speaker.link(&server, &addresses)?;
-        let caller = Caller::at(addresses, spoken).map_err(|error| failed(&error))?;
+        let caller = Caller::at(addresses, spoken).map_err(failed)?;
         let line = StatusLine::new(flags.timeout);
-        Ok(Self { caller, server, flags, line })
+        Ok(Self { caller, server, flags, line, heard: None })
     }
 
     /// The key of the service, if it is spoken to in sealed datagrams.
@@ -227,17 +226,25 @@ impl CommandClient {
         self.caller.fetcher()?.fetch(object, prefix, timeout, destination, watch)
     }
 
+    /// Keeps what the server says of its keys, when it says something else than before.
+    fn learn(&mut self) {
+        let said = self.caller.channel().and_then(heard);
+        if said == self.heard {
+            return;
+        }
+        self.heard = said;
+        if let Some(Err(error)) = said.map(|said| learn(&self.server, said)) {
+            remark(format_args!("what the server said of its keys could not be kept: {error}"));
+        }
+    }
+
     fn told<T>(
         &mut self,
         result: Result<T, CallError>,
         operation: Option<Operation>,
     ) -> Result<T, Exit> {
         self.line.clear();
-        if let Some(channel) = self.caller.channel()
-            && let Err(error) = learn(&self.server, channel)
-        {
-            remark(format_args!("what the server said of its keys could not be kept: {error}"));
-        }
+        self.learn();
         let (words, attempts, exit) = match result {
             Ok(answer) => return Ok(answer),
             Err(CallError::Unanswered(unanswered)) => {

@@ -1,13 +1,14 @@
 //! `join LINK`: this computer learns by which key a server is known.
 
+use std::io::{self, Write as _};
+
 use super::Exit;
 use super::client::ClientFlags;
-use super::speaker::{failed, forget, sealed};
-use super::words::{complain, printed};
-use crate::shell::call::{CallError, Caller, resolve};
+use super::speaker::{heard, sealed};
+use super::words::{complain, failed, printed};
+use crate::seal::PublicKey;
+use crate::shell::call::{CallError, Caller, ServerName, resolve};
 use crate::shell::trust::{JoinLink, Pin, Trust};
-
-use std::io::{self, Write as _};
 
 /// Joins the server of the link, if it proves that it has the key.
 pub(super) fn join(link: &str, flags: &ClientFlags) -> Result<(), Exit> {
@@ -17,10 +18,8 @@ pub(super) fn join(link: &str, flags: &ClientFlags) -> Result<(), Exit> {
     })?;
     let JoinLink { server, key } = &link;
     let trust = Trust::find().map_err(failed)?;
-    if flags.forget_server {
-        forget(&trust, server)?;
-    }
-    let known = trust.pin(server).map_err(failed)?;
+    // The key that is to be forgotten goes when this one has proved itself.
+    let known = trust.pin(server).map_err(failed)?.filter(|_| !flags.forget_server);
     match known {
         Some(pin) if pin.key == *key => {
             return printed(writeln!(
@@ -35,13 +34,9 @@ pub(super) fn join(link: &str, flags: &ClientFlags) -> Result<(), Exit> {
         }
         None => {}
     }
-    let stopped = |error: &dyn std::fmt::Display| {
-        complain(error);
-        Exit::Failed
-    };
-    let addresses = resolve(server).map_err(|error| stopped(&error))?;
+    let addresses = resolve(server).map_err(failed)?;
     let sealed = sealed(&trust, key, None)?;
-    let mut caller = Caller::at(addresses, sealed).map_err(|error| stopped(&error))?;
+    let mut caller = Caller::at(addresses, sealed).map_err(failed)?;
     match caller.connect(flags.timeout) {
         Ok(()) => {}
         Err(CallError::Unanswered(_)) => {
@@ -53,18 +48,14 @@ pub(super) fn join(link: &str, flags: &ClientFlags) -> Result<(), Exit> {
             return Err(Exit::Unknown);
         }
         Err(CallError::Interrupted { .. }) => return Err(Exit::Interrupted),
-        Err(error) => return Err(stopped(&error)),
+        Err(error) => return Err(failed(error)),
     }
-    let next = caller.channel().and_then(|channel| channel.next_server().copied());
-    trust.keep(server, Pin { key: *key, next }).map_err(failed)?;
+    let pin = caller.channel().and_then(heard).expect("it has answered");
+    trust.keep(server, pin).map_err(failed)?;
     printed(writeln!(io::stdout(), "joined {server}, whose key is {}", key.fingerprint()))
 }
 
-fn another_key(
-    server: &crate::shell::call::ServerName,
-    pin: &Pin,
-    key: &crate::seal::PublicKey,
-) -> String {
+fn another_key(server: &ServerName, pin: &Pin, key: &PublicKey) -> String {
     format!(
         "{server} IS KNOWN BY ANOTHER KEY: {} in place of {}. Somebody may be answering in its place. Ask \
          who runs it; if the key was really changed, join again after --forget-server",

@@ -172,7 +172,8 @@ fn create(path: &PathBuf) -> Result<File, Exit> {
     })
 }
 
-/// The address at which the server answers, and its key if it is spoken to in sealed datagrams. Before it has answered nothing else is asked of it.
+/// The address at which the server answers, and its key if it is spoken to in sealed datagrams. Before it
+/// has answered nothing else is asked of it.
 fn find(flags: ClientFlags) -> Result<(SocketAddr, Option<PublicKey>), Exit> {
     let mut client = CommandClient::new(flags)?;
     client.ask(Query::Status { from: ClassId::new(LOAD_CLASSES_FROM).expect("above zero") })?;

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 
 use super::Exit;
-use super::words::{complain, remark};
+use super::words::{complain, failed, remark};
 use crate::seal::{Channel, Link, PublicKey};
 use crate::shell::call::ServerName;
 use crate::shell::clock::entropy;
@@ -52,7 +52,7 @@ impl Speaker {
 }
 
 /// Forgets the key of a server, and says so.
-pub(super) fn forget(trust: &Trust, server: &ServerName) -> Result<(), Exit> {
+fn forget(trust: &Trust, server: &ServerName) -> Result<(), Exit> {
     if trust.forget(server).map_err(failed)? {
         remark(format_args!("the key of {server} is forgotten"));
     } else {
@@ -72,17 +72,17 @@ pub(super) fn sealed(
     Ok(Link::Sealed(Box::new(channel)))
 }
 
-/// Keeps what a server has told of its keys, if that is news.
-pub(super) fn learn(server: &ServerName, channel: &Channel) -> Result<(), TrustError> {
-    let trust = Trust::find()?;
+/// What a server has told of its keys, once it has.
+pub(super) fn heard(channel: &Channel) -> Option<Pin> {
     let heard = Pin { key: *channel.server(), next: channel.next_server().copied() };
-    match trust.pin(server)? {
-        Some(pin) if channel.is_ready() && pin != heard => trust.keep(server, heard),
-        _ => Ok(()),
-    }
+    channel.is_ready().then_some(heard)
 }
 
-pub(super) fn failed(error: TrustError) -> Exit {
-    complain(error);
-    Exit::Failed
+/// Keeps what a server has told of its keys, if that is news.
+pub(super) fn learn(server: &ServerName, heard: Pin) -> Result<(), TrustError> {
+    let trust = Trust::find()?;
+    match trust.pin(server)? {
+        Some(pin) if pin != heard => trust.keep(server, heard),
+        _ => Ok(()),
+    }
 }

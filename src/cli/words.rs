@@ -50,6 +50,12 @@ pub(super) fn complain(what: impl Display) {
     let _ = writeln!(io::stderr(), "error: {}", safe(&what.to_string()));
 }
 
+/// Says what went wrong; the command ends with it.
+pub(super) fn failed(error: impl Display) -> Exit {
+    complain(error);
+    Exit::Failed
+}
+
 /// Says something on standard error that is not an error.
 pub(super) fn remark(what: impl Display) {
     let _ = writeln!(io::stderr(), "{}", safe(&what.to_string()));

@@ -23,7 +23,7 @@ use crate::ids::DeviceId;
 use crate::limits::{DATAGRAM_MIN_BYTES, HELD_BACK_MAX, SEALED_LONG_BYTES, SEALED_SHORT_BYTES};
 use crate::stats::Counter;
 use crate::time::Instant;
-use crate::wire::{Datagram, Kind, checksum_is_right, header};
+use crate::wire::{Datagram, Kind, checksum_is_right, header, put_checksum};
 
 const HEADER_BYTES: usize = 4;
 const TICKET_AT: usize = HEADER_BYTES;
@@ -191,8 +191,7 @@ pub(crate) fn write_renew(sealed: &[u8], datagram: &mut Datagram) {
     let space = datagram.fill(RENEW_BYTES);
     space[..HEADER_BYTES].copy_from_slice(&header(Kind::Renew));
     space[HEADER_BYTES..][..ECHO_BYTES].copy_from_slice(&sealed[NONCE_AT..][..ECHO_BYTES]);
-    let checksum = crc32fast::hash(&space[..RENEW_BYTES - 4]);
-    space[RENEW_BYTES - 4..].copy_from_slice(&checksum.to_le_bytes());
+    put_checksum(space);
 }
 
 /// What a `RENEW` echoes of a request; `None` if the datagram is none.

@@ -25,7 +25,7 @@ use super::ticket::{TICKET_BYTES, TicketKey};
 use crate::ids::Cookie;
 use crate::limits::TICKET_LIFE;
 use crate::time::{Instant, WallTime};
-use crate::wire::{Datagram, Kind, checksum_is_right, header};
+use crate::wire::{Datagram, Kind, checksum_is_right, header, put_checksum};
 
 /// The length of a `HELLO`: no answer to it is longer.
 pub(crate) const HELLO_BYTES: usize = 256;
@@ -118,8 +118,7 @@ impl Retry {
         space[..HEADER_BYTES].copy_from_slice(&header(Kind::Retry));
         space[HEADER_BYTES..NOISE_AT].copy_from_slice(&self.echo);
         space[NOISE_AT..NOISE_AT + COOKIE_BYTES].copy_from_slice(self.cookie.as_bytes());
-        let checksum = crc32fast::hash(&space[..RETRY_BYTES - 4]);
-        space[RETRY_BYTES - 4..].copy_from_slice(&checksum.to_le_bytes());
+        put_checksum(space);
     }
 
     /// Reads one; `None` for anything else.

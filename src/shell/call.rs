@@ -150,11 +150,7 @@ impl Caller {
                 return Err(CallError::Unanswered(Unanswered::of_hello(self.refused_at.is_some())));
             }
             self.client.handle_timeout(now);
-            while self.client.poll_hello(&mut space) {
-                self.hellos += 1;
-                self.try_next_address_after(self.hellos);
-                self.send(space.as_bytes());
-            }
+            self.send_hellos(&mut space);
             let until = self.client.poll_timeout().unwrap_or(ends).min(ends);
             self.poll(Some(until.since(self.now())))?;
             self.receive();
@@ -302,11 +298,7 @@ impl Caller {
         loop {
             let now = self.clock.now();
             self.client.handle_timeout(now);
-            while self.client.poll_hello(&mut space) {
-                self.hellos += 1;
-                self.try_next_address_after(self.hellos);
-                self.send(space.as_bytes());
-            }
+            self.send_hellos(&mut space);
             while let Some(output) = self.client.poll_output(now, &mut space) {
                 match output {
                     Output::Transmit => {
@@ -407,10 +399,14 @@ impl Caller {
         }
     }
 
-    /// A `HELLO` that was sent in vain may have gone to the wrong address.
-    fn try_next_address_after(&mut self, hellos: u32) {
-        if hellos > 1 {
-            self.try_next_address();
+    /// Says `HELLO` if that is to be said. One that was said in vain may have gone to the wrong address.
+    fn send_hellos(&mut self, space: &mut Datagram) {
+        while self.client.poll_hello(space) {
+            self.hellos += 1;
+            if self.hellos > 1 {
+                self.try_next_address();
+            }
+            self.send(space.as_bytes());
         }
     }
 

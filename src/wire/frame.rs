@@ -69,9 +69,8 @@ impl Datagram {
     pub(super) fn end(&mut self, body_bytes: usize) {
         let end = HEADER_BYTES + body_bytes;
         // R-FRAME-4
-        let checksum = crc32fast::hash(&self.bytes[..end]);
-        self.bytes[end..end + CHECKSUM_BYTES].copy_from_slice(&checksum.to_le_bytes());
         self.length = end + CHECKSUM_BYTES;
+        put_checksum(&mut self.bytes[..self.length]);
     }
 }
 
@@ -105,6 +104,13 @@ pub(crate) fn header(version: u8, kind: u8) -> [u8; HEADER_BYTES] {
 /// else it may be.
 pub(crate) fn kind_byte(datagram: &[u8]) -> Option<u8> {
     (version_of(datagram).ok()? == VERSION).then(|| datagram[3])
+}
+
+/// Writes the CRC-32 of all bytes before the last four into these.
+pub(crate) fn put_checksum(datagram: &mut [u8]) {
+    let (covered, checksum) =
+        datagram.split_last_chunk_mut::<CHECKSUM_BYTES>().expect("room for a checksum");
+    *checksum = crc32fast::hash(covered).to_le_bytes();
 }
 
 /// Whether the last four bytes are the CRC-32 of those before.

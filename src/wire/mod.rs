@@ -25,8 +25,8 @@ mod kind;
 mod versions;
 
 pub use error::Rejected;
-pub(crate) use frame::checksum_is_right;
 pub use frame::{Datagram, MAGIC, VERSION};
+pub(crate) use frame::{checksum_is_right, put_checksum};
 pub use kind::Kind;
 pub use versions::Versions;
 
