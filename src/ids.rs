@@ -4,7 +4,7 @@
 //! from then on. Nothing here knows how it is sent or stored.
 
 use std::fmt;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -36,6 +36,7 @@ macro_rules! is_bytes {
         }
     };
 }
+pub(crate) use is_bytes;
 
 /// A class as its school numbers it: 1 to 4,294,967,295.
 ///
@@ -98,6 +99,9 @@ pub struct StudentNumber {
 }
 
 impl StudentNumber {
+    /// Before every number: where a search begins.
+    pub(crate) const LEAST: Self = Self { bytes: [0; STUDENT_LENGTH_MAX_BYTES], length: 0 };
+
     /// The number as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -267,6 +271,47 @@ impl RollCallId {
     }
 }
 
+/// The how-manieth act of a journal, counted from 1 without gaps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ActNumber(NonZeroU64);
+
+impl ActNumber {
+    /// The number of the first act.
+    pub const FIRST: Self = Self(NonZeroU64::MIN);
+    /// The highest number: to ask for the acts from the last one on.
+    pub const MAX: Self = Self(NonZeroU64::MAX);
+
+    /// This number; `None` for zero, which no act has.
+    #[must_use]
+    pub fn new(number: u64) -> Option<Self> {
+        NonZeroU64::new(number).map(Self)
+    }
+
+    /// The number itself, never zero.
+    #[must_use]
+    pub fn get(self) -> u64 {
+        self.0.get()
+    }
+
+    /// The number after it. As for [`RollCallId::next`], the end is never reached by counting.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
+    /// The number before it, if there is one.
+    #[must_use]
+    pub fn before(self) -> Option<Self> {
+        Self::new(self.get() - 1)
+    }
+}
+
+impl fmt::Display for ActNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// Which roll call of its class it is: the class's first roll call is number 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RollCallNumber(NonZeroU32);
@@ -424,7 +469,7 @@ impl TryFrom<String> for FileName {
 /// Whether a character steers a terminal, turns the direction of what is read (UAX 9), or cannot be
 /// seen, so that two names look like one: control characters, the line and paragraph separators, and
 /// what Unicode calls default ignorable, but for what [`is_joiner`] lists.
-fn is_invisible(character: char) -> bool {
+pub(crate) fn is_invisible(character: char) -> bool {
     character.is_control()
         || matches!(
             character,

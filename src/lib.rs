@@ -40,6 +40,7 @@
 //!
 //! The protocol is specified in `proto-spec.md`.
 
+pub mod access;
 pub mod blocks;
 #[cfg(feature = "programs")]
 pub mod cli;
@@ -50,6 +51,7 @@ pub mod hashing;
 pub mod ids;
 pub mod journal;
 pub mod limits;
+pub mod people;
 pub mod principal;
 pub mod record;
 pub mod rehearsal;

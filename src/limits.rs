@@ -24,6 +24,12 @@ pub const REQUEST_MIN_BYTES: usize = 48;
 pub const SHEET_REQUEST_MIN_BYTES: usize = 102;
 /// The shortest `STATUS`: room for one open class in the answer.
 pub const STATUS_REQUEST_MIN_BYTES: usize = 64;
+/// The shortest `JOIN`: as long as the longest answer to it.
+pub const JOIN_REQUEST_MIN_BYTES: usize = 108;
+/// The shortest `ROOM`: as long as the longest answer to it.
+pub const ROOM_REQUEST_MIN_BYTES: usize = 76;
+/// The shortest question for a list whose entries are long: `PEOPLE`, `ACTS`, `MINE`, `SPOT`.
+pub const LIST_REQUEST_MIN_BYTES: usize = DATAGRAM_MAX_BYTES;
 /// The bytes of a block; the last one of an object may be shorter.
 pub const BLOCK_BYTES: usize = 1_024;
 /// The shortest `PULL`: every number in one byte, and no padding.
@@ -75,6 +81,43 @@ pub const HANDSHAKES_MAX: usize = 16;
 pub const RENEWS_PER_SECOND_MAX: u32 = 1_000;
 /// The datagrams without a sealed message that wait to leave.
 pub const NOTICES_MAX: usize = 1_024;
+
+// Who may do what.
+
+/// The longest name of a person.
+pub const PERSON_NAME_MAX_BYTES: usize = 64;
+/// The bytes of an invite: 80 bits, which nobody guesses, and sixteen letters to type.
+pub const INVITE_CODE_BYTES: usize = 10;
+/// For how long an invite can be used.
+pub const INVITE_LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// For how long a link that makes the first admin can be used.
+pub const ADMIN_LINK_LIFE: Duration = Duration::from_secs(60 * 60);
+/// The invites that are remembered until they end, used ones too: one for each student of a large school.
+pub const INVITES_MAX: usize = 131_072;
+/// The people with a role.
+pub const PEOPLE_MAX: usize = 16_384;
+/// The devices with a role, and as many revoked ones.
+pub const STAFF_DEVICES_MAX: usize = 65_536;
+/// The bonds between numbers and devices that are remembered.
+pub const BONDS_MAX: usize = 1_048_576;
+/// The devices that one number is bound to, and the numbers of one device: who has more is remarked anyway.
+pub const BONDS_PER_ONE_MAX: usize = 8;
+/// The classes that are shared, each with each teacher counted.
+pub const SHARES_MAX: usize = 262_144;
+/// The digits of a room's code.
+pub const ROOM_CODE_DIGITS: u32 = 6;
+/// For how long a room's code is shown.
+pub const ROOM_CODE_STEP: Duration = Duration::from_secs(15);
+/// The codes that are taken: the one that is shown and those before it, so that a retry keeps its code.
+pub const ROOM_CODE_STEPS_TAKEN: u64 = 3;
+/// The wrong codes that are taken for a number from its own device, from all others together, and from one
+/// device.
+pub const WRONG_CODES_MAX: u8 = 5;
+/// The wrong codes of devices that are bound to no number that are looked at while one code is shown. With
+/// made-up numbers and fresh keys nobody learns the code: 20 tries at three in a million.
+pub const STRANGERS_WRONG_CODES_MAX: u32 = 20;
+/// The names that are drawn at once.
+pub const SPOT_MAX: u8 = 20;
 
 // Files.
 
@@ -354,6 +397,8 @@ pub const JOURNAL_LOCKED_WAIT: Duration = Duration::from_secs(20);
 pub const JOURNAL_READER_WAIT: Duration = Duration::from_secs(1);
 /// The write-ahead log is cut to this after a large transaction went through it.
 pub const LOG_KEPT_BYTES: i64 = 16 << 20;
+/// The most acts that are kept in memory, where there is no disk.
+pub const MEMORY_ACTS_MAX: usize = 16_384;
 /// The most sheets that are kept.
 pub const MEMORY_SHEETS_MAX: usize = 16_384;
 /// The most bytes of sheets that are kept, except for the newest sheet.

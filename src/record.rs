@@ -5,8 +5,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::exchange::Operation;
-use crate::ids::{ClientId, RollCallId};
+use crate::access::{InviteId, PersonName};
+use crate::exchange::{ActRecord, MyMark, Operation};
+use crate::ids::{ActNumber, ClassId, ClientId, DeviceId, RollCallId};
+use crate::people::{PeopleItem, Pool, RoomSecret};
+use crate::principal::Principal;
 use crate::roll::{ClientRecord, ClosedSheet, Contradiction, RegisterItem};
 use crate::time::WallTime;
 
@@ -44,6 +47,51 @@ pub enum Record {
         /// The time from now on.
         at: WallTime,
     },
+    /// As `Answered`, for an operation that came sealed.
+    AnsweredTo {
+        /// The server's time.
+        at: WallTime,
+        /// The device that asked.
+        by: DeviceId,
+        /// What was asked.
+        operation: Operation,
+        /// The client's entry from now on: its request and the outcome.
+        client: ClientRecord,
+    },
+    /// The secret was drawn from which the codes of a roll call are made that was just opened.
+    CodeDrawn {
+        /// Its class.
+        class: ClassId,
+        /// The secret.
+        secret: RoomSecret,
+    },
+    /// An admin was invited from the server's terminal.
+    AdminInvited {
+        /// The server's time.
+        at: WallTime,
+        /// The invite.
+        invite: InviteId,
+        /// Whom.
+        name: PersonName,
+        /// Until when it can be used.
+        ends_at: WallTime,
+    },
+    /// The journal was restored from a backup: the invites that are open in it are void.
+    Restored,
+}
+
+impl Record {
+    /// What was asked, by whom, and the client's entry from then on, if it is that of an operation.
+    #[must_use]
+    pub fn answered(&self) -> Option<(Principal, &Operation, &ClientRecord)> {
+        match self {
+            Self::Answered { operation, client, .. } => Some((Principal::Plain, operation, client)),
+            Self::AnsweredTo { by, operation, client, .. } => {
+                Some((Principal::Device(*by), operation, client))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// What one turn of the loop changed: committed as a whole or not at all.
@@ -57,6 +105,38 @@ pub struct Batch {
     pub sheets: Vec<ClosedSheet>,
     /// The roll calls whose empty sheets are not kept any longer: their rows go.
     pub forgotten: Vec<RollCallId>,
+    /// What admins and teachers did, to be kept as rows.
+    pub acts: Vec<ActRecord>,
+}
+
+/// A question for other rows of the journal, the last one first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowsQuestion {
+    /// What admins and teachers did.
+    Acts {
+        /// The highest number to tell about.
+        at_most: ActNumber,
+        /// How many at most.
+        limit: usize,
+    },
+    /// The marks that were made from a device.
+    Mine {
+        /// The device.
+        device: DeviceId,
+        /// How many are left out.
+        skip: u32,
+        /// How many at most.
+        limit: usize,
+    },
+}
+
+/// The rows that answer a [`RowsQuestion`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rows {
+    /// As asked for by [`RowsQuestion::Acts`].
+    Acts(Vec<ActRecord>),
+    /// As asked for by [`RowsQuestion::Mine`].
+    Mine(Vec<MyMark>),
 }
 
 /// One piece of a snapshot. Variants are only ever appended.
@@ -70,6 +150,15 @@ pub enum SnapshotItem {
     Register(RegisterItem),
     /// A client that is kept until its start lies in the past, because the clock was set back.
     KeptUntilPast(ClientId),
+    /// A piece of who may do what.
+    People(PeopleItem),
+    /// A client that is remembered, of another pool than the strangers'.
+    ClientOf {
+        /// The pool.
+        pool: Pool,
+        /// The client.
+        client: ClientRecord,
+    },
 }
 
 /// Some items of a snapshot. Parts of the same snapshot follow each other; together they are the

@@ -104,6 +104,50 @@ counters! {
     TooManyClasses = "refused_too_many_classes",
     /// An opening was refused: the disk has too little room left.
     DiskLow = "refused_disk_low",
+    /// Refused: the device is no teacher's.
+    NotATeacher = "refused_not_a_teacher",
+    /// Refused: the device is no admin's.
+    NotAnAdmin = "refused_not_an_admin",
+    /// Refused: the class is another teacher's, or is not held in this way.
+    NotYourClass = "refused_not_your_class",
+    /// Refused: it has to come from a device: sealed.
+    NoDevice = "refused_no_device",
+    /// Refused: there is no such invite.
+    InviteUnknown = "refused_invite_unknown",
+    /// Refused: the invite was used already.
+    InviteUsed = "refused_invite_used",
+    /// Refused: the invite has ended.
+    InviteEnded = "refused_invite_ended",
+    /// Refused: the device is another person's.
+    OtherPerson = "refused_other_person",
+    /// Refused: there is no such device.
+    UnknownDevice = "refused_unknown_device",
+    /// Refused: there is no teacher of that name.
+    UnknownTeacher = "refused_unknown_teacher",
+    /// Refused: the student has not answered.
+    UnknownStudent = "refused_unknown_student",
+    /// Refused: the server keeps no more of it.
+    NoRoom = "refused_no_room",
+    /// Refused: the code that is shown in the room has to be given.
+    CodeNeeded = "refused_code_needed",
+    /// Refused: it is not the code that is shown in the room.
+    WrongCode = "refused_wrong_code",
+    /// Refused: too many wrong codes came for this number, or from this device.
+    CodeLimit = "refused_code_limit",
+    /// Refused: the number answers from another device.
+    OtherDevice = "refused_other_device",
+    /// Refused: the device answers for another number.
+    OtherNumber = "refused_other_number",
+    /// Refused: the device is not enrolled for the number.
+    NotEnrolled = "refused_not_enrolled",
+    /// Executed: an invite was used.
+    Joined = "joined",
+    /// Executed: who may do what was changed.
+    Acted = "acted",
+    /// Answered with `REVOKED`: the device may do nothing any more.
+    Revoked = "revoked",
+    /// Answered with `BUSY`: too many wrong codes of strangers while this code is shown.
+    StrangersBusy = "strangers_busy",
     /// A retry, answered with the stored reply.
     Repeated = "duplicate_repeated",
     /// A retry before its answer was on disk: silence.
@@ -126,6 +170,10 @@ counters! {
     Sheets = "query_sheets",
     /// A question for sheets while too many wait for the disk.
     SheetsFull = "sheets_full",
+    /// A question of an admin or a teacher, or for the asking device's own marks.
+    Asked = "query_access",
+    /// Such a question by whom it is not answered.
+    AskedInVain = "query_access_refused",
     /// Blocks were asked for, and are given or read.
     Pulled = "pull",
     /// Blocks were asked for by an address that has not proved itself: it was given a cookie.

@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 
 use super::local_time::LocalTime as _;
-use crate::exchange::{Answer, Closed, Marked, Opened, Operation, Refusal, Refused};
+use crate::exchange::{
+    Acted, Answer, Closed, Deed, Joined, Marked, Opened, Operation, Refusal, Refused,
+};
 use crate::ids::ClassId;
 use crate::seal::Fingerprint;
 use crate::wire::Versions;
@@ -54,18 +56,22 @@ pub(super) fn outcome(operation: Option<Operation>, attempts: u32) -> String {
 /// An operation as the subject of a sentence.
 pub(super) fn subject(operation: &Operation) -> String {
     match operation {
-        Operation::Open { class } => format!("the opening of class {class}"),
+        Operation::Open { class, .. } => format!("the opening of class {class}"),
         Operation::Close { class } => format!("the close of class {class}"),
-        Operation::Mark { class, student } => format!("the mark of {student} in class {class}"),
+        Operation::Mark { class, student, .. } => format!("the mark of {student} in class {class}"),
+        Operation::Join { .. } => "the use of the invite".into(),
+        Operation::Act(act) => format!("the act ({})", Deed::Act(*act)),
     }
 }
 
 /// An operation as something that may have happened.
 pub(super) fn done(operation: &Operation) -> String {
     match operation {
-        Operation::Open { class } => format!("class {class} was opened"),
+        Operation::Open { class, .. } => format!("class {class} was opened"),
         Operation::Close { class } => format!("class {class} was closed"),
-        Operation::Mark { class, student } => format!("{student} was marked in class {class}"),
+        Operation::Mark { class, student, .. } => format!("{student} was marked in class {class}"),
+        Operation::Join { .. } => "the invite was used".into(),
+        Operation::Act(act) => format!("this was done: {}", Deed::Act(*act)),
     }
 }
 
@@ -83,6 +89,61 @@ pub(super) fn reason(refusal: Refusal, class: ClassId) -> String {
                 .into()
         }
         Refusal::TooManyClasses => "this server keeps no more classes; ask who runs it".into(),
+        Refusal::NotATeacher => {
+            "this computer is no teacher's; ask an admin for an invite and type: rollcall-teacher join \
+             LINK"
+                .into()
+        }
+        Refusal::NotAnAdmin => {
+            "this computer is no admin's; whoever runs the server makes one with: rollcall-server \
+             admin-link"
+                .into()
+        }
+        Refusal::NotYourClass => format!(
+            "class {class} is another teacher's; that one shares it with: rollcall-teacher share {class} \
+             NAME, or an admin gives it away"
+        ),
+        Refusal::NoDevice => {
+            "that has to come sealed; ask for the join link of the server and type: join LINK".into()
+        }
+        Refusal::InviteUnknown => {
+            "there is no such invite; look at it again, or ask for another one".into()
+        }
+        Refusal::InviteUsed => {
+            "another computer has used the invite; ask for another one, and who that was".into()
+        }
+        Refusal::InviteEnded => "the invite has ended; ask for another one".into(),
+        Refusal::OtherPerson => {
+            "this computer is another person's already; join from another account of it".into()
+        }
+        Refusal::UnknownDevice => "there is no such device; see them with: people".into(),
+        Refusal::UnknownTeacher => {
+            "there is no teacher of that name; names are written as in the invite".into()
+        }
+        Refusal::UnknownStudent => format!("no such student has answered in class {class}"),
+        Refusal::NoRoom => "this server keeps no more of that; ask who runs it".into(),
+        Refusal::CodeNeeded => "give the code that is shown in the room: --code N".into(),
+        Refusal::WrongCode => {
+            "that is not the code that is shown in the room; look again, it changes".into()
+        }
+        Refusal::CodeLimit => {
+            "too many wrong codes came for this number or from this computer; ask the teacher".into()
+        }
+        Refusal::OtherDevice => {
+            "this number answers from another device, and the teacher takes no second one; ask the \
+             teacher"
+                .into()
+        }
+        Refusal::OtherNumber => {
+            "this device answers for another number, and the teacher takes no second one; ask the \
+             teacher"
+                .into()
+        }
+        Refusal::NotEnrolled => {
+            "this device is not enrolled for the number; ask for an invite and type: rollcall-student \
+             join LINK"
+                .into()
+        }
     }
 }
 
@@ -96,6 +157,9 @@ pub(super) fn settled(answer: &Answer) -> String {
         }
         Answer::Closed(Closed { sheet, .. }) => {
             format!("was closed at {}", sheet.closed_at.to_local())
+        }
+        Answer::Joined(Joined { at, .. }) | Answer::Acted(Acted { at, .. }) => {
+            format!("was done at {}", at.to_local())
         }
         Answer::Marked(Marked { at, .. }) => format!("was recorded at {}", at.to_local()),
         Answer::MarkRefused(Refused { at, reason }) | Answer::Refused(Refused { at, reason }) => {

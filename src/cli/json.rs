@@ -28,7 +28,8 @@ impl RefusedLine {
 /// A line of `--json` for an operation without an answer.
 #[derive(Serialize)]
 pub(super) struct UnknownLine {
-    class: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    class: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     student: Option<String>,
     outcome: &'static str,
@@ -40,10 +41,10 @@ impl UnknownLine {
     pub(super) fn new(operation: &Operation, attempts: u32) -> Self {
         let student = match operation {
             Operation::Mark { student, .. } => Some(student.as_str().to_owned()),
-            Operation::Open { .. } | Operation::Close { .. } => None,
+            _ => None,
         };
         let outcome = if attempts == 0 { "not_sent" } else { "unknown" };
-        Self { class: operation.class().get(), student, outcome, attempts }
+        Self { class: operation.class().map(ClassId::get), student, outcome, attempts }
     }
 }
 

@@ -17,7 +17,7 @@ use super::Exit;
 use super::client::{ClientFlags, CommandClient};
 use super::explain::reason;
 use super::json::print_json;
-use super::words::{complain, counted, parse, printed};
+use super::words::{complain, counted, failed, parse, printed};
 use crate::exchange::Query;
 use crate::ids::ClassId;
 use crate::limits::{
@@ -25,9 +25,10 @@ use crate::limits::{
     LOAD_SOCKETS_MAX, LOAD_STUDENTS_MAX,
 };
 use crate::rehearsal::{Fate, Plan};
-use crate::seal::PublicKey;
+use crate::seal::{PublicKey, SecretKey};
 use crate::shell::clock::entropy;
 use crate::shell::rehearse::{NotOpened, Pace, Rehearsal, Report, Step, rehearse};
+use crate::shell::trust::Trust;
 
 /// Rehearse a roll call: thousands of students answer, and every receipt is checked.
 ///
@@ -111,14 +112,14 @@ pub fn run(arguments: &[OsString]) -> Exit {
         let rehearsal = rehearsal(&flags)?;
         let acked = flags.acked.as_ref().map(create).transpose()?;
         let json = flags.client.json;
-        let (server, service) = find(flags.client)?;
+        let (server, service, teacher) = find(flags.client)?;
         if flags.sealed && service.is_none() {
             complain("the server was not joined: type first: rollcall-student join LINK");
             return Err(Exit::Usage);
         }
         let rehearsal = rehearsal.with(service, flags.sockets, flags.warm);
         let mut bar = Bar::new(&rehearsal.plan);
-        let report = rehearse(rehearsal, server, acked, &mut |step| bar.show(step));
+        let report = rehearse(rehearsal, teacher, server, acked, &mut |step| bar.show(step));
         bar.clear();
         let report = report.map_err(|error| {
             complain(error);
@@ -174,10 +175,15 @@ fn create(path: &PathBuf) -> Result<File, Exit> {
 
 /// The address at which the server answers, and its key if it is spoken to in sealed datagrams. Before it
 /// has answered nothing else is asked of it.
-fn find(flags: ClientFlags) -> Result<(SocketAddr, Option<PublicKey>), Exit> {
+fn find(flags: ClientFlags) -> Result<(SocketAddr, Option<PublicKey>, Option<SecretKey>), Exit> {
     let mut client = CommandClient::new(flags)?;
     client.ask(Query::Status { from: ClassId::new(LOAD_CLASSES_FROM).expect("above zero") })?;
-    Ok((client.address(), client.service().copied()))
+    let service = client.service().copied();
+    let teacher = match service {
+        None => None,
+        Some(_) => Some(Trust::find().and_then(|trust| trust.device_key()).map_err(failed)?),
+    };
+    Ok((client.address(), service, teacher))
 }
 
 /// What went wrong, most serious first, and the exit code for it.

@@ -155,7 +155,10 @@ impl Student {
         }
         if self.client.json() {
             for &student in rest {
-                printed(print_json(&UnknownLine::new(&Operation::Mark { class, student }, 0)))?;
+                printed(print_json(&UnknownLine::new(
+                    &Operation::Mark { class, student, code: None },
+                    0,
+                )))?;
             }
         }
         let names: Vec<_> = rest.iter().map(StudentNumber::as_str).collect();
@@ -230,7 +233,7 @@ impl Student {
     }
 
     fn mark(&mut self, class: ClassId, student: StudentNumber) -> Result<(), Exit> {
-        let answered = self.client.perform(Operation::Mark { class, student })?;
+        let answered = self.client.perform(Operation::Mark { class, student, code: None })?;
         let line = |class: u32, at: WallTime, outcome| MarkLine {
             class,
             student: student.as_str(),

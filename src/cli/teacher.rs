@@ -16,6 +16,7 @@ use super::json::{RefusedLine, print_json};
 use super::local_time::LocalTime as _;
 use super::prompt::{Line, Prompt};
 use super::words::{complain, counted, parse, printed, remark, typed};
+use crate::access::Terms;
 use crate::exchange::{
     Answer, Closed, OpenRollCall, Opened, Operation, Query, Refused, SheetInfo, StatusList,
 };
@@ -219,7 +220,7 @@ impl Teacher {
 
     /// Opens a class and tells since when it is open.
     fn open(&mut self, class: ClassId) -> Result<WallTime, Exit> {
-        let answered = self.client.perform(Operation::Open { class })?;
+        let answered = self.client.perform(Operation::Open { class, terms: Terms::PLAIN })?;
         let attempts = answered.attempts;
         let Answer::Opened(Opened { opened_at, already_open, .. }) = answered.answer else {
             return Err(self.refused(class, &answered.answer, attempts));

@@ -221,6 +221,7 @@ impl<P: Clone + Hash + Eq> Endpoint<P> {
             Ok(OpenedRequest { device, received, room, sealing }) => {
                 let from = Way { path, sealing: Some(sealing) };
                 if let Ask::Perform { .. } = received.request.ask
+                    && !self.server.is_revoked(device)
                     && let Err(wait) = self.rates.take(device, now.instant)
                 {
                     self.server.handle_too_fast(from, &received.request, wait);

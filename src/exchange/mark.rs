@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, Ask, Operation, Refusal, Refused};
+use crate::access::RoomCode;
 use crate::ids::{ClassId, StudentNumber};
 use crate::limits::REQUEST_MIN_BYTES;
 use crate::stats::Counter;
@@ -17,6 +18,7 @@ pub(super) struct Mark {
     pub(super) started: WallTime,
     pub(super) class: ClassId,
     pub(super) student: StudentNumber,
+    pub(super) code: Option<RoomCode>,
 }
 
 /// `MARKED`: the student is on the register.
@@ -73,8 +75,8 @@ max_bytes! {
 const _: () = assert!(reply_max_bytes::<MarkedMessage>() <= REQUEST_MIN_BYTES);
 
 impl From<Mark> for Ask {
-    fn from(Mark { started, class, student }: Mark) -> Self {
-        Self::Perform { started, operation: Operation::Mark { class, student } }
+    fn from(Mark { started, class, student, code }: Mark) -> Self {
+        Self::Perform { started, operation: Operation::Mark { class, student, code } }
     }
 }
 

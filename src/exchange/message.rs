@@ -2,18 +2,25 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::act::ActMessage;
+use super::acts::Acts;
 use super::close::Close;
 use super::file::File;
 use super::files::{FileList, FileListMessage, Files};
+use super::join::Join;
 use super::mark::{Mark, MarkedMessage};
+use super::mine::Mine;
 use super::open::Open;
+use super::people::People;
 use super::pull::{CookieMessage, PulledMessage};
+use super::room::Room;
 use super::sheets::Sheets;
+use super::spot::Spot;
 use super::status::Status;
-use super::verdict::Stale;
+use super::verdict::{Revoked, Stale};
 use super::{
-    Answer, Ask, BeginAgain, Busy, Closed, FileState, Opened, Operation, Pull, Query, Refused,
-    SheetList, StatusList,
+    ActList, Acted, Answer, Ask, BeginAgain, Busy, Closed, FileState, Joined, MineList, Opened,
+    Operation, PersonList, Pull, Query, Refused, RoomState, SheetList, SpotList, StatusList,
 };
 use crate::ids::{ClientId, RequestNumber};
 use crate::wire::codec::{Bytes, Message};
@@ -46,10 +53,17 @@ impl Ask {
             Self::Perform { operation: Operation::Open { .. }, .. } => Open::KIND,
             Self::Perform { operation: Operation::Close { .. }, .. } => Close::KIND,
             Self::Perform { operation: Operation::Mark { .. }, .. } => Mark::KIND,
+            Self::Perform { operation: Operation::Join { .. }, .. } => Join::KIND,
+            Self::Perform { operation: Operation::Act(_), .. } => ActMessage::KIND,
             Self::Read(Query::Status { .. }) => Status::KIND,
             Self::Read(Query::Sheets { .. }) => Sheets::KIND,
             Self::Read(Query::Files { .. }) => Files::KIND,
             Self::Read(Query::File { .. }) => File::KIND,
+            Self::Read(Query::People { .. }) => People::KIND,
+            Self::Read(Query::Acts { .. }) => Acts::KIND,
+            Self::Read(Query::Room { .. }) => Room::KIND,
+            Self::Read(Query::Mine { .. }) => Mine::KIND,
+            Self::Read(Query::Spot { .. }) => Spot::KIND,
             Self::Pull(_) => Pull::KIND,
         }
     }
@@ -103,11 +117,18 @@ fn received(envelope: Envelope<'_>) -> Result<Received, Rejected> {
         Kind::Open => request::<Open>(&envelope),
         Kind::Close => request::<Close>(&envelope),
         Kind::Mark => request::<Mark>(&envelope),
+        Kind::Join => request::<Join>(&envelope),
+        Kind::Act => request::<ActMessage>(&envelope),
         Kind::Status => request::<Status>(&envelope),
         Kind::Sheets => request::<Sheets>(&envelope),
         Kind::Files => request::<Files>(&envelope),
         Kind::File => request::<File>(&envelope),
         Kind::Pull => request::<Pull>(&envelope),
+        Kind::People => request::<People>(&envelope),
+        Kind::Acts => request::<Acts>(&envelope),
+        Kind::Room => request::<Room>(&envelope),
+        Kind::Mine => request::<Mine>(&envelope),
+        Kind::Spot => request::<Spot>(&envelope),
         _ => Err(envelope.no_request()),
     };
     Ok(Received { request: request?, fingerprint: envelope.fingerprint() })
@@ -137,14 +158,20 @@ fn write(request: &Request, writer: &mut impl RequestWriter) {
     let &Request { attempt, client, number, ask } = request;
     let header = RequestHeader { attempt, client, number };
     match ask {
-        Ask::Perform { started, operation: Operation::Open { class } } => {
-            writer.write(header, Open { started, class });
+        Ask::Perform { started, operation: Operation::Open { class, terms } } => {
+            writer.write(header, Open { started, class, terms });
         }
         Ask::Perform { started, operation: Operation::Close { class } } => {
             writer.write(header, Close { started, class });
         }
-        Ask::Perform { started, operation: Operation::Mark { class, student } } => {
-            writer.write(header, Mark { started, class, student });
+        Ask::Perform { started, operation: Operation::Mark { class, student, code } } => {
+            writer.write(header, Mark { started, class, student, code });
+        }
+        Ask::Perform { started, operation: Operation::Join { code } } => {
+            writer.write(header, Join { started, code });
+        }
+        Ask::Perform { started, operation: Operation::Act(act) } => {
+            writer.write(header, ActMessage { started, act });
         }
         Ask::Read(Query::Status { from }) => writer.write(header, Status { from }),
         Ask::Read(Query::Sheets { class, at_most }) => {
@@ -152,6 +179,11 @@ fn write(request: &Request, writer: &mut impl RequestWriter) {
         }
         Ask::Read(Query::Files { from }) => writer.write(header, Files { from }),
         Ask::Read(Query::File { file }) => writer.write(header, File { file }),
+        Ask::Read(Query::People { after }) => writer.write(header, People { after }),
+        Ask::Read(Query::Acts { at_most }) => writer.write(header, Acts { at_most }),
+        Ask::Read(Query::Room { class }) => writer.write(header, Room { class }),
+        Ask::Read(Query::Mine { skip }) => writer.write(header, Mine { skip }),
+        Ask::Read(Query::Spot { class, count }) => writer.write(header, Spot { class, count }),
         Ask::Pull(pull) => writer.write(header, pull),
     }
 }
@@ -178,6 +210,14 @@ fn replied(envelope: Envelope<'_>) -> Result<Reply, Rejected> {
         Kind::Closed => reply::<Closed>(&envelope),
         Kind::Marked => reply::<MarkedMessage>(&envelope),
         Kind::Refused => reply::<Refused>(&envelope),
+        Kind::Joined => reply::<Joined>(&envelope),
+        Kind::Acted => reply::<Acted>(&envelope),
+        Kind::PersonList => reply::<PersonList>(&envelope),
+        Kind::ActList => reply::<ActList>(&envelope),
+        Kind::RoomState => reply::<RoomState>(&envelope),
+        Kind::MineList => reply::<MineList>(&envelope),
+        Kind::SpotList => reply::<SpotList>(&envelope),
+        Kind::Revoked => reply::<Revoked>(&envelope),
         Kind::StatusList => reply::<StatusList>(&envelope),
         Kind::SheetList => reply::<SheetList>(&envelope),
         Kind::FileList => reply::<FileListMessage<FileList>>(&envelope),
@@ -213,6 +253,14 @@ pub fn encode_reply(reply: &Reply, datagram: &mut Datagram) {
         Answer::Marked(it) => write_reply(header, &MarkedMessage::marked(it), datagram),
         Answer::MarkRefused(it) => write_reply(header, &MarkedMessage::refused(it), datagram),
         Answer::Refused(it) => write_reply(header, it, datagram),
+        Answer::Joined(it) => write_reply(header, it, datagram),
+        Answer::Acted(it) => write_reply(header, it, datagram),
+        Answer::People(it) => write_reply(header, it, datagram),
+        Answer::Acts(it) => write_reply(header, it, datagram),
+        Answer::Room(it) => write_reply(header, it, datagram),
+        Answer::Mine(it) => write_reply(header, it, datagram),
+        Answer::Spot(it) => write_reply(header, it, datagram),
+        Answer::Revoked => write_reply(header, &Revoked, datagram),
         Answer::Status(it) => write_reply(header, it, datagram),
         Answer::Sheets(it) => write_reply(header, it, datagram),
         Answer::Files(list) => {

@@ -9,6 +9,10 @@
 //!    │ ◀────────────────────────── MARKED        │  class zero: refused
 //!    │ CLOSE ──────────────────────────────────▶ │  a teacher ends it
 //!    │ ◀────────────────────────── CLOSED        │  names the sheet; or REFUSED
+//!    │ JOIN  ──────────────────────────────────▶ │  a device uses an invite
+//!    │ ◀────────────────────────── JOINED        │  or REFUSED
+//!    │ ACT   ──────────────────────────────────▶ │  an admin changes who may do what
+//!    │ ◀────────────────────────── ACTED         │  or REFUSED
 //!    │ STATUS ─────────────────────────────────▶ │  what is open?
 //!    │ ◀────────────────────────── STATUS_LIST   │
 //!    │ SHEETS ─────────────────────────────────▶ │  which sheets has a class?
@@ -21,8 +25,10 @@
 //!    │ ◀────────────────────────── PULLED        │  each; or COOKIE: prove your address first
 //! ```
 //!
+//! `PEOPLE`, `ACTS`, `ROOM`, `MINE` and `SPOT` are questions that not everybody is answered.
+//!
 //! Instead of its answer a request may get a verdict on the asking itself: `STALE`, `BEGIN_AGAIN`,
-//! `BUSY`, or `VERSIONS`.
+//! `BUSY`, `REVOKED`, or `VERSIONS`.
 //!
 //! A lost request or a lost answer looks the same to the client, and the cure is the same: the
 //! same bytes again, with only the attempt number changed.
@@ -31,48 +37,69 @@
 //! how the server counts it. Here is what dispatches to them, a line each. An [`Operation`] changes
 //! something and has one [`Outcome`] for ever; a [`Query`] only reads, and so does a [`Pull`].
 
+mod act;
+pub mod acts;
 mod close;
 pub mod file;
 pub mod files;
+mod join;
 mod mark;
 mod message;
+pub mod mine;
 mod open;
+pub mod people;
 mod pull;
 mod refusal;
+mod room;
 pub mod sheets;
+mod spot;
 pub mod status;
+mod stored;
 mod verdict;
 
 use serde::{Deserialize, Serialize};
 
+pub use act::{Act, Acted};
+pub use acts::{ActList, ActRecord, Deed};
 pub use close::Closed;
 pub use file::{FileInfo, FileState};
 pub use files::{FileEntry, FileList};
+pub use join::Joined;
 pub use mark::Marked;
 pub use message::{
     Received, Reply, Request, decode_reply, decode_request, encode_pulled, encode_reply,
     encode_request,
 };
 pub(crate) use message::{decode_bare_reply, decode_bare_request, encode_bare_request};
+pub use mine::{MineList, MyMark};
 pub use open::Opened;
+pub use people::{PersonList, StaffDevice};
 pub use pull::{Pull, Pulled};
 pub(crate) use pull::{blocks, span};
 pub use refusal::{Refusal, Refused, UnknownRefusal};
+pub use room::RoomState;
 pub use sheets::{SheetInfo, SheetList};
+pub use spot::{Drawn, SpotList};
 pub use status::{OpenRollCall, StatusList};
 pub use verdict::{BeginAgain, Busy};
 
-use crate::ids::{ClassId, Cookie, FileKey, RollCallId, RollCallNumber, StudentNumber};
+use crate::access::{InviteCode, InviteId, RoomCode, Terms};
+use crate::ids::{
+    ActNumber, ClassId, Cookie, DeviceId, FileKey, RollCallId, RollCallNumber, StudentNumber,
+};
 use crate::stats::Counter;
 use crate::time::WallTime;
 
-/// A request that may change the register. It is executed at most once.
+/// A request that may change something. It is executed at most once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "stored::Operation", into = "stored::Operation")]
 pub enum Operation {
     /// Begin the roll call of a class.
     Open {
         /// The class.
         class: ClassId,
+        /// Under which terms.
+        terms: Terms,
     },
     /// End the roll call of a class and make its sheet.
     Close {
@@ -85,15 +112,30 @@ pub enum Operation {
         class: ClassId,
         /// Who answers.
         student: StudentNumber,
+        /// The code that is shown in the room, as the student read it.
+        code: Option<RoomCode>,
     },
+    /// Use an invite.
+    Join {
+        /// Its secret. It is not kept.
+        code: InviteCode,
+    },
+    /// Change who may do what.
+    Act(Act),
 }
 
 impl Operation {
-    /// The class that it is about.
+    /// The class that it is about, if it is about one.
     #[must_use]
-    pub fn class(&self) -> ClassId {
+    pub fn class(&self) -> Option<ClassId> {
         match *self {
-            Self::Open { class } | Self::Close { class } | Self::Mark { class, .. } => class,
+            Self::Open { class, .. } | Self::Close { class } | Self::Mark { class, .. } => {
+                Some(class)
+            }
+            Self::Act(
+                Act::Give { class, .. } | Act::Share { class, .. } | Act::Call { class, .. },
+            ) => Some(class),
+            Self::Join { .. } | Self::Act(_) => None,
         }
     }
 
@@ -101,9 +143,11 @@ impl Operation {
     fn fits(&self, answer: &Answer) -> bool {
         // R-CLIENT-8
         match *self {
-            Self::Open { class } => open::fits(class, answer),
+            Self::Open { class, .. } => open::fits(class, answer),
             Self::Close { class } => close::fits(class, answer),
             Self::Mark { class, .. } => mark::fits(class, answer),
+            Self::Join { .. } => join::fits(answer),
+            Self::Act(_) => act::fits(answer),
         }
     }
 }
@@ -133,6 +177,33 @@ pub enum Query {
         /// Which one.
         file: FileKey,
     },
+    /// The devices with a role, in order of their names. Only an admin is told.
+    People {
+        /// The one that was told about last.
+        after: Option<DeviceId>,
+    },
+    /// What admins and teachers did, the last act first. Only an admin is told.
+    Acts {
+        /// The highest number to tell about.
+        at_most: ActNumber,
+    },
+    /// What is to be shown of the open roll call of a class. Only its teachers are told.
+    Room {
+        /// The class.
+        class: ClassId,
+    },
+    /// The marks that were made from the asking device, the last one first.
+    Mine {
+        /// How many of them were told already.
+        skip: u32,
+    },
+    /// Draw students to be called aloud. Only the teachers of the class are told.
+    Spot {
+        /// The class.
+        class: ClassId,
+        /// How many, from 1 to [`SPOT_MAX`](crate::limits::SPOT_MAX).
+        count: u8,
+    },
 }
 
 impl Query {
@@ -143,6 +214,11 @@ impl Query {
             Self::Sheets { class, at_most } => sheets::fits(class, at_most, answer),
             Self::Files { from } => files::fits(from, answer),
             Self::File { .. } => file::fits(answer),
+            Self::People { after } => people::fits(after, answer),
+            Self::Acts { at_most } => acts::fits(at_most, answer),
+            Self::Room { class } => room::fits(class, answer),
+            Self::Mine { .. } => mine::fits(answer),
+            Self::Spot { class, count } => spot::fits(class, count, answer),
         }
     }
 }
@@ -195,8 +271,12 @@ pub enum Answer {
     Marked(Marked),
     /// `MARKED` with class zero: the mark was refused.
     MarkRefused(Refused),
-    /// `REFUSED`: the opening or the close was refused.
+    /// `REFUSED`: an opening, a close, an invite, an act or a question was refused.
     Refused(Refused),
+    /// `JOINED`.
+    Joined(Joined),
+    /// `ACTED`.
+    Acted(Acted),
     /// `STATUS_LIST`.
     Status(StatusList),
     /// `SHEET_LIST`.
@@ -209,12 +289,24 @@ pub enum Answer {
     Pulled(Pulled),
     /// `COOKIE`: the address has not proved itself; with this it can.
     Cookie(Cookie),
+    /// `PERSON_LIST`.
+    People(PersonList),
+    /// `ACT_LIST`.
+    Acts(ActList),
+    /// `ROOM_STATE`.
+    Room(RoomState),
+    /// `MINE_LIST`.
+    Mine(MineList),
+    /// `SPOT_LIST`.
+    Spot(SpotList),
     /// `STALE`: the number is older than the client's last one, or leaves one out.
     Stale,
     /// `BEGIN_AGAIN`.
     BeginAgain(BeginAgain),
     /// `BUSY`.
     Busy(Busy),
+    /// `REVOKED`: the device may do nothing here any more.
+    Revoked,
 }
 
 /// What an operation led to. Kept for its client, so that a retry gets the same bytes.
@@ -243,7 +335,7 @@ pub enum Outcome {
     Marked(Marked),
     /// The mark was refused.
     MarkRefused(Refused),
-    /// An opening or a close was refused.
+    /// Something else than a mark was refused.
     Refused(Refused),
     /// The client's clock is ahead of the server's by more than the window. It is an outcome, and
     /// kept like one, because the same datagram might look punctual when it arrives again later.
@@ -251,6 +343,15 @@ pub enum Outcome {
         /// The server's clock when it first saw the request.
         server_time: WallTime,
     },
+    /// The device is what its invite says.
+    Joined {
+        /// The invite, under the name by which it is kept; not sent.
+        invite: InviteId,
+        /// What is sent.
+        joined: Box<Joined>,
+    },
+    /// The act is done.
+    Acted(Acted),
 }
 
 impl Outcome {
@@ -263,6 +364,8 @@ impl Outcome {
             Self::Marked(marked) => mark::counter(marked.already_present),
             Self::MarkRefused(refused) | Self::Refused(refused) => refused.reason.into(),
             Self::ClockSkew { .. } => Counter::ClockAhead,
+            Self::Joined { .. } => Counter::Joined,
+            Self::Acted(_) => Counter::Acted,
         }
     }
 }
@@ -277,6 +380,8 @@ impl From<&Outcome> for Answer {
             Outcome::Marked(marked) => Self::Marked(marked),
             Outcome::MarkRefused(refused) => Self::MarkRefused(refused),
             Outcome::Refused(refused) => Self::Refused(refused),
+            Outcome::Joined { ref joined, .. } => Self::Joined(**joined),
+            Outcome::Acted(acted) => Self::Acted(acted),
             Outcome::ClockSkew { server_time } => {
                 Self::BeginAgain(BeginAgain { server_time: Some(server_time) })
             }

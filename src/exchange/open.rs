@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, Ask, Operation};
+use crate::access::Terms;
 use crate::ids::ClassId;
 use crate::limits::REQUEST_MIN_BYTES;
 use crate::stats::Counter;
@@ -16,6 +17,7 @@ use crate::wire::envelope::{Question, reply_max_bytes};
 pub(super) struct Open {
     pub(super) started: WallTime,
     pub(super) class: ClassId,
+    pub(super) terms: Terms,
 }
 
 /// `OPENED`: the roll call is open since then.
@@ -47,8 +49,8 @@ max_bytes! {
 const _: () = assert!(reply_max_bytes::<Opened>() <= REQUEST_MIN_BYTES);
 
 impl From<Open> for Ask {
-    fn from(Open { started, class }: Open) -> Self {
-        Self::Perform { started, operation: Operation::Open { class } }
+    fn from(Open { started, class, terms }: Open) -> Self {
+        Self::Perform { started, operation: Operation::Open { class, terms } }
     }
 }
 

@@ -35,17 +35,71 @@ pub enum Refusal {
     TooManyClasses,
     /// The server's disk has too little room left to begin another roll call.
     DiskLow,
+    /// The device is no teacher's.
+    NotATeacher,
+    /// The device is no admin's.
+    NotAnAdmin,
+    /// The class is another teacher's, or is not held in this way.
+    NotYourClass,
+    /// It has to come from a device: sealed.
+    NoDevice,
+    /// There is no such invite.
+    InviteUnknown,
+    /// The invite was used already.
+    InviteUsed,
+    /// The invite has ended.
+    InviteEnded,
+    /// The device is another person's.
+    OtherPerson,
+    /// There is no such device.
+    UnknownDevice,
+    /// There is no teacher of that name.
+    UnknownTeacher,
+    /// The student has not answered.
+    UnknownStudent,
+    /// The server keeps no more of it.
+    NoRoom,
+    /// The code that is shown in the room has to be given.
+    CodeNeeded,
+    /// It is not the code that is shown in the room.
+    WrongCode,
+    /// Too many wrong codes came for this number, or from this device.
+    CodeLimit,
+    /// The number answers from another device.
+    OtherDevice,
+    /// The device answers for another number.
+    OtherNumber,
+    /// The device is not enrolled for the number.
+    NotEnrolled,
 }
 
 impl Refusal {
     /// Every reason, in the order of its number.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 24] = [
         Self::NotOpen,
         Self::NeverOpened,
         Self::RollCallFull,
         Self::TooManyOpen,
         Self::TooManyClasses,
         Self::DiskLow,
+        Self::NotATeacher,
+        Self::NotAnAdmin,
+        Self::NotYourClass,
+        Self::NoDevice,
+        Self::InviteUnknown,
+        Self::InviteUsed,
+        Self::InviteEnded,
+        Self::OtherPerson,
+        Self::UnknownDevice,
+        Self::UnknownTeacher,
+        Self::UnknownStudent,
+        Self::NoRoom,
+        Self::CodeNeeded,
+        Self::WrongCode,
+        Self::CodeLimit,
+        Self::OtherDevice,
+        Self::OtherNumber,
+        Self::NotEnrolled,
     ];
 
     /// The word for it in `--json`, logs and the specification.
@@ -58,20 +112,32 @@ impl Refusal {
             Self::TooManyOpen => "too_many_open",
             Self::TooManyClasses => "too_many_classes",
             Self::DiskLow => "disk_low",
+            Self::NotATeacher => "not_a_teacher",
+            Self::NotAnAdmin => "not_an_admin",
+            Self::NotYourClass => "not_your_class",
+            Self::NoDevice => "no_device",
+            Self::InviteUnknown => "invite_unknown",
+            Self::InviteUsed => "invite_used",
+            Self::InviteEnded => "invite_ended",
+            Self::OtherPerson => "other_person",
+            Self::UnknownDevice => "unknown_device",
+            Self::UnknownTeacher => "unknown_teacher",
+            Self::UnknownStudent => "unknown_student",
+            Self::NoRoom => "no_room",
+            Self::CodeNeeded => "code_needed",
+            Self::WrongCode => "wrong_code",
+            Self::CodeLimit => "code_limit",
+            Self::OtherDevice => "other_device",
+            Self::OtherNumber => "other_number",
+            Self::NotEnrolled => "not_enrolled",
         }
     }
 }
 
 impl From<Refusal> for u8 {
     fn from(refusal: Refusal) -> u8 {
-        match refusal {
-            Refusal::NotOpen => 1,
-            Refusal::NeverOpened => 2,
-            Refusal::RollCallFull => 3,
-            Refusal::TooManyOpen => 4,
-            Refusal::TooManyClasses => 5,
-            Refusal::DiskLow => 6,
-        }
+        // Its place in `ALL`, counted from 1: a new one is appended there.
+        refusal as u8 + 1
     }
 }
 
@@ -98,6 +164,24 @@ impl From<Refusal> for Counter {
             Refusal::TooManyOpen => Self::TooManyOpen,
             Refusal::TooManyClasses => Self::TooManyClasses,
             Refusal::DiskLow => Self::DiskLow,
+            Refusal::NotATeacher => Self::NotATeacher,
+            Refusal::NotAnAdmin => Self::NotAnAdmin,
+            Refusal::NotYourClass => Self::NotYourClass,
+            Refusal::NoDevice => Self::NoDevice,
+            Refusal::InviteUnknown => Self::InviteUnknown,
+            Refusal::InviteUsed => Self::InviteUsed,
+            Refusal::InviteEnded => Self::InviteEnded,
+            Refusal::OtherPerson => Self::OtherPerson,
+            Refusal::UnknownDevice => Self::UnknownDevice,
+            Refusal::UnknownTeacher => Self::UnknownTeacher,
+            Refusal::UnknownStudent => Self::UnknownStudent,
+            Refusal::NoRoom => Self::NoRoom,
+            Refusal::CodeNeeded => Self::CodeNeeded,
+            Refusal::WrongCode => Self::WrongCode,
+            Refusal::CodeLimit => Self::CodeLimit,
+            Refusal::OtherDevice => Self::OtherDevice,
+            Refusal::OtherNumber => Self::OtherNumber,
+            Refusal::NotEnrolled => Self::NotEnrolled,
         }
     }
 }
@@ -131,6 +215,7 @@ mod tests {
             assert_eq!(Refusal::try_from(u8::from(refusal)), Ok(refusal));
         }
         assert_eq!(Refusal::try_from(0), Err(UnknownRefusal(0)));
-        assert_eq!(Refusal::try_from(7), Err(UnknownRefusal(7)));
+        assert_eq!(Refusal::try_from(25), Err(UnknownRefusal(25)));
+        assert_eq!((u8::from(Refusal::NotOpen), u8::from(Refusal::DiskLow)), (1, 6));
     }
 }

@@ -58,12 +58,13 @@ impl SheetInfo {
         self.students <= MARKS_PER_ROLL_CALL_MAX && (least..=most).contains(&u64::from(self.bytes))
     }
 
-    // Class, two times, and the number of marks, each as a varint of one byte or at its longest.
+    // Class, two times, and the number of marks, each as a varint of one byte or at its longest; the form
+    // before them and the number of remarks after them.
     const HEAD_MIN_BYTES: u64 = 4;
-    const HEAD_MAX_BYTES: u64 = 5 + 7 + 7 + 5;
-    // A student number with its length, and a time.
+    const HEAD_MAX_BYTES: u64 = 2 + 5 + 7 + 7 + 5 + 5;
+    // A student number with its length, and a time; a place and what is remarked there.
     const MARK_MIN_BYTES: u64 = 2 + 1;
-    const MARK_MAX_BYTES: u64 = 1 + STUDENT_LENGTH_MAX_BYTES as u64 + 7;
+    const MARK_MAX_BYTES: u64 = 1 + STUDENT_LENGTH_MAX_BYTES as u64 + 7 + 5 + 1;
 }
 
 impl Message for Sheets {
@@ -137,7 +138,7 @@ mod tests {
             bytes,
             content: ContentId::of(b"a sheet"),
         };
-        for (students, least, most) in [(0, 4, 24), (1, 7, 64), (2_000_000, 6_000_004, 80_000_024)]
+        for (students, least, most) in [(0, 4, 31), (1, 7, 77), (2_000_000, 6_000_004, 92_000_031)]
         {
             assert!(info(students, least).is_plausible() && info(students, most).is_plausible());
             assert!(!info(students, least - 1).is_plausible(), "{students} students");

@@ -1,4 +1,4 @@
-//! Verdicts on the asking itself, in place of an answer: `STALE`, `BEGIN_AGAIN`, `BUSY`.
+//! Verdicts on the asking itself, in place of an answer: `STALE`, `BEGIN_AGAIN`, `BUSY`, `REVOKED`.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,10 @@ pub struct BeginAgain {
     pub server_time: Option<WallTime>,
 }
 
+/// `REVOKED`: the device may do nothing here any more. Nothing was executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Revoked;
+
 /// `BUSY`: a table is full; not executed now, ask again later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Busy {
@@ -36,6 +40,10 @@ impl Message for Stale {
 
 impl Message for BeginAgain {
     const KIND: Kind = Kind::BeginAgain;
+}
+
+impl Message for Revoked {
+    const KIND: Kind = Kind::Revoked;
 }
 
 impl Message for Busy {
@@ -58,6 +66,12 @@ impl From<Stale> for Answer {
 impl From<BeginAgain> for Answer {
     fn from(begin_again: BeginAgain) -> Self {
         Self::BeginAgain(begin_again)
+    }
+}
+
+impl From<Revoked> for Answer {
+    fn from(Revoked: Revoked) -> Self {
+        Self::Revoked
     }
 }
 

@@ -6,14 +6,15 @@
 //! there is no such sheet; the newest is always kept.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use super::{DiskStatus, Journal, JournalError, Recovered, SheetReader};
-use crate::exchange::SheetInfo;
+use crate::exchange::{ActRecord, MyMark, SheetInfo};
 use crate::ids::{ClassId, ContentId, RollCallNumber};
-use crate::limits::{MARKS_PER_ROLL_CALL_MAX, MEMORY_SHEETS_MAX, MEMORY_SHEETS_MAX_BYTES};
-use crate::record::{Batch, Recovery, SnapshotPart};
-use crate::roll::{ClosedSheet, SheetBytes};
+use crate::limits::{
+    MARKS_PER_ROLL_CALL_MAX, MEMORY_ACTS_MAX, MEMORY_SHEETS_MAX, MEMORY_SHEETS_MAX_BYTES,
+};
+use crate::record::{Batch, Recovery, Rows, RowsQuestion, SnapshotPart};
+use crate::roll::{ClosedSheet, Mark};
 
 const _: () = {
     // Room for the largest sheet: 40 bytes hold a student number, its length and a time.
@@ -24,7 +25,9 @@ const _: () = {
 #[derive(Debug)]
 pub struct MemoryJournal {
     /// The oldest first.
-    sheets: VecDeque<(SheetInfo, Arc<SheetBytes>)>,
+    sheets: VecDeque<ClosedSheet>,
+    /// The oldest first.
+    acts: VecDeque<ActRecord>,
     bytes: usize,
     sheets_max: usize,
     bytes_max: usize,
@@ -38,17 +41,18 @@ impl MemoryJournal {
     }
 
     fn bounded(sheets_max: usize, bytes_max: usize) -> Self {
-        Self { sheets: VecDeque::new(), bytes: 0, sheets_max, bytes_max }
+        let (sheets, acts) = (VecDeque::new(), VecDeque::new());
+        Self { sheets, acts, bytes: 0, sheets_max, bytes_max }
     }
 
-    fn keep(&mut self, ClosedSheet { info, bytes, .. }: &ClosedSheet) {
-        self.bytes += bytes.len();
-        self.sheets.push_back((*info, Arc::clone(bytes)));
+    fn keep(&mut self, sheet: &ClosedSheet) {
+        self.bytes += sheet.bytes.len();
+        self.sheets.push_back(sheet.clone());
         while self.sheets.len() > self.sheets_max
             || (self.bytes > self.bytes_max && self.sheets.len() > 1)
         {
-            let Some((_, oldest)) = self.sheets.pop_front() else { return };
-            self.bytes -= oldest.len();
+            let Some(oldest) = self.sheets.pop_front() else { return };
+            self.bytes -= oldest.bytes.len();
         }
     }
 }
@@ -67,12 +71,15 @@ impl Journal for MemoryJournal {
 
     fn commit(&mut self, batch: &Batch) -> Result<(), JournalError> {
         batch.sheets.iter().for_each(|sheet| self.keep(sheet));
+        self.acts.extend(&batch.acts);
+        let excess = self.acts.len().saturating_sub(MEMORY_ACTS_MAX);
+        self.acts.drain(..excess);
         Ok(())
     }
 
     fn sheet(&mut self, content: ContentId) -> Result<Option<Vec<u8>>, JournalError> {
-        let found = self.sheets.iter().find(|(info, _)| info.content == content);
-        Ok(found.map(|(_, bytes)| bytes.to_vec()))
+        let found = self.sheets.iter().find(|sheet| sheet.info.content == content);
+        Ok(found.map(|sheet| sheet.bytes.to_vec()))
     }
 
     fn history(
@@ -82,8 +89,27 @@ impl Journal for MemoryJournal {
         limit: usize,
     ) -> Result<Vec<SheetInfo>, JournalError> {
         let of_class = |info: &SheetInfo| info.class == class && info.number <= at_most;
-        let newest_first = self.sheets.iter().rev().map(|(info, _)| *info);
+        let newest_first = self.sheets.iter().rev().map(|sheet| sheet.info);
         Ok(newest_first.filter(of_class).take(limit).collect())
+    }
+
+    fn rows(&mut self, question: RowsQuestion) -> Result<Rows, JournalError> {
+        Ok(match question {
+            RowsQuestion::Acts { at_most, limit } => {
+                let newest_first = self.acts.iter().rev().filter(|act| act.number <= at_most);
+                Rows::Acts(newest_first.take(limit + 1).copied().collect())
+            }
+            RowsQuestion::Mine { device, skip, limit } => {
+                let newest_first = self.sheets.iter().rev().flat_map(|sheet| {
+                    let SheetInfo { class, number, .. } = sheet.info;
+                    let is_theirs =
+                        move |mark: &Mark| sheet.devices.get(&mark.student) == Some(&device);
+                    let marks = sheet.bytes.marks().filter(is_theirs);
+                    marks.map(move |Mark { student, at }| MyMark { class, number, student, at })
+                });
+                Rows::Mine(newest_first.skip(skip as usize).take(limit + 1).collect())
+            }
+        })
     }
 
     fn reader(&self) -> Result<Option<Box<dyn SheetReader>>, JournalError> {
@@ -118,13 +144,20 @@ mod tests {
             opened_at: at,
             closed_at: at,
             marks: vec![Mark { student: "042191010".parse().unwrap(), at }],
+            remarks: vec![],
         }
     }
 
     fn batch(number: u32) -> Batch {
         let roll_call = RollCallId::new(u64::from(number));
         let sheets = vec![ClosedSheet::new(roll_call, RollCallNumber::FIRST, &sheet(number))];
-        Batch { number: u64::from(number), records: vec![], sheets, forgotten: vec![] }
+        Batch {
+            number: u64::from(number),
+            records: vec![],
+            sheets,
+            forgotten: vec![],
+            acts: vec![],
+        }
     }
 
     fn kept(journal: &mut MemoryJournal) -> Vec<u32> {

@@ -34,7 +34,7 @@ pub use sqlite::{
 use crate::exchange::SheetInfo;
 use crate::ids::{ClassId, ContentId, RollCallNumber};
 use crate::limits::{DISK_RESERVE_BYTES, DISK_RESERVE_PART, LOG_LONG_BYTES, LOG_MAX_BYTES};
-use crate::record::{Batch, Recovery, SnapshotPart};
+use crate::record::{Batch, Recovery, Rows, RowsQuestion, SnapshotPart};
 
 /// The status of the disk under a journal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,6 +80,12 @@ pub trait SheetReader: Send {
         at_most: RollCallNumber,
         limit: usize,
     ) -> Result<Vec<SheetInfo>, JournalError>;
+
+    /// As [`Journal::rows`].
+    ///
+    /// # Errors
+    /// As for [`SheetReader::sheet`].
+    fn rows(&mut self, question: RowsQuestion) -> Result<Rows, JournalError>;
 }
 
 /// Counts of what a start read, for the log.
@@ -128,6 +134,12 @@ pub trait Journal {
         at_most: RollCallNumber,
         limit: usize,
     ) -> Result<Vec<SheetInfo>, JournalError>;
+
+    /// Other rows, as many as the question asks for and one more.
+    ///
+    /// # Errors
+    /// As for [`Journal::sheet`].
+    fn rows(&mut self, question: RowsQuestion) -> Result<Rows, JournalError>;
 
     /// A second connection, to read sheets on another thread; `None` if this journal never waits for
     /// a disk and needs none.

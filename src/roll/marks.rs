@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::sheet::Mark;
+use super::sheet::{Mark, Remarked, SECOND_FORM};
 use crate::exchange::SheetInfo;
 use crate::ids::{ClassId, ContentId};
 use crate::time::WallTime;
@@ -35,10 +35,28 @@ impl Head {
     fn write(self, space: &mut [u8; Self::MAX_BYTES]) -> &[u8] {
         postcard::to_slice(&self, space).expect("the longest head fits")
     }
+
+    /// What stands before the marks of a sheet with these remarks.
+    fn before_marks(self, remarks: &[Remarked]) -> Vec<u8> {
+        let mut space = [0; Self::MAX_BYTES];
+        let form = if remarks.is_empty() { &[][..] } else { &SECOND_FORM };
+        [form, self.write(&mut space)].concat()
+    }
 }
 
+/// What stands after the marks of a sheet with these remarks.
+fn after_marks(remarks: &[Remarked]) -> Vec<u8> {
+    if remarks.is_empty() {
+        return Vec::new();
+    }
+    postcard::to_stdvec(remarks).expect("remarks can be written")
+}
+
+/// The room for what stands before the marks.
+const ROOM_BYTES: usize = SECOND_FORM.len() + Head::MAX_BYTES;
+
 const _: () = assert!(WallTime::MAX.as_millis() < 1 << 49);
-const _: () = assert!(Marks::FIRST as usize == Head::MAX_BYTES);
+const _: () = assert!(Marks::FIRST as usize == ROOM_BYTES);
 
 /// The marks of an open roll call, in order of arrival.
 ///
@@ -54,7 +72,7 @@ pub(super) struct Marks {
 
 impl Marks {
     /// The position of the first mark.
-    pub(super) const FIRST: u32 = 24;
+    pub(super) const FIRST: u32 = 26;
     /// No mark is longer: a length of one byte, a student number, and a time.
     const MARK_MAX_BYTES: usize = 40;
 
@@ -74,7 +92,7 @@ impl Marks {
         let mut space = [0; Self::MARK_MAX_BYTES];
         let written = postcard::to_slice(mark, &mut space).expect("the longest mark fits");
         match self.chunks.last_mut() {
-            None => self.chunks.push([&[0; Head::MAX_BYTES], &*written].concat()),
+            None => self.chunks.push([&[0; ROOM_BYTES], &*written].concat()),
             Some(last) if last.len() + Self::MARK_MAX_BYTES <= CHUNK_BYTES => {
                 last.extend_from_slice(written);
             }
@@ -109,33 +127,32 @@ impl Marks {
         walk(&self.chunks, position)
     }
 
-    /// Length and name of the sheet that these marks make under this head.
-    pub(super) fn name(&self, head: Head) -> (u32, ContentId) {
-        let mut space = [0; Head::MAX_BYTES];
-        let head = head.write(&mut space);
-        let mut hasher = Sha256::new().chain_update(head);
-        let mut bytes = head.len();
+    /// Length and name of the sheet that these marks make under this head, with these remarks.
+    pub(super) fn name(&self, head: Head, remarks: &[Remarked]) -> (u32, ContentId) {
+        let (before, after) = (head.before_marks(remarks), after_marks(remarks));
+        let mut hasher = Sha256::new().chain_update(&before);
+        let mut bytes = before.len() + after.len();
         for (place, chunk) in self.chunks.iter().enumerate() {
-            let marks = if place == 0 { &chunk[Head::MAX_BYTES..] } else { chunk };
+            let marks = if place == 0 { &chunk[ROOM_BYTES..] } else { chunk };
             hasher.update(marks);
             bytes += marks.len();
         }
+        hasher.update(&after);
         // R-SHEET-1
         let content = ContentId::from_bytes(hasher.finalize().into());
         (u32::try_from(bytes).expect("bounded by MARKS_PER_ROLL_CALL_MAX"), content)
     }
 
-    /// The sheet under this head.
-    pub(super) fn close(self, head: Head) -> SheetBytes {
+    /// The sheet under this head, with these remarks.
+    pub(super) fn close(self, head: Head, remarks: &[Remarked]) -> SheetBytes {
         let mut chunks = self.chunks;
         if chunks.is_empty() {
-            chunks.push(vec![0; Head::MAX_BYTES]);
+            chunks.push(vec![0; ROOM_BYTES]);
         }
-        let mut space = [0; Head::MAX_BYTES];
-        let head = head.write(&mut space);
-        let start = Head::MAX_BYTES - head.len();
-        chunks[0][start..Head::MAX_BYTES].copy_from_slice(head);
-        SheetBytes { chunks, start }
+        let before = head.before_marks(remarks);
+        let start = ROOM_BYTES - before.len();
+        chunks[0][start..ROOM_BYTES].copy_from_slice(&before);
+        SheetBytes { chunks, start, after: after_marks(remarks) }
     }
 
     fn bytes_at(&self, position: u32) -> &[u8] {
@@ -151,6 +168,8 @@ pub struct SheetBytes {
     chunks: Vec<Vec<u8>>,
     /// Where the sheet begins in the first chunk.
     start: usize,
+    /// What stands after the marks.
+    after: Vec<u8>,
 }
 
 #[expect(clippy::len_without_is_empty, reason = "no sheet is without bytes")]
@@ -158,7 +177,7 @@ impl SheetBytes {
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.chunks.iter().map(Vec::len).sum::<usize>() - self.start
+        self.chunks.iter().map(Vec::len).sum::<usize>() - self.start + self.after.len()
     }
 
     /// The bytes in one piece.
@@ -167,6 +186,7 @@ impl SheetBytes {
         let mut bytes = Vec::with_capacity(self.len());
         bytes.extend_from_slice(&self.chunks[0][self.start..]);
         self.chunks[1..].iter().for_each(|chunk| bytes.extend_from_slice(chunk));
+        bytes.extend_from_slice(&self.after);
         bytes
     }
 
@@ -253,8 +273,8 @@ mod tests {
             closed_at: WallTime::MAX,
             students: marks.len(),
         };
-        let (bytes, content) = marks.name(head);
-        let sheet = marks.close(head);
+        let (bytes, content) = marks.name(head, &[]);
+        let sheet = marks.close(head, &[]);
         assert_eq!(sheet.to_vec().len(), bytes as usize);
         assert_eq!((sheet.len(), ContentId::of(&sheet.to_vec())), (bytes as usize, content));
         assert!(sheet.marks().eq((0..20_000).map(mark)));

@@ -15,4 +15,4 @@ pub use marks::SheetBytes;
 pub use register::{Applied, Contradiction, Register, RegisterItem};
 pub(crate) use sessions::Walked;
 pub use sessions::{ClientRecord, Sessions, Silent, Verdict};
-pub use sheet::{ClosedSheet, Mark, Sheet, SheetError, SheetReader};
+pub use sheet::{ClosedSheet, Mark, Particulars, Remarked, Sheet, SheetError, SheetReader};

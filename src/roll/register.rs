@@ -1,6 +1,6 @@
 //! The register: which classes are open and who answered; which sheet each class closed last.
 //!
-//! Deciding ([`Register::decide`]) and doing ([`Register::apply`]) are apart: a request decides and
+//! Deciding (`decide_*`) and doing ([`Register::apply`]) are apart: a request decides and
 //! then does, the replay of the journal only does. Invariants: a class has at most one open roll
 //! call; a student is on it at most once; the order of marks is the order of their records.
 //!
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::era::Era;
 use super::marks::{Head, Marks, SheetBytes};
-use super::sheet::{ClosedSheet, Mark};
+use super::sheet::{ClosedSheet, Mark, Particulars, Remarked};
 use crate::exchange::{
     Closed, Marked, OpenRollCall, Operation, Outcome, Refusal, Refused, SheetInfo,
 };
@@ -212,29 +212,21 @@ impl Register {
         self.disk_low = low;
     }
 
-    /// What the operation leads to if it is executed at this time. Changes nothing.
-    #[must_use]
-    pub fn decide(&self, operation: &Operation, at: WallTime) -> Outcome {
-        match *operation {
-            Operation::Open { class } => self.decide_open(class, at),
-            Operation::Close { class } => self.decide_close(class, at),
-            Operation::Mark { class, student } => self.decide_mark(class, student, at),
-        }
-    }
-
-    /// Does what was decided, and tells what that means for the sheets that are kept.
+    /// Does what was decided, and tells what that means for the sheets that are kept. A close writes the
+    /// particulars on its sheet.
     ///
     /// # Errors
-    /// If the outcome cannot follow from the present state. Nothing has changed then. After
-    /// [`Register::decide`] it cannot happen; in a replay it means a damaged journal.
+    /// If the outcome cannot follow from the present state. Nothing has changed then. After one of the
+    /// `decide_*` it cannot happen; in a replay it means a damaged journal.
     pub fn apply(
         &mut self,
         operation: &Operation,
         outcome: &Outcome,
+        particulars: Option<&Particulars>,
     ) -> Result<Applied, Contradiction> {
         match (*operation, outcome) {
             (
-                Operation::Open { class },
+                Operation::Open { class, .. },
                 &Outcome::Opened { roll_call, number, opened_at, already_open: false, .. },
             ) => {
                 self.insert_open(class, roll_call, number, opened_at)?;
@@ -242,20 +234,20 @@ impl Register {
                 Ok(Applied::default())
             }
             (
-                Operation::Mark { class, student },
+                Operation::Mark { class, student, .. },
                 &Outcome::Marked(Marked { at, already_present: false, .. }),
             ) => {
                 self.insert_mark(class, Mark { student, at })?;
                 Ok(Applied::default())
             }
             (Operation::Close { class }, Outcome::Closed(closed)) if !closed.already_closed => {
-                self.finish(class, &closed.sheet)
+                self.finish(class, &closed.sheet, particulars)
             }
             // A refusal, or something that had already been so: nothing to do. Operations are named, so
             // that a new one cannot be answered and then do nothing.
-            (Operation::Open { .. } | Operation::Close { .. } | Operation::Mark { .. }, _) => {
-                Ok(Applied::default())
-            }
+            (Operation::Open { .. } | Operation::Close { .. } | Operation::Mark { .. }, _)
+            // What is nobody's roll call.
+            | (Operation::Join { .. } | Operation::Act(_), _) => Ok(Applied::default()),
         }
     }
 
@@ -328,7 +320,33 @@ impl Register {
             .ok_or(Contradiction("a class has no last sheet, but an earlier one"))
     }
 
-    fn decide_open(&self, class: ClassId, at: WallTime) -> Outcome {
+    /// Whether the roll call of a class is open.
+    #[must_use]
+    pub fn is_open(&self, class: ClassId) -> bool {
+        self.open.contains_key(&class)
+    }
+
+    /// Whether a class has an open roll call, or had one.
+    #[must_use]
+    pub fn knows(&self, class: ClassId) -> bool {
+        self.is_open(class) || self.past.contains_key(&class)
+    }
+
+    /// Whether a student has answered the open roll call of a class.
+    #[must_use]
+    pub fn is_present(&self, class: ClassId, student: StudentNumber) -> bool {
+        self.open.get(&class).is_some_and(|open| open.find(self.hash_key, student).is_some())
+    }
+
+    /// Who has answered the open roll call of a class, in order of arrival.
+    pub fn present(&self, class: ClassId) -> impl Iterator<Item = StudentNumber> + '_ {
+        let open = self.open.get(&class).into_iter();
+        open.flat_map(|open| open.marks.iter()).map(|mark| mark.student)
+    }
+
+    /// What an opening leads to if it is executed at this time. Changes nothing.
+    #[must_use]
+    pub fn decide_open(&self, class: ClassId, at: WallTime) -> Outcome {
         if let Some(open) = self.open.get(&class) {
             // R-ROLL-2
             let RollCall { id: roll_call, number, opened_at, .. } = *open;
@@ -354,10 +372,17 @@ impl Register {
         Outcome::Opened { class, roll_call, number, opened_at: at, already_open: false }
     }
 
-    fn decide_close(&self, class: ClassId, at: WallTime) -> Outcome {
+    /// What a close leads to if it is executed at this time, with these particulars. Changes nothing.
+    #[must_use]
+    pub fn decide_close(
+        &self,
+        class: ClassId,
+        at: WallTime,
+        particulars: Option<&Particulars>,
+    ) -> Outcome {
         if let Some(open) = self.open.get(&class) {
             // R-ROLL-6
-            let sheet = open.info(class, at);
+            let sheet = open.info(class, at, &open.remarked(particulars));
             return Outcome::Closed(Box::new(Closed { sheet, already_closed: false }));
         }
         match self.last_sheet(class) {
@@ -368,7 +393,9 @@ impl Register {
         }
     }
 
-    fn decide_mark(&self, class: ClassId, student: StudentNumber, at: WallTime) -> Outcome {
+    /// What a mark leads to if it is executed at this time. Changes nothing.
+    #[must_use]
+    pub fn decide_mark(&self, class: ClassId, student: StudentNumber, at: WallTime) -> Outcome {
         let Some(open) = self.open.get(&class) else {
             // R-ROLL-5
             return Outcome::MarkRefused(Refused { at, reason: Refusal::NotOpen });
@@ -411,7 +438,12 @@ impl Register {
         open.insert(self.hash_key, mark)
     }
 
-    fn finish(&mut self, class: ClassId, info: &SheetInfo) -> Result<Applied, Contradiction> {
+    fn finish(
+        &mut self,
+        class: ClassId,
+        info: &SheetInfo,
+        particulars: Option<&Particulars>,
+    ) -> Result<Applied, Contradiction> {
         let open =
             self.open.get(&class).ok_or(Contradiction("a class that is not open is closed"))?;
         if open.marks.len() != info.students {
@@ -433,9 +465,11 @@ impl Register {
         let to_walk = self.preserve_head(class, &open);
         let roll_call = open.id;
         let head = open.head(class, info.closed_at);
-        let bytes = Arc::new(open.marks.close(head));
+        let remarks = open.remarked(particulars);
+        let bytes = Arc::new(open.marks.close(head, &remarks));
         self.preserve_marks(class, to_walk, &bytes);
-        let closed = ClosedSheet { roll_call, info: *info, bytes };
+        let devices = particulars.map(|it| it.devices.clone()).unwrap_or_default();
+        let closed = ClosedSheet { roll_call, info: *info, bytes, remarks, devices };
         Ok(Applied { closed: Some(closed), forgotten: self.forget_empty() })
     }
 
@@ -671,16 +705,27 @@ impl RollCall {
         Ok(())
     }
 
+    /// What is remarked on the marks, in their order.
+    fn remarked(&self, particulars: Option<&Particulars>) -> Vec<Remarked> {
+        let Some(it) = particulars.filter(|it| !it.remarks.is_empty()) else { return Vec::new() };
+        let marks = (0..).zip(self.marks.iter());
+        let remarks = marks.filter_map(|(place, mark)| {
+            let remarks = it.remarks.get(&mark.student).copied().filter(|it| !it.is_empty())?;
+            Some(Remarked { place, remarks })
+        });
+        remarks.collect()
+    }
+
     fn head(&self, class: ClassId, closed_at: WallTime) -> Head {
         Head { class, opened_at: self.opened_at, closed_at, students: self.marks.len() }
     }
 
     /// What closing it at this time makes, in brief. The bytes of its sheet are hashed here and
     /// nowhere else.
-    fn info(&self, class: ClassId, closed_at: WallTime) -> SheetInfo {
+    fn info(&self, class: ClassId, closed_at: WallTime, remarks: &[Remarked]) -> SheetInfo {
         let head = self.head(class, closed_at);
         // R-SHEET-2
-        let (bytes, content) = self.marks.name(head);
+        let (bytes, content) = self.marks.name(head, remarks);
         let Head { opened_at, students, .. } = head;
         SheetInfo { class, number: self.number, opened_at, closed_at, students, bytes, content }
     }
@@ -689,17 +734,18 @@ impl RollCall {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::Terms;
 
     fn class(number: u32) -> ClassId {
         ClassId::new(number).unwrap()
     }
 
     fn mark(number: u32, student: &str) -> Operation {
-        Operation::Mark { class: class(number), student: student.parse().unwrap() }
+        Operation::Mark { class: class(number), student: student.parse().unwrap(), code: None }
     }
 
     fn open(number: u32) -> Operation {
-        Operation::Open { class: class(number) }
+        Operation::Open { class: class(number), terms: Terms::PLAIN }
     }
 
     fn close(number: u32) -> Operation {
@@ -714,15 +760,24 @@ mod tests {
         Register::new(HashKey::new(7))
     }
 
+    fn decide(register: &Register, operation: &Operation, at: WallTime) -> Outcome {
+        match *operation {
+            Operation::Open { class, .. } => register.decide_open(class, at),
+            Operation::Close { class } => register.decide_close(class, at, None),
+            Operation::Mark { class, student, .. } => register.decide_mark(class, student, at),
+            Operation::Join { .. } | Operation::Act(_) => panic!("no roll call's"),
+        }
+    }
+
     fn run(register: &mut Register, operation: &Operation, millis: u64) -> Outcome {
-        let outcome = register.decide(operation, at(millis));
-        register.apply(operation, &outcome).unwrap();
+        let outcome = decide(register, operation, at(millis));
+        register.apply(operation, &outcome, None).unwrap();
         outcome
     }
 
     fn students(register: &mut Register, number: u32, millis: u64) -> Vec<String> {
-        let outcome = register.decide(&close(number), at(millis));
-        let closed = register.apply(&close(number), &outcome).unwrap().closed.unwrap();
+        let outcome = register.decide_close(class(number), at(millis), None);
+        let closed = register.apply(&close(number), &outcome, None).unwrap().closed.unwrap();
         closed.bytes.marks().map(|mark| mark.student.to_string()).collect()
     }
 
@@ -886,7 +941,7 @@ mod tests {
             run(register, &mark(number, &student.to_string()), 2);
         }
         let outcome = register.decide(&close(number), at(3));
-        let applied = register.apply(&close(number), &outcome).unwrap();
+        let applied = register.apply(&close(number), &outcome, None).unwrap();
         let closed = applied.closed.unwrap();
         assert_eq!(closed.info, closed.sheet().info(closed.info.number));
         assert_eq!(closed.sheet().to_bytes(), closed.bytes.to_vec());

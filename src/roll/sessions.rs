@@ -20,6 +20,7 @@ use crate::exchange::Outcome;
 use crate::hashing::{HashKey, Index};
 use crate::ids::{ClientId, RequestNumber};
 use crate::limits::{CLIENT_SILENCE_MIN, CLIENTS_MAX, WINDOW};
+use crate::people::Pool;
 use crate::time::{Instant, Now, WallTime};
 
 /// What the table knows of a client: the form that records and snapshots keep.
@@ -91,6 +92,8 @@ pub struct Silent {
 #[derive(Clone)]
 pub struct Sessions {
     entries: Segments<Slot>,
+    /// How many there are of each pool.
+    pools: [usize; 3],
     by_client: Index,
     free: Option<u32>,
     /// The client that has been silent for longest, and the one heard last.
@@ -117,6 +120,8 @@ struct Entry {
     heard: Instant,
     /// The batch of the journal that holds the record.
     batch: u64,
+    /// Whose share of the table it takes.
+    pool: Pool,
     /// It is not forgotten before its start lies in the past: the clock was set back behind it, and
     /// its first request would look punctual once more when the clock comes there again.
     until_past: bool,
@@ -124,8 +129,9 @@ struct Entry {
     era: Era,
 }
 
-/// What a walk hands out: a client's record, and whether it is kept until its start lies in the past.
-pub(crate) type Walked = (ClientRecord, bool);
+/// What a walk hands out: a client's record, its pool, and whether it is kept until its start lies in the
+/// past.
+pub(crate) type Walked = (ClientRecord, Pool, bool);
 
 /// A walk that is under way. The entries of the last era are still to be handed out.
 #[derive(Clone)]
@@ -144,6 +150,7 @@ impl Sessions {
     pub fn new(hash_key: HashKey) -> Self {
         Self {
             entries: Segments::new(),
+            pools: [0; 3],
             by_client: Index::new(),
             free: None,
             oldest: None,
@@ -155,8 +162,10 @@ impl Sessions {
         }
     }
 
-    /// Judges an operation. `durable` is the last batch that is on disk. Changes nothing.
+    /// Judges an operation. `durable` is the last batch that is on disk; `pool` whose share of the table a
+    /// new client takes, where the shares are kept apart. Changes nothing.
     #[must_use]
+    #[expect(clippy::too_many_arguments, reason = "each is one column of the table of verdicts")]
     pub fn judge(
         &self,
         client: ClientId,
@@ -165,10 +174,11 @@ impl Sessions {
         fingerprint: u32,
         now: WallTime,
         durable: u64,
+        pool: Option<Pool>,
     ) -> Verdict {
         let Some(slot) = self.find(client) else {
             // R-JUDGE-14
-            return self.judge_unknown(number, started, now);
+            return self.judge_unknown(number, started, now, pool);
         };
         let Entry { record, batch, .. } = self.entry(slot);
         if number == record.number {
@@ -185,7 +195,13 @@ impl Sessions {
         if record.number.next() == Some(number) { Verdict::Next } else { Verdict::Stale }
     }
 
-    fn judge_unknown(&self, number: RequestNumber, started: WallTime, now: WallTime) -> Verdict {
+    fn judge_unknown(
+        &self,
+        number: RequestNumber,
+        started: WallTime,
+        now: WallTime,
+        pool: Option<Pool>,
+    ) -> Verdict {
         if number != RequestNumber::FIRST {
             // R-JUDGE-7
             return Verdict::BeginAgain;
@@ -193,7 +209,7 @@ impl Sessions {
         // R-JUDGE-11
         if started.distance(now) > WINDOW {
             let ahead = started > now;
-            if ahead && self.is_full() {
+            if ahead && self.is_full(pool) {
                 // R-JUDGE-10
                 return Verdict::TableFull;
             }
@@ -201,26 +217,30 @@ impl Sessions {
             return Verdict::ClockSkew { ahead };
         }
         // R-JUDGE-6, R-JUDGE-10
-        if self.is_full() { Verdict::TableFull } else { Verdict::NewClient }
+        if self.is_full(pool) { Verdict::TableFull } else { Verdict::NewClient }
     }
 
     /// Remembers an operation's outcome, in place of the client's last one.
-    pub fn record(&mut self, record: ClientRecord, heard: Instant, batch: u64) {
+    pub fn record(&mut self, record: ClientRecord, pool: Pool, heard: Instant, batch: u64) {
         let era = self.era;
         let client = record.client;
         let hash = self.hash_key.hash(client.as_bytes());
         let (entries, next) = (&self.entries, self.next_slot());
         let is_it = |slot| is_of(&entries[slot], client);
         let Some(slot) = self.by_client.find_or_insert(hash, next, is_it) else {
-            self.fill_slot(next, Entry { record, heard, batch, until_past: false, era });
+            self.pools[pool as usize] += 1;
+            self.fill_slot(next, Entry { record, heard, batch, pool, until_past: false, era });
             self.link_newest(next);
             return;
         };
         self.preserve(slot);
         // A client keeps the start that it began with: what it claims later is not believed.
-        let &Entry { record: ClientRecord { started, .. }, until_past, .. } = self.entry(slot);
-        let record = ClientRecord { started, ..record };
-        self.entries[slot].entry = Some(Entry { record, heard, batch, until_past, era });
+        let entry = self.entry(slot);
+        let (until_past, before) = (entry.until_past, entry.pool);
+        let record = ClientRecord { started: entry.record.started, ..record };
+        self.pools[before as usize] -= 1;
+        self.pools[pool as usize] += 1;
+        self.entries[slot].entry = Some(Entry { record, heard, batch, pool, until_past, era });
         self.unlink(slot);
         self.link_newest(slot);
     }
@@ -290,7 +310,9 @@ impl Sessions {
         assert!(self.by_client.remove(hash, slot), "a known client is indexed");
         self.unlink(slot);
         let place = &mut self.entries[slot];
-        place.entry = None;
+        if let Some(entry) = place.entry.take() {
+            self.pools[entry.pool as usize] -= 1;
+        }
         place.after = self.free;
         self.free = Some(slot);
         true
@@ -308,16 +330,21 @@ impl Sessions {
         self.by_client.is_empty()
     }
 
-    /// Whether no further client can be remembered.
+    /// Whether no further client can be remembered, or none of that pool.
     #[must_use]
-    pub fn is_full(&self) -> bool {
-        self.len() >= self.capacity
+    pub fn is_full(&self, pool: Option<Pool>) -> bool {
+        // R-POOL-1
+        match pool {
+            None => self.len() >= self.capacity,
+            Some(pool) => self.pools[pool as usize] >= pool.share_of(self.capacity),
+        }
     }
 
-    /// Every client's record, the one that was silent for longest first.
-    pub fn records(&self) -> impl Iterator<Item = &ClientRecord> {
+    /// Every client's record with its pool, the one that was silent for longest first.
+    pub fn records(&self) -> impl Iterator<Item = (&ClientRecord, Pool)> {
         let after = |&slot: &u32| self.entries[slot].after;
-        std::iter::successors(self.oldest, after).map(|slot| &self.entry(slot).record)
+        let entries = std::iter::successors(self.oldest, after).map(|slot| self.entry(slot));
+        entries.map(|entry| (&entry.record, entry.pool))
     }
 
     /// Begins to hand out every client as it is now, bit by bit by [`Sessions::walk`], whatever
@@ -342,7 +369,7 @@ impl Sessions {
             if entry.era != *era {
                 entry.era = *era;
                 it.left -= 1;
-                hand_out((entry.record.clone(), entry.until_past));
+                hand_out((entry.record.clone(), entry.pool, entry.until_past));
             }
         }
         let is_done = it.left == 0 && it.preserved.is_empty();
@@ -359,7 +386,7 @@ impl Sessions {
         if entry.era != self.era {
             entry.era = self.era;
             walk.left -= 1;
-            walk.preserved.push((entry.record.clone(), entry.until_past));
+            walk.preserved.push((entry.record.clone(), entry.pool, entry.until_past));
         }
     }
 
@@ -475,13 +502,13 @@ mod tests {
     /// A table that knows client 1, whose operation 4 with fingerprint 44 is in a durable batch.
     fn sessions() -> Sessions {
         let mut sessions = Sessions::new(HashKey::new(1));
-        sessions.record(record(1, 4, 44), Instant::ZERO, DURABLE);
+        sessions.record(record(1, 4, 44), Pool::Strangers, Instant::ZERO, DURABLE, None);
         sessions
     }
 
     fn judge(sessions: &Sessions, who: u8, which: u64, fingerprint: u32) -> Verdict {
         let started = wall(0);
-        sessions.judge(client(who), number(which), started, fingerprint, wall(0), DURABLE)
+        sessions.judge(client(who), number(which), started, fingerprint, wall(0), DURABLE, None)
     }
 
     // The rows of the table, each under its name.
@@ -499,7 +526,7 @@ mod tests {
     #[test]
     fn known_same_number_same_body_gets_silence_while_it_is_not_durable() {
         let mut sessions = sessions();
-        sessions.record(record(1, 5, 55), Instant::ZERO, DURABLE + 1);
+        sessions.record(record(1, 5, 55), Pool::Strangers, Instant::ZERO, DURABLE + 1);
         assert_eq!(judge(&sessions, 1, 5, 55), Verdict::InProgress);
     }
 
@@ -507,7 +534,7 @@ mod tests {
     fn known_same_number_other_body_is_a_conflict() {
         let mut sessions = sessions();
         assert_eq!(judge(&sessions, 1, 4, 45), Verdict::Conflict);
-        sessions.record(record(1, 5, 55), Instant::ZERO, DURABLE + 1);
+        sessions.record(record(1, 5, 55), Pool::Strangers, Instant::ZERO, DURABLE + 1);
         assert_eq!(judge(&sessions, 1, 5, 56), Verdict::Conflict, "not durable");
     }
 
@@ -521,9 +548,11 @@ mod tests {
     #[test]
     fn unknown_within_the_window_number_1_is_a_new_client() {
         for now in [0, 15] {
-            let judged = sessions().judge(client(2), number(1), wall(0), 1, wall(now), DURABLE);
+            let judged =
+                sessions().judge(client(2), number(1), wall(0), 1, wall(now), DURABLE, None);
             assert_eq!(judged, Verdict::NewClient);
-            let judged = sessions().judge(client(2), number(1), wall(now), 1, wall(0), DURABLE);
+            let judged =
+                sessions().judge(client(2), number(1), wall(now), 1, wall(0), DURABLE, None);
             assert_eq!(judged, Verdict::NewClient);
         }
     }
@@ -533,16 +562,16 @@ mod tests {
         for which in [2, 5, u64::MAX] {
             assert_eq!(judge(&sessions(), 2, which, 1), Verdict::BeginAgain);
         }
-        let far = sessions().judge(client(2), number(2), wall(0), 1, wall(999), DURABLE);
+        let far = sessions().judge(client(2), number(2), wall(0), 1, wall(999), DURABLE, None);
         assert_eq!(far, Verdict::BeginAgain, "whatever its clock says");
     }
 
     #[test]
     fn unknown_outside_the_window_number_1_is_clock_skew() {
         let just_outside = WallTime::from_millis(wall(15).as_millis() + 1);
-        let late = sessions().judge(client(2), number(1), wall(0), 1, just_outside, DURABLE);
+        let late = sessions().judge(client(2), number(1), wall(0), 1, just_outside, DURABLE, None);
         assert_eq!(late, Verdict::ClockSkew { ahead: false });
-        let early = sessions().judge(client(2), number(1), just_outside, 1, wall(0), DURABLE);
+        let early = sessions().judge(client(2), number(1), just_outside, 1, wall(0), DURABLE, None);
         assert_eq!(early, Verdict::ClockSkew { ahead: true });
     }
 
@@ -553,7 +582,7 @@ mod tests {
         let mut sessions = sessions();
         sessions.set_capacity(1);
         assert_eq!(judge(&sessions, 2, 1, 1), Verdict::TableFull);
-        let ahead = sessions.judge(client(2), number(1), wall(99), 1, wall(0), DURABLE);
+        let ahead = sessions.judge(client(2), number(1), wall(99), 1, wall(0), DURABLE, None);
         assert_eq!(ahead, Verdict::TableFull, "a skew that would have to be remembered");
         assert_eq!(judge(&sessions, 1, 5, 55), Verdict::Next);
         assert_eq!(judge(&sessions, 1, 4, 44), Verdict::Repeat(outcome(1)));
@@ -562,9 +591,9 @@ mod tests {
     #[test]
     fn the_last_number_of_all_has_no_next() {
         let mut sessions = sessions();
-        sessions.record(record(1, u64::MAX - 1, 1), Instant::ZERO, DURABLE);
+        sessions.record(record(1, u64::MAX - 1, 1), Pool::Strangers, Instant::ZERO, DURABLE, None);
         assert_eq!(judge(&sessions, 1, u64::MAX, 2), Verdict::Next);
-        sessions.record(record(1, u64::MAX, 2), Instant::ZERO, DURABLE);
+        sessions.record(record(1, u64::MAX, 2), Pool::Strangers, Instant::ZERO, DURABLE, None);
         assert_eq!(judge(&sessions, 1, u64::MAX, 2), Verdict::Repeat(outcome(1)));
         assert_eq!(judge(&sessions, 1, 1, 3), Verdict::Stale, "it does not wrap");
     }
@@ -606,9 +635,9 @@ mod tests {
         assert!(!sessions.forget(client(1)));
         assert!(sessions.is_empty());
         let now = wall(31);
-        let first = sessions.judge(client(1), number(1), wall(0), 1, now, DURABLE);
+        let first = sessions.judge(client(1), number(1), wall(0), 1, now, DURABLE, None);
         assert_eq!(first, Verdict::ClockSkew { ahead: false });
-        let later = sessions.judge(client(1), number(4), wall(0), 44, now, DURABLE);
+        let later = sessions.judge(client(1), number(4), wall(0), 44, now, DURABLE, None);
         assert_eq!(later, Verdict::BeginAgain);
     }
 
@@ -616,7 +645,7 @@ mod tests {
     fn a_client_cannot_move_its_start_and_be_forgotten_sooner_or_later() {
         let mut sessions = sessions();
         let moved = ClientRecord { started: wall(500), ..record(1, 5, 55) };
-        sessions.record(moved, minutes(1), DURABLE);
+        sessions.record(moved, minutes(1), DURABLE, None);
         assert_eq!(sessions.records().next().unwrap().started, wall(0));
     }
 
@@ -645,7 +674,7 @@ mod tests {
         for steps in [1, 2, 3, 50] {
             let mut sessions = Sessions::new(HashKey::new(1));
             for who in 0..100 {
-                sessions.record(record(who, 1, 1), minutes(u64::from(who)), 1);
+                sessions.record(record(who, 1, 1), Pool::Strangers, minutes(u64::from(who)), 1);
             }
             sessions.keep_until_past(client(7));
             let in_order = walked(&mut sessions, steps, |_, _| {});
@@ -655,11 +684,11 @@ mod tests {
             let mut found = walked(&mut sessions, steps, |sessions, turn| {
                 let who = u8::try_from(turn * 37 % 100).unwrap();
                 match turn % 6 {
-                    0 => sessions.record(record(who, 2, 2), minutes(200), 2),
+                    0 => sessions.record(record(who, 2, 2), Pool::Strangers, minutes(200), 2),
                     1 => sessions.hear(client(who), minutes(200)),
                     2 => drop(sessions.forget(client(who))),
                     3 => drop(sessions.keep_until_past(client(who))),
-                    4 => sessions.record(record(100 + who, 1, 1), minutes(200), 2),
+                    4 => sessions.record(record(100 + who, 1, 1), Pool::Strangers, minutes(200), 2),
                     _ => sessions.hear(client(99 - who), minutes(200)),
                 }
             });
@@ -677,10 +706,10 @@ mod tests {
     fn clients_are_forgotten_in_order_of_their_silence_and_places_are_used_again() {
         let mut sessions = Sessions::new(HashKey::new(1));
         for who in 1..=4 {
-            sessions.record(record(who, 1, 1), minutes(u64::from(who)), 1);
+            sessions.record(record(who, 1, 1), Pool::Strangers, minutes(u64::from(who)), 1);
         }
         sessions.hear(client(1), minutes(9));
-        sessions.record(record(3, 2, 1), minutes(10), 1);
+        sessions.record(record(3, 2, 1), Pool::Strangers, minutes(10), 1);
         let order = |sessions: &Sessions| {
             sessions.records().map(|it| it.client.as_bytes()[0]).collect::<Vec<_>>()
         };
@@ -688,9 +717,9 @@ mod tests {
         sessions.forget(client(4));
         sessions.forget(client(2));
         assert_eq!(order(&sessions), [1, 3]);
-        sessions.record(record(7, 1, 1), minutes(11), 1);
-        sessions.record(record(8, 1, 1), minutes(12), 1);
-        sessions.record(record(9, 1, 1), minutes(13), 1);
+        sessions.record(record(7, 1, 1), Pool::Strangers, minutes(11), 1);
+        sessions.record(record(8, 1, 1), Pool::Strangers, minutes(12), 1);
+        sessions.record(record(9, 1, 1), Pool::Strangers, minutes(13), 1);
         assert_eq!(order(&sessions), [1, 3, 7, 8, 9]);
         assert_eq!(sessions.entries.len(), 5, "two places were used again");
         assert_eq!(sessions.len(), 5);

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use imbl::OrdMap;
 use postcard::ser_flavors::Size;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::marks::{Head, Marks, SheetBytes};
+use crate::access::Remarks;
 use crate::exchange::SheetInfo;
-use crate::ids::{ClassId, ContentId, RollCallId, RollCallNumber, StudentNumber};
+use crate::ids::{ClassId, ContentId, DeviceId, RollCallId, RollCallNumber, StudentNumber};
 use crate::time::WallTime;
 
 /// A student's answer.
@@ -20,12 +22,34 @@ pub struct Mark {
     pub at: WallTime,
 }
 
+/// What is remarked on a mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remarked {
+    /// Which mark of the sheet, counted from 0.
+    pub place: u32,
+    /// What; never nothing.
+    pub remarks: Remarks,
+}
+
+/// What is known of the marks of a roll call beyond who and when.
+#[derive(Clone, Debug, Default)]
+pub struct Particulars {
+    /// From which device each student answered, where it was a device.
+    pub devices: OrdMap<StudentNumber, DeviceId>,
+    /// What is remarked on a student, where there is something.
+    pub remarks: OrdMap<StudentNumber, Remarks>,
+}
+
+/// How a sheet of form 2 begins: with what no sheet of form 1 begins with, and the number of the form.
+pub(super) const SECOND_FORM: [u8; 2] = [SheetReader::LATER_FORM, 2];
+
 /// The result of a roll call.
 ///
-/// Its canonical bytes are its postcard form; they have one name ([`ContentId`]) and one length,
-/// which is how a client asks for them block by block and checks what it got. This is form 1. It
-/// begins with the class, which is never 0: a sheet that begins with 0 is of a later form.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Its canonical bytes have one name ([`ContentId`]) and one length, which is how a client asks for
+/// them block by block and checks what it got. Where nothing is remarked they are of form 1: class, times
+/// and marks in postcard. It begins with the class, which is never 0: a sheet that begins with 0 is of a
+/// later form, whose number follows. Form 2 is then as form 1, and ends with the remarks.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sheet {
     /// The class.
     pub class: ClassId,
@@ -35,6 +59,8 @@ pub struct Sheet {
     pub closed_at: WallTime,
     /// Each student once, in order of arrival.
     pub marks: Vec<Mark>,
+    /// What is remarked on them, in the same order.
+    pub remarks: Vec<Remarked>,
 }
 
 /// Why bytes are not the sheet that was announced.
@@ -60,7 +86,18 @@ impl Sheet {
     /// Never: a sheet has no value that cannot be written.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        postcard::to_stdvec(self).expect("a sheet can be written")
+        let mut marks = Marks::default();
+        self.marks.iter().for_each(|mark| marks.push(mark));
+        let Self { class, opened_at, closed_at, .. } = *self;
+        let head = Head { class, opened_at, closed_at, students: marks.len() };
+        marks.close(head, &self.remarks).to_vec()
+    }
+
+    /// What is remarked on the mark at this place.
+    #[must_use]
+    pub fn remarks_at(&self, place: u32) -> Remarks {
+        let found = self.remarks.binary_search_by_key(&place, |it| it.place);
+        found.map(|it| self.remarks[it].remarks).unwrap_or_default()
     }
 
     /// The sheet in brief, with the name of its bytes. Which roll call of its class it is does not
@@ -103,12 +140,27 @@ pub struct SheetReader {
     bytes: u64,
     /// The beginning of a value whose rest has not arrived.
     carry: Vec<u8>,
+    form: Form,
     head: Option<Head>,
     marks: Vec<Mark>,
+    /// How many remarks follow the marks, once that is known.
+    remarked: Option<u32>,
+    remarks: Vec<Remarked>,
     /// Something was no part of a sheet; whether it was damaged on the way is known at the end.
     is_malformed: bool,
-    /// The first byte says that the rest is of a later form.
-    is_newer: bool,
+}
+
+/// Of which form the bytes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// Nothing has arrived.
+    Unknown,
+    /// The first byte says that the number of the form follows.
+    Later,
+    First,
+    Second,
+    /// One that is not known here.
+    Newer,
 }
 
 impl SheetReader {
@@ -126,20 +178,22 @@ impl SheetReader {
             hasher: Sha256::new(),
             bytes: 0,
             carry: Vec::new(),
+            form: Form::Unknown,
             head: None,
             marks: Vec::new(),
+            remarked: None,
+            remarks: Vec::new(),
             is_malformed: false,
-            is_newer: false,
         }
     }
 
     /// Some bytes have arrived, in order.
     pub fn push(&mut self, bytes: &[u8]) {
         self.hasher.update(bytes);
-        self.is_newer |= self.bytes == 0 && bytes.first() == Some(&Self::LATER_FORM);
         self.bytes += bytes.len() as u64;
+        let bytes = self.read_form(bytes);
         // What follows something malformed is only hashed.
-        if self.is_malformed || self.is_newer {
+        if self.is_malformed || self.form == Form::Newer {
             return;
         }
         let mut carry = std::mem::take(&mut self.carry);
@@ -162,13 +216,14 @@ impl SheetReader {
     /// # Errors
     /// If it is not the announced sheet.
     pub fn finish(self) -> Result<Sheet, SheetError> {
-        let Self { info, hasher, bytes, carry, head, marks, is_malformed, is_newer } = self;
+        let Self { info, hasher, bytes, carry, form, head, marks, remarked, remarks, is_malformed } =
+            self;
         let content = ContentId::from_bytes(hasher.finalize().into());
         // R-SHEET-7
         if bytes != u64::from(info.bytes) || content != info.content {
             return Err(SheetError::Damaged);
         }
-        if is_newer {
+        if form == Form::Newer {
             // R-SHEET-10
             return Err(SheetError::NewerForm);
         }
@@ -178,10 +233,36 @@ impl SheetReader {
                 && (students, students as usize) == (info.students, marks.len())
         });
         let Head { class, opened_at, closed_at, .. } = head.ok_or(SheetError::NotASheet)?;
-        if is_malformed || !carry.is_empty() {
+        // R-SHEET-11
+        let are_all = match form {
+            Form::Second => {
+                let in_order = remarks.windows(2).all(|pair| pair[0].place < pair[1].place);
+                let in_place = remarks.iter().all(|it| (it.place as usize) < marks.len());
+                let are_some =
+                    !remarks.is_empty() && !remarks.iter().any(|it| it.remarks.is_empty());
+                remarked == u32::try_from(remarks.len()).ok() && in_order && in_place && are_some
+            }
+            _ => true,
+        };
+        if is_malformed || !carry.is_empty() || !are_all {
             return Err(SheetError::NotASheet);
         }
-        Ok(Sheet { class, opened_at, closed_at, marks })
+        Ok(Sheet { class, opened_at, closed_at, marks, remarks })
+    }
+
+    /// Reads of which form it is; gives what follows.
+    fn read_form<'a>(&mut self, mut bytes: &'a [u8]) -> &'a [u8] {
+        while let Form::Unknown | Form::Later = self.form
+            && let Some((&byte, rest)) = bytes.split_first()
+        {
+            (self.form, bytes) = match (self.form, byte) {
+                (Form::Unknown, Self::LATER_FORM) => (Form::Later, rest),
+                (Form::Unknown, _) => (Form::First, bytes),
+                (_, 2) => (Form::Second, rest),
+                (_, _) => (Form::Newer, rest),
+            };
+        }
+        bytes
     }
 
     /// Reads the next value; `None` if more bytes are needed for it.
@@ -192,13 +273,32 @@ impl SheetReader {
             return Some(rest);
         }
         if self.marks.len() >= self.info.students as usize {
-            // More than was announced.
-            self.is_malformed = true;
-            return None;
+            return self.read_remark(bytes);
         }
         let (mark, rest) = self.take::<Mark>(bytes)?;
         self.marks.push(mark);
         Some(rest)
+    }
+
+    /// Reads what follows the marks.
+    fn read_remark<'a>(&mut self, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        match self.remarked {
+            None if self.form == Form::Second => {
+                let (remarked, rest) = self.take::<u32>(bytes)?;
+                self.remarked = Some(remarked);
+                Some(rest)
+            }
+            Some(remarked) if self.remarks.len() < remarked.min(self.info.students) as usize => {
+                let (remark, rest) = self.take::<Remarked>(bytes)?;
+                self.remarks.push(remark);
+                Some(rest)
+            }
+            _ => {
+                // More than was announced.
+                self.is_malformed = true;
+                None
+            }
+        }
     }
 
     /// Takes a value that is written in its one canonical form.
@@ -230,6 +330,10 @@ pub struct ClosedSheet {
     pub info: SheetInfo,
     /// Its canonical bytes, made once.
     pub bytes: Arc<SheetBytes>,
+    /// What is remarked on its marks, in their order.
+    pub remarks: Vec<Remarked>,
+    /// From which device each student answered, where it was a device.
+    pub devices: OrdMap<StudentNumber, DeviceId>,
 }
 
 impl ClosedSheet {
@@ -239,14 +343,16 @@ impl ClosedSheet {
         let mut marks = Marks::default();
         sheet.marks.iter().for_each(|mark| marks.push(mark));
         let info = sheet.info(number);
-        Self { roll_call, info, bytes: Arc::new(marks.close(Head::of(&info))) }
+        let bytes = Arc::new(marks.close(Head::of(&info), &sheet.remarks));
+        Self { roll_call, info, bytes, remarks: sheet.remarks.clone(), devices: OrdMap::new() }
     }
 
     /// The sheet.
     #[must_use]
     pub fn sheet(&self) -> Sheet {
         let SheetInfo { class, opened_at, closed_at, .. } = self.info;
-        Sheet { class, opened_at, closed_at, marks: self.bytes.marks().collect() }
+        let marks = self.bytes.marks().collect();
+        Sheet { class, opened_at, closed_at, marks, remarks: self.remarks.clone() }
     }
 }
 
@@ -266,6 +372,7 @@ mod tests {
             opened_at: WallTime::from_millis(1_000),
             closed_at: WallTime::from_millis(5_000),
             marks: vec![mark("042191010", 2_000), mark("10", 3_000)],
+            remarks: vec![],
         }
     }
 
@@ -335,7 +442,7 @@ mod tests {
     // spec: R-SHEET-10
     #[test]
     fn a_sheet_of_a_later_form_is_told_as_that_and_not_as_damaged() {
-        let bytes = [&[0, 2], &sheet().to_bytes()[..]].concat();
+        let bytes = [&[0, 3], &sheet().to_bytes()[..]].concat();
         let length = u32::try_from(bytes.len()).unwrap();
         let info =
             SheetInfo { bytes: length, content: ContentId::of(&bytes), ..sheet().info(FIRST) };

@@ -13,6 +13,8 @@ pub struct ServerKeys {
     pub(super) cookies: u128,
     /// Keys the hashes of addresses while the system drops datagrams.
     pub(super) admission: u128,
+    /// Makes the secrets of rooms, and draws who is called.
+    pub(super) rooms: [u8; 32],
 }
 
 impl ServerKeys {
@@ -20,7 +22,12 @@ impl ServerKeys {
     #[must_use]
     pub fn from_seed(seed: [u8; 32]) -> Self {
         let mut rng = StdRng::from_seed(seed);
-        Self { tables: rng.random(), cookies: rng.random(), admission: rng.random() }
+        Self {
+            tables: rng.random(),
+            cookies: rng.random(),
+            admission: rng.random(),
+            rooms: rng.random(),
+        }
     }
 }
 

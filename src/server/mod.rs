@@ -36,19 +36,21 @@ use questions::Questions;
 pub use questions::{FolderRequest, SheetsQuestion};
 use recovery::Snapshot;
 
+use crate::access::{InviteId, PersonName};
 use crate::blocks::{BlockServer, CookieKey, Requester};
 pub use crate::blocks::{Piece, PieceRead};
 use crate::exchange::{
-    Answer, Ask, Busy, Received, Reply, Request, SheetInfo, decode_request, encode_pulled,
-    encode_reply,
+    ActRecord, Answer, Ask, Busy, Received, Reply, Request, SheetInfo, decode_request,
+    encode_pulled, encode_reply,
 };
 use crate::hashing::HashKey;
-use crate::ids::{ClassId, ClientId, ContentId, RollCallId};
+use crate::ids::{ClassId, ClientId, ContentId, DeviceId, RollCallId};
 use crate::limits::{
     CLIENTS_FORGOTTEN_PER_CALL_MAX, REPLIES_HELD_MAX, SNAPSHOT_STEPS_PER_TURN, SWEEP_INTERVAL,
 };
+use crate::people::CodeClock;
 use crate::principal::Principal;
-use crate::record::{Batch, Record, SnapshotPart};
+use crate::record::{Batch, Record, RowsQuestion, SnapshotPart};
 use crate::roll::{ClosedSheet, Silent};
 use crate::state::State;
 use crate::stats::{Counter, Stats};
@@ -75,6 +77,8 @@ pub enum Output<P> {
     /// Read these sheets of a class in brief, and one more if there is one, and call
     /// [`Server::handle_sheets`].
     ListSheets(SheetsQuestion),
+    /// Read these rows, and one more if there is one, and call [`Server::handle_rows`].
+    ListRows(RowsQuestion),
     /// Do this in the folder of offered files. Asked for only after [`Server::offer_files`].
     Folder(FolderRequest),
 }
@@ -92,6 +96,14 @@ pub struct Server<P> {
     sheets: Vec<ClosedSheet>,
     /// The roll calls whose empty sheets need not be kept any longer.
     forgotten: Vec<RollCallId>,
+    /// What admins and teachers did.
+    acts: Vec<ActRecord>,
+    /// By which the codes of rooms are counted, since the first of them.
+    codes: Option<CodeClock>,
+    /// Makes the secrets of rooms.
+    rooms: [u8; 32],
+    /// How often names were drawn.
+    draws: u64,
     /// The number that the next batch gets.
     next_batch: u64,
     /// The last batch that is on disk.
@@ -140,6 +152,10 @@ impl<P> Server<P> {
             spare: Vec::new(),
             sheets: Vec::new(),
             forgotten: Vec::new(),
+            acts: Vec::new(),
+            codes: None,
+            rooms: keys.rooms,
+            draws: 0,
             next_batch: 1,
             durable: 0,
             snapshot: Snapshot::None,
@@ -198,10 +214,51 @@ impl<P> Server<P> {
         self.state.sessions.len()
     }
 
+    /// Whether the device may do nothing any more.
+    #[must_use]
+    pub fn is_revoked(&self, device: DeviceId) -> bool {
+        self.state.people.is_revoked(device)
+    }
+
+    /// An admin was invited at the server's terminal. False if the invite is known already.
+    pub fn invite_admin(
+        &mut self,
+        now: Now,
+        invite: InviteId,
+        name: PersonName,
+        ends_at: WallTime,
+    ) -> bool {
+        let at = self.advance(now.wall);
+        if self.state.people.knows_invite(invite) {
+            return false;
+        }
+        self.acts.extend(self.state.people.apply_admin_invite(invite, name, at, ends_at));
+        self.record(at, Record::AdminInvited { at, invite, name, ends_at });
+        true
+    }
+
+    /// The journal was restored from a backup: the invites that are open in it are void.
+    pub fn void_invites(&mut self) {
+        self.state.people.void_invites();
+        self.records.push(Record::Restored);
+    }
+
     /// The last closed sheet of the class.
     #[must_use]
     pub fn last_sheet(&self, class: ClassId) -> Option<SheetInfo> {
         self.state.register.last_sheet(class)
+    }
+
+    fn record(&mut self, at: WallTime, record: Record) {
+        self.state.recorded = self.state.recorded.max(at);
+        self.records.push(record);
+    }
+
+    /// The server's own time at this moment: the wall clock, but never going back.
+    fn advance(&mut self, wall: WallTime) -> WallTime {
+        // R-TIME-1
+        self.state.latest = self.state.latest.max(wall);
+        self.state.latest
     }
 }
 
@@ -214,6 +271,7 @@ impl<P> Output<P> {
             Self::Snapshot(part) => Output::Snapshot(part),
             Self::Load(content) => Output::Load(content),
             Self::ListSheets(question) => Output::ListSheets(question),
+            Self::ListRows(question) => Output::ListRows(question),
             Self::Folder(request) => Output::Folder(request),
         }
     }
@@ -296,6 +354,14 @@ impl<P: Clone + Hash> Server<P> {
         if self.held.len() >= REPLIES_HELD_MAX {
             return Counter::Overloaded;
         }
+        if let Principal::Device(device) = who
+            && self.is_revoked(device)
+        {
+            // R-ACCESS-6
+            let Request { client, number, .. } = received.request;
+            self.reply(Requester { to: from, client, number }, Answer::Revoked);
+            return Counter::Revoked;
+        }
         self.handle_request(now, from, who, received, room)
     }
 
@@ -365,6 +431,11 @@ impl<P: Clone + Hash> Server<P> {
         {
             return Some(Output::ListSheets(question));
         }
+        if self.records.is_empty()
+            && let Some(question) = self.questions.poll_rows()
+        {
+            return Some(Output::ListRows(question));
+        }
         if let Some(request) = self.poll_folder() {
             return Some(Output::Folder(request));
         }
@@ -413,10 +484,10 @@ impl<P: Clone + Hash> Server<P> {
             Ask::Perform { started, operation } => {
                 let client = who.client(request.client);
                 self.asked = Some((client, who));
-                let asked = Asked { client, started, operation };
+                let asked = Asked { who, client, started, operation };
                 self.handle_operation(now, from, &request, asked, received.fingerprint)
             }
-            Ask::Read(query) => self.handle_query(now, from, &request, query, request_bytes),
+            Ask::Read(query) => self.handle_query(now, from, who, &request, query, request_bytes),
             Ask::Pull(pull) => self.handle_pull(now, from, &request, pull, request_bytes),
         }
     }
@@ -446,19 +517,9 @@ impl<P: Clone + Hash> Server<P> {
         let records = std::mem::replace(&mut self.records, std::mem::take(&mut self.spare));
         self.begin_due_snapshot();
         let sheets = std::mem::take(&mut self.sheets);
-        Batch { number, records, sheets, forgotten: std::mem::take(&mut self.forgotten) }
-    }
-
-    fn record(&mut self, at: WallTime, record: Record) {
-        self.state.recorded = self.state.recorded.max(at);
-        self.records.push(record);
-    }
-
-    /// The server's own time at this moment: the wall clock, but never going back.
-    fn advance(&mut self, wall: WallTime) -> WallTime {
-        // R-TIME-1
-        self.state.latest = self.state.latest.max(wall);
-        self.state.latest
+        let forgotten = std::mem::take(&mut self.forgotten);
+        let acts = std::mem::take(&mut self.acts);
+        Batch { number, records, sheets, forgotten, acts }
     }
 }
 

@@ -2,20 +2,27 @@
 
 use std::hash::Hash;
 
+use sha2::{Digest as _, Sha256};
+
 use super::Server;
 use crate::blocks::Requester;
-use crate::exchange::{Answer, BeginAgain, Busy, Operation, Outcome, Request};
-use crate::ids::ClientId;
+use crate::exchange::{Answer, BeginAgain, Busy, Operation, Outcome, Refusal, Request};
+use crate::ids::{ClassId, ClientId};
 use crate::limits::BUSY_RETRY_AFTER_MS;
+use crate::people::{CodeClock, RoomSecret};
+use crate::principal::Principal;
 use crate::record::Record;
 use crate::roll::{ClientRecord, Verdict};
+use crate::state::{Changed, Decision, Moment};
 use crate::stats::Counter;
 use crate::time::{Instant, Now, WallTime};
 
 /// An operation that is asked for.
 #[derive(Clone, Copy)]
 pub(super) struct Asked {
-    /// Who asks, as the judge of duplicates knows it.
+    /// Who asks.
+    pub(super) who: Principal,
+    /// The client, as the judge of duplicates knows it.
     pub(super) client: ClientId,
     /// The client's clock when it drew its client id.
     pub(super) started: WallTime,
@@ -31,22 +38,31 @@ impl<P: Clone + Hash> Server<P> {
         asked: Asked,
         fingerprint: u32,
     ) -> Counter {
-        let Asked { client, started, operation } = asked;
+        let Asked { who, client, started, operation } = asked;
         let number = request.number;
         let at = self.advance(now.wall);
+        let pool = self.state.pool(who);
         let verdict =
-            self.state.sessions.judge(client, number, started, fingerprint, at, self.durable);
+            self.state.sessions.judge(client, number, started, fingerprint, at, self.durable, pool);
         if !verdict.is_recorded() {
             self.state.sessions.hear(client, now.instant);
         }
         let record = |outcome| ClientRecord { client, started, number, fingerprint, outcome };
         let (answer, counter) = match verdict {
             Verdict::Next | Verdict::NewClient => {
-                let outcome = self.state.register.decide(&operation, at);
-                let counter = outcome.counter();
-                let answer = Answer::from(&outcome);
-                self.execute(now.instant, at, operation, record(outcome));
-                (answer, counter)
+                let moment = self.moment(Now { wall: at, ..now });
+                match self.state.decide(who, &operation, moment) {
+                    Decision::Outcome(outcome) => {
+                        let counter = outcome.counter();
+                        let answer = Answer::from(&outcome);
+                        self.note_wrong_code(moment, who, &operation, &outcome);
+                        self.execute(now.instant, at, who, operation, record(outcome));
+                        (answer, counter)
+                    }
+                    Decision::Later(retry_after_ms) => {
+                        (Answer::Busy(Busy { retry_after_ms }), Counter::StrangersBusy)
+                    }
+                }
             }
             Verdict::Repeat(outcome) => (Answer::from(&outcome), Counter::Repeated),
             Verdict::InProgress => return Counter::InProgress,
@@ -64,7 +80,7 @@ impl<P: Clone + Hash> Server<P> {
             Verdict::ClockSkew { ahead: true } => {
                 // R-JUDGE-9
                 let outcome = Outcome::ClockSkew { server_time: at };
-                self.execute(now.instant, at, operation, record(outcome));
+                self.execute(now.instant, at, who, operation, record(outcome));
                 (Answer::BeginAgain(BeginAgain { server_time: Some(at) }), Counter::ClockAhead)
             }
             Verdict::TableFull => {
@@ -80,23 +96,71 @@ impl<P: Clone + Hash> Server<P> {
         &mut self,
         heard: Instant,
         at: WallTime,
+        who: Principal,
         operation: Operation,
         client: ClientRecord,
     ) {
-        let applied = self
+        let Changed { applied, act } = self
             .state
-            .register
-            .apply(&operation, &client.outcome)
+            .apply(who, &operation, &client.outcome)
             .expect("what was just decided can be done");
         self.sheets.extend(applied.closed);
         self.forgotten.extend(applied.forgotten);
-        self.state.sessions.record(client.clone(), heard, self.next_batch);
+        self.acts.extend(act);
+        let drawn = self.draw_secret(&operation, &client.outcome);
+        let pool = self.state.people.pool(who);
+        self.state.sessions.record(client.clone(), pool, heard, self.next_batch);
         // R-DURABLE-2, R-JUDGE-13
-        self.record(at, Record::Answered { at, operation, client });
+        let record = match who {
+            Principal::Plain => Record::Answered { at, operation, client },
+            Principal::Device(by) => Record::AnsweredTo { at, by, operation, client },
+        };
+        self.record(at, record);
+        if let Some((class, secret)) = drawn {
+            self.record(at, Record::CodeDrawn { class, secret });
+        }
+    }
+
+    /// By what a request is decided that is looked at now.
+    pub(super) fn moment(&mut self, now: Now) -> Moment {
+        let codes = *self.codes.get_or_insert_with(|| CodeClock::new(now));
+        Moment { at: now.wall, instant: now.instant, codes }
+    }
+
+    /// Draws the secret of the code of a roll call that was just opened, if it is to have one.
+    fn draw_secret(
+        &mut self,
+        operation: &Operation,
+        outcome: &Outcome,
+    ) -> Option<(ClassId, RoomSecret)> {
+        let &Operation::Open { class, .. } = operation else { return None };
+        let &Outcome::Opened { roll_call, already_open: false, .. } = outcome else { return None };
+        let hash = Sha256::new()
+            .chain_update(b"rollcall/1 room")
+            .chain_update(self.rooms)
+            .chain_update(roll_call.get().to_le_bytes())
+            .finalize();
+        let secret = RoomSecret::from_bytes(*hash.first_chunk().expect("32 bytes"));
+        self.state.people.set_secret(class, secret).then_some((class, secret))
+    }
+
+    fn note_wrong_code(
+        &mut self,
+        moment: Moment,
+        who: Principal,
+        operation: &Operation,
+        outcome: &Outcome,
+    ) {
+        if let (Operation::Mark { class, .. }, Outcome::MarkRefused(refused)) = (operation, outcome)
+            && refused.reason == Refusal::WrongCode
+        {
+            let (step, _) = moment.codes.step(moment.instant);
+            self.state.people.note_stranger(who, *class, step);
+        }
     }
 
     /// Sees to it that the journal holds this time or a later one.
-    fn note_time(&mut self, at: WallTime) {
+    pub(super) fn note_time(&mut self, at: WallTime) {
         // R-TIME-3
         if self.state.recorded < at {
             self.record(at, Record::TimeDisclosed { at });

@@ -8,9 +8,12 @@ use std::sync::Arc;
 
 use super::{Piece, Server};
 use crate::blocks::Requester;
-use crate::exchange::{Answer, FileEntry, FileList, FileState, SheetInfo, SheetList, files};
+use crate::exchange::{
+    ActList, Answer, FileEntry, FileList, FileState, MineList, SheetInfo, SheetList, files,
+};
 use crate::ids::{ClassId, FileKey, RollCallNumber};
 use crate::limits::{FILE_QUESTIONS_MAX, LISTING_LIFE, SHEET_QUESTIONS_MAX};
+use crate::record::{Rows, RowsQuestion};
 use crate::stats::Counter;
 use crate::time::{Instant, Now};
 use crate::waiting::Waiting;
@@ -51,6 +54,7 @@ pub(super) struct ListRequest<P> {
 #[derive(Clone)]
 pub(super) struct Questions<P> {
     sheets: Waiting<SheetsQuestion, Requester<P>>,
+    rows: Waiting<RowsQuestion, Requester<P>>,
     files: Waiting<FileKey, Requester<P>>,
     lists: Waiting<(), ListRequest<P>>,
     /// The list of files, and when it was asked for.
@@ -63,6 +67,7 @@ impl<P> Questions<P> {
     pub(super) fn new() -> Self {
         Self {
             sheets: Waiting::new(SHEET_QUESTIONS_MAX),
+            rows: Waiting::new(SHEET_QUESTIONS_MAX),
             files: Waiting::new(FILE_QUESTIONS_MAX),
             lists: Waiting::new(FILE_QUESTIONS_MAX),
             listing: None,
@@ -73,6 +78,11 @@ impl<P> Questions<P> {
     /// The next question for the journal.
     pub(super) fn poll_sheets(&mut self) -> Option<SheetsQuestion> {
         self.sheets.next_to_ask()
+    }
+
+    /// The next question for other rows of the journal.
+    pub(super) fn poll_rows(&mut self) -> Option<RowsQuestion> {
+        self.rows.next_to_ask()
     }
 
     /// The next question for the folder.
@@ -109,6 +119,36 @@ impl<P: Clone + Hash> Server<P> {
         sheets.truncate(question.limit);
         for requester in self.questions.sheets.take(question) {
             self.reply(requester, Answer::Sheets(SheetList { sheets: sheets.clone(), more }));
+        }
+    }
+
+    pub(super) fn handle_rows_question(
+        &mut self,
+        question: RowsQuestion,
+        requester: Requester<P>,
+    ) -> Counter {
+        if !self.questions.rows.has_room() {
+            return Counter::SheetsFull;
+        }
+        self.questions.rows.push(question, requester);
+        Counter::Asked
+    }
+
+    /// Rows were read: as many as the question asks for, and one more if there are more.
+    pub fn handle_rows(&mut self, question: RowsQuestion, rows: &Rows) {
+        for requester in self.questions.rows.take(question) {
+            let answer = match (question, rows) {
+                (RowsQuestion::Acts { limit, .. }, Rows::Acts(acts)) => {
+                    let (acts, more) = page(acts, limit);
+                    Answer::Acts(ActList { acts, more })
+                }
+                (RowsQuestion::Mine { limit, .. }, Rows::Mine(marks)) => {
+                    let (marks, more) = page(marks, limit);
+                    Answer::Mine(MineList { marks, more })
+                }
+                _ => unreachable!("rows answer the question that they were read for"),
+            };
+            self.reply(requester, answer);
         }
     }
 
@@ -171,4 +211,9 @@ impl<P: Clone + Hash> Server<P> {
             self.reply(requester, Answer::File(state));
         }
     }
+}
+
+/// The first so many, and whether there are more.
+fn page<T: Copy>(rows: &[T], limit: usize) -> (Vec<T>, bool) {
+    (rows.iter().copied().take(limit).collect(), rows.len() > limit)
 }

@@ -31,6 +31,8 @@ pub(super) struct Crowd {
     server: SocketAddr,
     /// The key of the service, if it is spoken to in sealed datagrams.
     service: Option<PublicKey>,
+    /// The key of the device that opens and closes; each student has a fresh one.
+    teacher: Option<SecretKey>,
     clock: Clock,
     poll: Poll,
     events: Events,
@@ -83,6 +85,7 @@ impl Crowd {
     pub(super) fn new(
         server: SocketAddr,
         service: Option<PublicKey>,
+        teacher: Option<SecretKey>,
         sockets: usize,
         deadline: Duration,
     ) -> io::Result<Self> {
@@ -92,6 +95,7 @@ impl Crowd {
         Ok(Self {
             server,
             service,
+            teacher,
             sealed: vec![BTreeSet::new(); sockets.len()],
             clock: Clock::start(),
             poll,
@@ -134,7 +138,7 @@ impl Crowd {
     /// A new client comes and asks for this; nobody else may be at this place.
     pub(super) fn perform(&mut self, place: usize, operation: Operation) {
         let now = self.clock.now();
-        let mut client = self.greeted.remove(&place).unwrap_or_else(|| self.client());
+        let mut client = self.greeted.remove(&place).unwrap_or_else(|| self.client(&operation));
         client.perform(now, operation, self.deadline);
         self.join(place, client, now, false);
     }
@@ -142,26 +146,32 @@ impl Crowd {
     /// A new client comes and only says `HELLO`; the next to come to this place is the same one.
     pub(super) fn greet(&mut self, place: usize) {
         let now = self.clock.now();
-        let mut client = self.client();
+        let link = self.link(None);
+        let mut client = LinkedClient::new(self.seeds.random(), link);
         client.connect(now);
         self.join(place, client, now, true);
     }
 
-    fn client(&mut self) -> LinkedClient {
-        let link = self.link();
+    /// A client for this operation: a student has a device of its own.
+    fn client(&mut self, operation: &Operation) -> LinkedClient {
+        let device = match operation {
+            Operation::Mark { .. } => None,
+            _ => self.teacher.clone(),
+        };
+        let link = self.link(device);
         LinkedClient::new(self.seeds.random(), link)
     }
 
-    /// A link for a device of its own.
-    fn link(&mut self) -> Link {
+    /// A link for the device with this key, or for a new one.
+    fn link(&mut self, device: Option<SecretKey>) -> Link {
         let Some(service) = self.service else { return Link::Plain };
-        let device = SecretKey::from_bytes(self.seeds.random());
+        let device = device.unwrap_or_else(|| SecretKey::from_bytes(self.seeds.random()));
         Link::Sealed(Box::new(Channel::new(service, device, self.seeds.random())))
     }
 
     /// What fetches sheets from the server.
     pub(super) fn fetcher(&mut self) -> Result<Fetcher, FetchError> {
-        let link = self.link();
+        let link = self.link(None);
         Fetcher::new(self.server, None, link, self.clock)
     }
 

@@ -29,7 +29,7 @@ use crate::exchange::SheetInfo;
 use crate::ids::ContentId;
 use crate::journal::{DiskStatus, Journal, JournalError, SheetReader};
 use crate::limits::{DISK_CHECK_INTERVAL, JOURNAL_READS_MAX, JOURNAL_WRITES_MAX};
-use crate::record::{Batch, SnapshotPart};
+use crate::record::{Batch, Rows, RowsQuestion, SnapshotPart};
 use crate::server::SheetsQuestion;
 
 /// A task for the journal.
@@ -49,6 +49,8 @@ pub(super) enum Read {
     Sheet(ContentId),
     /// Some of a class, in brief.
     List(SheetsQuestion),
+    /// Other rows.
+    Rows(RowsQuestion),
 }
 
 /// The end of a command.
@@ -63,6 +65,8 @@ pub(super) enum Completion {
     Read(ContentId, Option<Vec<u8>>),
     /// Sheets of a class were read in brief, one more than was asked for if there is one.
     Listed(SheetsQuestion, Vec<SheetInfo>),
+    /// Other rows were read, one more than was asked for if there is one.
+    Rows(RowsQuestion, Rows),
     /// The part of a snapshot is kept.
     SnapshotKept,
     /// The status of the disk. Reported without a command: at the start, and when the operator or the
@@ -266,6 +270,7 @@ fn read_sheets(
                 let listed = reader.history(class, at_most, limit + 1);
                 listed.map(|it| Completion::Listed(question, it))
             }
+            Read::Rows(question) => reader.rows(question).map(|it| Completion::Rows(question, it)),
         };
         if !report(result, completions, waker) {
             break;
@@ -338,6 +343,9 @@ fn execute<J: Journal>(journal: &mut J, command: Command) -> Report {
             let SheetsQuestion { class, at_most, limit } = question;
             Ok(Completion::Listed(question, journal.history(class, at_most, limit + 1)?))
         }
+        Command::Read(Read::Rows(question)) => {
+            Ok(Completion::Rows(question, journal.rows(question)?))
+        }
         Command::KeepSnapshot(part) => {
             journal.keep_snapshot(&part)?;
             Ok(Completion::SnapshotKept)
@@ -379,6 +387,10 @@ mod tests {
         ) -> Result<Vec<SheetInfo>, JournalError> {
             Ok(Vec::new())
         }
+
+        fn rows(&mut self, _: RowsQuestion) -> Result<Rows, JournalError> {
+            Err(JournalError::stopped())
+        }
     }
 
     impl Journal for Gated {
@@ -401,6 +413,10 @@ mod tests {
             _: usize,
         ) -> Result<Vec<SheetInfo>, JournalError> {
             Ok(Vec::new())
+        }
+
+        fn rows(&mut self, _: RowsQuestion) -> Result<Rows, JournalError> {
+            Err(JournalError::stopped())
         }
 
         fn reader(&self) -> Result<Option<Box<dyn SheetReader>>, JournalError> {
@@ -435,7 +451,7 @@ mod tests {
     }
 
     fn batch(number: u64) -> Batch {
-        Batch { number, records: vec![], sheets: vec![], forgotten: vec![] }
+        Batch { number, records: vec![], sheets: vec![], forgotten: vec![], acts: vec![] }
     }
 
     fn content(byte: u8) -> ContentId {

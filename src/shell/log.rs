@@ -12,11 +12,11 @@ use std::net::SocketAddr;
 use tracing::{Level, debug, enabled, trace};
 
 use super::socket::ReturnPath;
-use crate::exchange::{Closed, Marked, Operation, Outcome, Refused};
+use crate::exchange::{Acted, Closed, Deed, Marked, Operation, Outcome, Refused};
 use crate::ids::ClientId;
 use crate::limits::REPLIES_HELD_MAX;
 use crate::principal::Principal;
-use crate::record::{Batch, Record};
+use crate::record::Batch;
 
 /// Who asked from where, since the last batch was given out and in that one.
 pub(super) struct EventLog {
@@ -71,7 +71,7 @@ impl EventLog {
             return;
         }
         for record in &batch.records {
-            if let Record::Answered { operation, client, .. } = record {
+            if let Some((_, operation, client)) = record.answered() {
                 let from = self.committing.get(&client.client);
                 let from = from.map_or_else(|| "?".to_owned(), ToString::to_string);
                 tell(operation, &client.outcome, client.client, &from);
@@ -81,19 +81,19 @@ impl EventLog {
 }
 
 fn tell(operation: &Operation, outcome: &Outcome, client: ClientId, from: &str) {
-    let class = operation.class();
+    let class = operation.class().map(|class| format!("class {class}")).unwrap_or_default();
     let already = |already| if already { "already " } else { "" };
     match *outcome {
         Outcome::Opened { opened_at, already_open, .. } => {
             let already = already(already_open);
-            debug!("class {class} was {already}opened at {opened_at} by {client:?} from {from}");
+            debug!("{class} was {already}opened at {opened_at} by {client:?} from {from}");
         }
         Outcome::Closed(ref closed) => {
             let Closed { ref sheet, already_closed } = **closed;
             let (at, students, already) =
                 (sheet.closed_at, sheet.students, already(already_closed));
             debug!(
-                "class {class} was {already}closed at {at} with {students} present by {client:?} \
+                "{class} was {already}closed at {at} with {students} present by {client:?} \
                  from {from}"
             );
         }
@@ -101,7 +101,7 @@ fn tell(operation: &Operation, outcome: &Outcome, client: ClientId, from: &str) 
             let already = already(already_present);
             if let Operation::Mark { student, .. } = operation {
                 trace!(
-                    "{student} was {already}marked present in class {class} at {at} by {client:?} \
+                    "{student} was {already}marked present in {class} at {at} by {client:?} \
                      from {from}"
                 );
             }
@@ -111,9 +111,19 @@ fn tell(operation: &Operation, outcome: &Outcome, client: ClientId, from: &str) 
                 Operation::Open { .. } => "opening".to_owned(),
                 Operation::Close { .. } => "closing".to_owned(),
                 Operation::Mark { student, .. } => format!("marking {student} in"),
+                Operation::Join { .. } => "an invite".to_owned(),
+                Operation::Act(act) => format!("that somebody {},", Deed::Act(*act)),
             };
             let reason = reason.name();
-            debug!("{what} class {class} was refused at {at}: {reason}, to {client:?} from {from}");
+            debug!("{what} {class} was refused at {at}: {reason}, to {client:?} from {from}");
+        }
+        Outcome::Joined { ref joined, .. } => {
+            debug!("{client:?} from {from} joined as {} at {}", joined.guest, joined.at);
+        }
+        Outcome::Acted(Acted { at, .. }) => {
+            if let Operation::Act(act) = operation {
+                debug!("{client:?} from {from} {} at {at}", Deed::Act(*act));
+            }
         }
         Outcome::ClockSkew { server_time } => {
             debug!("the clock of {client:?} from {from} is ahead at {server_time}");

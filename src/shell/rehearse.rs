@@ -17,6 +17,7 @@ use hdrhistogram::Histogram;
 use super::call::Answered;
 use super::crowd::{Crowd, Ended};
 use super::download::FetchError;
+use crate::access::Terms;
 use crate::client::Unanswered;
 use crate::exchange::{Answer, Closed, Marked, Opened, Operation, Refusal, Refused, SheetInfo};
 use crate::ids::ClassId;
@@ -25,7 +26,7 @@ use crate::limits::{
     LOAD_TEACHERS_AT_ONCE,
 };
 use crate::rehearsal::{Fate, Finding, Ledger, Plan};
-use crate::seal::PublicKey;
+use crate::seal::{PublicKey, SecretKey};
 use crate::time::{Instant, WallTime};
 
 const _: () = assert!(LOAD_LATENCY_MAX_MICROS as u128 > DEADLINE_MAX.as_micros());
@@ -55,6 +56,16 @@ pub struct Rehearsal {
     pub warm: bool,
     /// How long each keeps asking.
     pub timeout: Duration,
+}
+
+impl Rehearsal {
+    /// Under which terms the roll calls are held: nobody reads a code to a crowd of programs.
+    fn terms(&self) -> Terms {
+        match self.service {
+            None => Terms::PLAIN,
+            Some(_) => Terms { code: false, ..Terms::SEALED },
+        }
+    }
 }
 
 /// How far it has come.
@@ -141,12 +152,13 @@ pub enum LoadError {
     Fetch(#[from] FetchError),
 }
 
-/// Rehearses; each receipt is written to `acked` as it arrives.
+/// Rehearses; where datagrams are sealed, the device with the key of `teacher` opens and closes. Each receipt is written to `acked` as it arrives.
 ///
 /// # Errors
 /// If the system refuses, or a receipt cannot be written down. Classes may be open then.
 pub fn rehearse(
     rehearsal: Rehearsal,
+    teacher: Option<SecretKey>,
     server: SocketAddr,
     acked: Option<File>,
     watch: &mut dyn FnMut(Step),
@@ -168,7 +180,7 @@ pub fn rehearse(
         findings: Vec::new(),
         faults: 0,
     };
-    let crowd = Crowd::new(server, rehearsal.service, sockets, timeout)?;
+    let crowd = Crowd::new(server, rehearsal.service, teacher, sockets, timeout)?;
     let acked = acked.map(BufWriter::new);
     let mut run = Run { rehearsal, crowd, acked, report, opened: Vec::new() };
     run.open(watch)?;
@@ -198,7 +210,8 @@ impl Run {
         loop {
             let going_on = self.report.not_opened.is_none() && next < plan.classes();
             if going_on && self.crowd.waiting() < LOAD_TEACHERS_AT_ONCE {
-                self.crowd.perform(next, Operation::Open { class: plan.class(next) });
+                let (class, terms) = (plan.class(next), self.rehearsal.terms());
+                self.crowd.perform(next, Operation::Open { class, terms });
                 next += 1;
                 continue;
             }
@@ -254,7 +267,7 @@ impl Run {
             if due.is_some_and(|due| due <= self.crowd.now().instant) {
                 let (class, student) = (plan.class_of(next), plan.student(next));
                 self.report.ledger.record(next, Fate::Unknown);
-                self.crowd.perform(next, Operation::Mark { class, student });
+                self.crowd.perform(next, Operation::Mark { class, student, code: None });
                 next += 1;
                 // A crowd that begins at once must not keep us from hearing the first answers.
                 if next % LOAD_TEACHERS_AT_ONCE != 0 {

@@ -336,6 +336,9 @@ impl<J: Journal + Send + 'static> Service<J> {
                     Output::ListSheets(question) => {
                         self.journal.send(Command::Read(Read::List(question)));
                     }
+                    Output::ListRows(question) => {
+                        self.journal.send(Command::Read(Read::Rows(question)));
+                    }
                     Output::Folder(request) => {
                         self.folder.as_ref().expect("files are offered").send(request);
                     }
@@ -391,6 +394,7 @@ impl<J: Journal + Send + 'static> Service<J> {
             }
             Completion::Read(content, bytes) => server.handle_sheet(content, bytes),
             Completion::Listed(question, sheets) => server.handle_sheets(question, sheets),
+            Completion::Rows(question, rows) => server.handle_rows(question, &rows),
             Completion::SnapshotKept => {
                 if server.handle_snapshot_kept() {
                     debug!("snapshot of {} clients", server.clients());

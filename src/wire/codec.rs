@@ -8,8 +8,12 @@ use postcard::ser_flavors::Size;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Kind, Rejected};
-use crate::ids::{ClassId, ClientId, ContentId, Cookie, RequestNumber, RollCallNumber};
-use crate::limits::DATAGRAM_MAX_BYTES;
+use crate::access::{InviteId, PersonName};
+use crate::ids::{
+    ActNumber, ClassId, ClientId, ContentId, Cookie, DeviceId, RequestNumber, RollCallNumber,
+    StudentNumber,
+};
+use crate::limits::{DATAGRAM_MAX_BYTES, PERSON_NAME_MAX_BYTES, STUDENT_LENGTH_MAX_BYTES};
 use crate::time::WallTime;
 
 /// What a body says after its header.
@@ -62,6 +66,12 @@ max_bytes_are! {
     ClientId: 16;
     Cookie: 16;
     ContentId: 32;
+    DeviceId: 16;
+    InviteId: 16;
+    ActNumber: u64::MAX_BYTES;
+    // A text has its length before it, in one byte where it is below 2^7.
+    StudentNumber: 1 + STUDENT_LENGTH_MAX_BYTES;
+    PersonName: 1 + PERSON_NAME_MAX_BYTES;
 }
 
 impl<T: MaxBytes> MaxBytes for Option<T> {

@@ -38,7 +38,7 @@ use super::{DiskStatus, Journal, JournalError, Recovered, SheetReader};
 use crate::exchange::SheetInfo;
 use crate::ids::{ClassId, ContentId, RollCallNumber};
 use crate::limits::{SNAPSHOT_AFTER_MIN_BYTES, SNAPSHOT_AFTER_RATIO};
-use crate::record::{Batch, Recovery, SnapshotPart};
+use crate::record::{Batch, Recovery, Rows, RowsQuestion, SnapshotPart};
 
 /// A journal in a folder.
 #[derive(Debug)]
@@ -190,6 +190,9 @@ impl SqliteJournal {
         for sheet in &batch.sheets {
             write::insert_sheet(&transaction, sheet)?;
         }
+        for act in &batch.acts {
+            write::insert_act(&transaction, act)?;
+        }
         for &roll_call in &batch.forgotten {
             write::forget_roll_call(&transaction, roll_call)?;
         }
@@ -270,6 +273,13 @@ impl Journal for SqliteJournal {
             .map_err(|fault| fault.at(&self.path))?)
     }
 
+    fn rows(&mut self, question: RowsQuestion) -> Result<Rows, JournalError> {
+        if self.stopped {
+            return Err(JournalError::stopped());
+        }
+        Ok(read::rows(&self.connection, question).map_err(|fault| fault.at(&self.path))?)
+    }
+
     fn reader(&self) -> Result<Option<Box<dyn SheetReader>>, JournalError> {
         let connection = connect(&self.path, Access::Read)?;
         Ok(Some(Box::new(Reader { connection, path: self.path.clone() })))
@@ -338,12 +348,17 @@ impl SheetReader for Reader {
         Ok(read::history(&self.connection, class, at_most, limit)
             .map_err(|fault| fault.at(&self.path))?)
     }
+
+    fn rows(&mut self, question: RowsQuestion) -> Result<Rows, JournalError> {
+        Ok(read::rows(&self.connection, question).map_err(|fault| fault.at(&self.path))?)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::schema::pragma;
     use super::*;
+    use crate::access::Terms;
     use crate::exchange::{Operation, Outcome, Refusal, Refused};
     use crate::ids::{ClientId, RequestNumber, RollCallId};
     use crate::journal::ErrorKind;
@@ -357,7 +372,7 @@ mod tests {
         let at = WallTime::from_millis(number);
         Record::Answered {
             at,
-            operation: Operation::Open { class: ClassId::new(3030).unwrap() },
+            operation: Operation::Open { class: ClassId::new(3030).unwrap(), terms: Terms::PLAIN },
             client: ClientRecord {
                 client: ClientId::from_bytes([7; 16]),
                 started: at,
@@ -369,7 +384,13 @@ mod tests {
     }
 
     fn batch(number: u64, records: usize) -> Batch {
-        Batch { number, records: vec![record(number); records], sheets: vec![], forgotten: vec![] }
+        Batch {
+            number,
+            records: vec![record(number); records],
+            sheets: vec![],
+            forgotten: vec![],
+            acts: vec![],
+        }
     }
 
     /// A sheet whose times do not depend on its roll call.

@@ -5,13 +5,13 @@ use std::cmp::Ordering;
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::error::{Fault, Location};
-use crate::exchange::SheetInfo;
-use crate::ids::{ClassId, ContentId, RollCallNumber, StudentNumber};
+use crate::exchange::{ActRecord, MyMark, SheetInfo};
+use crate::ids::{ActNumber, ClassId, ContentId, DeviceId, RollCallNumber, StudentNumber};
 use crate::journal::Recovered;
 use crate::journal::encoding::values;
 use crate::limits::MARKS_PER_ROLL_CALL_MAX;
-use crate::record::Recovery;
-use crate::roll::{Mark, Sheet};
+use crate::record::{Recovery, Rows, RowsQuestion};
+use crate::roll::{Mark, Remarked, Sheet};
 use crate::time::WallTime;
 
 /// `length` of a blob reads no blob, so this costs a row a batch and not its bytes.
@@ -165,12 +165,9 @@ pub(super) fn sheet(connection: &Connection, content: ContentId) -> Result<Optio
 /// The canonical bytes of the sheet of this roll call, which must be what its row says.
 pub(super) fn sheet_of(connection: &Connection, id: i64) -> Result<Vec<u8>, Fault> {
     let info = info(connection, id)?;
-    let sheet = Sheet {
-        class: info.class,
-        opened_at: info.opened_at,
-        closed_at: info.closed_at,
-        marks: marks(connection, id, info.students)?,
-    };
+    let SheetInfo { class, opened_at, closed_at, students, .. } = info;
+    let (marks, remarks) = marks(connection, id, students)?;
+    let sheet = Sheet { class, opened_at, closed_at, marks, remarks };
     let bytes = sheet.to_bytes();
     if ContentId::of(&bytes) != info.content {
         return Err(Fault::damaged(Location::RollCall(id), "it is not the sheet that was closed"));
@@ -228,18 +225,95 @@ fn to_info(row: InfoRow) -> Result<SheetInfo, Fault> {
     })
 }
 
-fn marks(connection: &Connection, id: i64, students: u32) -> Result<Vec<Mark>, Fault> {
+fn marks(
+    connection: &Connection,
+    id: i64,
+    students: u32,
+) -> Result<(Vec<Mark>, Vec<Remarked>), Fault> {
     let place = Location::RollCall(id);
-    let mut statement = connection
-        .prepare_cached("SELECT student, at FROM mark WHERE roll_call = ?1 ORDER BY position")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT student, at, remarks FROM mark WHERE roll_call = ?1 ORDER BY position",
+    )?;
     let mut rows = statement.query([id])?;
     let mut marks = Vec::with_capacity(students.min(MARKS_PER_ROLL_CALL_MAX) as usize);
+    let mut remarked = Vec::new();
     while let Some(row) = rows.next()? {
+        let remarks: u8 = row.get(2)?;
+        if remarks != 0 {
+            let remarks = remarks.try_into().map_err(|error| Fault::damaged(place, error))?;
+            let place = u32::try_from(marks.len()).expect("bounded by MARKS_PER_ROLL_CALL_MAX");
+            remarked.push(Remarked { place, remarks });
+        }
         let text = row.get_ref(0)?.as_str().map_err(|error| Fault::damaged(place, error))?;
         let student: StudentNumber = text.parse().map_err(|error| Fault::damaged(place, error))?;
         marks.push(Mark { student, at: to_time(row.get(1)?, place)? });
     }
-    Ok(marks)
+    Ok((marks, remarked))
+}
+
+/// Other rows, as many as the question asks for and one more.
+pub(super) fn rows(connection: &Connection, question: RowsQuestion) -> Result<Rows, Fault> {
+    match question {
+        RowsQuestion::Acts { at_most, limit } => acts(connection, at_most, limit).map(Rows::Acts),
+        RowsQuestion::Mine { device, skip, limit } => {
+            mine(connection, device, skip, limit).map(Rows::Mine)
+        }
+    }
+}
+
+/// What admins and teachers did, the last act first.
+fn acts(
+    connection: &Connection,
+    at_most: ActNumber,
+    limit: usize,
+) -> Result<Vec<ActRecord>, Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT record FROM act WHERE number <= ?1 ORDER BY number DESC LIMIT ?2",
+    )?;
+    let at_most = i64::try_from(at_most.get()).unwrap_or(i64::MAX);
+    let mut rows = statement.query((at_most, to_limit(limit)))?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let record = row.get_ref(0)?.as_blob();
+        let record = record.map_err(|error| Fault::damaged(Location::File, error))?;
+        let act = postcard::from_bytes(record);
+        found.push(act.map_err(|error| Fault::damaged(Location::File, error))?);
+    }
+    Ok(found)
+}
+
+/// The marks that were made from a device, the last roll call first.
+fn mine(
+    connection: &Connection,
+    device: DeviceId,
+    skip: u32,
+    limit: usize,
+) -> Result<Vec<MyMark>, Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT roll_call.id, roll_call.class, roll_call.number, mark.student, mark.at \
+         FROM mark JOIN roll_call ON roll_call.id = mark.roll_call WHERE mark.device = ?1 \
+         ORDER BY mark.roll_call DESC, mark.position LIMIT ?2 OFFSET ?3",
+    )?;
+    let mut rows = statement.query((device.as_bytes(), to_limit(limit), skip))?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let place = Location::RollCall(row.get(0)?);
+        let damaged = |what| Fault::damaged(place, what);
+        let student: String = row.get(3)?;
+        found.push(MyMark {
+            class: ClassId::new(row.get(1)?).ok_or_else(|| damaged("its class is zero"))?,
+            number: RollCallNumber::new(row.get(2)?)
+                .ok_or_else(|| damaged("its number is zero"))?,
+            student: student.parse().map_err(|error| Fault::damaged(place, error))?,
+            at: to_time(row.get(4)?, place)?,
+        });
+    }
+    Ok(found)
+}
+
+/// So many rows and one more.
+fn to_limit(limit: usize) -> i64 {
+    i64::try_from(limit + 1).unwrap_or(i64::MAX)
 }
 
 fn to_time(millis: i64, place: Location) -> Result<WallTime, Fault> {

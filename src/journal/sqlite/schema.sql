@@ -33,8 +33,22 @@ CREATE TABLE mark (
     position  INTEGER NOT NULL, -- counted from 1
     student   TEXT NOT NULL,    -- text, so that 042191010 keeps its zero
     at        INTEGER NOT NULL,
+    remarks   INTEGER NOT NULL DEFAULT 0, -- what a teacher should know: a set, see the view "sheet"
+    device    BLOB,             -- from which device, where it was one
     PRIMARY KEY (roll_call, position)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX mark_by_device ON mark (device, roll_call) WHERE device IS NOT NULL;
+
+-- What admins and teachers did, kept for ever.
+CREATE TABLE act (
+    number INTEGER PRIMARY KEY, -- counted from 1 without gaps
+    at     INTEGER NOT NULL,
+    device BLOB,                -- by which device; none: at the server's terminal
+    name   TEXT,                -- whose device that was then
+    deed   TEXT NOT NULL,       -- what was done, for people
+    record BLOB NOT NULL        -- the same, for the server
+) STRICT;
 
 -- The closed sheets as people read them: one line for each student who answered, times in UTC.
 CREATE VIEW sheet AS
@@ -44,6 +58,10 @@ SELECT
     mark.position,
     mark.student,
     strftime('%Y-%m-%dT%H:%M:%fZ', mark.at / 1000.0, 'unixepoch') AS at,
+    trim(iif(mark.remarks & 1, ' second_device', '') || iif(mark.remarks & 2, ' several_numbers', '')
+        || iif(mark.remarks & 4, ' by_teacher', '') || iif(mark.remarks & 8, ' many_wrong_codes', '')
+        || iif(mark.remarks & 16, ' called_present', '')
+        || iif(mark.remarks & 32, ' called_absent', '')) AS remarks,
     strftime('%Y-%m-%dT%H:%M:%fZ', roll_call.opened_at / 1000.0, 'unixepoch') AS opened_at,
     strftime('%Y-%m-%dT%H:%M:%fZ', roll_call.closed_at / 1000.0, 'unixepoch') AS closed_at
 FROM roll_call JOIN mark ON mark.roll_call = roll_call.id

@@ -17,6 +17,7 @@ use serde::Deserialize;
 
 use super::error::{Fault, Location};
 use super::read;
+use crate::access::Terms;
 use crate::exchange::{self, Closed, Marked, Refused};
 use crate::hashing::HashKey;
 use crate::ids::{
@@ -280,10 +281,12 @@ impl Converter<'_> {
 fn convert_operation(operation: Operation) -> Result<exchange::Operation, Failed> {
     use exchange::Operation as Live;
     Ok(match operation {
-        Operation::Open { class: number } => Live::Open { class: class(number)? },
+        Operation::Open { class: number } => {
+            Live::Open { class: class(number)?, terms: Terms::PLAIN }
+        }
         Operation::Close { class: number } => Live::Close { class: class(number)? },
         Operation::Mark { class: number, student: text } => {
-            Live::Mark { class: class(number)?, student: student(&text)? }
+            Live::Mark { class: class(number)?, student: student(&text)?, code: None }
         }
     })
 }

@@ -4,7 +4,9 @@ use rusqlite::{Connection, Transaction};
 
 use super::error::{Fault, Location};
 use super::read::to_column;
-use crate::ids::RollCallId;
+use crate::access::PersonName;
+use crate::exchange::ActRecord;
+use crate::ids::{DeviceId, RollCallId};
 use crate::journal::encoding::ItemEncoder;
 use crate::record::SnapshotPart;
 use crate::roll::ClosedSheet;
@@ -16,8 +18,10 @@ const INSERT_ROLL_CALL: &str = "INSERT INTO roll_call \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 /// Only what nobody answered is ever forgotten.
 const FORGET_ROLL_CALL: &str = "DELETE FROM roll_call WHERE id = ?1 AND students = 0";
-const INSERT_MARK: &str =
-    "INSERT INTO mark (roll_call, position, student, at) VALUES (?1, ?2, ?3, ?4)";
+const INSERT_MARK: &str = "INSERT INTO mark (roll_call, position, student, at, remarks, device) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+const INSERT_ACT: &str =
+    "INSERT INTO act (number, at, device, name, deed, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 const INSERT_PART: &str = "INSERT INTO snapshot (batch, part, items) VALUES (?1, ?2, ?3)";
 
 /// Inserts a batch, its records already encoded.
@@ -44,7 +48,7 @@ pub(super) fn forget_roll_call(
 /// Inserts a closed sheet as rows.
 pub(super) fn insert_sheet(
     transaction: &Transaction<'_>,
-    ClosedSheet { roll_call, info, bytes }: &ClosedSheet,
+    ClosedSheet { roll_call, info, bytes, remarks, devices }: &ClosedSheet,
 ) -> Result<(), Fault> {
     let id = to_column(roll_call.get(), Location::File)?;
     let mut insert = transaction.prepare_cached(INSERT_ROLL_CALL)?;
@@ -59,9 +63,27 @@ pub(super) fn insert_sheet(
         info.content.as_bytes(),
     ))?;
     let mut insert = transaction.prepare_cached(INSERT_MARK)?;
+    let mut remarks = remarks.iter().peekable();
     for (position, mark) in (1_i64..).zip(bytes.marks()) {
-        insert.execute((id, position, mark.student.as_str(), millis(mark.at)))?;
+        let remarked = remarks.next_if(|it| i64::from(it.place) + 1 == position);
+        let remarked = u8::from(remarked.map(|it| it.remarks).unwrap_or_default());
+        let device = devices.get(&mark.student).map(DeviceId::as_bytes);
+        let student = mark.student.as_str();
+        insert.execute((id, position, student, millis(mark.at), remarked, device))?;
     }
+    Ok(())
+}
+
+/// Inserts what an admin or a teacher did.
+pub(super) fn insert_act(transaction: &Transaction<'_>, act: &ActRecord) -> Result<(), Fault> {
+    transaction.prepare_cached(INSERT_ACT)?.execute((
+        to_column(act.number.get(), Location::File)?,
+        millis(act.at),
+        act.by.as_ref().map(DeviceId::as_bytes),
+        act.name.as_ref().map(PersonName::as_str),
+        act.deed.to_string(),
+        postcard::to_stdvec(act).expect("an act can be written"),
+    ))?;
     Ok(())
 }
 
