@@ -27,7 +27,7 @@ pub struct Room {
     pub(super) tries: OrdMap<Tried, u8>,
     pub(super) wrong_codes: u32,
     /// The wrong codes of strangers while the code of this step is shown. Not kept.
-    strangers: (u64, u32),
+    pub(super) strangers: (u64, u32),
 }
 
 /// By whom wrong codes are counted.
