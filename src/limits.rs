@@ -92,6 +92,8 @@ pub const INVITE_CODE_BYTES: usize = 10;
 pub const INVITE_LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// For how long a link that makes the first admin can be used.
 pub const ADMIN_LINK_LIFE: Duration = Duration::from_secs(60 * 60);
+/// The invites of admins that lie in the folder of a journal and are looked at.
+pub const INVITE_FILES_MAX: usize = 64;
 /// The invites that are remembered until they end, used ones too: one for each student of a large school.
 pub const INVITES_MAX: usize = 131_072;
 /// The people with a role.
@@ -232,6 +234,8 @@ pub const PULL_TIMER_MIN: Duration = Duration::from_millis(4);
 /// The first wait before a question is asked again whose answer was not the last word: a file that is
 /// still read, a list that changed. Doubled up to [`RETRY_MAX`] while there is no progress.
 pub const ASK_AGAIN_MIN: Duration = Duration::from_millis(50);
+/// The marks of its own that a client lists, and the acts of admins.
+pub const MARKS_LISTED_MAX: usize = 65_536;
 /// The sheets of one class that a client lists.
 pub const SHEETS_LISTED_MAX: usize = 65_536;
 /// A server that reads a file shows progress when it has read so much more.

@@ -2,14 +2,17 @@
 //! when there is none.
 
 use std::cell::RefCell;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Args;
+use serde::Serialize;
 
 use super::Exit;
-use super::explain::{Hints, outcome};
-use super::json::{UnknownLine, print_json};
+use super::explain::{Hints, REVOKED, outcome, reason};
+use super::json::{RefusedLine, UnknownLine, print_json};
+use super::local_time::LocalTime as _;
 use super::progress::ProgressLine;
 use super::speaker::{Speaker, heard, learn};
 use super::status_line::StatusLine;
@@ -17,14 +20,17 @@ use super::words::{complain, failed, parse_deadline, printed, remark};
 use crate::blocks::Prefix;
 use crate::client::inquiry::{FileInquiry, FilesInquiry, OpenInquiry, SheetsInquiry};
 use crate::client::{Progress, Unanswered};
-use crate::exchange::{Answer, FileEntry, FileInfo, OpenRollCall, Operation, Query, SheetInfo};
+use crate::exchange::{
+    Act, Acted, Answer, Deed, FileEntry, FileInfo, OpenRollCall, Operation, Query, Refused,
+    SheetInfo,
+};
 use crate::ids::{ClassId, FileKey, RollCallNumber};
 use crate::limits::DETAIL_DEADLINE;
 use crate::seal::{Channel, Fingerprint, PublicKey};
 use crate::shell::call::{Answered, CallError, Caller, ServerName, resolve};
 use crate::shell::clock::Clock;
 use crate::shell::download::{Destination, FetchError, Progressed};
-use crate::shell::trust::Pin;
+use crate::shell::trust::{JoinLink, Pin};
 use crate::time::WallTime;
 
 /// The flags that both commands have.
@@ -97,6 +103,13 @@ impl CommandClient {
         self.caller.channel().map(Channel::server)
     }
 
+    /// The join link of the server, as it was reached.
+    pub(super) fn link(&self) -> String {
+        let link =
+            |key: &PublicKey| JoinLink { server: self.server.clone(), key: *key }.to_string();
+        self.service().map(link).unwrap_or_default()
+    }
+
     fn fingerprint(&self) -> Option<Fingerprint> {
         self.service().map(PublicKey::fingerprint)
     }
@@ -124,6 +137,65 @@ impl CommandClient {
         let Self { caller, flags, line, .. } = self;
         let result = caller.perform(operation, flags.timeout, &mut |it, at| line.show(it, at));
         self.told(result, Some(operation))
+    }
+
+    /// Changes who may do what. When it fails, or is refused, the person has been told.
+    pub(super) fn act(&mut self, act: Act) -> Result<ActDone, Exit> {
+        let answered = self.perform(Operation::Act(act))?;
+        let attempts = answered.attempts;
+        match answered.answer {
+            Answer::Acted(acted) => Ok(ActDone { acted, act, attempts }),
+            Answer::Refused(refused) => {
+                let class = Operation::Act(act).class();
+                Err(self.tell_refusal(&refused, class, attempts))
+            }
+            _ => Err(Exit::Failed),
+        }
+    }
+
+    /// Tells of something that was done: the words, or one object.
+    pub(super) fn tell_act(&self, done: &ActDone, words: &str) -> Result<(), Exit> {
+        if !self.json() {
+            return printed(writeln!(io::stdout(), "{words}"));
+        }
+        printed(print_json(&ActLine {
+            deed: Deed::Act(done.act).to_string(),
+            at: done.acted.at.to_rfc3339(),
+            count: done.acted.count,
+            attempts: done.attempts,
+        }))
+    }
+
+    /// Tells of a refusal, and how the command ends.
+    pub(super) fn tell_refusal(
+        &self,
+        refused: &Refused,
+        class: Option<ClassId>,
+        attempts: u32,
+    ) -> Exit {
+        let &Refused { at, reason: why } = refused;
+        let line = RefusedLine::new(class, why.name(), at, attempts);
+        if self.json()
+            && let Err(exit) = printed(print_json(&line))
+        {
+            return exit;
+        }
+        complain(format_args!("refused at {}: {}", at.to_local(), reason(why, class)));
+        Exit::Refused
+    }
+
+    /// Asks a question that not everybody is answered. When it fails, or is refused, the person has been
+    /// told.
+    pub(super) fn ask_with_right(
+        &mut self,
+        query: Query,
+        class: Option<ClassId>,
+    ) -> Result<Answered, Exit> {
+        let answered = self.ask(query)?;
+        match answered.answer {
+            Answer::Refused(refused) => Err(self.tell_refusal(&refused, class, answered.attempts)),
+            _ => Ok(answered),
+        }
     }
 
     /// Asks a question. When it fails, the person has been told.
@@ -258,6 +330,10 @@ impl CommandClient {
                 let outcome = outcome(operation, attempts);
                 (format!("interrupted{outcome}{words}"), attempts, Exit::Interrupted)
             }
+            Err(CallError::Revoked) => {
+                complain(REVOKED);
+                return Err(Exit::Refused);
+            }
             Err(CallError::Fetch(error)) => return Err(self.fetch_failed(&error)),
             Err(error @ CallError::Stalled(_)) => {
                 complain(error);
@@ -314,6 +390,43 @@ impl CommandClient {
         let timeout = humantime::format_duration(self.flags.timeout);
         format!("no answer from {server} within {timeout}{outcome} ({hints})")
     }
+}
+
+/// An act that is done.
+pub(super) struct ActDone {
+    acted: Acted,
+    act: Act,
+    attempts: u32,
+}
+
+impl ActDone {
+    /// Whether it had not been so before.
+    pub(super) fn changed(&self) -> bool {
+        self.acted.count > 0
+    }
+
+    /// How much was touched.
+    pub(super) fn count(&self) -> u32 {
+        self.acted.count
+    }
+
+    /// When.
+    pub(super) fn at(&self) -> WallTime {
+        self.acted.at
+    }
+
+    /// The datagrams that it took.
+    pub(super) fn attempts(&self) -> u32 {
+        self.attempts
+    }
+}
+
+#[derive(Serialize)]
+struct ActLine {
+    deed: String,
+    at: String,
+    count: u32,
+    attempts: u32,
 }
 
 /// A question about files that has no answer, of which programs have not been told yet.

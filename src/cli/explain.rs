@@ -75,8 +75,18 @@ pub(super) fn done(operation: &Operation) -> String {
     }
 }
 
+/// Why something was refused that is about no class, in words for the person.
+pub(super) fn refusal(refusal: Refusal) -> String {
+    reason(refusal, None)
+}
+
+/// What a device is told that was revoked.
+pub(super) const REVOKED: &str = "this computer was revoked: it may do nothing on this server any more; ask an \
+    admin; to join as a new device, move device.key away from the folder of its settings";
+
 /// Why something was refused, in words for the person.
-pub(super) fn reason(refusal: Refusal, class: ClassId) -> String {
+pub(super) fn reason(refusal: Refusal, class: impl Into<Option<ClassId>>) -> String {
+    let class = class.into().map_or_else(|| "CLASS".to_owned(), |class| class.to_string());
     match refusal {
         Refusal::NotOpen => {
             format!("class {class} has no open roll call; ask the teacher to open it")

@@ -11,7 +11,8 @@ use crate::time::WallTime;
 /// A line of `--json` for what was refused without being a mark.
 #[derive(Serialize)]
 pub(super) struct RefusedLine {
-    class: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    class: Option<u32>,
     outcome: &'static str,
     reason: &'static str,
     at: String,
@@ -19,9 +20,14 @@ pub(super) struct RefusedLine {
 }
 
 impl RefusedLine {
-    pub(super) fn new(class: ClassId, reason: &'static str, at: WallTime, attempts: u32) -> Self {
-        let at = at.to_rfc3339();
-        Self { class: class.get(), outcome: "refused", reason, at, attempts }
+    pub(super) fn new(
+        class: impl Into<Option<ClassId>>,
+        reason: &'static str,
+        at: WallTime,
+        attempts: u32,
+    ) -> Self {
+        let (class, at) = (class.into().map(ClassId::get), at.to_rfc3339());
+        Self { class, outcome: "refused", reason, at, attempts }
     }
 }
 

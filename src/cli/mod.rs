@@ -4,6 +4,7 @@
 //! error is one line that says what to do next; text that came from elsewhere is made safe before a
 //! terminal sees it.
 
+pub mod admin;
 pub mod load;
 pub mod server;
 pub mod student;
@@ -21,6 +22,7 @@ mod progress;
 mod prompt;
 mod qr;
 mod rate;
+mod room;
 mod speaker;
 mod status_line;
 mod words;

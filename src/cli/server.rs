@@ -12,16 +12,19 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::Exit;
+use super::local_time::LocalTime as _;
 use super::qr;
 use super::rate::Rate;
 use super::words::{complain, counted, parse};
+use crate::access::{InviteCode, PersonName};
 use crate::endpoint::{PlainPolicy, Way};
 use crate::journal::{
     self, Backup, BackupError, Journal, JournalError, MemoryJournal, Recovered, SqliteJournal,
 };
-use crate::limits::{FILES_RATE_DEFAULT_BYTES, LISTEN_MAX};
+use crate::limits::{ADMIN_LINK_LIFE, FILES_RATE_DEFAULT_BYTES, LISTEN_MAX};
 use crate::seal::PublicKey;
 use crate::server::{Output, Server, ServerKeys};
+use crate::shell::admin_invites::{AdminInvite, AdminInvites};
 use crate::shell::call::ServerName;
 use crate::shell::clock::{Clock, ClockImplausible, check_plausible, entropy};
 use crate::shell::keys::{self, KeyError};
@@ -120,6 +123,18 @@ enum Care {
         #[command(flatten)]
         data: Data,
     },
+    /// Invite an admin: print the join link and an invite that one computer can use within an hour. Only at a
+    /// terminal, so that it is in no file and no log. The server may run or not.
+    AdminLink {
+        /// Under which name and port the server is reached.
+        #[arg(value_name = "HOST:PORT", default_value = "127.0.0.1:5050")]
+        server: String,
+        /// The admin's name, as the log of what was done shows it.
+        #[arg(long, value_name = "NAME", default_value = "admin")]
+        name: PersonName,
+        #[command(flatten)]
+        data: Data,
+    },
     /// Announce another key: make it if there is none yet, and print its fingerprint. A server that is started
     /// after this tells it to everybody who speaks with it.
     NextKey {
@@ -172,6 +187,7 @@ Examples:
   rollcall-server                                     this computer only, journal in ./rollcall-data
   rollcall-server --listen 0.0.0.0:5050 --listen '[::]:5050' --data /var/lib/rollcall
   rollcall-server --listen 127.0.0.1:0 --in-memory    to try it out
+  rollcall-server admin-link roll.example.edu:5050    who invites the teachers, once
   rollcall-server link roll.example.edu:5050          the link that clients join it by
   rollcall-server --files handouts                    offer the files of ./handouts too
   rollcall-server --listen 0.0.0.0:5050 --files handouts --files-rate 10MiB
@@ -197,6 +213,7 @@ pub fn run(arguments: &[OsString]) -> Exit {
     let done = match &flags.care {
         None => serve(&flags),
         Some(Care::Link { server, qr, data }) => print_link(server, qr.as_deref(), &data.folder()),
+        Some(Care::AdminLink { server, name, data }) => invite_admin(server, *name, &data.folder()),
         Some(Care::NextKey { data }) => announce_key(&data.folder()),
         Some(Care::ChangeKey { data }) => change_key(&data.folder()),
         Some(Care::Backup { file, data }) => back_up(&data.folder(), file),
@@ -204,6 +221,10 @@ pub fn run(arguments: &[OsString]) -> Exit {
     };
     match done {
         Ok(()) => Exit::Done,
+        Err(error @ Ended::NoTerminal) => {
+            complain(error);
+            Exit::Usage
+        }
         Err(error) => {
             complain(error);
             Exit::Failed
@@ -225,6 +246,13 @@ enum Ended {
     Key(#[from] KeyError),
     #[error("'{0}' is no address of a server: write HOST:PORT, as clients reach it")]
     Name(String),
+    #[error(
+        "the link that makes an admin is shown at a terminal only, so that it is in no file and no log; run \
+         this where you can read it"
+    )]
+    NoTerminal,
+    #[error("cannot leave the invite in {}: {source}", .path.display())]
+    Invite { path: PathBuf, source: io::Error },
     #[error("cannot write the QR code to {}: {source}; nothing is ever overwritten", .path.display())]
     Picture { path: PathBuf, source: io::Error },
 }
@@ -244,10 +272,14 @@ fn serve(flags: &Flags) -> Result<(), Ended> {
     if flags.in_memory {
         warn!("nothing is kept on disk: what is answered is lost when this server ends");
         if flags.plain_policy() == PlainPolicy::Refuse {
-            warn!("nor is its key: everybody has to join again each time");
+            warn!(
+                "nor is its key, nor who may do what: everybody has to join again each time, and nobody \
+                 can open a roll call; for that: --data DIR"
+            );
         }
-        let trust = ServiceTrust { key: keys::fresh(), next: None, plain: flags.plain_policy() };
-        return Ok(serve_from(server, &trust, MemoryJournal::new(), files, flags)?);
+        let plain = flags.plain_policy();
+        let trust = ServiceTrust { key: keys::fresh(), next: None, plain, invites: None };
+        return Ok(serve_from(server, trust, MemoryJournal::new(), files, flags)?);
     }
     let folder = flags.data.clone().unwrap_or_else(default_folder);
     let mut journal = SqliteJournal::open(&folder)?;
@@ -268,8 +300,9 @@ fn serve(flags: &Flags) -> Result<(), Ended> {
     );
     let key = keys::load_or_make(&folder.join(KEY_FILE))?;
     let next = announced(&folder.join(KEY_FILE))?;
-    let trust = ServiceTrust { key, next, plain: flags.plain_policy() };
-    Ok(serve_from(server, &trust, journal, files, flags)?)
+    let invites = Some(AdminInvites::in_folder(&folder));
+    let trust = ServiceTrust { key, next, plain: flags.plain_policy(), invites };
+    Ok(serve_from(server, trust, journal, files, flags)?)
 }
 
 fn back_up(folder: &Path, file: &Path) -> Result<(), Ended> {
@@ -339,7 +372,7 @@ fn say(line: std::fmt::Arguments<'_>) {
 
 fn serve_from<J: Journal + Send + 'static>(
     server: Server<Way<ReturnPath>>,
-    trust: &ServiceTrust,
+    trust: ServiceTrust,
     journal: J,
     files: Option<Folder>,
     flags: &Flags,
@@ -396,6 +429,28 @@ fn print_link(server: &str, picture: Option<&Path>, folder: &Path) -> Result<(),
     {
         say(format_args!("{code}"));
     }
+    Ok(())
+}
+
+fn invite_admin(server: &str, name: PersonName, folder: &Path) -> Result<(), Ended> {
+    let server: ServerName = server.parse().map_err(|_| Ended::Name(server.to_owned()))?;
+    if !io::stdout().is_terminal() {
+        return Err(Ended::NoTerminal);
+    }
+    // The first thing that is done with a folder may be this.
+    let key = keys::load_or_make(&folder.join(KEY_FILE))?.public();
+    let seed: [u8; 32] = entropy();
+    let code = InviteCode::from_bytes(*seed.first_chunk().expect("ten of them"));
+    let life = i64::try_from(ADMIN_LINK_LIFE.as_millis()).expect("an hour");
+    let ends_at = Clock::start().now().wall.shifted(life);
+    AdminInvite { invite: code.id(), name, ends_at }
+        .leave_in(folder)
+        .map_err(|source| Ended::Invite { path: folder.to_owned(), source })?;
+    let link = JoinLink { server, key };
+    say(format_args!("On the computer of {name}, until {}:\n", ends_at.to_local()));
+    say(format_args!("  rollcall-admin join '{link}'\n"));
+    say(format_args!("and, when it asks for the invite:\n\n  {}\n", code.to_text()));
+    say(format_args!("It works once. Whoever reads it before can use it."));
     Ok(())
 }
 

@@ -12,13 +12,18 @@ use super::Exit;
 use super::client::{ClientFlags, CommandClient};
 use super::explain::reason;
 use super::files::Files;
-use super::join::join;
+use super::join::{Joining, join};
 use super::json::{UnknownLine, print_json};
 use super::local_time::LocalTime as _;
 use super::prompt::{Line, Prompt, fields};
 use super::words::{complain, parse, printed, remark, typed};
-use crate::exchange::{Answer, Marked, Operation, Query, Refusal, Refused, SheetList};
+use crate::access::RoomCode;
+use crate::exchange::{
+    Answer, Marked, MineList, MyMark, Operation, Query, Refusal, Refused, SheetList,
+};
 use crate::ids::{ClassId, RollCallNumber, StudentNumber};
+use crate::limits::MARKS_LISTED_MAX;
+use crate::shell::call::Answered;
 use crate::time::WallTime;
 
 /// Answer the roll call of a class with a student number, and fetch files.
@@ -46,6 +51,8 @@ Examples:
   rollcall-student mark 3030 042191010      answer the roll call of class 3030
   rollcall-student --json mark 3030 10 20   several students, for a program
   rollcall-student mark 3030 - < list.txt   the students of a list, one on each line
+  rollcall-student mark 3030 10 --code 123456   with the code that is shown in the room
+  rollcall-student mine                     what was marked from this computer
   rollcall-student files                    which files the server offers
   rollcall-student get notes.pdf            fetch one of them; also by its number in the list
   rollcall-student --server 192.0.2.7:5050 mark 3030 042191010
@@ -79,6 +86,15 @@ enum Work {
         /// read them from standard input, one on each line.
         #[arg(value_name = "STUDENT", required = true)]
         students: Vec<StudentNumber>,
+        /// The code that is shown in the room: six digits.
+        #[arg(long, value_name = "N")]
+        code: Option<RoomCode>,
+    },
+    /// Show the marks of closed roll calls that were made from this computer.
+    Mine {
+        /// Of this class only.
+        #[arg(allow_negative_numbers = true)]
+        class: Option<ClassId>,
     },
     /// Show the files that the server offers, numbered, with their sizes.
     Files,
@@ -101,37 +117,105 @@ enum Work {
 pub fn run(arguments: &[OsString]) -> Exit {
     let result = parse::<Flags>(arguments).and_then(|flags| {
         let work = match flags.command {
-            Some(Command::Join { link }) => return join(&link, &flags.client),
+            Some(Command::Join { link }) => return join(&link, Joining::Student, &flags.client),
             Some(Command::Work(work)) => Some(work),
             None => None,
         };
-        let student = Student { client: CommandClient::new(flags.client)?, closed: None };
+        let client = CommandClient::new(flags.client)?;
         match work {
-            Some(Work::Mark { class, students }) => match students[..] {
-                [only] if only.as_str() == STANDARD_INPUT => student.mark_from_input(class),
-                _ if students.iter().any(|it| it.as_str() == STANDARD_INPUT) => {
-                    complain("'-' stands for standard input; write no other student beside it");
-                    Err(Exit::Usage)
-                }
-                _ => student.mark_all(class, &students),
-            },
-            Some(Work::Files) => Files::new(student.client).list(),
-            Some(Work::Get { file, output, force }) => {
-                Files::new(student.client).get(file.as_deref(), output.as_deref(), force)
+            Some(Work::Mark { class, students, code }) => {
+                mark_students(client, class, &students, code)
             }
-            None => student.again_and_again(),
+            Some(Work::Mine { class }) => mine(client, class),
+            Some(Work::Files) => Files::new(client).list(),
+            Some(Work::Get { file, output, force }) => {
+                Files::new(client).get(file.as_deref(), output.as_deref(), force)
+            }
+            None => Student::new(client).again_and_again(),
         }
     });
     result.err().unwrap_or(Exit::Done)
 }
 
+/// Marks these students, or those that standard input names.
+pub(super) fn mark_students(
+    client: CommandClient,
+    class: ClassId,
+    students: &[StudentNumber],
+    code: Option<RoomCode>,
+) -> Result<(), Exit> {
+    let student = Student { code, ..Student::new(client) };
+    match *students {
+        [only] if only.as_str() == STANDARD_INPUT => student.mark_from_input(class),
+        _ if students.iter().any(|it| it.as_str() == STANDARD_INPUT) => {
+            complain("'-' stands for standard input; write no other student beside it");
+            Err(Exit::Usage)
+        }
+        _ => student.mark_all(class, students),
+    }
+}
+
+/// Shows the marks that were made from this device, the first one first.
+fn mine(mut client: CommandClient, of: Option<ClassId>) -> Result<(), Exit> {
+    let (mut found, mut attempts) = (Vec::new(), 0);
+    loop {
+        let skip = u32::try_from(found.len()).unwrap_or(u32::MAX);
+        let answered = client.ask_with_right(Query::Mine { skip }, None)?;
+        attempts += answered.attempts;
+        let Answer::Mine(MineList { marks, more }) = answered.answer else {
+            return Err(Exit::Failed);
+        };
+        found.extend(marks);
+        if !more || found.len() >= MARKS_LISTED_MAX {
+            break;
+        }
+    }
+    found.retain(|it| of.is_none_or(|class| class == it.class));
+    if found.is_empty() && !client.json() {
+        remark("no closed roll call has a mark from this computer");
+    }
+    for MyMark { class, number, student, at } in found.into_iter().rev() {
+        if client.json() {
+            printed(print_json(&MineLine {
+                class: class.get(),
+                number: number.get(),
+                student: student.as_str(),
+                at: at.to_rfc3339(),
+                attempts,
+            }))?;
+        } else {
+            let at = at.to_local();
+            printed(writeln!(
+                io::stdout(),
+                "{student} in class {class}, roll call {number}: {at}"
+            ))?;
+        }
+    }
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct MineLine<'a> {
+    class: u32,
+    number: u32,
+    student: &'a str,
+    at: String,
+    attempts: u32,
+}
+
 struct Student {
     client: CommandClient,
+    /// The code that is given with each mark.
+    code: Option<RoomCode>,
     /// The class about whose last close the server was asked, and its answer.
     closed: Option<(ClassId, Option<WallTime>)>,
 }
 
 impl Student {
+    fn new(client: CommandClient) -> Self {
+        Self { client, code: None, closed: None }
+    }
+
     /// Marks one after the other. A refusal does not keep the others from being asked; without an
     /// answer the rest is not sent, because it would wait as long again.
     fn mark_all(mut self, class: ClassId, students: &[StudentNumber]) -> Result<(), Exit> {
@@ -155,10 +239,7 @@ impl Student {
         }
         if self.client.json() {
             for &student in rest {
-                printed(print_json(&UnknownLine::new(
-                    &Operation::Mark { class, student, code: None },
-                    0,
-                )))?;
+                printed(print_json(&UnknownLine::new(&self.operation(class, student), 0)))?;
             }
         }
         let names: Vec<_> = rest.iter().map(StudentNumber::as_str).collect();
@@ -213,10 +294,11 @@ impl Student {
             let result = match entry {
                 Entry::Incomplete => Ok(()),
                 Entry::Wrong => Err(Exit::Usage),
-                Entry::Whole { class, student, skipped } => {
+                Entry::Whole { class, student, code, skipped } => {
                     worst = worst.worse(if skipped { Exit::Usage } else { Exit::Done });
                     self.closed = None;
-                    self.mark(class, student)
+                    self.code = code;
+                    self.mark_or_ask(class, student, &mut prompt)
                 }
             };
             match result {
@@ -232,8 +314,55 @@ impl Student {
         if prompt.is_attended() || worst == Exit::Done { Ok(()) } else { Err(worst) }
     }
 
+    fn operation(&self, class: ClassId, student: StudentNumber) -> Operation {
+        Operation::Mark { class, student, code: self.code }
+    }
+
+    /// Marks a student; where somebody can be asked, for the code until it is the right one, or nothing.
+    fn mark_or_ask(
+        &mut self,
+        class: ClassId,
+        student: StudentNumber,
+        prompt: &mut Prompt,
+    ) -> Result<(), Exit> {
+        if !prompt.is_attended() {
+            return self.mark(class, student);
+        }
+        loop {
+            let answered = self.client.perform(self.operation(class, student))?;
+            match answered.answer {
+                Answer::MarkRefused(Refused { reason: Refusal::CodeNeeded, .. }) => {}
+                Answer::MarkRefused(Refused { reason: why @ Refusal::WrongCode, .. }) => {
+                    complain(reason(why, class));
+                }
+                _ => return self.tell(class, student, &answered),
+            }
+            let question = "Code that is shown in the room (Enter: none): ";
+            self.code = loop {
+                let Some(line) = typed(prompt.read(question))? else { return Err(Exit::Refused) };
+                match line.text.as_deref() {
+                    Ok("") => return Err(Exit::Refused),
+                    Ok(text) => match text.parse() {
+                        Ok(code) => break Some(code),
+                        Err(cause) => _ = line.misunderstood(cause),
+                    },
+                    Err(cause) => _ = line.misunderstood(cause),
+                }
+            };
+        }
+    }
+
     fn mark(&mut self, class: ClassId, student: StudentNumber) -> Result<(), Exit> {
-        let answered = self.client.perform(Operation::Mark { class, student, code: None })?;
+        let answered = self.client.perform(self.operation(class, student))?;
+        self.tell(class, student, &answered)
+    }
+
+    fn tell(
+        &mut self,
+        class: ClassId,
+        student: StudentNumber,
+        answered: &Answered,
+    ) -> Result<(), Exit> {
         let line = |class: u32, at: WallTime, outcome| MarkLine {
             class,
             student: student.as_str(),
@@ -326,7 +455,7 @@ enum Entry {
     /// Something was skipped, and it was said what.
     Wrong,
     /// Somebody answers; `skipped` says that lines before it were left out.
-    Whole { student: StudentNumber, class: ClassId, skipped: bool },
+    Whole { student: StudentNumber, class: ClassId, code: Option<RoomCode>, skipped: bool },
 }
 
 impl Entries {
@@ -338,9 +467,15 @@ impl Entries {
         match fields(text)[..] {
             [] => Entry::Incomplete,
             [student, class] => match (student.parse(), class.parse()) {
-                (Ok(student), Ok(class)) => self.whole(student, class, line),
+                (Ok(student), Ok(class)) => self.whole(student, class, None, line),
                 (Err(cause), _) => self.wrong(line, &cause),
                 (_, Err(cause)) => self.wrong(line, &cause),
+            },
+            [student, class, code] => match (student.parse(), class.parse(), code.parse()) {
+                (Ok(student), Ok(class), Ok(code)) => self.whole(student, class, Some(code), line),
+                (Err(cause), ..) => self.wrong(line, &cause),
+                (_, Err(cause), _) => self.wrong(line, &cause),
+                (_, _, Err(cause)) => self.wrong(line, &cause),
             },
             [_] if self.lost.is_some() => {
                 self.lost = self.lost.map(|(from, _)| (from, line.number));
@@ -357,23 +492,29 @@ impl Entries {
                 Some((student, _)) => match only.parse() {
                     Ok(class) => {
                         self.student = None;
-                        Entry::Whole { student, class, skipped: false }
+                        Entry::Whole { student, class, code: None, skipped: false }
                     }
                     Err(cause) => self.wrong(line, &cause),
                 },
             },
-            _ => self.wrong(line, &"write STUDENT CLASS, or only one of them"),
+            _ => self.wrong(line, &"write STUDENT CLASS, or only one of them; the code after both"),
         }
     }
 
     /// A line with both. A student who still lacked the class has none.
-    fn whole(&mut self, student: StudentNumber, class: ClassId, line: &Line) -> Entry {
+    fn whole(
+        &mut self,
+        student: StudentNumber,
+        class: ClassId,
+        code: Option<RoomCode>,
+        line: &Line,
+    ) -> Entry {
         let left_out = self.student.take();
         if let Some((before, number)) = left_out {
             without_class(before, number, line.unattended);
         }
         self.found();
-        Entry::Whole { student, class, skipped: left_out.is_some() }
+        Entry::Whole { student, class, code, skipped: left_out.is_some() }
     }
 
     fn wrong(&mut self, line: &Line, cause: &dyn Display) -> Entry {

@@ -5,23 +5,25 @@ use std::ffi::OsString;
 use std::io::{self, Write as _};
 
 use chrono::NaiveDate;
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 
 use super::Exit;
 use super::client::{ClientFlags, CommandClient, local_clock};
-use super::explain::reason;
-use super::join::join;
+use super::join::{Joining, join};
 use super::json::{RefusedLine, print_json};
 use super::local_time::LocalTime as _;
 use super::prompt::{Line, Prompt};
+use super::room::{self, words};
+use super::student::mark_students;
 use super::words::{complain, counted, parse, printed, remark, typed};
-use crate::access::Terms;
+use crate::access::{PersonName, Remarks, RoomCode, Terms, Who};
 use crate::exchange::{
-    Answer, Closed, OpenRollCall, Opened, Operation, Query, Refused, SheetInfo, StatusList,
+    Act, Answer, Closed, OpenRollCall, Opened, Operation, Query, SheetInfo, StatusList,
 };
-use crate::ids::{ClassId, RollCallNumber};
-use crate::roll::Sheet;
+use crate::ids::{ClassId, RollCallNumber, StudentNumber};
+use crate::limits::SPOT_MAX;
+use crate::roll::{Mark, Sheet};
 use crate::time::WallTime;
 
 /// Open the roll call of a class, close it, and get the sheet.
@@ -49,6 +51,9 @@ Examples:
   rollcall-teacher status                what is open, and how many have answered
   rollcall-teacher close 3030            close it and show the sheet
   rollcall-teacher --json sheet 3030     the last closed sheet again, for a program
+  rollcall-teacher code 3030             the code of the room, large, for a projector
+  rollcall-teacher spot 3030 3           three names to call aloud, and who was there
+  rollcall-teacher mark 3030 042191010   mark somebody whose phone is at home
   rollcall-teacher history 3030          all roll calls of the class, with their numbers
   rollcall-teacher sheet 3030 --number 7
   rollcall-teacher sheet 3030 --date 2026-11-22
@@ -69,13 +74,15 @@ enum Command {
 }
 
 /// What is done with a server that is known.
-#[derive(Subcommand, Clone, Copy, Debug)]
+#[derive(Subcommand, Clone, Debug)]
 enum Work {
     /// Open the roll call of a class.
     Open {
         /// The class: a number from 1 to 4294967295.
         #[arg(allow_negative_numbers = true)]
         class: ClassId,
+        #[command(flatten)]
+        terms: TermFlags,
     },
     /// Close the roll call of a class and show its sheet.
     Close {
@@ -107,6 +114,96 @@ enum Work {
         #[arg(allow_negative_numbers = true)]
         class: ClassId,
     },
+    /// Show the code of a class's room, large and live, until the roll call is closed or Ctrl-C is pressed.
+    Code {
+        /// The class.
+        #[arg(allow_negative_numbers = true)]
+        class: ClassId,
+    },
+    /// Draw students to be called aloud, those first of whom something is suspicious, and write down who was
+    /// there: for each, y or n, or nothing.
+    Spot {
+        /// The class, whose roll call is open.
+        #[arg(allow_negative_numbers = true)]
+        class: ClassId,
+        /// How many, at most 20.
+        #[arg(value_name = "N", value_parser = clap::value_parser!(u8).range(1..=i64::from(SPOT_MAX)))]
+        count: u8,
+    },
+    /// Mark students as present without a code; the sheet says that you did.
+    Mark {
+        /// The class, whose roll call is open.
+        #[arg(allow_negative_numbers = true)]
+        class: ClassId,
+        /// The student numbers, or "-" to read them from standard input, one on each line.
+        #[arg(value_name = "STUDENT", required = true)]
+        students: Vec<StudentNumber>,
+    },
+    /// Let another teacher hold the roll calls of a class of yours too, and read its sheets.
+    Share {
+        /// The class.
+        #[arg(allow_negative_numbers = true)]
+        class: ClassId,
+        /// The teacher's name, as it was written in the invite.
+        #[arg(value_name = "TEACHER")]
+        teacher: PersonName,
+    },
+}
+
+/// The terms of a roll call.
+#[derive(Args, Clone, Copy, Debug)]
+struct TermFlags {
+    /// Who may answer, with a server that was joined: 'anyone' for any number, as on a computer that many
+    /// use; 'device', each number from a device of its own, and what contradicts that is recorded and shown
+    /// on the sheet (so it is without this flag); 'enrolled', only devices that joined with the invite for
+    /// the number.
+    #[arg(long, value_name = "W")]
+    who: Option<WhoFlag>,
+    /// Refuse a second device for a number, and a second number from a device, instead of showing it on the
+    /// sheet.
+    #[arg(long)]
+    strict: bool,
+    /// Take answers only with the code that is shown in the room. So it is anyway with a server that was
+    /// joined.
+    #[arg(long, conflicts_with = "no_code")]
+    code: bool,
+    /// Take answers without a code, from wherever they come.
+    #[arg(long)]
+    no_code: bool,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug)]
+enum WhoFlag {
+    Anyone,
+    Device,
+    Enrolled,
+}
+
+impl TermFlags {
+    /// What they say, where the server is spoken to in sealed datagrams or not.
+    fn terms(self, is_sealed: bool) -> Result<Terms, Exit> {
+        let Self { who, strict, code, no_code } = self;
+        if !is_sealed {
+            if strict || code || !matches!(who, None | Some(WhoFlag::Anyone)) {
+                complain(
+                    "who answers is not known where datagrams are plain; join the server first, or leave out \
+                     --who, --strict and --code",
+                );
+                return Err(Exit::Usage);
+            }
+            return Ok(Terms::PLAIN);
+        }
+        let who = match who {
+            Some(WhoFlag::Anyone) => Who::Anyone,
+            Some(WhoFlag::Enrolled) => Who::Enrolled,
+            Some(WhoFlag::Device) | None => Who::Device,
+        };
+        if strict && who == Who::Anyone {
+            complain("--strict says nothing where anyone may answer for any number");
+            return Err(Exit::Usage);
+        }
+        Ok(Terms { who, strict, code: !no_code })
+    }
 }
 
 /// Runs the command with these arguments.
@@ -114,7 +211,7 @@ enum Work {
 pub fn run(arguments: &[OsString]) -> Exit {
     let result = parse::<Flags>(arguments).and_then(|flags| {
         let work = match flags.command {
-            Some(Command::Join { link }) => return join(&link, &flags.client),
+            Some(Command::Join { link }) => return join(&link, Joining::Staff, &flags.client),
             Some(Command::Work(work)) => Some(work),
             None => None,
         };
@@ -138,7 +235,10 @@ type Known = BTreeMap<ClassId, WallTime>;
 impl Teacher {
     fn once(mut self, work: Work) -> Result<(), Exit> {
         match work {
-            Work::Open { class } => self.open(class).map(drop),
+            Work::Open { class, terms } => {
+                let terms = terms.terms(self.client.service().is_some())?;
+                self.open(class, terms).map(drop)
+            }
             Work::Close { class } => self.close(class),
             Work::Status { class: Some(class) } => self.status_of(class),
             Work::Status { class: None } => self.status(),
@@ -146,6 +246,16 @@ impl Teacher {
             Work::Sheet { class, date: Some(day), .. } => self.sheets_of_day(class, day),
             Work::Sheet { class, .. } => self.last_sheet(class),
             Work::History { class } => self.history(class),
+            Work::Code { class } => room::show_code(&mut self.client, class),
+            Work::Spot { class, count } => room::spot(&mut self.client, class, count),
+            Work::Mark { class, students } => mark_students(self.client, class, &students, None),
+            Work::Share { class, teacher } => {
+                let act = Act::Share { class, with: teacher };
+                let acted = self.client.act(act)?;
+                let done = if acted.changed() { "is" } else { "was already" };
+                self.client
+                    .tell_act(&acted, &format!("Class {class} {done} shared with {teacher}."))
+            }
         }
     }
 
@@ -186,7 +296,8 @@ impl Teacher {
         let (roll_call, attempts) = self.find_open(class)?;
         let Some(roll_call) = roll_call else {
             let Some(since) = known.remove(&class) else {
-                known.insert(class, self.open(class)?);
+                let terms = self.terms();
+                known.insert(class, self.open(class, terms)?);
                 return Ok(());
             };
             // It was open when this was last told, and somebody closed it, perhaps from here without
@@ -219,22 +330,49 @@ impl Teacher {
     }
 
     /// Opens a class and tells since when it is open.
-    fn open(&mut self, class: ClassId) -> Result<WallTime, Exit> {
-        let answered = self.client.perform(Operation::Open { class, terms: Terms::PLAIN })?;
+    fn open(&mut self, class: ClassId, terms: Terms) -> Result<WallTime, Exit> {
+        let answered = self.client.perform(Operation::Open { class, terms })?;
         let attempts = answered.attempts;
         let Answer::Opened(Opened { opened_at, already_open, .. }) = answered.answer else {
             return Err(self.refused(class, &answered.answer, attempts));
         };
         let at = opened_at.to_local();
+        let code = if terms.code { self.code_of(class)? } else { None };
         if self.client.json() {
-            let (class, opened_at) = (class.get(), opened_at.to_rfc3339());
-            printed(print_json(&OpenedLine { class, opened_at, already_open, attempts }))?;
-        } else if already_open {
+            let code = code.map(|(code, _)| code.to_string());
+            printed(print_json(&OpenedLine {
+                class: class.get(),
+                opened_at: opened_at.to_rfc3339(),
+                already_open,
+                code,
+                attempts,
+            }))?;
+            return Ok(opened_at);
+        }
+        if already_open {
             say(format_args!("Class {class} was already open, since {at}."))?;
         } else {
             say(format_args!("Class {class} was opened at {at}."))?;
         }
+        if let Some((code, left_ms)) = code {
+            let left = left_ms.div_ceil(1_000);
+            say(format_args!(
+                "The code of the room is {code} for {left} s more; show it with: rollcall-teacher code {class}"
+            ))?;
+        }
         Ok(opened_at)
+    }
+
+    /// Under which terms a class is opened for which nothing else was asked.
+    fn terms(&self) -> Terms {
+        if self.client.service().is_some() { Terms::SEALED } else { Terms::PLAIN }
+    }
+
+    /// The code that is to be shown in a room now, and for how long.
+    fn code_of(&mut self, class: ClassId) -> Result<Option<(RoomCode, u16)>, Exit> {
+        let answer = self.client.ask_for_detail(Query::Room { class })?;
+        let Some(Answer::Room(room)) = answer else { return Ok(None) };
+        Ok(room.code.map(|code| (code, room.left_ms)))
     }
 
     fn close(&mut self, class: ClassId) -> Result<(), Exit> {
@@ -383,7 +521,10 @@ impl Teacher {
             writeln!(out, "{heading}. {students} answered{end}")?;
             for (place, mark) in sheet.marks.iter().enumerate() {
                 let (student, at) = (mark.student, mark.at.to_local());
-                writeln!(out, "{:>4}  {student:<16}  {at}", place + 1)?;
+                let remarks =
+                    remarks_of(&sheet, place).names().map(|it| format!("  {}", words(it)));
+                let remarks: String = remarks.collect();
+                writeln!(out, "{:>4}  {student:<16}  {at}{remarks}", place + 1)?;
             }
             out.flush()
         };
@@ -392,15 +533,10 @@ impl Teacher {
 
     /// Tells of a refusal.
     fn refused(&self, class: ClassId, answer: &Answer, attempts: u32) -> Exit {
-        let Answer::Refused(Refused { at, reason: why }) = *answer else { return Exit::Failed };
-        let line = RefusedLine::new(class, why.name(), at, attempts);
-        if self.client.json()
-            && let Err(exit) = printed(print_json(&line))
-        {
-            return exit;
+        match answer {
+            Answer::Refused(refused) => self.client.tell_refusal(refused, Some(class), attempts),
+            _ => Exit::Failed,
         }
-        complain(format_args!("refused at {}: {}", at.to_local(), reason(why, class)));
-        Exit::Refused
     }
 
     fn absent(
@@ -424,6 +560,8 @@ struct OpenedLine {
     class: u32,
     opened_at: String,
     already_open: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
     attempts: u32,
 }
 
@@ -479,7 +617,37 @@ struct SheetLine<'a> {
     opened_at: String,
     closed_at: String,
     students: Vec<&'a str>,
+    entries: Vec<Entry<'a>>,
     attempts: u32,
+}
+
+/// A mark on a sheet.
+#[derive(Serialize)]
+struct Entry<'a> {
+    student: &'a str,
+    status: &'static str,
+    at: String,
+    by: &'static str,
+    flags: Vec<&'static str>,
+}
+
+impl<'a> Entry<'a> {
+    fn new(mark: &'a Mark, remarks: Remarks) -> Self {
+        let by = if remarks.has(Remarks::BY_TEACHER) { "teacher" } else { "student" };
+        let flags = remarks.names().collect();
+        Self {
+            student: mark.student.as_str(),
+            status: "present",
+            at: mark.at.to_rfc3339(),
+            by,
+            flags,
+        }
+    }
+}
+
+/// What is remarked on the mark at this place.
+fn remarks_of(sheet: &Sheet, place: usize) -> Remarks {
+    u32::try_from(place).map(|place| sheet.remarks_at(place)).unwrap_or_default()
 }
 
 impl<'a> SheetLine<'a> {
@@ -490,6 +658,10 @@ impl<'a> SheetLine<'a> {
             opened_at: WallTime::to_rfc3339(sheet.opened_at),
             closed_at: WallTime::to_rfc3339(sheet.closed_at),
             students: sheet.marks.iter().map(|mark| mark.student.as_str()).collect(),
+            entries: (0..)
+                .zip(&sheet.marks)
+                .map(|(place, mark)| Entry::new(mark, remarks_of(sheet, place)))
+                .collect(),
             attempts,
         }
     }

@@ -182,6 +182,12 @@ impl Client {
             }
             // R-AGAIN-3
             Answer::Stale => self.lose(now),
+            // R-CLIENT-9
+            Answer::Revoked => {
+                self.finish(now, Answer::Revoked);
+                // It was not counted as a request of this client id.
+                self.identity = None;
+            }
             answer if exchange.ask.fits(&answer) => self.finish(now, answer),
             _ => return false,
         }

@@ -55,6 +55,9 @@ pub enum CallError {
         /// How many datagrams were sent for it; zero if an earlier operation was being settled.
         attempts: u32,
     },
+    /// The server says that this device may do nothing any more. Nothing was done.
+    #[error("this device was revoked")]
+    Revoked,
     /// A sheet or a file could not be fetched.
     #[error(transparent)]
     Fetch(#[from] FetchError),
@@ -314,6 +317,9 @@ impl Caller {
                             Progress::Refused => {}
                         }
                         watch(&progress, self.refused_at);
+                    }
+                    Output::Answered { answer: Answer::Revoked, .. } => {
+                        return Err(CallError::Revoked);
                     }
                     Output::Answered { answer, attempts } => {
                         self.refused_at = None;

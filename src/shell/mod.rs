@@ -3,6 +3,7 @@
 //! [`serve`] runs the server's loop, [`call`] a client's, [`download`] that of one who fetches sheets
 //! and files, and [`rehearse`] that of a crowd of clients; each is one thread around one [`mio::Poll`].
 
+pub mod admin_invites;
 pub mod call;
 pub mod clock;
 mod crowd;

@@ -22,6 +22,7 @@ use std::time::Duration;
 use mio::{Events, Interest, Poll, Token, Waker};
 use tracing::{debug, info, warn};
 
+use super::admin_invites::{AdminInvite, AdminInvites};
 use super::clock::{Clock, entropy};
 use super::drops::Drops;
 pub use super::folder::{Folder, FolderError};
@@ -96,6 +97,8 @@ pub struct ServiceTrust {
     pub next: Option<PublicKey>,
     /// Whether plain datagrams are read.
     pub plain: PlainPolicy,
+    /// The folder in which invites of admins are left; none where nothing is kept.
+    pub invites: Option<AdminInvites>,
 }
 
 /// A server with its sockets bound, ready to run.
@@ -104,6 +107,9 @@ pub struct Service<J> {
     handshakes: HandshakeWorker,
     journal: JournalWorker<J>,
     folder: Option<FolderWorker>,
+    invites: Option<AdminInvites>,
+    /// Invites that are in a batch which is not durable yet.
+    taken: Vec<(u64, AdminInvite)>,
     listeners: Vec<Listener>,
     outbox: Outbox,
     /// What the system says of dropped datagrams, what it said last, and when to ask again.
@@ -126,7 +132,7 @@ impl<J: Journal + Send + 'static> Service<J> {
     /// If an address cannot be bound.
     pub fn bind(
         mut server: Server<Way<ReturnPath>>,
-        trust: &ServiceTrust,
+        trust: ServiceTrust,
         journal: J,
         folder: Option<Folder>,
         addresses: &[SocketAddr],
@@ -160,6 +166,8 @@ impl<J: Journal + Send + 'static> Service<J> {
             handshakes,
             journal: JournalWorker::spawn(journal, waker)?,
             folder,
+            invites: trust.invites,
+            taken: Vec::new(),
             drops: Drops::of(&listeners),
             dropped: 0,
             next_look: Instant::ZERO,
@@ -212,6 +220,7 @@ impl<J: Journal + Send + 'static> Service<J> {
                     *readable = true;
                 }
             }
+            self.take_invites();
             let is_busy = self.receive(&mut buffer, &mut readable);
             let now = self.clock.now();
             if is_busy {
@@ -260,6 +269,21 @@ impl<J: Journal + Send + 'static> Service<J> {
             }
         }
         stop
+    }
+
+    /// Takes the invites of admins that were left since the last turn, before anybody can use them.
+    fn take_invites(&mut self) {
+        let Some(invites) = &mut self.invites else { return };
+        for left in invites.look() {
+            let AdminInvite { invite, name, ends_at } = left;
+            let server = self.endpoint.server_mut();
+            if server.invite_admin(self.clock.now(), invite, name, ends_at) {
+                info!("an admin is invited until {ends_at}: {name}");
+            }
+            if !self.taken.iter().any(|(_, taken)| *taken == left) {
+                self.taken.push((server.last_batch() + 1, left));
+            }
+        }
     }
 
     /// Hands a bounded number of datagrams to the core, from all sockets in turn. True if they were so
@@ -381,11 +405,15 @@ impl<J: Journal + Send + 'static> Service<J> {
     }
 
     fn handle_completion(&mut self, done: Completion) {
-        let Self { endpoint, log, .. } = self;
+        let Self { endpoint, log, invites, taken, .. } = self;
         let server = endpoint.server_mut();
         match done {
             Completion::Committed { batch, snapshot_due } => {
                 log.committed(&batch);
+                if let Some(invites) = invites {
+                    let kept = taken.extract_if(.., |(number, _)| *number <= batch.number);
+                    kept.for_each(|(_, invite)| invites.remove(&invite));
+                }
                 server.handle_durable(batch.number);
                 server.recycle(batch);
                 if snapshot_due {
