@@ -29,7 +29,7 @@ pub const JOIN_REQUEST_MIN_BYTES: usize = 108;
 /// The shortest `ROOM`: as long as the longest answer to it.
 pub const ROOM_REQUEST_MIN_BYTES: usize = 76;
 /// The shortest question for a list whose entries are long: `PEOPLE`, `ACTS`, `MINE`, `SPOT`.
-pub const LIST_REQUEST_MIN_BYTES: usize = DATAGRAM_MAX_BYTES;
+pub const LIST_REQUEST_MIN_BYTES: usize = SEALED_ROOM_BYTES;
 /// The bytes of a block; the last one of an object may be shorter.
 pub const BLOCK_BYTES: usize = 1_024;
 /// The shortest `PULL`: every number in one byte, and no padding.
@@ -40,7 +40,7 @@ pub const LONE_PULL_MIN_BYTES: usize = BLOCK_BYTES + 41;
 /// The blocks that one `PULL` can ask for: the bits of its map.
 pub const BLOCKS_PER_PULL_MAX: u32 = 64;
 /// The shortest `FILES`: its answer has room for four entries with the longest names.
-pub const FILES_REQUEST_MIN_BYTES: usize = DATAGRAM_MAX_BYTES;
+pub const FILES_REQUEST_MIN_BYTES: usize = SEALED_ROOM_BYTES;
 /// The shortest `FILE`: as long as the longest answer to it.
 pub const FILE_REQUEST_MIN_BYTES: usize = 80;
 
@@ -50,6 +50,9 @@ pub const FILE_REQUEST_MIN_BYTES: usize = 80;
 pub const SEALED_SHORT_BYTES: usize = 256;
 /// The length of a long sealed datagram.
 pub const SEALED_LONG_BYTES: usize = DATAGRAM_MAX_BYTES;
+/// The length of the longest plain answer whose body fits a long sealed one. A page of a list that is not
+/// the last one has at least what this has room for, however it was asked for.
+pub const SEALED_ROOM_BYTES: usize = SEALED_LONG_BYTES - 39;
 /// How long a ticket lives, and for how long one key makes them.
 pub const TICKET_LIFE: Duration = Duration::from_secs(2 * 60 * 60);
 /// A sealed request that was on its way for longer has no effect.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Act, Answer, Ask, Query};
 use crate::access::PersonName;
 use crate::ids::{ActNumber, DeviceId};
-use crate::limits::{DATAGRAM_MAX_BYTES, LIST_REQUEST_MIN_BYTES};
+use crate::limits::LIST_REQUEST_MIN_BYTES;
 use crate::time::WallTime;
 use crate::wire::Kind;
 use crate::wire::codec::{MaxBytes, Message, max_bytes};
@@ -87,7 +87,7 @@ impl From<ActList> for Answer {
 
 /// How many acts an answer has room for, counted with every value at its longest.
 pub const CAPACITY: usize =
-    (DATAGRAM_MAX_BYTES - REPLY_REST_MAX_BYTES - 1 - bool::MAX_BYTES) / ActRecord::MAX_BYTES;
+    (LIST_REQUEST_MIN_BYTES - REPLY_REST_MAX_BYTES - 1 - bool::MAX_BYTES) / ActRecord::MAX_BYTES;
 
 /// Whether this answers the question for the acts from that number down.
 pub(super) fn fits(at_most: ActNumber, answer: &Answer) -> bool {

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Answer, Ask, Query};
 use crate::ids::FileName;
-use crate::limits::{DATAGRAM_MAX_BYTES, FILE_NAME_MAX_BYTES, FILES_REQUEST_MIN_BYTES};
+use crate::limits::{
+    DATAGRAM_MAX_BYTES, FILE_NAME_MAX_BYTES, FILES_REQUEST_MIN_BYTES, SEALED_ROOM_BYTES,
+};
 use crate::wire::Kind;
 use crate::wire::codec::{MaxBytes, Message};
 use crate::wire::envelope::{Question, REPLY_REST_MAX_BYTES};
@@ -46,6 +48,11 @@ impl Message for Files {
 
 impl Question for Files {
     const DATAGRAM_MIN_BYTES: usize = FILES_REQUEST_MIN_BYTES;
+
+    /// A list asks for as much room as there can be.
+    fn padded_bytes(&self) -> usize {
+        DATAGRAM_MAX_BYTES
+    }
 }
 
 impl<L> Message for FileListMessage<L> {
@@ -108,7 +115,7 @@ pub(super) fn fits(from: u32, answer: &Answer) -> bool {
             let rises = list.files.windows(2).all(|pair| pair[0].name < pair[1].name);
             let listed = u32::try_from(list.files.len()).unwrap_or(u32::MAX);
             let is_last = from.saturating_add(listed) >= list.total;
-            rises && (is_last || !have_room_for_another(&list.files, DATAGRAM_MAX_BYTES))
+            rises && (is_last || !have_room_for_another(&list.files, SEALED_ROOM_BYTES))
         }
         _ => false,
     }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Answer, Ask, Query};
 use crate::ids::{ClassId, RollCallNumber, StudentNumber};
-use crate::limits::{DATAGRAM_MAX_BYTES, LIST_REQUEST_MIN_BYTES};
+use crate::limits::LIST_REQUEST_MIN_BYTES;
 use crate::time::WallTime;
 use crate::wire::Kind;
 use crate::wire::codec::{MaxBytes, Message, max_bytes};
@@ -69,7 +69,7 @@ impl From<MineList> for Answer {
 
 /// How many marks an answer has room for, counted with every value at its longest.
 pub const CAPACITY: usize =
-    (DATAGRAM_MAX_BYTES - REPLY_REST_MAX_BYTES - 1 - bool::MAX_BYTES) / MyMark::MAX_BYTES;
+    (LIST_REQUEST_MIN_BYTES - REPLY_REST_MAX_BYTES - 1 - bool::MAX_BYTES) / MyMark::MAX_BYTES;
 
 /// Whether this is an answer to the question.
 pub(super) fn fits(answer: &Answer) -> bool {

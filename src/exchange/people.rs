@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Answer, Ask, Query};
 use crate::access::PersonName;
 use crate::ids::DeviceId;
-use crate::limits::{DATAGRAM_MAX_BYTES, LIST_REQUEST_MIN_BYTES};
+use crate::limits::LIST_REQUEST_MIN_BYTES;
 use crate::time::WallTime;
 use crate::wire::Kind;
 use crate::wire::codec::{MaxBytes, Message, max_bytes};
@@ -74,7 +74,7 @@ impl From<PersonList> for Answer {
 
 /// How many devices an answer has room for, counted with every value at its longest.
 pub const CAPACITY: usize =
-    (DATAGRAM_MAX_BYTES - REPLY_REST_MAX_BYTES - 1 - bool::MAX_BYTES) / StaffDevice::MAX_BYTES;
+    (LIST_REQUEST_MIN_BYTES - REPLY_REST_MAX_BYTES - 1 - bool::MAX_BYTES) / StaffDevice::MAX_BYTES;
 
 /// Whether this answers the question for the devices after that one.
 pub(super) fn fits(after: Option<DeviceId>, answer: &Answer) -> bool {

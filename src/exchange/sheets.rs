@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::{Answer, Ask, Query};
 use crate::ids::{ClassId, ContentId, RollCallNumber};
 use crate::limits::{
-    DATAGRAM_MAX_BYTES, MARKS_PER_ROLL_CALL_MAX, SHEET_REQUEST_MIN_BYTES, STUDENT_LENGTH_MAX_BYTES,
+    DATAGRAM_MAX_BYTES, MARKS_PER_ROLL_CALL_MAX, SEALED_ROOM_BYTES, SHEET_REQUEST_MIN_BYTES,
+    STUDENT_LENGTH_MAX_BYTES,
 };
 use crate::time::WallTime;
 use crate::wire::Kind;
@@ -118,7 +119,7 @@ pub(super) fn fits(class: ClassId, at_most: RollCallNumber, answer: &Answer) -> 
     let falls = sheets.windows(2).all(|pair| pair[0].number > pair[1].number);
     let fits = |it: &SheetInfo| it.class == class && it.number <= at_most;
     // A page that is not the last one is full (R-SHEET-8): a list ends.
-    let is_full = sheets.len() >= capacity(DATAGRAM_MAX_BYTES);
+    let is_full = sheets.len() >= capacity(SEALED_ROOM_BYTES);
     falls && sheets.iter().all(fits) && (is_full || !more)
 }
 

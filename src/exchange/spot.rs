@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Answer, Ask, Query};
 use crate::access::Remarks;
 use crate::ids::{ClassId, StudentNumber};
-use crate::limits::{DATAGRAM_MAX_BYTES, LIST_REQUEST_MIN_BYTES, SPOT_MAX};
+use crate::limits::{LIST_REQUEST_MIN_BYTES, SPOT_MAX};
 use crate::wire::Kind;
 use crate::wire::codec::{MaxBytes, Message, max_bytes};
 use crate::wire::envelope::{Question, REPLY_REST_MAX_BYTES};
@@ -61,7 +61,7 @@ max_bytes! {
 }
 const _: () = assert!(
     REPLY_REST_MAX_BYTES + ClassId::MAX_BYTES + 1 + SPOT_MAX as usize * Drawn::MAX_BYTES
-        <= DATAGRAM_MAX_BYTES
+        <= LIST_REQUEST_MIN_BYTES
 );
 
 impl From<Spot> for Ask {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Answer, Ask, Query};
 use crate::ids::ClassId;
-use crate::limits::{DATAGRAM_MAX_BYTES, STATUS_REQUEST_MIN_BYTES};
+use crate::limits::{DATAGRAM_MAX_BYTES, SEALED_ROOM_BYTES, STATUS_REQUEST_MIN_BYTES};
 use crate::time::WallTime;
 use crate::wire::Kind;
 use crate::wire::codec::{MaxBytes, Message, max_bytes};
@@ -89,6 +89,6 @@ pub(super) fn fits(from: ClassId, answer: &Answer) -> bool {
     let in_order = open.windows(2).all(|pair| pair[0].class < pair[1].class);
     let not_before = open.first().is_none_or(|first| first.class >= from);
     // A page that is not the last one is full (R-STATUS-3): a list ends.
-    let is_full = open.len() >= capacity(DATAGRAM_MAX_BYTES);
+    let is_full = open.len() >= capacity(SEALED_ROOM_BYTES);
     in_order && not_before && (is_full || !more)
 }

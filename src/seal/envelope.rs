@@ -20,7 +20,9 @@ use crate::exchange::{
     Received, Reply, Request, decode_bare_reply, decode_bare_request, encode_bare_request,
 };
 use crate::ids::DeviceId;
-use crate::limits::{DATAGRAM_MIN_BYTES, HELD_BACK_MAX, SEALED_LONG_BYTES, SEALED_SHORT_BYTES};
+use crate::limits::{
+    DATAGRAM_MIN_BYTES, HELD_BACK_MAX, SEALED_LONG_BYTES, SEALED_ROOM_BYTES, SEALED_SHORT_BYTES,
+};
 use crate::stats::Counter;
 use crate::time::Instant;
 use crate::wire::{Datagram, Kind, checksum_is_right, header, put_checksum};
@@ -40,6 +42,9 @@ const SHORT_BODY_MAX_BYTES: usize =
 const _: () = assert!(SHORT_BODY_MAX_BYTES == 105);
 /// What stands around the body of a `SEALED_REPLY`.
 const REPLY_REST_BYTES: usize = REPLY_TEXT_AT + BODY_HEAD_BYTES + TAG_BYTES;
+
+const _: () =
+    assert!(SEALED_LONG_BYTES - REPLY_REST_BYTES + DATAGRAM_MIN_BYTES == SEALED_ROOM_BYTES);
 
 /// The length of the longest plain datagram whose body fits a short `SEALED_REPLY`.
 const SHORT_ROOM: usize = SEALED_SHORT_BYTES - REPLY_REST_BYTES + DATAGRAM_MIN_BYTES;

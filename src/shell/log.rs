@@ -108,14 +108,14 @@ fn tell(operation: &Operation, outcome: &Outcome, client: ClientId, from: &str) 
         }
         Outcome::MarkRefused(Refused { at, reason }) | Outcome::Refused(Refused { at, reason }) => {
             let what = match operation {
-                Operation::Open { .. } => "opening".to_owned(),
-                Operation::Close { .. } => "closing".to_owned(),
-                Operation::Mark { student, .. } => format!("marking {student} in"),
-                Operation::Join { .. } => "an invite".to_owned(),
-                Operation::Act(act) => format!("that somebody {},", Deed::Act(*act)),
+                Operation::Open { .. } => format!("opening {class}"),
+                Operation::Close { .. } => format!("closing {class}"),
+                Operation::Mark { student, .. } => format!("marking {student} in {class}"),
+                Operation::Join { .. } => "the use of an invite".to_owned(),
+                Operation::Act(act) => format!("the act '{}'", Deed::Act(*act)),
             };
             let reason = reason.name();
-            debug!("{what} {class} was refused at {at}: {reason}, to {client:?} from {from}");
+            debug!("{what} was refused at {at}: {reason}, to {client:?} from {from}");
         }
         Outcome::Joined { ref joined, .. } => {
             debug!("{client:?} from {from} joined as {} at {}", joined.guest, joined.at);
