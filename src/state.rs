@@ -5,9 +5,10 @@
 //! ([`crate::journal`]). Invariant: the same items and records in the same order give the same
 //! state.
 
-use crate::exchange::{Act, ActRecord, Operation, Outcome, Refused};
+use crate::exchange::{Act, ActRecord, Operation, Outcome, Refusal, Refused};
 use crate::hashing::HashKey;
 use crate::ids::ClassId;
+use crate::limits::{CLASSES_MAX, OPEN_ROLL_CALLS_MAX};
 use crate::people::{self, Admission, CodeClock, People, Pool, Room};
 use crate::principal::Principal;
 use crate::record::{Record, Recovery, SnapshotItem};
@@ -140,8 +141,12 @@ impl State {
         let refused = |reason| Outcome::Refused(Refused { at, reason });
         let outcome = match *operation {
             Operation::Open { class, terms } => {
-                match people.decide_open(who, class, terms, register.is_open(class)) {
-                    Ok(()) => register.decide_open(class, at),
+                let is_open = register.is_open(class);
+                match people.decide_open(who, class, terms, is_open) {
+                    Ok(()) => match self.lacks_room(who, class).filter(|_| !is_open) {
+                        None => register.decide_open(class, at),
+                        Some(reason) => refused(reason),
+                    },
                     Err(reason) => refused(reason),
                 }
             }
@@ -203,6 +208,25 @@ impl State {
     pub(crate) fn pool(&self, who: Principal) -> Option<Pool> {
         // R-POOL-1
         (!self.people.is_empty()).then(|| self.people.pool(who))
+    }
+
+    /// Why there is no room left for one more roll call of this principal, if there is none: who asks plainly
+    /// has a share of the open ones and of the classes, and cannot take what teachers need.
+    fn lacks_room(&self, who: Principal, class: ClassId) -> Option<Refusal> {
+        let Self { register, people, .. } = self;
+        if who != Principal::Plain || people.is_empty() {
+            return None;
+        }
+        // R-POOL-2
+        let open = register.open_count().saturating_sub(people.rooms());
+        let classes = register.class_count().saturating_sub(people.classes());
+        if open >= Pool::Strangers.share_of(OPEN_ROLL_CALLS_MAX) {
+            Some(Refusal::TooManyOpen)
+        } else if !register.knows(class) && classes >= Pool::Strangers.share_of(CLASSES_MAX) {
+            Some(Refusal::TooManyClasses)
+        } else {
+            None
+        }
     }
 
     fn particulars(&self, class: ClassId) -> Option<&Particulars> {

@@ -285,6 +285,13 @@ fn serve(flags: &Flags) -> Result<(), Ended> {
     let mut journal = SqliteJournal::open(&folder)?;
     let recovered = journal.recover(&mut server)?;
     check_plausible(Clock::start().now().wall, server.latest())?;
+    if journal.is_backup()? {
+        server.void_invites();
+        warn!(
+            "this journal was restored from a backup: the invites that were open in it are void, and what was \
+             revoked or released since has to be revoked and released again"
+        );
+    }
     if journal::is_open_to_others(&folder) {
         let folder = folder.display();
         warn!(

@@ -134,6 +134,18 @@ impl People {
         self.rooms.get(&class)
     }
 
+    /// How many roll calls are open that a device opened.
+    #[must_use]
+    pub fn rooms(&self) -> usize {
+        self.rooms.len()
+    }
+
+    /// How many classes are a teacher's.
+    #[must_use]
+    pub fn classes(&self) -> usize {
+        self.owners.len()
+    }
+
     /// Whether this is an admin's device.
     #[must_use]
     pub fn is_admin(&self, who: Principal) -> bool {

@@ -273,6 +273,12 @@ impl Register {
         self.open.len()
     }
 
+    /// How many classes are known: those that had a roll call, and those whose first one is open.
+    #[must_use]
+    pub fn class_count(&self) -> usize {
+        self.past.len() + self.open.keys().filter(|class| !self.past.contains_key(class)).count()
+    }
+
     /// Everything that a snapshot has to keep, in the order in which [`Register::restore`] takes it.
     pub fn items(&self) -> impl Iterator<Item = RegisterItem> + '_ {
         let sheets = self.past.values().flat_map(Past::items);

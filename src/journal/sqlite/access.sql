@@ -28,3 +28,9 @@ SELECT
     strftime('%Y-%m-%dT%H:%M:%fZ', roll_call.closed_at / 1000.0, 'unixepoch') AS closed_at
 FROM roll_call JOIN mark ON mark.roll_call = roll_call.id
 ORDER BY roll_call.id, mark.position;
+
+-- One row in a backup. The first server that starts on it ends the invites that are open in it, because they
+-- may have been used since.
+CREATE TABLE backup (
+    id INTEGER PRIMARY KEY CHECK (id = 1)
+) STRICT;

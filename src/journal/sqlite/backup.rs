@@ -104,7 +104,7 @@ pub fn backup(folder: &Path, file: &Path) -> Result<Backup, BackupError> {
     written
 }
 
-/// Takes the mark of the running server from a backup, and reads all of it.
+/// Takes the mark of the running server from a backup, marks it as one, and reads all of it.
 fn read_back(file: &Path) -> Result<Backup, SqliteError> {
     let mut connection = connect(file, Access::Read)?;
     let read = |connection: &mut Connection| -> Result<_, Fault> {
@@ -113,6 +113,7 @@ fn read_back(file: &Path) -> Result<Backup, SqliteError> {
             migrate(connection)?;
         }
         connection.execute("DELETE FROM running", ())?;
+        connection.execute("INSERT OR IGNORE INTO backup (id) VALUES (1)", ())?;
         write::forget_unfinished_snapshots(connection)?;
         let last = read::last_batch(connection)?;
         let mut state = State::new(HashKey::new(0));

@@ -38,7 +38,7 @@ use super::{DiskStatus, Journal, JournalError, Recovered, SheetReader};
 use crate::exchange::SheetInfo;
 use crate::ids::{ClassId, ContentId, RollCallNumber};
 use crate::limits::{SNAPSHOT_AFTER_MIN_BYTES, SNAPSHOT_AFTER_RATIO};
-use crate::record::{Batch, Recovery, Rows, RowsQuestion, SnapshotPart};
+use crate::record::{Batch, Record, Recovery, Rows, RowsQuestion, SnapshotPart};
 
 /// A journal in a folder.
 #[derive(Debug)]
@@ -173,6 +173,17 @@ impl SqliteJournal {
         checked
     }
 
+    /// Whether this is a backup on which no server has started yet.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn is_backup(&self) -> Result<bool, JournalError> {
+        let count = "SELECT count(*) FROM backup";
+        let count: Result<i64, Fault> =
+            self.connection.query_row(count, (), |row| row.get(0)).map_err(Fault::from);
+        Ok(count.map_err(|fault| fault.at(&self.path))? > 0)
+    }
+
     /// Checks everything that is kept: the database, the batches and the snapshot (which were read
     /// by [`Journal::recover`]), and every sheet against its name.
     ///
@@ -189,6 +200,9 @@ impl SqliteJournal {
         write::insert_batch(&transaction, batch.number, &self.space)?;
         for sheet in &batch.sheets {
             write::insert_sheet(&transaction, sheet)?;
+        }
+        if batch.records.contains(&Record::Restored) {
+            transaction.execute("DELETE FROM backup", ())?;
         }
         for act in &batch.acts {
             write::insert_act(&transaction, act)?;

@@ -102,3 +102,9 @@ CREATE TABLE running (
     id    INTEGER PRIMARY KEY CHECK (id = 1),
     run   INTEGER NOT NULL
 ) STRICT;
+
+-- One row in a backup. The first server that starts on it ends the invites that are open in it, because they
+-- may have been used since.
+CREATE TABLE backup (
+    id INTEGER PRIMARY KEY CHECK (id = 1)
+) STRICT;
