@@ -219,7 +219,8 @@ impl State {
         }
         // R-POOL-2
         let open = register.open_count().saturating_sub(people.rooms());
-        let classes = register.class_count().saturating_sub(people.classes());
+        // As for all, an open class counts once more if it has had a roll call before.
+        let classes = register.past_count().saturating_sub(people.classes()) + open;
         if open >= Pool::Strangers.share_of(OPEN_ROLL_CALLS_MAX) {
             Some(Refusal::TooManyOpen)
         } else if !register.knows(class) && classes >= Pool::Strangers.share_of(CLASSES_MAX) {

@@ -273,10 +273,10 @@ impl Register {
         self.open.len()
     }
 
-    /// How many classes are known: those that had a roll call, and those whose first one is open.
+    /// How many classes have had a roll call that was closed.
     #[must_use]
-    pub fn class_count(&self) -> usize {
-        self.past.len() + self.open.keys().filter(|class| !self.past.contains_key(class)).count()
+    pub fn past_count(&self) -> usize {
+        self.past.len()
     }
 
     /// Everything that a snapshot has to keep, in the order in which [`Register::restore`] takes it.
