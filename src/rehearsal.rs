@@ -225,6 +225,7 @@ mod tests {
             opened_at: at(1),
             closed_at: at(900),
             marks: marks.iter().map(mark).collect(),
+            remarks: Vec::new(),
         }
     }
 

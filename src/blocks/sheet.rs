@@ -158,7 +158,8 @@ mod tests {
         let at = WallTime::from_millis(1_795_353_485_000);
         let student = |number: u32| number.to_string().parse().expect("a student number");
         let marks = (1..=students).map(|number| Mark { student: student(number), at }).collect();
-        Sheet { class: ClassId::new(7).expect("a class"), opened_at: at, closed_at: at, marks }
+        let class = ClassId::new(7).expect("a class");
+        Sheet { class, opened_at: at, closed_at: at, marks, remarks: Vec::new() }
     }
 
     /// Fetches a sheet from a server that answers with these bytes; the end, and how many requests it

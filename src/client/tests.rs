@@ -1,6 +1,7 @@
 //! The client by itself: what it sends and what it believes.
 
 use super::*;
+use crate::access::Terms;
 use crate::exchange::{
     BeginAgain, Busy, FileEntry, FileList, Marked, OpenRollCall, Opened, Refusal, Refused, Request,
     SheetInfo, SheetList, StatusList, decode_request, encode_reply,
@@ -91,11 +92,11 @@ fn class(number: u32) -> ClassId {
 }
 
 fn open() -> Operation {
-    Operation::Open { class: class(1) }
+    Operation::Open { class: class(1), terms: Terms::PLAIN }
 }
 
 fn mark() -> Operation {
-    Operation::Mark { class: class(1), student: "10".parse().unwrap() }
+    Operation::Mark { class: class(1), student: "10".parse().unwrap(), code: None }
 }
 
 fn at() -> WallTime {
@@ -505,7 +506,7 @@ fn pages_of_files_that_do_not_rise_or_could_be_longer_are_ignored() {
         Answer::Files(Some(FileList { total, files: names.iter().map(entry).collect() }))
     };
     let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
-    // 42 bytes, and 267 for each of the first three: there are 357 bytes left.
+    // 42 bytes, and 267 for each of the first three: a sealed answer has 318 bytes left.
     let long = ["a", "b", "c"].map(|it| it.repeat(255));
     let rest = |bytes: usize| [&long[..], &["d".repeat(bytes)]].concat();
     let mut bench = Bench::new();
@@ -518,13 +519,13 @@ fn pages_of_files_that_do_not_rise_or_could_be_longer_are_ignored() {
         page(&[], 3),
         page(&names(&["a"]), 4),
         page(&long, 6),
-        page(&rest(78), 7),
+        page(&rest(39), 7),
     ];
     for answer in wrong {
         bench.answer(answer.clone());
         assert_eq!(bench.heard.len(), heard, "{answer:?}");
     }
-    let right = page(&rest(79), 7);
+    let right = page(&rest(40), 7);
     assert_eq!(*bench.answer(right.clone()).ending(), answered(right, 1));
     for right in [page(&names(&["a", "b"]), 4), page(&[], 0), Answer::Files(None)] {
         bench.client.ask(bench.now, Query::Files { from: 2 }, DEADLINE);
@@ -556,14 +557,14 @@ fn lists_out_of_order_and_short_ones_with_more_are_ignored() {
         list(&[7, 6], true),
         list(&[4, 6], true),
         list(&[], true),
-        // A page that is not the last one is full.
-        list(&(5..5 + 67).collect::<Vec<_>>(), true),
+        // A page that is not the last one is full, with what a sealed answer has room for.
+        list(&(5..5 + 65).collect::<Vec<_>>(), true),
     ];
     for answer in wrong {
         bench.answer(answer.clone());
         assert_eq!(bench.heard.len(), heard, "{answer:?}");
     }
-    let right = list(&(5..5 + 68).collect::<Vec<_>>(), true);
+    let right = list(&(5..5 + 66).collect::<Vec<_>>(), true);
     assert_eq!(*bench.answer(right.clone()).ending(), answered(right, 1));
 }
 

@@ -6,8 +6,9 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
 use super::*;
+use crate::access::{Guest, InviteCode, Role, Terms};
 use crate::client::{LinkedClient, Output as ClientOutput};
-use crate::exchange::{Answer, Operation, Query, decode_reply};
+use crate::exchange::{Act, Answer, Operation, Query, decode_reply};
 use crate::ids::{ClassId, StudentNumber};
 use crate::limits::{
     DATAGRAM_MAX_BYTES, HELLO_SPACING, HELLOS_QUEUED_MAX, SEALED_SHORT_BYTES, TICKET_LIFE,
@@ -41,6 +42,38 @@ impl World {
     /// A client of a device of its own.
     fn client(&self, number: u8) -> Client {
         Client::new(number, &self.key)
+    }
+
+    /// A client of a device of its own, which has become a teacher's.
+    fn teacher(&mut self, number: u8, way: impl FnMut(&mut Self, bool, &[u8]) -> bool) -> Client {
+        let mut client = self.client(number);
+        self.appoint(&mut client, way);
+        client
+    }
+
+    /// Makes a device an admin's by an invite from the server's terminal, and by another one, which it
+    /// makes for itself, a teacher's.
+    fn appoint(
+        &mut self,
+        client: &mut Client,
+        mut way: impl FnMut(&mut Self, bool, &[u8]) -> bool,
+    ) {
+        let name = "Ana".parse().unwrap();
+        let [admin, teacher] = [1, 2].map(|byte| InviteCode::from_bytes([byte; 10]));
+        let now = self.now();
+        let ends_at = now.wall.shifted(3_600_000);
+        assert!(self.endpoint.server_mut().invite_admin(now, admin.id(), name, ends_at));
+        let guest = Guest::Staff { role: Role::Teacher, name };
+        for operation in [
+            Operation::Join { code: admin },
+            Operation::Act(Act::Invite { invite: teacher.id(), guest }),
+            Operation::Join { code: teacher },
+        ] {
+            client.linked.perform(self.now(), operation, PATIENCE);
+            let answer = self.run(client, &mut way);
+            let is_done = matches!(answer, Some(Answer::Joined(_) | Answer::Acted(_)));
+            assert!(is_done, "{operation:?}: {answer:?}");
+        }
     }
 
     fn deliver(&mut self, from: u32, datagram: &[u8]) {
@@ -151,8 +184,14 @@ fn class() -> ClassId {
     ClassId::new(3030).unwrap()
 }
 
+/// Without a code: nobody here can see a room.
+fn open() -> Operation {
+    Operation::Open { class: class(), terms: Terms { code: false, ..Terms::SEALED } }
+}
+
 fn mark(student: &str) -> Operation {
-    Operation::Mark { class: class(), student: student.parse::<StudentNumber>().unwrap() }
+    let student = student.parse::<StudentNumber>().unwrap();
+    Operation::Mark { class: class(), student, code: None }
 }
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -164,8 +203,8 @@ fn everything_arrives(_: &mut World, _: bool, _: &[u8]) -> bool {
 /// A world with an open class.
 fn opened() -> (World, Client) {
     let mut world = World::new();
-    let mut teacher = world.client(1);
-    teacher.linked.perform(world.now(), Operation::Open { class: class() }, PATIENCE);
+    let mut teacher = world.teacher(1, everything_arrives);
+    teacher.linked.perform(world.now(), open(), PATIENCE);
     let answer = world.run(&mut teacher, everything_arrives);
     assert!(matches!(answer, Some(Answer::Opened(_))), "{answer:?}");
     (world, teacher)
@@ -175,26 +214,31 @@ fn opened() -> (World, Client) {
 #[test]
 fn a_class_is_opened_and_marked_in_datagrams_of_two_lengths_that_show_nothing() {
     let mut world = World::new();
-    let mut teacher = world.client(1);
     let mut lengths = Vec::new();
     let mut watch = |_: &mut World, _: bool, datagram: &[u8]| {
         lengths.push((datagram[3], datagram.len()));
         assert!(!datagram.windows(9).any(|part| part == b"042191010"), "in the clear");
         true
     };
-    teacher.linked.perform(world.now(), Operation::Open { class: class() }, PATIENCE);
+    let mut teacher = world.teacher(1, &mut watch);
+    teacher.linked.perform(world.now(), open(), PATIENCE);
     assert!(matches!(world.run(&mut teacher, &mut watch), Some(Answer::Opened(_))));
     let mut student = world.client(2);
     student.linked.perform(world.now(), mark("042191010"), PATIENCE);
     assert!(matches!(world.run(&mut student, &mut watch), Some(Answer::Marked(_))));
     let status = Query::Status { from: ClassId::new(1).unwrap() };
-    student.linked.ask(world.now(), status, PATIENCE);
-    let Some(Answer::Status(list)) = world.run(&mut student, &mut watch) else { panic!() };
-    assert_eq!(list.open.len(), 1);
+    for (client, listed) in [(&mut student, 0), (&mut teacher, 1)] {
+        client.linked.ask(world.now(), status, PATIENCE);
+        let Some(Answer::Status(list)) = world.run(client, &mut watch) else { panic!() };
+        assert_eq!(list.open.len(), listed, "only who holds the class sees it");
+    }
     let short = SEALED_SHORT_BYTES;
-    let of_a_device = [(0x7d, short), (0xfd, 244), (0x7e, short), (0xfe, short)];
+    let hello = [(0x7d, short), (0xfd, 244)];
+    let operation = [(0x7e, short), (0xfe, short)];
     let asked = [(0x7e, DATAGRAM_MAX_BYTES), (0xfe, DATAGRAM_MAX_BYTES)];
-    assert_eq!(lengths, [&of_a_device[..], &of_a_device, &asked].concat());
+    let (teacher, student) = ([&hello[..], &operation.repeat(4)], [&hello[..], &operation]);
+    let expected = [teacher.concat(), student.concat(), asked.repeat(2)];
+    assert_eq!(lengths, expected.concat());
 }
 
 // spec: R-CHANNEL-1, R-RENEW-1
@@ -601,7 +645,7 @@ fn tickets_are_renewed_before_they_end_while_requests_go_on() {
 fn plain_datagrams_are_not_read_where_they_are_refused() {
     let mut world = World::new();
     let mut plain = LinkedClient::new([8; 32], Link::Plain);
-    plain.perform(world.now(), Operation::Open { class: class() }, Duration::from_secs(1));
+    plain.perform(world.now(), open(), Duration::from_secs(1));
     let mut client = Client { address: 5, linked: plain, out: Vec::new() };
     assert_eq!(world.run(&mut client, everything_arrives), None);
     assert!(world.count(Counter::Plain) > 0 && world.count(Counter::Opened) == 0);

@@ -183,10 +183,17 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::exchange::{Closed, Marked, Operation, Outcome, Refusal, Refused, SheetInfo};
-    use crate::ids::{
-        ClassId, ClientId, ContentId, RequestNumber, RollCallId, RollCallNumber, StudentNumber,
+    use crate::access::{
+        Guest, InviteCode, InviteId, PersonName, Remarks, Role, RoomCode, Terms, Who,
     };
+    use crate::exchange::{
+        Act, Acted, Closed, Joined, Marked, Operation, Outcome, Refusal, Refused, SheetInfo,
+    };
+    use crate::ids::{
+        ClassId, ClientId, ContentId, DeviceId, RequestNumber, RollCallId, RollCallNumber,
+        StudentNumber,
+    };
+    use crate::people::{Invite, PeopleItem, PersonId, Pool, RoomSecret, Staff, Tried};
     use crate::roll::{ClientRecord, Mark, RegisterItem};
     use crate::time::WallTime;
 
@@ -206,11 +213,62 @@ mod tests {
         any::<[u8; 16]>().prop_map(ClientId::from_bytes)
     }
 
-    fn operation() -> impl Strategy<Value = Operation> {
+    fn device() -> impl Strategy<Value = DeviceId> {
+        any::<[u8; 16]>().prop_map(DeviceId::from_bytes)
+    }
+
+    fn name() -> impl Strategy<Value = PersonName> {
+        "[A-Za-zÀ-ÿ]{1,15}( [A-Za-zÀ-ÿ]{1,15})?".prop_map(|text| text.parse().unwrap())
+    }
+
+    fn invite_id() -> impl Strategy<Value = InviteId> {
+        any::<[u8; 16]>().prop_map(InviteId::from_bytes)
+    }
+
+    fn guest() -> impl Strategy<Value = Guest> {
+        let role = proptest::sample::select(vec![Role::Admin, Role::Teacher]);
         prop_oneof![
-            class().prop_map(|class| Operation::Open { class }),
+            (role, name()).prop_map(|(role, name)| Guest::Staff { role, name }),
+            student().prop_map(|student| Guest::Student { student }),
+        ]
+    }
+
+    /// Those of a plain roll call too.
+    fn terms() -> impl Strategy<Value = Terms> {
+        let who = proptest::sample::select(vec![Who::Anyone, Who::Device, Who::Enrolled]);
+        (who, any::<bool>(), any::<bool>()).prop_map(|(who, strict, code)| Terms {
+            who,
+            strict,
+            code,
+        })
+    }
+
+    fn act() -> impl Strategy<Value = Act> {
+        prop_oneof![
+            (invite_id(), guest()).prop_map(|(invite, guest)| Act::Invite { invite, guest }),
+            device().prop_map(|device| Act::Revoke { device }),
+            student().prop_map(|student| Act::Release { student }),
+            (class(), name()).prop_map(|(class, to)| Act::Give { class, to }),
+            (class(), name()).prop_map(|(class, with)| Act::Share { class, with }),
+            (class(), student(), any::<bool>()).prop_map(|(class, student, there)| Act::Call {
+                class,
+                student,
+                there
+            }),
+        ]
+    }
+
+    /// As they come back: the code of an invite is not kept.
+    fn operation() -> impl Strategy<Value = Operation> {
+        let code = (0..1_000_000_u32).prop_map(|number| RoomCode::new(number).unwrap());
+        prop_oneof![
+            class().prop_map(|class| Operation::Open { class, terms: Terms::PLAIN }),
+            (class(), terms()).prop_map(|(class, terms)| Operation::Open { class, terms }),
             class().prop_map(|class| Operation::Close { class }),
-            (class(), student()).prop_map(|(class, student)| Operation::Mark { class, student }),
+            (class(), student(), proptest::option::of(code))
+                .prop_map(|(class, student, code)| Operation::Mark { class, student, code }),
+            Just(Operation::Join { code: InviteCode::SPENT }),
+            act().prop_map(Operation::Act),
         ]
     }
 
@@ -255,6 +313,11 @@ mod tests {
                 .prop_map(|(at, reason)| Outcome::MarkRefused(Refused { at, reason })),
             (wall(), reason()).prop_map(|(at, reason)| Outcome::Refused(Refused { at, reason })),
             wall().prop_map(|server_time| Outcome::ClockSkew { server_time }),
+            (invite_id(), wall(), guest()).prop_map(|(invite, at, guest)| Outcome::Joined {
+                invite,
+                joined: Box::new(Joined { at, guest }),
+            }),
+            (wall(), any::<u32>()).prop_map(|(at, count)| Outcome::Acted(Acted { at, count })),
         ]
     }
 
@@ -277,6 +340,78 @@ mod tests {
             (wall(), client()).prop_map(|(at, client)| Record::Forgot { at, client }),
             wall().prop_map(|at| Record::TimeDisclosed { at }),
             wall().prop_map(|at| Record::ClockSet { at }),
+            (wall(), device(), operation(), client_record()).prop_map(
+                |(at, by, operation, client)| Record::AnsweredTo { at, by, operation, client }
+            ),
+            (class(), secret()).prop_map(|(class, secret)| Record::CodeDrawn { class, secret }),
+            (wall(), invite_id(), name(), wall()).prop_map(|(at, invite, name, ends_at)| {
+                Record::AdminInvited { at, invite, name, ends_at }
+            }),
+            Just(Record::Restored),
+        ]
+    }
+
+    fn secret() -> impl Strategy<Value = RoomSecret> {
+        any::<[u8; 20]>().prop_map(RoomSecret::from_bytes)
+    }
+
+    fn person() -> impl Strategy<Value = PersonId> {
+        // Only the tables count people: here one is read as they are.
+        let bytes = |number: &u32| postcard::to_allocvec(number).unwrap();
+        any::<u32>().prop_map(move |number| postcard::from_bytes(&bytes(&number)).unwrap())
+    }
+
+    fn staff() -> impl Strategy<Value = Staff> {
+        (person(), wall(), any::<bool>(), any::<bool>()).prop_map(
+            |(person, joined_at, admin, teacher)| Staff { person, joined_at, admin, teacher },
+        )
+    }
+
+    fn invite() -> impl Strategy<Value = Invite> {
+        (guest(), wall(), proptest::option::of(device()))
+            .prop_map(|(guest, ends_at, used_by)| Invite { guest, ends_at, used_by })
+    }
+
+    fn tried() -> impl Strategy<Value = Tried> {
+        prop_oneof![
+            student().prop_map(Tried::Own),
+            student().prop_map(Tried::Others),
+            device().prop_map(Tried::Device),
+        ]
+    }
+
+    fn people_item() -> impl Strategy<Value = PeopleItem> {
+        let remarks = (0..64_u8).prop_map(|byte| Remarks::try_from(byte).unwrap());
+        prop_oneof![
+            any::<u64>().prop_map(PeopleItem::Acts),
+            (person(), name()).prop_map(|(person, name)| PeopleItem::Person { person, name }),
+            (device(), staff()).prop_map(|(device, staff)| PeopleItem::Staff { device, staff }),
+            device().prop_map(PeopleItem::Revoked),
+            (invite_id(), invite()).prop_map(|(invite, it)| PeopleItem::Invite { invite, it }),
+            (class(), person()).prop_map(|(class, person)| PeopleItem::Owner { class, person }),
+            (class(), person()).prop_map(|(class, person)| PeopleItem::Share { class, person }),
+            (student(), device(), any::<bool>()).prop_map(|(student, device, enrolled)| {
+                PeopleItem::Bond { student, device, enrolled }
+            }),
+            (class(), terms(), proptest::option::of(secret()), any::<u32>()).prop_map(
+                |(class, terms, secret, wrong_codes)| PeopleItem::Room {
+                    class,
+                    terms,
+                    secret,
+                    wrong_codes,
+                }
+            ),
+            (class(), student(), device()).prop_map(|(class, student, device)| {
+                PeopleItem::Answer { class, student, device }
+            }),
+            (class(), student(), remarks).prop_map(|(class, student, remarks)| {
+                PeopleItem::Remarks { class, student, remarks }
+            }),
+            (class(), tried(), any::<u8>()).prop_map(|(class, tried, count)| PeopleItem::Tries {
+                class,
+                tried,
+                count
+            }),
         ]
     }
 
@@ -312,6 +447,9 @@ mod tests {
             client_record().prop_map(SnapshotItem::Client),
             register_item().prop_map(SnapshotItem::Register),
             client().prop_map(SnapshotItem::KeptUntilPast),
+            people_item().prop_map(SnapshotItem::People),
+            (proptest::sample::select(vec![Pool::Staff, Pool::Bound]), client_record())
+                .prop_map(|(pool, client)| SnapshotItem::ClientOf { pool, client }),
         ]
     }
 

@@ -946,7 +946,7 @@ mod tests {
         for student in 0..students {
             run(register, &mark(number, &student.to_string()), 2);
         }
-        let outcome = register.decide(&close(number), at(3));
+        let outcome = register.decide_close(class(number), at(3), None);
         let applied = register.apply(&close(number), &outcome, None).unwrap();
         let closed = applied.closed.unwrap();
         assert_eq!(closed.info, closed.sheet().info(closed.info.number));
@@ -1116,17 +1116,17 @@ mod tests {
     fn records_that_contradict_each_other_are_an_error_and_change_nothing() {
         let mut register = register();
         let marked = Outcome::Marked(Marked { class: class(1), at: at(1), already_present: false });
-        assert!(register.apply(&mark(1, "10"), &marked).is_err(), "not open");
+        assert!(register.apply(&mark(1, "10"), &marked, None).is_err(), "not open");
         let opened = run(&mut register, &open(1), 1);
-        assert!(register.apply(&open(1), &opened).is_err(), "open twice");
+        assert!(register.apply(&open(1), &opened, None).is_err(), "open twice");
         run(&mut register, &mark(1, "10"), 2);
-        assert!(register.apply(&mark(1, "10"), &marked).is_err(), "marked twice");
-        let Outcome::Closed(mut closed) = register.decide(&close(1), at(3)) else {
+        assert!(register.apply(&mark(1, "10"), &marked, None).is_err(), "marked twice");
+        let Outcome::Closed(mut closed) = register.decide_close(class(1), at(3), None) else {
             panic!("closed")
         };
         closed.sheet.students = 2;
         let wrong = Outcome::Closed(closed);
-        assert!(register.apply(&close(1), &wrong).is_err(), "another count");
+        assert!(register.apply(&close(1), &wrong, None).is_err(), "another count");
         assert_eq!(students(&mut register, 1, 4), ["10"]);
     }
 

@@ -502,7 +502,7 @@ mod tests {
     /// A table that knows client 1, whose operation 4 with fingerprint 44 is in a durable batch.
     fn sessions() -> Sessions {
         let mut sessions = Sessions::new(HashKey::new(1));
-        sessions.record(record(1, 4, 44), Pool::Strangers, Instant::ZERO, DURABLE, None);
+        sessions.record(record(1, 4, 44), Pool::Strangers, Instant::ZERO, DURABLE);
         sessions
     }
 
@@ -591,9 +591,9 @@ mod tests {
     #[test]
     fn the_last_number_of_all_has_no_next() {
         let mut sessions = sessions();
-        sessions.record(record(1, u64::MAX - 1, 1), Pool::Strangers, Instant::ZERO, DURABLE, None);
+        sessions.record(record(1, u64::MAX - 1, 1), Pool::Strangers, Instant::ZERO, DURABLE);
         assert_eq!(judge(&sessions, 1, u64::MAX, 2), Verdict::Next);
-        sessions.record(record(1, u64::MAX, 2), Pool::Strangers, Instant::ZERO, DURABLE, None);
+        sessions.record(record(1, u64::MAX, 2), Pool::Strangers, Instant::ZERO, DURABLE);
         assert_eq!(judge(&sessions, 1, u64::MAX, 2), Verdict::Repeat(outcome(1)));
         assert_eq!(judge(&sessions, 1, 1, 3), Verdict::Stale, "it does not wrap");
     }
@@ -645,8 +645,8 @@ mod tests {
     fn a_client_cannot_move_its_start_and_be_forgotten_sooner_or_later() {
         let mut sessions = sessions();
         let moved = ClientRecord { started: wall(500), ..record(1, 5, 55) };
-        sessions.record(moved, minutes(1), DURABLE, None);
-        assert_eq!(sessions.records().next().unwrap().started, wall(0));
+        sessions.record(moved, Pool::Strangers, minutes(1), DURABLE);
+        assert_eq!(sessions.records().next().unwrap().0.started, wall(0));
     }
 
     /// What a walk hands out, so many steps at a time, while something is done after each.
@@ -658,7 +658,7 @@ mod tests {
         let mut found = Vec::new();
         sessions.begin_walk();
         for turn in 0..10_000 {
-            let mut hand_out = |(record, kept): Walked| {
+            let mut hand_out = |(record, _, kept): Walked| {
                 found.push((record.client.as_bytes()[0], record.number.get(), kept));
             };
             if sessions.walk(steps, &mut hand_out) {
@@ -711,7 +711,7 @@ mod tests {
         sessions.hear(client(1), minutes(9));
         sessions.record(record(3, 2, 1), Pool::Strangers, minutes(10), 1);
         let order = |sessions: &Sessions| {
-            sessions.records().map(|it| it.client.as_bytes()[0]).collect::<Vec<_>>()
+            sessions.records().map(|(it, _)| it.client.as_bytes()[0]).collect::<Vec<_>>()
         };
         assert_eq!(order(&sessions), [2, 4, 1, 3]);
         sessions.forget(client(4));

@@ -64,7 +64,7 @@ fn worked() -> String {
 
     let client = ClientId::from_bytes([0x55; 16]);
     let class = ClassId::new(3030).unwrap();
-    let operation = Operation::Mark { class, student: "042191010".parse().unwrap() };
+    let operation = Operation::Mark { class, student: "042191010".parse().unwrap(), code: None };
     let number = RequestNumber::FIRST;
     let ask = Ask::Perform { started: wall, operation };
     let mut sealed = Datagram::new();

@@ -5,6 +5,7 @@ use std::iter;
 use std::time::Duration;
 
 use super::*;
+use crate::access::Terms;
 use crate::exchange::{
     BeginAgain, Closed, FileEntry, FileInfo, FileList, FileState, Marked, OpenRollCall, Operation,
     Pull, Pulled, Query, Refusal, Refused, Request, StatusList, decode_reply, encode_request,
@@ -91,6 +92,7 @@ impl Bench {
                     let infos = sheets.map(|it| it.info).filter(of_class).collect();
                     self.server.handle_sheets(question, infos);
                 }
+                Output::ListRows(question) => unreachable!("nobody asks: {question:?}"),
                 Output::Load(content) => {
                     let sheets = self.journal.iter().flat_map(|batch| &batch.sheets);
                     let mut sheets = sheets.map(|it| it.bytes.to_vec());
@@ -213,8 +215,12 @@ fn request(who: u8, number: u64, operation: Operation) -> Request {
     }
 }
 
+fn opening(number: u32) -> Operation {
+    Operation::Open { class: class(number), terms: Terms::PLAIN }
+}
+
 fn open(who: u8, number: u64) -> Request {
-    request(who, number, Operation::Open { class: class(1) })
+    request(who, number, opening(1))
 }
 
 fn close(who: u8, number: u64) -> Request {
@@ -223,7 +229,7 @@ fn close(who: u8, number: u64) -> Request {
 
 fn mark(who: u8, number: u64, student: &str) -> Request {
     let student = student.parse().unwrap();
-    request(who, number, Operation::Mark { class: class(1), student })
+    request(who, number, Operation::Mark { class: class(1), student, code: None })
 }
 
 fn query(query: Query) -> Request {
@@ -369,7 +375,7 @@ fn a_request_from_a_clock_that_is_ahead_never_becomes_punctual() {
     let mut bench = Bench::new();
     let mut early = open(1, 1);
     let started = start().shifted(i64::try_from(2 * WINDOW.as_millis()).unwrap());
-    early.ask = Ask::Perform { started, operation: Operation::Open { class: class(1) } };
+    early.ask = Ask::Perform { started, operation: opening(1) };
     let skew = bench.send(&early).drain();
     bench.wait(WINDOW * 2);
     assert_eq!(bench.send(&early).drain(), skew);
@@ -396,7 +402,7 @@ fn a_client_whose_start_is_still_punctual_does_not_keep_others_from_being_forgot
     let mut bench = Bench::new();
     let mut early = open(1, 1);
     let started = start().shifted(45 * 60 * 1_000);
-    early.ask = Ask::Perform { started, operation: Operation::Open { class: class(1) } };
+    early.ask = Ask::Perform { started, operation: opening(1) };
     bench.ask(&early);
     bench.ask(&mark(2, 1, "10"));
     bench.wait(CLIENT_SILENCE_MIN + Duration::from_secs(1));
@@ -565,7 +571,7 @@ fn a_sheet_is_read_from_disk_once() {
 fn status_fills_what_room_the_request_has_and_says_that_there_is_more() {
     let mut bench = Bench::new();
     for number in 1..=100 {
-        bench.ask(&request(1, number.into(), Operation::Open { class: class(number) }));
+        bench.ask(&request(1, number.into(), opening(number)));
     }
     let mut from = class(1);
     let mut listed: Vec<OpenRollCall> = Vec::new();
@@ -716,9 +722,8 @@ fn a_clock_that_was_set_back_executes_nothing_twice_when_it_comes_there_again() 
         number: RequestNumber::FIRST,
         ask: Ask::Perform { started: began, operation },
     };
-    let class = ClassId::new(1).unwrap();
-    let opening = ahead(1, Operation::Open { class });
-    let closing = ahead(2, Operation::Close { class });
+    let opening = ahead(1, opening(1));
+    let closing = ahead(2, Operation::Close { class: class(1) });
     let first = bench.ask(&opening);
     bench.ask(&closing);
     bench.server.accept_clock(right);

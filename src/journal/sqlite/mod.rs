@@ -416,6 +416,7 @@ mod tests {
             opened_at: at,
             closed_at: at,
             marks: (0..students).map(mark).collect(),
+            remarks: Vec::new(),
         }
     }
 
@@ -446,7 +447,7 @@ mod tests {
         let read = |name| pragma(&journal.connection, name).unwrap();
         assert_eq!(read("synchronous"), 2);
         assert_eq!(read("application_id"), 0x524f_4c4c);
-        assert_eq!(read("user_version"), 3);
+        assert_eq!(read("user_version"), 4);
         assert_eq!(read("journal_size_limit"), LOG_KEPT_BYTES);
         let mode = journal.connection.pragma_query_value(None, "journal_mode", |row| row.get(0));
         assert_eq!(mode, Ok("wal".to_owned()));
