@@ -4,13 +4,15 @@
 //! same bytes, the library does what the specification says. The fuzz target and `tests/wire.rs`
 //! apply the same laws; `tests/spec.rs` builds its invalid datagrams here.
 
+use rollcall::access::{Guest, Role, Terms, Who};
 use rollcall::exchange::{
-    Ask, Operation, Pull, Query, Received, Request, decode_reply, decode_request, encode_reply,
-    encode_request,
+    Act, Ask, Operation, Pull, Query, Received, Request, decode_reply, decode_request,
+    encode_reply, encode_request,
 };
 use rollcall::limits::{
     DATAGRAM_MAX_BYTES, DATAGRAM_MIN_BYTES, FILE_REQUEST_MIN_BYTES, FILES_REQUEST_MIN_BYTES,
-    REQUEST_MIN_BYTES, SHEET_REQUEST_MIN_BYTES, STATUS_REQUEST_MIN_BYTES,
+    JOIN_REQUEST_MIN_BYTES, LIST_REQUEST_MIN_BYTES, REQUEST_MIN_BYTES, ROOM_REQUEST_MIN_BYTES,
+    SHEET_REQUEST_MIN_BYTES, STATUS_REQUEST_MIN_BYTES,
 };
 use rollcall::wire::{Datagram, Kind, Versions};
 
@@ -98,10 +100,7 @@ fn bare_body(request: &Request) -> Vec<u8> {
     match request.ask {
         Ask::Perform { started, operation } => {
             body.extend(varint(started.as_millis()));
-            body.extend(varint(operation.class().get().into()));
-            if let Operation::Mark { student, .. } = operation {
-                body.extend(byte_string(student.as_bytes()));
-            }
+            body.extend(operation_body(&operation));
         }
         Ask::Read(Query::Status { from: class }) => body.extend(varint(class.get().into())),
         Ask::Read(Query::Sheets { class, at_most }) => {
@@ -110,6 +109,16 @@ fn bare_body(request: &Request) -> Vec<u8> {
         }
         Ask::Read(Query::Files { from }) => body.extend(varint(from.into())),
         Ask::Read(Query::File { file }) => body.extend_from_slice(file.as_bytes()),
+        Ask::Read(Query::People { after }) => {
+            body.extend(option(after.map(|device| device.as_bytes().to_vec())));
+        }
+        Ask::Read(Query::Acts { at_most }) => body.extend(varint(at_most.get())),
+        Ask::Read(Query::Room { class }) => body.extend(varint(class.get().into())),
+        Ask::Read(Query::Mine { skip }) => body.extend(varint(skip.into())),
+        Ask::Read(Query::Spot { class, count }) => {
+            body.extend(varint(class.get().into()));
+            body.push(count);
+        }
         Ask::Pull(Pull { object, cookie, first, wanted }) => {
             body.extend_from_slice(object.as_bytes());
             body.extend_from_slice(cookie.as_bytes());
@@ -120,9 +129,82 @@ fn bare_body(request: &Request) -> Vec<u8> {
     body
 }
 
+/// What an operation says after the start of its client.
+fn operation_body(operation: &Operation) -> Vec<u8> {
+    let class = operation.class().map(|class| varint(class.get().into())).unwrap_or_default();
+    match *operation {
+        Operation::Open { terms: Terms { who, strict, code }, .. } => {
+            let who = match who {
+                Who::Anyone => 0,
+                Who::Device => 1,
+                Who::Enrolled => 2,
+            };
+            [class, vec![who, strict.into(), code.into()]].concat()
+        }
+        Operation::Close { .. } => class,
+        Operation::Mark { student, code, .. } => {
+            let code = option(code.map(|code| varint(code.get().into())));
+            [class, byte_string(student.as_bytes()), code].concat()
+        }
+        Operation::Join { code } => {
+            // A secret shows itself to nobody but those who read it: as text, then back.
+            let text = code.to_text().replace('-', "");
+            base32(&text)
+        }
+        Operation::Act(act) => act_body(&act, class),
+    }
+}
+
+/// An act: its number, then what it says.
+fn act_body(act: &Act, class: Vec<u8>) -> Vec<u8> {
+    let text = |text: &str| byte_string(text.as_bytes());
+    match *act {
+        Act::Invite { invite, guest } => {
+            let guest = match guest {
+                Guest::Staff { role, name } => {
+                    let role = match role {
+                        Role::Admin => 0,
+                        Role::Teacher => 1,
+                    };
+                    [vec![0, role], text(name.as_str())].concat()
+                }
+                Guest::Student { student } => [vec![1], text(student.as_str())].concat(),
+            };
+            [vec![0], invite.as_bytes().to_vec(), guest].concat()
+        }
+        Act::Revoke { device } => [vec![1], device.as_bytes().to_vec()].concat(),
+        Act::Release { student } => [vec![2], text(student.as_str())].concat(),
+        Act::Give { to, .. } => [vec![3], class, text(to.as_str())].concat(),
+        Act::Share { with, .. } => [vec![4], class, text(with.as_str())].concat(),
+        Act::Call { student, there, .. } => {
+            [vec![5], class, text(student.as_str()), vec![there.into()]].concat()
+        }
+    }
+}
+
+/// Something that may be there: a byte that says so, and what it is.
+fn option(value: Option<Vec<u8>>) -> Vec<u8> {
+    value.map_or(vec![0], |value| [vec![1], value].concat())
+}
+
+/// The bytes of digits of RFC 4648 base 32, five bits each.
+fn base32(digits: &str) -> Vec<u8> {
+    let value = |digit: u8| match digit {
+        b'A'..=b'Z' => digit - b'A',
+        _ => digit - b'2' + 26,
+    };
+    let bits =
+        digits.bytes().flat_map(|digit| (0..5).rev().map(move |bit| value(digit) >> bit & 1));
+    let bits: Vec<_> = bits.collect();
+    bits.chunks_exact(8).map(|bits| bits.iter().fold(0, |byte, bit| byte << 1 | bit)).collect()
+}
+
 fn least_bytes(kind: Kind) -> usize {
     match kind {
-        Kind::Open | Kind::Mark => REQUEST_MIN_BYTES,
+        Kind::Open | Kind::Mark | Kind::Act => REQUEST_MIN_BYTES,
+        Kind::Join => JOIN_REQUEST_MIN_BYTES,
+        Kind::Room => ROOM_REQUEST_MIN_BYTES,
+        Kind::People | Kind::Acts | Kind::Mine | Kind::Spot => LIST_REQUEST_MIN_BYTES,
         Kind::Close | Kind::Sheets => SHEET_REQUEST_MIN_BYTES,
         Kind::Status => STATUS_REQUEST_MIN_BYTES,
         Kind::Files => FILES_REQUEST_MIN_BYTES,

@@ -9,20 +9,25 @@ mod laws;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
+use rollcall::access::{
+    Guest, InviteCode, InviteId, PersonName, Remarks, Role, RoomCode, Terms, Who,
+};
 use rollcall::exchange::{
-    Answer, Ask, BeginAgain, Busy, Closed, FileEntry, FileInfo, FileList, FileState, Marked,
-    OpenRollCall, Opened, Operation, Pull, Pulled, Query, Refusal, Refused, Reply, Request,
-    SheetInfo, SheetList, StatusList, decode_reply, decode_request, encode_reply, encode_request,
-    files, sheets, status,
+    Act, ActList, ActRecord, Acted, Answer, Ask, BeginAgain, Busy, Closed, Deed, Drawn, FileEntry,
+    FileInfo, FileList, FileState, Joined, Marked, MineList, MyMark, OpenRollCall, Opened,
+    Operation, PersonList, Pull, Pulled, Query, Refusal, Refused, Reply, Request, RoomState,
+    SheetInfo, SheetList, SpotList, StaffDevice, StatusList, acts, decode_reply, decode_request,
+    encode_reply, encode_request, files, mine, people, sheets, status,
 };
 use rollcall::ids::{
-    ClassId, ClientId, ContentId, Cookie, FileKey, FileName, RequestNumber, RollCallNumber,
-    StudentNumber,
+    ActNumber, ClassId, ClientId, ContentId, Cookie, DeviceId, FileKey, FileName, RequestNumber,
+    RollCallNumber, StudentNumber,
 };
 use rollcall::limits::{
     BLOCK_BYTES, DATAGRAM_MAX_BYTES, DATAGRAM_MIN_BYTES, FILE_BYTES_MAX, FILE_NAME_MAX_BYTES,
-    FILES_REQUEST_MIN_BYTES, LONE_PULL_MIN_BYTES, PULL_REQUEST_MIN_BYTES, SHEET_REQUEST_MIN_BYTES,
-    STATUS_REQUEST_MIN_BYTES, STUDENT_LENGTH_MAX_BYTES, UDP_PAYLOAD_MAX_BYTES,
+    FILES_REQUEST_MIN_BYTES, LONE_PULL_MIN_BYTES, PERSON_NAME_MAX_BYTES, PULL_REQUEST_MIN_BYTES,
+    SHEET_REQUEST_MIN_BYTES, SPOT_MAX, STATUS_REQUEST_MIN_BYTES, STUDENT_LENGTH_MAX_BYTES,
+    UDP_PAYLOAD_MAX_BYTES,
 };
 use rollcall::time::WallTime;
 use rollcall::wire::{Datagram, Kind, Rejected, Versions};
@@ -80,12 +85,63 @@ fn number() -> impl Strategy<Value = RequestNumber> {
     edgy(u64::MAX).prop_filter_map("zero is no number", RequestNumber::new)
 }
 
+fn terms() -> impl Strategy<Value = Terms> {
+    let who = select(&[Who::Anyone, Who::Device, Who::Enrolled]);
+    (who, any::<bool>(), any::<bool>()).prop_map(|(who, strict, code)| Terms { who, strict, code })
+}
+
+fn room_code() -> impl Strategy<Value = RoomCode> {
+    edgy(999_999).prop_map(|it| RoomCode::new(u32::try_from(it).expect("bounded")).expect("six"))
+}
+
+fn device() -> impl Strategy<Value = DeviceId> {
+    any::<[u8; 16]>().prop_map(DeviceId::from_bytes)
+}
+
+fn person() -> impl Strategy<Value = PersonName> {
+    let longest = Just("x".repeat(PERSON_NAME_MAX_BYTES));
+    let any = "[!-~À-ÿ]{1,15}( [!-~À-ÿ]{1,15})?";
+    prop_oneof![9 => any.boxed(), 1 => longest.boxed()]
+        .prop_filter_map("no name of a person", |text| text.parse().ok())
+}
+
+fn guest() -> impl Strategy<Value = Guest> {
+    prop_oneof![
+        (select(&[Role::Admin, Role::Teacher]), person())
+            .prop_map(|(role, name)| Guest::Staff { role, name }),
+        student().prop_map(|student| Guest::Student { student }),
+    ]
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        (any::<[u8; 16]>().prop_map(InviteId::from_bytes), guest())
+            .prop_map(|(invite, guest)| Act::Invite { invite, guest }),
+        device().prop_map(|device| Act::Revoke { device }),
+        student().prop_map(|student| Act::Release { student }),
+        (class(), person()).prop_map(|(class, to)| Act::Give { class, to }),
+        (class(), person()).prop_map(|(class, with)| Act::Share { class, with }),
+        (class(), student(), any::<bool>()).prop_map(|(class, student, there)| Act::Call {
+            class,
+            student,
+            there
+        }),
+    ]
+}
+
 fn operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
-        class().prop_map(|class| Operation::Open { class }),
+        (class(), terms()).prop_map(|(class, terms)| Operation::Open { class, terms }),
         class().prop_map(|class| Operation::Close { class }),
-        (class(), student()).prop_map(|(class, student)| Operation::Mark { class, student }),
+        (class(), student(), proptest::option::of(room_code()))
+            .prop_map(|(class, student, code)| Operation::Mark { class, student, code }),
+        any::<[u8; 10]>().prop_map(|it| Operation::Join { code: InviteCode::from_bytes(it) }),
+        act().prop_map(Operation::Act),
     ]
+}
+
+fn act_number() -> impl Strategy<Value = ActNumber> {
+    edgy(u64::MAX).prop_filter_map("zero is no number", ActNumber::new)
 }
 
 fn query() -> impl Strategy<Value = Query> {
@@ -96,6 +152,11 @@ fn query() -> impl Strategy<Value = Query> {
         }),
         edgy_u32().prop_map(|from| Query::Files { from }),
         any::<[u8; 16]>().prop_map(|key| Query::File { file: FileKey::from_bytes(key) }),
+        proptest::option::of(device()).prop_map(|after| Query::People { after }),
+        act_number().prop_map(|at_most| Query::Acts { at_most }),
+        class().prop_map(|class| Query::Room { class }),
+        edgy_u32().prop_map(|skip| Query::Mine { skip }),
+        (class(), 1..=SPOT_MAX).prop_map(|(class, count)| Query::Spot { class, count }),
     ]
 }
 
@@ -177,7 +238,77 @@ fn file_state() -> impl Strategy<Value = FileState> {
     ]
 }
 
+fn staff_device() -> impl Strategy<Value = StaffDevice> {
+    (device(), person(), time(), any::<[bool; 3]>()).prop_map(
+        |(device, name, joined_at, [admin, teacher, revoked])| StaffDevice {
+            device,
+            name,
+            joined_at,
+            admin,
+            teacher,
+            revoked,
+        },
+    )
+}
+
+fn act_record() -> impl Strategy<Value = ActRecord> {
+    let by = proptest::option::of(device());
+    let deed = prop_oneof![act().prop_map(Deed::Act), guest().prop_map(Deed::Joined)];
+    (act_number(), time(), by, proptest::option::of(person()), deed)
+        .prop_map(|(number, at, by, name, deed)| ActRecord { number, at, by, name, deed })
+}
+
+fn room_state() -> impl Strategy<Value = RoomState> {
+    let numbers = (edgy_u32(), edgy_u32(), edgy_u32(), any::<u16>());
+    (class(), time(), numbers, terms(), room_code()).prop_map(
+        |(class, opened_at, (present, remarked, wrong_codes, left_ms), terms, code)| RoomState {
+            class,
+            opened_at,
+            present,
+            remarked,
+            wrong_codes,
+            terms,
+            code: Some(code).filter(|_| terms.code),
+            left_ms,
+        },
+    )
+}
+
+fn my_mark() -> impl Strategy<Value = MyMark> {
+    (class(), 1..=u32::MAX, student(), time()).prop_map(|(class, number, student, at)| {
+        let number = RollCallNumber::new(number).expect("not zero");
+        MyMark { class, number, student, at }
+    })
+}
+
+fn drawn() -> impl Strategy<Value = Drawn> {
+    let remarks = (0..64_u8).prop_map(|byte| Remarks::try_from(byte).expect("six remarks"));
+    (student(), remarks).prop_map(|(student, remarks)| Drawn { student, remarks })
+}
+
+/// What only those are answered who are known.
+fn answer_to_people() -> impl Strategy<Value = Answer> {
+    prop_oneof![
+        (time(), guest()).prop_map(|(at, guest)| Answer::Joined(Joined { at, guest })),
+        (time(), edgy_u32()).prop_map(|(at, count)| Answer::Acted(Acted { at, count })),
+        (vec(staff_device(), 0..=people::CAPACITY), any::<bool>())
+            .prop_map(|(devices, more)| Answer::People(PersonList { devices, more })),
+        (vec(act_record(), 0..=acts::CAPACITY), any::<bool>())
+            .prop_map(|(acts, more)| Answer::Acts(ActList { acts, more })),
+        room_state().prop_map(Answer::Room),
+        (vec(my_mark(), 0..=mine::CAPACITY), any::<bool>())
+            .prop_map(|(marks, more)| Answer::Mine(MineList { marks, more })),
+        (class(), vec(drawn(), 0..=usize::from(SPOT_MAX)))
+            .prop_map(|(class, drawn)| Answer::Spot(SpotList { class, drawn })),
+        Just(Answer::Revoked),
+    ]
+}
+
 fn answer() -> impl Strategy<Value = Answer> {
+    prop_oneof![3 => answer_to_anybody().boxed(), 2 => answer_to_people().boxed()]
+}
+
+fn answer_to_anybody() -> impl Strategy<Value = Answer> {
     let capacity = status::capacity(DATAGRAM_MAX_BYTES);
     prop_oneof![
         (class(), time(), any::<bool>()).prop_map(|(class, opened_at, already_open)| {
@@ -365,18 +496,38 @@ fn variations(request: &Request) -> Vec<Request> {
     let other = |class: ClassId| ClassId::new(class.get() ^ 2).or(ClassId::new(9)).expect("not 0");
     let asks = match request.ask {
         Ask::Perform { started, operation } => {
-            let class = operation.class();
-            let student = "another".parse().expect("a student");
+            let class = operation.class().unwrap_or(other(first_class()));
+            let another: StudentNumber = "another".parse().expect("a student");
+            let name: PersonName = "Another".parse().expect("a name");
             let mut operations = vec![
-                Operation::Open { class },
+                Operation::Open { class, terms: Terms::PLAIN },
+                Operation::Open { class, terms: Terms::SEALED },
                 Operation::Close { class },
-                Operation::Mark { class, student },
+                Operation::Mark { class, student: another, code: None },
+                Operation::Mark { class, student: another, code: RoomCode::new(0) },
+                Operation::Join { code: InviteCode::SPENT },
+                Operation::Act(Act::Give { class, to: name }),
+                Operation::Act(Act::Share { class, with: name }),
+                Operation::Act(Act::Release { student: another }),
             ];
             operations.push(match operation {
-                Operation::Open { class } => Operation::Open { class: other(class) },
+                Operation::Open { class, terms } => Operation::Open { class: other(class), terms },
                 Operation::Close { class } => Operation::Close { class: other(class) },
-                Operation::Mark { class, student } => {
-                    Operation::Mark { class: other(class), student }
+                Operation::Mark { class, student, code } => {
+                    Operation::Mark { class: other(class), student, code }
+                }
+                Operation::Join { .. } => {
+                    Operation::Join { code: InviteCode::from_bytes([0xaa; 10]) }
+                }
+                Operation::Act(Act::Invite { guest, .. }) => {
+                    let invite = InviteId::from_bytes([0xaa; 16]);
+                    Operation::Act(Act::Invite { invite, guest })
+                }
+                Operation::Act(Act::Call { class, student, there }) => {
+                    Operation::Act(Act::Call { class, student, there: !there })
+                }
+                Operation::Act(_) => {
+                    Operation::Act(Act::Call { class, student: another, there: true })
                 }
             });
             let mut asks: Vec<_> = operations
@@ -401,6 +552,27 @@ fn variations(request: &Request) -> Vec<Request> {
             let mut key = *file.as_bytes();
             key[15] ^= 1;
             vec![Ask::Read(Query::File { file: FileKey::from_bytes(key) })]
+        }
+        Ask::Read(Query::People { after }) => {
+            let another = after.xor(Some(DeviceId::from_bytes([7; 16])));
+            vec![Ask::Read(Query::People { after: another })]
+        }
+        Ask::Read(Query::Acts { at_most }) => {
+            let another = ActNumber::new(at_most.get() ^ 2).unwrap_or(at_most);
+            vec![Ask::Read(Query::Acts { at_most: another })]
+        }
+        Ask::Read(Query::Room { class }) => {
+            vec![
+                Ask::Read(Query::Room { class: other(class) }),
+                Ask::Read(Query::Status { from: class }),
+            ]
+        }
+        Ask::Read(Query::Mine { skip }) => vec![Ask::Read(Query::Mine { skip: skip ^ 1 })],
+        Ask::Read(Query::Spot { class, count }) => {
+            vec![
+                Ask::Read(Query::Spot { class: other(class), count }),
+                Ask::Read(Query::Spot { class, count: count % SPOT_MAX + 1 }),
+            ]
         }
         Ask::Pull(pull) => {
             let mut cookie = *pull.cookie.as_bytes();
@@ -468,7 +640,8 @@ fn a_sealed_datagram_is_read_by_nobody() {
 
 #[test]
 fn whatever_udp_can_deliver_beyond_the_longest_datagram_is_too_long() {
-    let mut payload = request_bytes(&smallest(Operation::Open { class: first_class() }.into_ask()));
+    let open = Operation::Open { class: first_class(), terms: Terms::PLAIN };
+    let mut payload = request_bytes(&smallest(open.into_ask()));
     payload.resize(UDP_PAYLOAD_MAX_BYTES, 0);
     for length in DATAGRAM_MAX_BYTES + 1..=UDP_PAYLOAD_MAX_BYTES {
         assert_eq!(decode_request(&payload[..length]), Err(Rejected::TooLong), "{length} bytes");
@@ -481,17 +654,19 @@ fn whatever_udp_can_deliver_beyond_the_longest_datagram_is_too_long() {
 #[test]
 fn overlong_numbers_are_named_as_not_canonical() {
     let head = [&[1; 17][..], &[1]].concat();
-    let class_longer = [&head, &[5][..], &[0x87, 0x00], &laws::byte_string(&[0; 30])].concat();
+    let class_longer =
+        [&head, &[5][..], &[0x87, 0x00], &[0; 3], &laws::byte_string(&[0; 30])].concat();
     let number_longer =
-        [&[1; 17][..], &[0x81, 0x80, 0x00], &[5, 7], &laws::byte_string(&[0; 30])].concat();
-    let padding_longer = [&head, &[5, 7][..], &[0x9e, 0x00], &[0; 30]].concat();
+        [&[1; 17][..], &[0x81, 0x80, 0x00], &[5, 7, 0, 0, 0], &laws::byte_string(&[0; 30])]
+            .concat();
+    let padding_longer = [&head, &[5, 7, 0, 0, 0][..], &[0x9e, 0x00], &[0; 30]].concat();
     for body in [class_longer, number_longer, padding_longer] {
         let datagram = laws::frame(1, Kind::Open.byte(), &body);
         assert_eq!(decode_request(&datagram), Err(Rejected::NotCanonical));
     }
     // More bytes than a number of its type ever has, and more bits.
     for class in [[0x87, 0x80, 0x80, 0x80, 0x80, 0x00], [0xff, 0xff, 0xff, 0xff, 0x10, 0x00]] {
-        let body = [&head, &[5][..], &class, &laws::byte_string(&[0; 30])].concat();
+        let body = [&head, &[5][..], &class, &[0; 3], &laws::byte_string(&[0; 30])].concat();
         let datagram = laws::frame(1, Kind::Open.byte(), &body);
         assert_eq!(decode_request(&datagram), Err(Rejected::Body));
     }
@@ -603,13 +778,20 @@ fn no_answer_is_longer_than_the_shortest_request_that_it_answers() {
     let student = "1".parse().expect("a student");
     let sheet = ContentId::from_bytes([0; 32]);
     let asks = [
-        Operation::Open { class }.into_ask(),
+        Operation::Open { class, terms: Terms::PLAIN }.into_ask(),
         Operation::Close { class }.into_ask(),
-        Operation::Mark { class, student }.into_ask(),
+        Operation::Mark { class, student, code: None }.into_ask(),
         Ask::Read(Query::Status { from: class }),
         Ask::Read(Query::Sheets { class, at_most: RollCallNumber::FIRST }),
         Ask::Read(Query::Files { from: 0 }),
         Ask::Read(Query::File { file: FileKey::from_bytes([0; 16]) }),
+        Operation::Join { code: InviteCode::SPENT }.into_ask(),
+        Operation::Act(Act::Release { student }).into_ask(),
+        Ask::Read(Query::People { after: None }),
+        Ask::Read(Query::Acts { at_most: ActNumber::new(1).expect("not zero") }),
+        Ask::Read(Query::Room { class }),
+        Ask::Read(Query::Mine { skip: 0 }),
+        Ask::Read(Query::Spot { class, count: SPOT_MAX }),
         Ask::Pull(Pull { object: sheet, cookie: Cookie::NONE, first: 0, wanted: 1 }),
     ];
     for ask in asks {
@@ -666,7 +848,7 @@ proptest! {
         prop_assert!(fit.is_empty() || listed <= request_bytes);
         let room = files::that_fit(&files, FILES_REQUEST_MIN_BYTES).len();
         prop_assert!(room >= files.len().min(4), "four names have room, however long");
-        prop_assert!(fit.len() <= room);
+        prop_assert!(fit.len() <= room || request_bytes > FILES_REQUEST_MIN_BYTES);
         let needed = |count: usize| {
             42 + files[..count].iter().map(|it| 12 + it.name.as_str().len()).sum::<usize>()
         };
@@ -776,6 +958,66 @@ fn longest_status(roll_calls: usize) -> Answer {
     Answer::Status(StatusList { open: vec![open; roll_calls], more: true })
 }
 
+fn longest_name() -> PersonName {
+    "x".repeat(PERSON_NAME_MAX_BYTES).parse().expect("a name")
+}
+
+fn longest_guest() -> Guest {
+    Guest::Staff { role: Role::Teacher, name: longest_name() }
+}
+
+fn longest_student() -> StudentNumber {
+    "~".repeat(STUDENT_LENGTH_MAX_BYTES).parse().expect("a student")
+}
+
+/// The answer to a question about people and rooms, with as much as it may hold.
+fn longest_list(kind: Kind) -> Answer {
+    let class = ClassId::new(u32::MAX).expect("not zero");
+    let (at, device, name) = (WallTime::MAX, DeviceId::from_bytes([0xff; 16]), longest_name());
+    let student = longest_student();
+    let more = true;
+    match kind {
+        Kind::People => {
+            let it = StaffDevice {
+                device,
+                name,
+                joined_at: at,
+                admin: true,
+                teacher: true,
+                revoked: true,
+            };
+            Answer::People(PersonList { devices: vec![it; people::CAPACITY], more })
+        }
+        Kind::Acts => {
+            let invite = InviteId::from_bytes([0xff; 16]);
+            let deed = Deed::Act(Act::Invite { invite, guest: longest_guest() });
+            let number = ActNumber::new(u64::MAX).expect("not zero");
+            let it = ActRecord { number, at, by: Some(device), name: Some(name), deed };
+            Answer::Acts(ActList { acts: vec![it; acts::CAPACITY], more })
+        }
+        Kind::Room => Answer::Room(RoomState {
+            class,
+            opened_at: at,
+            present: u32::MAX,
+            remarked: u32::MAX,
+            wrong_codes: u32::MAX,
+            terms: Terms::SEALED,
+            code: RoomCode::new(999_999),
+            left_ms: u16::MAX,
+        }),
+        Kind::Mine => {
+            let it = MyMark { class, number: RollCallNumber::MAX, student, at };
+            Answer::Mine(MineList { marks: vec![it; mine::CAPACITY], more })
+        }
+        Kind::Spot => {
+            let remarks = Remarks::try_from(63).expect("all of them");
+            let it = Drawn { student, remarks };
+            Answer::Spot(SpotList { class, drawn: vec![it; usize::from(SPOT_MAX)] })
+        }
+        other => panic!("{other} is no such question"),
+    }
+}
+
 /// Every answer that chapter 5 of the specification allows for this kind, at its longest.
 fn longest_answers(kind: Kind, request_bytes: usize) -> Vec<Answer> {
     let class = ClassId::new(u32::MAX).expect("not zero");
@@ -791,9 +1033,20 @@ fn longest_answers(kind: Kind, request_bytes: usize) -> Vec<Answer> {
         content: ContentId::from_bytes([0xff; 32]),
     };
     let busy = Answer::Busy(Busy { retry_after_ms: u16::MAX });
-    let verdicts =
-        [Answer::Stale, Answer::BeginAgain(BeginAgain { server_time: Some(at) }), busy.clone()];
+    let begin_again = Answer::BeginAgain(BeginAgain { server_time: Some(at) });
+    let verdicts = [Answer::Stale, begin_again, busy.clone(), Answer::Revoked];
     let own = match kind {
+        Kind::Join => vec![
+            Answer::Joined(Joined { at, guest: longest_guest() }),
+            Answer::Refused(Refused { at, reason }),
+        ],
+        Kind::Act => vec![
+            Answer::Acted(Acted { at, count: u32::MAX }),
+            Answer::Refused(Refused { at, reason }),
+        ],
+        Kind::People | Kind::Acts | Kind::Room | Kind::Mine | Kind::Spot => {
+            vec![longest_list(kind), Answer::Refused(Refused { at, reason }), Answer::Revoked]
+        }
         Kind::Open => vec![
             Answer::Opened(Opened { class, opened_at: at, already_open: true }),
             Answer::Refused(Refused { at, reason }),
@@ -837,8 +1090,8 @@ fn longest_answers(kind: Kind, request_bytes: usize) -> Vec<Answer> {
 
 #[test]
 fn the_longest_student_number_fits_a_mark() {
-    let student = "~".repeat(STUDENT_LENGTH_MAX_BYTES).parse().expect("a student");
-    let operation = Operation::Mark { class: first_class(), student };
+    let (class, student) = (first_class(), longest_student());
+    let operation = Operation::Mark { class, student, code: RoomCode::new(999_999) };
     let started = WallTime::MAX;
     let request = smallest(Ask::Perform { started, operation });
     assert_eq!(decode_request(&request_bytes(&request)).map(|it| it.request), Ok(request));

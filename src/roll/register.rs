@@ -245,9 +245,11 @@ impl Register {
             }
             // A refusal, or something that had already been so: nothing to do. Operations are named, so
             // that a new one cannot be answered and then do nothing.
-            (Operation::Open { .. } | Operation::Close { .. } | Operation::Mark { .. }, _)
+            (Operation::Open { .. } | Operation::Close { .. } | Operation::Mark { .. }, _) => {
+                Ok(Applied::default())
+            }
             // What is nobody's roll call.
-            | (Operation::Join { .. } | Operation::Act(_), _) => Ok(Applied::default()),
+            (Operation::Join { .. } | Operation::Act(_), _) => Ok(Applied::default()),
         }
     }
 
