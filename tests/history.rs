@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
+use rollcall::access::Terms;
 use rollcall::client::Progress;
 use rollcall::exchange::{Answer, Marked, Operation, Query, StatusList};
 use rollcall::ids::ClassId;
@@ -112,13 +113,13 @@ impl Person {
         for _ in 0..QUESTIONS_EACH {
             let class = ClassId::new(self.rng.random_range(1..=CLASSES)).expect("not zero");
             match self.rng.random_range(0..100) {
-                0..12 => self.perform(Operation::Open { class }),
+                0..12 => self.perform(Operation::Open { class, terms: Terms::PLAIN }),
                 12..20 => self.perform(Operation::Close { class }),
                 20..35 => self.look(class),
                 _ => {
                     let student = self.rng.random_range(1..=STUDENTS).to_string();
                     let student = student.parse().expect("a student number");
-                    self.perform(Operation::Mark { class, student });
+                    self.perform(Operation::Mark { class, student, code: None });
                 }
             }
             // Nobody counts any more after the last kill.
@@ -148,9 +149,10 @@ impl Person {
             return;
         }
         let end = if heard.is_some() { self.now() } else { u64::MAX };
-        let events = self.history.entry(operation.class()).or_default();
+        let class = operation.class().expect("each is about a class");
+        let events = self.history.entry(class).or_default();
         events.push(Event { begin, end, question: Question::Do(operation), heard });
-        self.open = self.caller.unsettled().map(|_| (operation.class(), events.len() - 1));
+        self.open = self.caller.unsettled().map(|_| (class, events.len() - 1));
     }
 
     /// An operation that was left open is answered, or never will be.

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rollcall::access::Terms;
 use rollcall::exchange::{
     Answer, Ask, BeginAgain, Closed, Operation, Request, decode_reply, encode_request,
 };
@@ -37,7 +38,7 @@ fn class(number: u32) -> ClassId {
 }
 
 fn open(number: u32) -> Operation {
-    Operation::Open { class: class(number) }
+    Operation::Open { class: class(number), terms: Terms::PLAIN }
 }
 
 fn close(number: u32) -> Operation {
@@ -45,7 +46,7 @@ fn close(number: u32) -> Operation {
 }
 
 fn mark(number: u32, student: &str) -> Operation {
-    Operation::Mark { class: class(number), student: student.parse().unwrap() }
+    Operation::Mark { class: class(number), student: student.parse().unwrap(), code: None }
 }
 
 /// A client with its own count, which began when the server's clock showed `began`.
@@ -123,6 +124,10 @@ impl<J: Journal> Host<J> {
                     let SheetsQuestion { class, at_most, limit } = question;
                     let sheets = self.journal.history(class, at_most, limit + 1).unwrap();
                     self.server.handle_sheets(question, sheets);
+                }
+                Output::ListRows(question) => {
+                    let rows = self.journal.rows(question).unwrap();
+                    self.server.handle_rows(question, &rows);
                 }
                 Output::Load(content) => {
                     let bytes = self.journal.sheet(content).unwrap();
@@ -475,12 +480,12 @@ fn people_read_closed_sheets_while_the_server_runs() {
     reader.execute_batch("COMMIT").unwrap();
     let mut statement = reader.prepare("SELECT * FROM sheet WHERE class = 3030").unwrap();
     let columns = statement.column_names().collect::<Vec<_>>().join(" ");
-    assert_eq!(columns, "class roll_call position student at opened_at closed_at");
-    let rows: Vec<(u32, i64, i64, String, String, String, String)> =
+    assert_eq!(columns, "class roll_call position student at remarks opened_at closed_at");
+    let rows: Vec<(u32, i64, i64, String, String, String, String, String)> =
         statement.query_map((), |row| row.try_into()).unwrap().map(Result::unwrap).collect();
     let text = |seconds: u64| WallTime::from_millis(MONDAY_MS + seconds).to_rfc3339();
     let line = |position, student: &str, at| {
-        (3030, 1, position, student.to_owned(), text(at), text(0), text(2_002))
+        (3030, 1, position, student.to_owned(), text(at), String::new(), text(0), text(2_002))
     };
     assert_eq!(rows, [line(1, "042191010", 1_001), line(2, "10", 2_002)]);
 }
@@ -780,10 +785,10 @@ fn a_database_of_another_program_is_not_touched() {
 fn a_journal_of_a_newer_server_is_refused_with_both_versions() {
     let folder = folder();
     drop(SqliteJournal::open(folder.path()).unwrap());
-    sql(&folder).pragma_update(None, "user_version", 4).unwrap();
+    sql(&folder).pragma_update(None, "user_version", 5).unwrap();
     let (problem, message) = problem(folder.path());
-    assert!(matches!(problem, FolderProblem::NewerVersion { found: 4, known: 3, .. }));
-    assert!(message.ends_with("has version 4 and this server reads version 3; update the server"));
+    assert!(matches!(problem, FolderProblem::NewerVersion { found: 5, known: 4, .. }));
+    assert!(message.ends_with("has version 5 and this server reads version 4; update the server"));
     sql(&folder).pragma_update(None, "user_version", 0).unwrap();
     assert_eq!(damage(folder.path()).0, Location::File);
 }

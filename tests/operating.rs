@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
+use rollcall::access::Terms;
 use rollcall::exchange::{Answer, Ask, Opened, Operation, Request, encode_request};
 use rollcall::ids::{ClassId, ClientId, RequestNumber};
 use rollcall::journal::{Journal, SqliteJournal};
@@ -350,7 +351,7 @@ fn written_at(folder: &Path, wall: WallTime) -> (Vec<u8>, Vec<u8>) {
     let mut space = Datagram::new();
     let mut last = (Vec::new(), Vec::new());
     for (who, operation) in
-        [(1, Operation::Open { class }), (2, Operation::Mark { class, student })]
+        [(1, Operation::Open { class, terms: Terms::PLAIN }), (2, Operation::Mark { class, student, code: None })]
     {
         let mut datagram = Datagram::new();
         let request = Request {

@@ -812,8 +812,13 @@ fn close_and_sheet_tell_programs_exactly_the_fields_of_the_contract() {
         assert_is_time(&object["opened_at"]);
         assert_is_time(&object["closed_at"]);
         assert_has_attempts(object);
-        let contract = ["attempts", "class", "closed_at", "number", "opened_at", "students"];
+        let contract =
+            ["attempts", "class", "closed_at", "entries", "number", "opened_at", "students"];
         assert_eq!(fields(object), contract, "{object}");
+        let entry = &object["entries"][0];
+        assert_eq!(fields(entry), ["at", "by", "flags", "status", "student"], "{object}");
+        assert_is_time(&entry["at"]);
+        assert_eq!((&entry["student"], &entry["flags"]), (&json!("10"), &json!([])), "{object}");
     }
 }
 

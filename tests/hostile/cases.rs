@@ -470,6 +470,7 @@ fn of_another_class() -> rollcall::roll::Sheet {
         opened_at: at(1_000),
         closed_at: at(9_000),
         marks: Vec::new(),
+        remarks: Vec::new(),
     }
 }
 

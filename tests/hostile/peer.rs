@@ -46,6 +46,7 @@ impl World {
             opened_at: at(1_000),
             closed_at: at(9_000),
             marks: marks.collect(),
+            remarks: Vec::new(),
         };
         let file = (0..10_000_u32).map(|place| place.to_le_bytes()[0] ^ 0x5a).collect();
         Self { sheet, file, asked: 0, held: Vec::new() }
@@ -66,7 +67,7 @@ impl World {
     /// What an honest server answers.
     pub(crate) fn honest(&self, request: &Request) -> Vec<Answer> {
         let one = match request.ask {
-            Ask::Perform { operation: Operation::Open { class }, .. } => {
+            Ask::Perform { operation: Operation::Open { class, .. }, .. } => {
                 Answer::Opened(Opened { class, opened_at: at(1_000), already_open: false })
             }
             Ask::Perform { operation: Operation::Close { .. }, .. } => {
@@ -90,6 +91,7 @@ impl World {
             }
             Ask::Read(Query::File { .. }) => Answer::File(FileState::Ready(self.file_info())),
             Ask::Pull(pull) => return self.pulled(pull),
+            other => panic!("nobody asks a plain server for this: {other:?}"),
         };
         vec![one]
     }

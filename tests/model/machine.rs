@@ -196,6 +196,7 @@ impl Machine {
                     }
                     Output::Load(_)
                     | Output::ListSheets(_)
+                    | Output::ListRows(_)
                     | Output::Snapshot(_)
                     | Output::Folder(_) => {
                         unreachable!("nobody asks for sheets or files")
@@ -212,12 +213,9 @@ impl Machine {
 
 /// Who was executed or refused by this record.
 pub(crate) fn execution(record: &Record) -> Option<(ClientId, RequestNumber)> {
-    match record {
-        Record::Answered { client, .. } if !matches!(client.outcome, Outcome::ClockSkew { .. }) => {
-            Some((client.client, client.number))
-        }
-        _ => None,
-    }
+    let (_, _, client) = record.answered()?;
+    let is_executed = !matches!(client.outcome, Outcome::ClockSkew { .. });
+    is_executed.then_some((client.client, client.number))
 }
 
 /// The snapshot, but not in which order the clients were heard: each night they are all looked at.
@@ -227,10 +225,10 @@ fn see_state(server: &Server<usize>, date: WallTime, hasher: &mut impl Hasher) {
     for item in server.snapshot() {
         match item {
             SnapshotItem::Latest(latest) => latest.max(date).hash(hasher),
-            SnapshotItem::Client(_) => clients.push(written(&item)),
-            SnapshotItem::Register(_) | SnapshotItem::KeptUntilPast(_) => {
-                written(&item).hash(hasher);
-            }
+            SnapshotItem::Client(_) | SnapshotItem::ClientOf { .. } => clients.push(written(&item)),
+            SnapshotItem::Register(_)
+            | SnapshotItem::People(_)
+            | SnapshotItem::KeptUntilPast(_) => written(&item).hash(hasher),
         }
     }
     clients.sort();

@@ -49,13 +49,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use rollcall::access::Terms;
 use rollcall::exchange::Operation;
 use stateright::{Checker, HasDiscoveries, Model};
 
 use crate::world::{Memory, NIGHT, SmallWorld, class, student};
 
 fn open() -> Operation {
-    Operation::Open { class: class() }
+    Operation::Open { class: class(), terms: Terms::PLAIN }
 }
 
 fn close() -> Operation {
@@ -63,7 +64,7 @@ fn close() -> Operation {
 }
 
 fn mark(who: usize) -> Operation {
-    Operation::Mark { class: class(), student: student(who) }
+    Operation::Mark { class: class(), student: student(who), code: None }
 }
 
 fn is_large() -> bool {

@@ -306,6 +306,7 @@ impl SmallWorld {
                 Output::Transmit { to } => self.send(world, Said::new(to, space.as_bytes())),
                 Output::Load(_)
                 | Output::ListSheets(_)
+                | Output::ListRows(_)
                 | Output::Snapshot(_)
                 | Output::Folder(_) => {
                     unreachable!("nobody asks for sheets or files")

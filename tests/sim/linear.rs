@@ -144,6 +144,7 @@ impl Class {
                 self.last = Some(Last::Unread { opened_at, students });
                 true
             }
+            Operation::Join { .. } | Operation::Act(_) => false,
         }
     }
 
