@@ -60,6 +60,9 @@ pub(crate) mod seen {
         CHANGED: "the folder changed while an answer about it was owed" => "R-FILES-5";
         LIST_PAST: "a list was asked for from past its end" => "R-FILES-1";
         NO_FILE: "a file that is not there was asked for" => "R-FILES-4";
+        NO_DEVICE: "an operation that only a device may ask for came plain" => "R-ACCESS-2, R-ACCESS-4";
+        CODE_FOR_NOTHING: "a code came for a roll call that has none" => "R-ACCESS-2";
+        TOLD_NOBODY: "a question that not everybody is answered came plain" => "R-ACCESS-5, R-TIME-3";
     }
 }
 
@@ -75,6 +78,10 @@ const COOKIE_MICROS: u64 = 60_000_000;
 const BLOCK_BYTES: usize = 1_024;
 
 pub(crate) type ClientName = [u8; 16];
+/// The numbers of refusals that plain requests meet although nothing is owned here.
+const NOT_AN_ADMIN: u8 = 8;
+const NO_DEVICE: u8 = 10;
+
 /// Which address a datagram came from.
 pub(crate) type Address = u32;
 
@@ -494,6 +501,15 @@ impl Auditor {
                 let blocks = blocks.clone();
                 return Some(Due::Blocks { object, blocks, first: true });
             }
+            What::OfPeople { reason } => {
+                let State { time, written, .. } = &mut self.present;
+                seen::TOLD_NOBODY.held();
+                *time = wall.max(*time);
+                // The time of a refusal is told, so the journal must hold it first (R-TIME-3).
+                self.unsaved |= *written < *time;
+                *written = (*written).max(*time);
+                vec![said.answer(0x84, &[varint(*time), vec![reason]].concat())]
+            }
             What::Perform { started, ref operation } => {
                 self.judged(micros, wall, asked, started, operation).into_iter().collect()
             }
@@ -666,7 +682,13 @@ impl State {
                 let body = [varint((*class).into()), varint(open.opened_at), vec![already.into()]];
                 said.answer(0x81, &body.concat())
             }
-            Operation::Mark(class, student) => {
+            // A device is needed for all else: plain requests know no terms, no people and no roles.
+            Operation::Sealed => {
+                seen::NO_DEVICE.held();
+                said.answer(0x84, &[varint(at), vec![NO_DEVICE]].concat())
+            }
+            Operation::Mark(class, student, has_code) => {
+                seen::CODE_FOR_NOTHING.held_if(*has_code && self.open.contains_key(class));
                 let Some(open) = self.open.get_mut(class) else {
                     seen::MARK_REFUSED.held_if(self.histories.contains_key(class));
                     return said.answer(0x83, &[vec![0], varint(at), vec![17]].concat());
@@ -764,6 +786,10 @@ enum What {
     File {
         key: Vec<u8>,
     },
+    /// Who asks plainly is no device, and no admin.
+    OfPeople {
+        reason: u8,
+    },
     /// A lone one wants one block and is as long as its answer.
     Pull {
         object: [u8; 32],
@@ -776,7 +802,10 @@ enum What {
 enum Operation {
     Open(u32),
     Close(u32),
-    Mark(u32, Vec<u8>),
+    /// Also whether it has a code, which a roll call that was opened plainly does not look at.
+    Mark(u32, Vec<u8>, bool),
+    /// What only a device may ask for.
+    Sealed,
 }
 
 enum Reading {
@@ -815,11 +844,29 @@ impl Asked {
                 let started = rest.number(TIME_MAX_MILLIS)?;
                 let class = rest.class()?;
                 let (operation, least) = match kind {
-                    0x01 => (Operation::Open(class), 48),
+                    0x01 if rest.are_plain_terms()? => (Operation::Open(class), 48),
+                    0x01 => (Operation::Sealed, 48),
                     0x02 => (Operation::Close(class), 102),
-                    _ => (Operation::Mark(class, rest.student()?), 48),
+                    _ => {
+                        let student = rest.student()?;
+                        let has_code = rest.flag()?;
+                        if has_code {
+                            rest.number(999_999)?;
+                        }
+                        (Operation::Mark(class, student, has_code), 48)
+                    }
                 };
                 (What::Perform { started, operation }, least)
+            }
+            0x04 => {
+                let started = rest.number(TIME_MAX_MILLIS)?;
+                rest.take(10)?;
+                (What::Perform { started, operation: Operation::Sealed }, 108)
+            }
+            0x05 => {
+                let started = rest.number(TIME_MAX_MILLIS)?;
+                rest.act()?;
+                (What::Perform { started, operation: Operation::Sealed }, 48)
             }
             0x11 => (What::Status { from: rest.class()? }, 64),
             0x12 => {
@@ -829,7 +876,30 @@ impl Asked {
             }
             0x13 => {
                 let from = rest.number(u32::MAX.into())?;
-                (What::Files { from: usize::try_from(from).expect("32 bits") }, 1_200)
+                (What::Files { from: usize::try_from(from).expect("32 bits") }, 1_161)
+            }
+            0x16 => {
+                if rest.flag()? {
+                    rest.take(16)?;
+                }
+                (What::OfPeople { reason: NOT_AN_ADMIN }, 1_161)
+            }
+            0x17 => {
+                rest.number(u64::MAX).filter(|&number| number > 0)?;
+                (What::OfPeople { reason: NOT_AN_ADMIN }, 1_161)
+            }
+            0x18 => {
+                rest.class()?;
+                (What::OfPeople { reason: NO_DEVICE }, 76)
+            }
+            0x19 => {
+                rest.number(u32::MAX.into())?;
+                (What::OfPeople { reason: NO_DEVICE }, 1_161)
+            }
+            0x1a => {
+                rest.class()?;
+                rest.byte().filter(|count| (1..=20).contains(count))?;
+                (What::OfPeople { reason: NO_DEVICE }, 1_161)
             }
             0x14 => (What::File { key: rest.take(16)?.to_vec() }, 80),
             0x15 => {
@@ -889,9 +959,92 @@ impl<'a> Rest<'a> {
         fits.then_some(blocks)
     }
 
+    fn byte(&mut self) -> Option<u8> {
+        self.take(1).map(|byte| byte[0])
+    }
+
+    fn flag(&mut self) -> Option<bool> {
+        match self.byte()? {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
+    }
+
+    /// Who may answer, whether remarks are refusals, and whether there is a code: for anybody, without
+    /// both, is what a plain roll call is.
+    fn are_plain_terms(&mut self) -> Option<bool> {
+        let who = self.number(2)?;
+        let (strict, code) = (self.flag()?, self.flag()?);
+        Some(who == 0 && !strict && !code)
+    }
+
+    /// An act, whatever it is.
+    fn act(&mut self) -> Option<()> {
+        match self.number(5)? {
+            0 => {
+                self.take(16)?;
+                match self.number(1)? {
+                    0 => {
+                        self.number(1)?;
+                        self.name()
+                    }
+                    _ => self.student().map(drop),
+                }
+            }
+            1 => self.take(16).map(drop),
+            2 => self.student().map(drop),
+            3 | 4 => {
+                self.class()?;
+                self.name()
+            }
+            _ => {
+                self.class()?;
+                self.student()?;
+                self.flag().map(drop)
+            }
+        }
+    }
+
+    /// A person's name.
+    fn name(&mut self) -> Option<()> {
+        let name = std::str::from_utf8(self.byte_string()?).ok()?;
+        let is_odd = |it: char| is_unseen(it) || (it.is_whitespace() && it != ' ');
+        let is_bare = !name.starts_with(' ') && !name.ends_with(' ') && !name.contains("  ");
+        let fits = (1..=64).contains(&name.len()) && is_bare && !name.contains(is_odd);
+        fits.then_some(())
+    }
+
     fn student(&mut self) -> Option<Vec<u8>> {
         let student = self.byte_string()?;
         let fits = (1..=32).contains(&student.len()) && student.iter().all(u8::is_ascii_graphic);
         fits.then(|| student.to_vec())
     }
+}
+
+/// Characters that steer a terminal or the direction of what is read, or that nobody sees.
+fn is_unseen(character: char) -> bool {
+    const RANGES: [(u32, u32); 19] = [
+        (0, 0x1f),
+        (0x7f, 0x9f),
+        (0xad, 0xad),
+        (0x34f, 0x34f),
+        (0x61c, 0x61c),
+        (0x115f, 0x1160),
+        (0x17b4, 0x17b5),
+        (0x180e, 0x180e),
+        (0x200b, 0x200b),
+        (0x200e, 0x200f),
+        (0x2028, 0x202e),
+        (0x2060, 0x206f),
+        (0x3164, 0x3164),
+        (0xfeff, 0xfeff),
+        (0xffa0, 0xffa0),
+        (0xfff0, 0xfffb),
+        (0x1bca0, 0x1bca3),
+        (0x1d173, 0x1d17a),
+        (0xe0000, 0xe0fff),
+    ];
+    let code = u32::from(character);
+    RANGES.iter().any(|&(first, last)| (first..=last).contains(&code))
 }

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
+use rollcall::access::Terms;
 use rollcall::client::{Client, Output, Progress};
 use rollcall::exchange::{
     Answer, Ask, BeginAgain, Busy, Closed, FileEntry, FileInfo, FileList, FileState, Marked,
@@ -309,11 +310,11 @@ impl Desk {
             return;
         }
         let operation = match *what {
-            What::Open(which) => Operation::Open { class: class(which) },
+            What::Open(which) => Operation::Open { class: class(which), terms: Terms::PLAIN },
             What::Close(which) => Operation::Close { class: class(which) },
             What::Mark(which, student) => {
                 let student = (student % 3).to_string().parse().expect("a digit");
-                Operation::Mark { class: class(which), student }
+                Operation::Mark { class: class(which), student, code: None }
             }
         };
         self.begin(None, Some(operation), until);
@@ -611,7 +612,7 @@ impl Desk {
             Ask::Perform { started, operation } => {
                 self.sent_operation(client, number, started, operation);
             }
-            Ask::Pull(pull) => panic!("{pull:?} is no matter of this client"),
+            other => panic!("{other:?} is no matter of this client"),
         }
         let under_way = self.under_way.as_mut().expect("something is under way");
         under_way.sendings += 1;
@@ -709,7 +710,7 @@ fn sheet(class: ClassId, at: WallTime) -> SheetInfo {
 
 fn fitting(request: &Request, at: WallTime, already: bool) -> Answer {
     match request.ask {
-        Ask::Perform { operation: Operation::Open { class }, .. } => {
+        Ask::Perform { operation: Operation::Open { class, .. }, .. } => {
             Answer::Opened(Opened { class, opened_at: at, already_open: already })
         }
         Ask::Perform { operation: Operation::Close { class }, .. } => {
@@ -728,7 +729,7 @@ fn fitting(request: &Request, at: WallTime, already: bool) -> Answer {
         }),
         Ask::Read(Query::Files { .. }) => files(already),
         Ask::Read(Query::File { .. }) => file(already),
-        Ask::Pull(pull) => panic!("{pull:?} is no matter of this client"),
+        other => panic!("{other:?} is no matter of this client"),
     }
 }
 
@@ -749,7 +750,7 @@ fn is_verdict(answer: &Answer) -> bool {
 
 /// The table of chapter 5, and R-CLIENT-8.
 fn fits_operation(operation: &Operation, answer: &Answer) -> bool {
-    let asked = operation.class();
+    let asked = operation.class().expect("it is about a class");
     match operation {
         Operation::Open { .. } => match answer {
             Answer::Opened(Opened { class, .. }) => *class == asked,
@@ -766,6 +767,7 @@ fn fits_operation(operation: &Operation, answer: &Answer) -> bool {
             Answer::MarkRefused(_) => true,
             _ => false,
         },
+        other => panic!("{other:?} is not asked here"),
     }
 }
 
@@ -779,8 +781,8 @@ fn fits_query(query: Query, answer: &Answer) -> bool {
                 least = class + 1;
                 fits
             });
-            // A page of 1,200 bytes that is not the last one is full (R-STATUS-4).
-            rises && (open.len() >= (1_200 - 37) / 17 || !more)
+            // A page that is not the last one is full, with what a sealed answer has room for (R-STATUS-4).
+            rises && (open.len() >= (1_161 - 37) / 17 || !more)
         }
         (Query::Sheets { class, at_most }, Answer::Sheets(SheetList { sheets, more })) => {
             let mut most = u64::from(at_most.get());
@@ -790,17 +792,16 @@ fn fits_query(query: Query, answer: &Answer) -> bool {
                 most = number - 1;
                 fits
             });
-            // A page of 1,200 bytes that is not the last one is full (R-SHEET-9).
-            falls && (sheets.len() >= (1_200 - 36) / 66 || !more)
+            // And so is this one (R-SHEET-9).
+            falls && (sheets.len() >= (1_161 - 36) / 66 || !more)
         }
         (Query::Files { from }, Answer::Files(Some(list))) => {
             let names: Vec<_> = list.files.iter().map(|it| it.name.as_str()).collect();
             let rises = names.windows(2).all(|pair| pair[0] < pair[1]);
             let is_last = u64::from(from) + names.len() as u64 >= u64::from(list.total);
-            // No file has room beside those of a page of 1,200 bytes that is not the last one
-            // (R-FILES-12).
+            // No file has room beside those of a page that is not the last one (R-FILES-12).
             let bytes: usize = names.iter().map(|name| 12 + name.len()).sum();
-            rises && (is_last || 42 + bytes + 267 > 1_200)
+            rises && (is_last || 42 + bytes + 267 > 1_161)
         }
         (Query::Files { .. }, Answer::Files(None)) | (Query::File { .. }, Answer::File(_)) => true,
         _ => false,

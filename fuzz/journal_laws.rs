@@ -11,14 +11,18 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use arbitrary::{Arbitrary, Unstructured};
+use rollcall::access::{Guest, InviteId, PersonName, Role, RoomCode, Terms};
 use rollcall::exchange::{
-    Ask, Closed, Marked, Operation, Outcome, Refusal, Refused, Request, SheetInfo,
+    Act, Acted, Ask, Closed, Joined, Marked, Operation, Outcome, Refusal, Refused, Request,
+    SheetInfo,
 };
 use rollcall::ids::{
-    ClassId, ClientId, ContentId, RequestNumber, RollCallId, RollCallNumber, StudentNumber,
+    ClassId, ClientId, ContentId, DeviceId, RequestNumber, RollCallId, RollCallNumber,
+    StudentNumber,
 };
 use rollcall::journal::encoding::{decode_items, decode_records, encode_items, encode_records};
 use rollcall::journal::{DATABASE_FILE, Journal as _, SqliteJournal};
+use rollcall::people::{PeopleItem, RoomSecret};
 use rollcall::record::{Batch, Record, Recovery as _, SnapshotItem, SnapshotPart};
 use rollcall::roll::{ClientRecord, ClosedSheet, Mark, RegisterItem};
 use rollcall::server::{Output, Server};
@@ -35,6 +39,8 @@ pub(crate) mod seen {
         EMPTY: "an empty journal was read" => "a whole server goes on";
         WITH_MARKS: "a whole server with marks in an open class was read" => "a whole server goes on";
         WITH_CLIENTS: "a whole server that knows clients was read" => "a whole server goes on";
+        WITH_PEOPLE: "a whole server that knows people was read" => "a whole server goes on";
+        WITH_ROOMS: "a whole server with a roll call of a device was read" => "a whole server goes on";
         FROM_SNAPSHOT: "a whole server was read from a snapshot" => "the snapshot of a snapshot";
         FROM_BOTH: "a whole server was read from a snapshot and batches after it"
             => "the file says the same";
@@ -86,7 +92,8 @@ enum Row {
 enum Deed {
     Open(u8),
     Close(u8),
-    /// In a class that is opened for it, unless it is open.
+    /// In a class that is opened for it, unless it is open. From [`STAFFED`] on, by the second number,
+    /// somebody becomes a teacher and opens a class, in which others answer.
     Mark(u8, u8),
     /// An operation of a client whose clock is behind: it is told the time.
     Late,
@@ -280,6 +287,11 @@ impl Content {
         let is_mark =
             |item: &SnapshotItem| matches!(item, SnapshotItem::Register(RegisterItem::Mark { .. }));
         seen::WITH_MARKS.held_if(server.snapshot().any(|item| is_mark(&item)));
+        let is_of_people = |item: &SnapshotItem| matches!(item, SnapshotItem::People(_));
+        seen::WITH_PEOPLE.held_if(server.snapshot().any(|item| is_of_people(&item)));
+        let is_room =
+            |item: &SnapshotItem| matches!(item, SnapshotItem::People(PeopleItem::Room { .. }));
+        seen::WITH_ROOMS.held_if(server.snapshot().any(|item| is_room(&item)));
         seen::WITH_CLIENTS.held_if(server.clients() > 0);
     }
 
@@ -384,17 +396,24 @@ fn lived(server: &mut Server<u8>, deeds: &[Deed]) -> Vec<Batch> {
     let started = wall;
     let mut number = RequestNumber::FIRST;
     let opened = |deed: &Deed| match *deed {
-        Deed::Mark(which, _) => vec![Deed::Open(which), deed.clone()],
+        Deed::Mark(which, number) if number < STAFFED => vec![Deed::Open(which), deed.clone()],
         _ => vec![deed.clone()],
     };
     for deed in deeds.iter().flat_map(opened).take(20) {
         wall = wall.shifted(60_000);
         instant = instant.after(std::time::Duration::from_secs(60));
         let (who, started, operation) = match deed {
-            Deed::Open(which) => (client, started, Operation::Open { class: class(which) }),
+            Deed::Open(which) => {
+                (client, started, Operation::Open { class: class(which), terms: Terms::PLAIN })
+            }
             Deed::Close(which) => (client, started, Operation::Close { class: class(which) }),
+            Deed::Mark(which, number) if number >= STAFFED => {
+                batches.extend(staffed(server, which / 4, which, number));
+                continue;
+            }
             Deed::Mark(which, number) => {
-                let operation = Operation::Mark { class: class(which), student: student(number) };
+                let operation =
+                    Operation::Mark { class: class(which), student: student(number), code: None };
                 (client, started, operation)
             }
             Deed::Late => {
@@ -418,6 +437,24 @@ fn lived(server: &mut Server<u8>, deeds: &[Deed]) -> Vec<Batch> {
         drain(server, &mut batches);
     }
     batches
+}
+
+/// See [`Deed::Mark`].
+const STAFFED: u8 = 168;
+
+/// What a server has appended to which devices have spoken, all in one batch: what would contradict what was
+/// before is left out.
+fn staffed(server: &mut Server<u8>, who: u8, which: u8, number: u8) -> Option<Batch> {
+    let last = server.last_batch();
+    let at = who % OF_PEOPLE;
+    // 0: invited, 3: a teacher, 8: open, 1: with a code, 10: somebody is there, 11: or mistypes.
+    let story =
+        [0, 3, 8, 1, 10, 11].map(|it| of_people(if it < 10 { 0 } else { who }, which, at & !1, it));
+    let records = story.into_iter().chain([of_people(who, which, at, number)]);
+    let records: Vec<_> = records.filter(|record| server.replay(record.clone()).is_ok()).collect();
+    let number = last.checked_add(1).filter(|_| !records.is_empty())?;
+    server.resume_after(number);
+    Some(Batch { number, records, sheets: Vec::new(), forgotten: Vec::new(), acts: Vec::new() })
 }
 
 /// A blob that was read has a right checksum, and nothing stands after what was read.
@@ -502,8 +539,8 @@ fn work_and(server: &mut Server<u8>, mut drain: impl FnMut(&mut Server<u8>)) {
         let student = student(9);
         for operation in [
             Operation::Close { class },
-            Operation::Open { class },
-            Operation::Mark { class, student },
+            Operation::Open { class, terms: Terms::PLAIN },
+            Operation::Mark { class, student, code: None },
             Operation::Close { class },
         ] {
             let ask = Ask::Perform { started: wall, operation };
@@ -523,7 +560,12 @@ fn work_and(server: &mut Server<u8>, mut drain: impl FnMut(&mut Server<u8>)) {
 fn strangers(server: &Server<u8>) -> [ClientId; 2] {
     let known: Vec<_> = server.snapshot().collect();
     let is_known = |id: &ClientId| {
-        known.iter().any(|item| matches!(item, SnapshotItem::Client(it) if it.client == *id))
+        known.iter().any(|item| match item {
+            SnapshotItem::Client(it) | SnapshotItem::ClientOf { client: it, .. } => {
+                it.client == *id
+            }
+            _ => false,
+        })
     };
     let mut free = (0..=u8::MAX).rev().map(|byte| ClientId::from_bytes([byte; 16]));
     let mut next = || free.find(|id| !is_known(id)).expect("a journal of a few clients");
@@ -748,13 +790,13 @@ impl Happened {
                 let number = RollCallNumber::FIRST;
                 let outcome =
                     Outcome::Opened { class, roll_call, number, opened_at, already_open: already };
-                (who, at, Operation::Open { class }, outcome)
+                (who, at, Operation::Open { class, terms: Terms::PLAIN }, outcome)
             }
             Self::Mark { who, class: which, at, student: number, already } => {
                 let (class, student) = (class(which), student(number));
                 let outcome =
                     Outcome::Marked(Marked { class, at: time(at), already_present: already });
-                (who, at, Operation::Mark { class, student }, outcome)
+                (who, at, Operation::Mark { class, student, code: None }, outcome)
             }
             Self::Close { who, class: which, at, students, already } => {
                 let class = class(which);
@@ -765,11 +807,14 @@ impl Happened {
             Self::Refused { who, class: which, at } => {
                 let outcome =
                     Outcome::Refused(Refused { at: time(at), reason: Refusal::TooManyOpen });
-                (who, at, Operation::Open { class: class(which) }, outcome)
+                (who, at, Operation::Open { class: class(which), terms: Terms::PLAIN }, outcome)
             }
             Self::Skew { who, class: which, at } => {
                 let outcome = Outcome::ClockSkew { server_time: time(at) };
                 (who, at, Operation::Close { class: class(which) }, outcome)
+            }
+            Self::Odd { who, class: which, at, student: number } if number >= OF_PEOPLE => {
+                return of_people(who, which, at, number);
             }
             Self::Odd { who, class: which, at, student: number } => {
                 let outcome = Outcome::Marked(Marked {
@@ -777,7 +822,7 @@ impl Happened {
                     at: time(at),
                     already_present: false,
                 });
-                (who, at, Operation::Open { class: class(which) }, outcome)
+                (who, at, Operation::Open { class: class(which), terms: Terms::PLAIN }, outcome)
             }
             Self::Forgot { who, at } => {
                 return Record::Forgot { at: time(at), client: client(who) };
@@ -801,6 +846,9 @@ impl Kept {
             Self::NextRollCall(ref count) => {
                 RegisterItem::NextRollCall(RollCallId::new(count.number()))
             }
+            Self::LastSheet { class: which, at } if at >= OF_PEOPLE => {
+                return item_of_people(which, at);
+            }
             Self::LastSheet { class: which, at } => {
                 RegisterItem::LastSheet(sheet(class(which), at, 1))
             }
@@ -817,6 +865,86 @@ impl Kept {
         };
         SnapshotItem::Register(register)
     }
+}
+
+/// What has a number from here on is about people: so the inputs that were found before keep their meaning.
+const OF_PEOPLE: u8 = 128;
+
+/// A record about people and rooms; whatever came before it, so that most contradict nothing and say little.
+fn of_people(who: u8, which: u8, at: u8, number: u8) -> Record {
+    let (class, student, by, name) = (class(which), student(which), device(who), person(at));
+    let wall = time(at % OF_PEOPLE);
+    let invite = InviteId::from_bytes([which % 4; 16]);
+    let role = if who & 4 == 0 { Role::Teacher } else { Role::Admin };
+    let guest = if at & 1 == 0 { Guest::Staff { role, name } } else { Guest::Student { student } };
+    let acted = Outcome::Acted(Acted { at: wall, count: 1 });
+    let code = RoomCode::new(which.into());
+    let mark = Operation::Mark { class, student, code };
+    let terms = Terms { strict: at & 2 != 0, ..Terms::SEALED };
+    let (operation, outcome) = match number % 12 {
+        0 => return Record::AdminInvited { at: wall, invite, name, ends_at: time(at) },
+        1 => return Record::CodeDrawn { class, secret: RoomSecret::from_bytes([at; 20]) },
+        2 => return Record::Restored,
+        3 => {
+            let joined = Box::new(Joined { at: wall, guest });
+            let code = rollcall::access::InviteCode::SPENT;
+            (Operation::Join { code }, Outcome::Joined { invite, joined })
+        }
+        4 => (Operation::Act(Act::Invite { invite, guest }), acted),
+        5 => (Operation::Act(Act::Revoke { device: device(which) }), acted),
+        6 => (Operation::Act(Act::Give { class, to: name }), acted),
+        7 => (Operation::Act(Act::Call { class, student, there: at & 2 == 0 }), acted),
+        8 | 9 => {
+            let roll_call = RollCallId::new(at.into());
+            let number = RollCallNumber::FIRST;
+            let opened =
+                Outcome::Opened { class, roll_call, number, opened_at: wall, already_open: false };
+            (Operation::Open { class, terms }, opened)
+        }
+        10 => {
+            let marked = Marked { class, at: wall, already_present: at & 4 != 0 };
+            (mark, Outcome::Marked(marked))
+        }
+        _ => (mark, Outcome::MarkRefused(Refused { at: wall, reason: Refusal::WrongCode })),
+    };
+    let client = client_record(who, at, &Count::Small(at), outcome);
+    Record::AnsweredTo { at: wall, by, operation, client }
+}
+
+/// A piece of who may do what, written by hand as the journal has it.
+fn item_of_people(which: u8, at: u8) -> SnapshotItem {
+    let id = |byte: u8| vec![byte % 4; 16];
+    let class = laws::varint(class(which).get().into());
+    let student = laws::byte_string(student(which).as_bytes());
+    let name = laws::byte_string(person(which).as_str().as_bytes());
+    // The last number that a person can have, too.
+    let person = laws::varint(if which == 255 { u32::MAX.into() } else { u64::from(which % 3) });
+    let wall = laws::varint(time(which).as_millis());
+    let kind = at % 12;
+    let rest = match kind {
+        0 => laws::varint(if which == 255 { u64::MAX } else { which.into() }),
+        1 => [person, name].concat(),
+        2 => [id(which), person, wall, vec![which >> 7 & 1, which >> 6 & 1]].concat(),
+        3 => id(which),
+        4 => [id(which), vec![0, which & 1], name, wall, vec![0]].concat(),
+        5 | 6 => [class, person].concat(),
+        7 => [student, id(at), vec![which & 1]].concat(),
+        8 => [class, vec![which % 3, at & 1, 1, 1], vec![at; 20], laws::varint(which.into())]
+            .concat(),
+        9 => [class, student, id(at)].concat(),
+        10 => [class, student, vec![which % 64]].concat(),
+        _ => [class, vec![1], student, vec![which]].concat(),
+    };
+    let blob = sealed([&[2, 1, 4, kind][..], &rest].concat());
+    decode_items(&blob).expect("it is written rightly").remove(0)
+}
+
+fn device(which: u8) -> DeviceId {
+    DeviceId::from_bytes([which % 4; 16])
+}
+
+fn person(which: u8) -> PersonName {
+    ["Ana", "Eva", "João"][usize::from(which % 3)].parse().expect("a name")
 }
 
 impl Count {

@@ -3,18 +3,20 @@
 //! time, and yet
 //!
 //! - nothing is executed but what the holder of a device's key asked, and that once;
+//! - who opens and closes is a teacher, who invites is an admin, and who was revoked does nothing;
 //! - what is held back for longer than a minute executes nothing;
 //! - an answer is taken only by who asked, and says what was executed;
 //! - no address is sent more bytes than it sent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
+use rollcall::access::{Guest, InviteCode, InviteId, PersonName, Role, Terms};
 use rollcall::client::{LinkedClient, Output as ClientOutput, Progress};
 use rollcall::endpoint::{Effect, Endpoint, PlainPolicy, Way};
-use rollcall::exchange::{Answer, Operation, Outcome};
-use rollcall::ids::{ClassId, ClientId, StudentNumber};
+use rollcall::exchange::{Act, Answer, Joined, Operation, Outcome, Refusal};
+use rollcall::ids::{ClassId, ClientId, DeviceId, StudentNumber};
 use rollcall::principal::Principal;
 use rollcall::record::{Batch, Record, Recovery as _};
 use rollcall::seal::{Channel, HandshakeJob, Link, SecretKey};
@@ -46,6 +48,12 @@ pub(crate) mod seen {
         FORGED: "something that was changed arrived at the server" => "only what was asked";
         SPLICED: "the ticket of one with the rest of another arrived" => "only what was asked";
         ASTRAY: "an answer arrived at another client" => "it is not taken";
+        NO_TEACHER: "who is no teacher asked to open or close" => "R-ACCESS-1";
+        NO_ADMIN: "who is no admin asked for an act" => "R-ACCESS-5";
+        JOINED: "another device got a role by an invite" => "R-ACCESS-4";
+        USED: "an invite was asked for that another device had used" => "R-ACCESS-4";
+        OTHERS_CLASS: "a teacher asked for the class of another one" => "R-ACCESS-3";
+        REVOKED: "a device was told that it is revoked" => "R-ACCESS-6";
         REFLECTED: "what a client sent came back to it" => "it is not taken";
     }
 }
@@ -81,6 +89,8 @@ enum Step {
     Commit,
     /// Everything arrives in both directions for a while, as on a good day.
     Calm(u8),
+    /// On such a day the first admin invites somebody, who joins, and perhaps revokes somebody.
+    Appoint(u8, u8, u8),
 }
 
 #[derive(Arbitrary, Debug, Clone, Copy)]
@@ -88,18 +98,51 @@ enum What {
     Open(u8),
     Close(u8),
     Mark(u8, u8),
+    /// Use an invite, known or not.
+    Join(u8),
+    /// Invite somebody.
+    Invite(u8),
+    /// Revoke another device than the first.
+    Revoke(u8),
+}
+
+/// An invite that is made here; few, so that they meet.
+fn invite(which: u8) -> InviteCode {
+    InviteCode::from_bytes([which % 4 + 1; 10])
+}
+
+/// The first admin's, and the one by which the same device becomes a teacher's.
+const FIRST_INVITES: [InviteCode; 2] =
+    [InviteCode::from_bytes([101; 10]), InviteCode::from_bytes([102; 10])];
+
+fn name(which: u8) -> PersonName {
+    ["Ana", "Eva"][usize::from(which % 2)].parse().expect("a name")
 }
 
 impl What {
-    fn operation(self) -> Operation {
+    fn operation(self, devices: &[DeviceId]) -> Operation {
         let class = |number: u8| ClassId::new(u32::from(number % 2) + 1).expect("above zero");
         match self {
-            Self::Open(number) => Operation::Open { class: class(number) },
+            // Nobody here sees a room in which a code is shown.
+            Self::Open(number) => {
+                let terms = Terms { code: false, ..Terms::SEALED };
+                Operation::Open { class: class(number), terms }
+            }
             Self::Close(number) => Operation::Close { class: class(number) },
             Self::Mark(number, student) => {
                 let student = format!("{}", student % 8);
                 let student = student.parse::<StudentNumber>().expect("digits");
-                Operation::Mark { class: class(number), student }
+                Operation::Mark { class: class(number), student, code: None }
+            }
+            Self::Join(which) => Operation::Join { code: invite(which) },
+            Self::Invite(which) => {
+                let role = if which & 0x40 == 0 { Role::Teacher } else { Role::Admin };
+                let guest = Guest::Staff { role, name: name(which >> 3) };
+                Operation::Act(Act::Invite { invite: invite(which).id(), guest })
+            }
+            Self::Revoke(which) => {
+                let device = devices[1 + usize::from(which) % (devices.len() - 1)];
+                Operation::Act(Act::Revoke { device })
             }
         }
     }
@@ -129,7 +172,7 @@ struct Ask {
 
 struct Client {
     linked: LinkedClient,
-    device: rollcall::ids::DeviceId,
+    device: DeviceId,
     /// What it asks for at present.
     asked: Option<Ask>,
     /// An earlier operation whose deadline passed, and that is settled before.
@@ -142,6 +185,18 @@ struct Client {
 #[derive(Default)]
 struct Executed {
     outcomes: BTreeMap<u64, (Operation, Outcome)>,
+}
+
+/// Who may do what, as naively as can be: told by what was executed.
+#[derive(Default)]
+struct Roles {
+    /// Each device with a role: whose it is.
+    names: BTreeMap<DeviceId, PersonName>,
+    admins: BTreeSet<DeviceId>,
+    teachers: BTreeSet<DeviceId>,
+    revoked: BTreeSet<DeviceId>,
+    invites: BTreeMap<InviteId, (Guest, Option<DeviceId>)>,
+    owners: BTreeMap<ClassId, PersonName>,
 }
 
 struct World {
@@ -164,6 +219,11 @@ struct World {
     /// At which start of the server each of them was first used.
     first_used: BTreeMap<[u8; 16], u8>,
     executed: BTreeMap<[u8; 16], Executed>,
+    /// Whose each of the judge's names is.
+    askers: BTreeMap<[u8; 16], DeviceId>,
+    roles: Roles,
+    /// The first teacher is one: from here on it is counted what comes about.
+    is_set_up: bool,
     /// Bytes that came from an address, and that were sent to it.
     bytes: BTreeMap<u8, (usize, usize)>,
 }
@@ -197,7 +257,7 @@ impl World {
             let linked = LinkedClient::new([number / 2; 32], link);
             Client { linked, device: id, asked: None, settling: None, last: None }
         };
-        Self {
+        let mut world = Self {
             millis: 1_000,
             started: 1_000,
             endpoint: endpoint(&key, Server::new(1), 1),
@@ -212,8 +272,39 @@ impl World {
             executions: Vec::new(),
             first_used: BTreeMap::new(),
             executed: BTreeMap::new(),
+            askers: BTreeMap::new(),
+            roles: Roles::default(),
+            is_set_up: false,
             bytes: BTreeMap::new(),
+        };
+        world.set_up();
+        world
+    }
+
+    /// The first client becomes an admin's, by an invite of the server's terminal, and a teacher's by one
+    /// that it makes for itself.
+    fn set_up(&mut self) {
+        let now = self.server_now();
+        let ends_at = now.wall.shifted(3_600_000);
+        let [admin, teacher] = FIRST_INVITES;
+        let is_new = self.endpoint.server_mut().invite_admin(now, admin.id(), name(0), ends_at);
+        assert!(is_new, "nobody was invited before");
+        let guest = Guest::Staff { role: Role::Teacher, name: name(0) };
+        for operation in [
+            Operation::Join { code: admin },
+            Operation::Act(Act::Invite { invite: teacher.id(), guest }),
+            Operation::Join { code: teacher },
+        ] {
+            self.ask(0, operation);
+            for _ in 0..1_000 {
+                self.calm(1);
+                if self.clients[0].asked.is_none() {
+                    break;
+                }
+            }
         }
+        assert!(self.roles.teachers.contains(&self.clients[0].device), "everything arrived");
+        self.is_set_up = true;
     }
 
     fn now(&self) -> Now {
@@ -229,7 +320,10 @@ impl World {
 
     fn play(&mut self, step: Step) {
         match step {
-            Step::Ask(who, what) => self.ask(who % CLIENTS, what.operation()),
+            Step::Ask(who, what) => {
+                let devices: Vec<_> = self.clients.iter().map(|client| client.device).collect();
+                self.ask(who % CLIENTS, what.operation(&devices));
+            }
             Step::Arrive(count) => {
                 for _ in 0..=count % 8 {
                     if !self.under_way.is_empty() {
@@ -301,6 +395,15 @@ impl World {
             Step::Shake => self.shake(),
             Step::Commit => self.commit(),
             Step::Calm(turns) => self.calm(u32::from(turns)),
+            Step::Appoint(who, which, revoked) => {
+                let revokes = (revoked < 64).then_some((0, What::Revoke(revoked)));
+                let deeds = [(0, What::Invite(which)), (who, What::Join(which))];
+                for (who, what) in deeds.into_iter().chain(revokes) {
+                    self.calm(20);
+                    self.play(Step::Ask(who, what));
+                }
+                self.calm(20);
+            }
         }
     }
 
@@ -344,6 +447,7 @@ impl World {
                     if asked.last() != Some(&ask) {
                         asked.push(ask);
                     }
+                    self.askers.insert(*name.as_bytes(), client.device);
                     let used = self.first_used.entry(*name.as_bytes()).or_insert(self.starts);
                     seen::RESTARTED.held_if(*used < self.starts);
                     sent.push(space.as_bytes().to_vec());
@@ -391,8 +495,13 @@ impl World {
     }
 
     /// An answer that was taken says what was executed for that device.
-    fn judge_answer(&self, device: rollcall::ids::DeviceId, operation: Operation, answer: &Answer) {
-        seen::ANSWERED.held();
+    fn judge_answer(&self, device: DeviceId, operation: Operation, answer: &Answer) {
+        if *answer == Answer::Revoked {
+            seen::REVOKED.held();
+            assert!(self.roles.revoked.contains(&device), "{device:?} is revoked by nobody");
+            return;
+        }
+        seen::ANSWERED.held_if(self.is_set_up);
         let is_executed = self.executed.iter().any(|(name, executed)| {
             let asked = self.asked.get(name).into_iter().flatten();
             let is_of_device = asked.into_iter().any(|ask| ask.operation == operation);
@@ -461,11 +570,21 @@ impl World {
     /// Everything that is executed was asked by the holder of a key, once.
     fn judge_batch(&mut self, batch: &Batch) {
         for record in &batch.records {
-            let Record::Answered { operation, client, .. } = record else { continue };
+            let (by, operation, client) = match record {
+                Record::AnsweredTo { by, operation, client, .. } => (by, operation, client),
+                Record::Answered { .. } => panic!("nobody asks plainly: {record:?}"),
+                other => {
+                    self.roles.learn(other);
+                    continue;
+                }
+            };
             if matches!(client.outcome, Outcome::ClockSkew { .. }) {
                 panic!("a sealed client is punctual: {record:?}");
             }
             let name: ClientId = client.client;
+            assert_eq!(self.askers.get(name.as_bytes()), Some(by), "by another device: {record:?}");
+            self.roles.judge(*by, operation, &client.outcome);
+            self.roles.learn(record);
             let place = usize::try_from(client.number.get()).expect("few") - 1;
             let asked = self.asked.get(name.as_bytes()).and_then(|asked| asked.get(place));
             let ask = asked.filter(|ask| ask.operation == *operation);
@@ -476,7 +595,7 @@ impl World {
             let done = (*operation, client.outcome.clone());
             let before = executed.outcomes.insert(client.number.get(), done);
             assert!(before.is_none(), "twice: {record:?}");
-            seen::EXECUTED.held();
+            seen::EXECUTED.held_if(self.is_set_up);
         }
     }
 
@@ -508,7 +627,7 @@ impl World {
         // What was not durable was never answered, and may be executed anew.
         if let Some(lost) = self.committing.take() {
             for record in &lost.records {
-                if let Record::Answered { client, .. } = record
+                if let Some((_, _, client)) = record.answered()
                     && let Some(executed) = self.executed.get_mut(client.client.as_bytes())
                 {
                     executed.outcomes.remove(&client.number.get());
@@ -518,8 +637,10 @@ impl World {
             }
         }
         let mut server: Server<Way<u8>> = Server::new(self.starts.into());
+        self.roles = Roles::default();
         for batch in &self.durable {
             for record in &batch.records {
+                self.roles.learn(record);
                 server.replay(record.clone()).expect("it was written so");
             }
             server.resume_after(batch.number);
@@ -549,20 +670,113 @@ impl World {
 
     /// How many operations this start of the server has executed or refused.
     fn executions(&self) -> u64 {
-        use Counter::{AlreadyClosed, AlreadyOpen, AlreadyPresent, Closed, Marked};
-        use Counter::{ClockAhead, NeverOpened, NotOpen, Opened};
-        let counters = [
+        use Counter::{Acted, AlreadyClosed, AlreadyOpen, AlreadyPresent, ClockAhead};
+        use Counter::{Closed, Joined, Marked, Opened};
+        let done = [
             Opened,
             AlreadyOpen,
             Closed,
             AlreadyClosed,
             Marked,
             AlreadyPresent,
-            NotOpen,
-            NeverOpened,
+            Joined,
+            Acted,
             ClockAhead,
         ];
-        counters.into_iter().map(|it| self.endpoint.server().stats().get(it)).sum()
+        let counters = done.into_iter().chain(Refusal::ALL.map(Counter::from));
+        counters.map(|it| self.endpoint.server().stats().get(it)).sum()
+    }
+}
+
+impl Roles {
+    /// Why this device may not do that, if it may not.
+    fn refuses(&self, by: DeviceId, operation: &Operation) -> Option<Refusal> {
+        let is = |so: bool, reason| so.then_some(reason);
+        match *operation {
+            Operation::Open { class, .. } | Operation::Close { class } => {
+                let owner = self.owners.get(&class);
+                let is_others = owner.is_some() && owner != self.names.get(&by);
+                is(!self.teachers.contains(&by), Refusal::NotATeacher)
+                    .or(is(is_others, Refusal::NotYourClass))
+            }
+            Operation::Mark { .. } => None,
+            Operation::Join { code } => {
+                let Some((guest, user)) = self.invites.get(&code.id()) else {
+                    return Some(Refusal::InviteUnknown);
+                };
+                let Guest::Staff { name, .. } = guest else { panic!("no students are invited") };
+                let is_others = self.names.get(&by).is_some_and(|own| own != name);
+                match user {
+                    Some(user) => is(*user != by, Refusal::InviteUsed),
+                    None => is(is_others, Refusal::OtherPerson),
+                }
+            }
+            Operation::Act(act) => {
+                let is_known = |device| self.names.contains_key(device);
+                is(!self.admins.contains(&by), Refusal::NotAnAdmin).or(match act {
+                    Act::Invite { ref invite, .. } => {
+                        is(self.invites.contains_key(invite), Refusal::NoRoom)
+                    }
+                    Act::Revoke { ref device } => is(!is_known(device), Refusal::UnknownDevice),
+                    other => panic!("nobody asks for {other:?}"),
+                })
+            }
+        }
+    }
+
+    /// What was executed may be, and what was refused may not.
+    fn judge(&self, by: DeviceId, operation: &Operation, outcome: &Outcome) {
+        assert!(!self.revoked.contains(&by), "{by:?} is revoked: {operation:?}");
+        let reason = self.refuses(by, operation);
+        seen::NO_TEACHER.held_if(reason == Some(Refusal::NotATeacher));
+        seen::NO_ADMIN.held_if(reason == Some(Refusal::NotAnAdmin));
+        seen::OTHERS_CLASS.held_if(reason == Some(Refusal::NotYourClass));
+        seen::USED.held_if(reason == Some(Refusal::InviteUsed));
+        let told = match outcome {
+            // What the register says of a class that was never opened, or is not open.
+            Outcome::Refused(refused) if refused.reason == Refusal::NeverOpened => None,
+            Outcome::MarkRefused(refused) if refused.reason == Refusal::NotOpen => None,
+            Outcome::Refused(refused) | Outcome::MarkRefused(refused) => Some(refused.reason),
+            _ => None,
+        };
+        assert_eq!(told, reason, "{by:?} asked for {operation:?}, which led to {outcome:?}");
+    }
+
+    /// A record is in the journal, or about to be.
+    fn learn(&mut self, record: &Record) {
+        let (by, operation, outcome) = match record {
+            Record::AdminInvited { invite, name, .. } => {
+                let guest = Guest::Staff { role: Role::Admin, name: *name };
+                self.invites.insert(*invite, (guest, None));
+                return;
+            }
+            Record::AnsweredTo { by, operation, client, .. } => (*by, operation, &client.outcome),
+            _ => return,
+        };
+        match (operation, outcome) {
+            (&Operation::Open { class, .. }, Outcome::Opened { .. }) => {
+                self.owners.entry(class).or_insert(self.names[&by]);
+            }
+            (Operation::Join { .. }, Outcome::Joined { invite, joined }) => {
+                let Joined { guest, .. } = **joined;
+                let Guest::Staff { role, name } = guest else { panic!("no students are invited") };
+                seen::JOINED.held_if(!FIRST_INVITES.iter().any(|it| it.id() == *invite));
+                assert_eq!(self.invites[invite].0, guest, "as whom it was invited");
+                self.invites.insert(*invite, (guest, Some(by)));
+                self.names.insert(by, name);
+                match role {
+                    Role::Admin => self.admins.insert(by),
+                    Role::Teacher => self.teachers.insert(by),
+                };
+            }
+            (&Operation::Act(Act::Invite { invite, guest }), Outcome::Acted(_)) => {
+                self.invites.insert(invite, (guest, None));
+            }
+            (&Operation::Act(Act::Revoke { device }), Outcome::Acted(_)) => {
+                self.revoked.insert(device);
+            }
+            _ => {}
+        }
     }
 }
 

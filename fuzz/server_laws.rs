@@ -5,8 +5,14 @@
 use std::hash::{Hash, Hasher};
 
 use arbitrary::{Arbitrary, Unstructured};
-use rollcall::exchange::{Ask, FileEntry, FileInfo, FileState, Operation, Pull, Query, Request};
-use rollcall::ids::{ClassId, ClientId, ContentId, Cookie, FileKey, RequestNumber, RollCallNumber};
+use rollcall::access::{InviteCode, RoomCode, Terms};
+use rollcall::exchange::{
+    Act, Ask, FileEntry, FileInfo, FileState, Operation, Pull, Query, Request,
+};
+use rollcall::ids::{
+    ActNumber, ClassId, ClientId, ContentId, Cookie, DeviceId, FileKey, RequestNumber,
+    RollCallNumber,
+};
 use rollcall::record::{Batch, Recovery as _, SnapshotItem, SnapshotPart};
 use rollcall::roll::Sheet;
 use rollcall::server::{FolderRequest, Output, PieceRead, Server, SheetsQuestion};
@@ -339,13 +345,15 @@ impl Hall {
     ) -> Vec<u8> {
         let class = |class: u8| ClassId::new(u32::from(class % 3) + 1).expect("not zero");
         let operation = match *what {
-            What::Open(which) => Ok(Operation::Open { class: class(which) }),
+            What::Open(which) => Ok(Operation::Open { class: class(which), terms: Terms::PLAIN }),
             What::Close(which) => Ok(Operation::Close { class: class(which) }),
             What::Mark(which, student) => {
                 // Long ones too, so that a sheet has several blocks.
                 let length = if student < 200 { 1 } else { 32 };
+                // And some with a code, which nobody looks at here.
+                let code = RoomCode::new(which.into()).filter(|_| (100..200).contains(&student));
                 let student = format!("{:0length$}", student % 100).parse().expect("digits");
-                Ok(Operation::Mark { class: class(which), student })
+                Ok(Operation::Mark { class: class(which), student, code })
             }
             What::Status(from) => Err(Ask::Read(Query::Status { from: class(from) })),
             What::Sheet(which) => {
@@ -368,6 +376,8 @@ impl Hall {
                 Err(lone_pull(object, u32::from(index % 8)))
             }
         };
+        // Much padding is never needed, so that some of its numbers say: what only a device may ask.
+        let operation = if padding < OF_PEOPLE { operation } else { of_people(operation, padding) };
         let caller = &mut self.clients[usize::from(who % 4)];
         let next = match *number {
             Number::Next => caller.number.saturating_add(1),
@@ -397,9 +407,11 @@ impl Hall {
         let request = Request { attempt: 1, client, number, ask };
         // Just long enough or a little longer; sometimes too short.
         let least = match ask.kind().byte() {
-            0x01 | 0x03 => 48,
+            0x01 | 0x03 | 0x05 => 48,
+            0x04 => 108,
             0x11 => 64,
-            0x13 => 1_200,
+            0x18 => 76,
+            0x13 | 0x16 | 0x17 | 0x19 | 0x1a => 1_161,
             0x14 => 80,
             0x15 => 1_065,
             _ => 102,
@@ -506,6 +518,7 @@ impl Hall {
                     self.load();
                 }
                 Output::ListSheets(question) => self.list_sheets(question),
+                Output::ListRows(question) => panic!("rows are for devices: {question:?}"),
             }
         }
         // While the disk is at work, a sheet that is pulled may have to wait for it to be read.
@@ -693,6 +706,38 @@ impl Hall {
     }
 }
 
+/// From this padding on a request is another one, which plain requests may not ask or not so.
+const OF_PEOPLE: u8 = 192;
+
+/// What only a device may ask for, in place of this.
+fn of_people(asked: Result<Operation, Ask>, which: u8) -> Result<Operation, Ask> {
+    let is_odd = which % 2 == 1;
+    let device = DeviceId::from_bytes([which; 16]);
+    match asked {
+        Ok(Operation::Open { class, .. }) if is_odd => {
+            Ok(Operation::Open { class, terms: Terms::SEALED })
+        }
+        Ok(Operation::Mark { class, student, .. }) => {
+            Ok(Operation::Mark { class, student, code: RoomCode::new(which.into()) })
+        }
+        Ok(Operation::Close { .. }) if is_odd => {
+            Ok(Operation::Join { code: InviteCode::from_bytes([which; 10]) })
+        }
+        Ok(Operation::Open { class, .. }) => {
+            let to = "João d'Água 王".parse().expect("a name");
+            Ok(Operation::Act(Act::Give { class, to }))
+        }
+        Ok(_) => Ok(Operation::Act(Act::Revoke { device })),
+        Err(Ask::Read(Query::Status { from })) => Err(Ask::Read(Query::Room { class: from })),
+        Err(Ask::Read(Query::Sheets { class, .. })) => {
+            Err(Ask::Read(Query::Spot { class, count: which % 20 + 1 }))
+        }
+        Err(Ask::Read(Query::Files { from })) => Err(Ask::Read(Query::Mine { skip: from })),
+        Err(Ask::Read(_)) => Err(Ask::Read(Query::People { after: is_odd.then_some(device) })),
+        Err(_) => Err(Ask::Read(Query::Acts { at_most: ActNumber::MAX })),
+    }
+}
+
 fn name(which: u8) -> &'static [u8] {
     [&b"a"[..], b"b", b"Week 3.pdf"][usize::from(which % 3)]
 }
@@ -704,7 +749,9 @@ fn content(which: u8, size: u8) -> Vec<u8> {
 
 fn client_of(item: SnapshotItem) -> Option<[u8; 16]> {
     match item {
-        SnapshotItem::Client(record) => Some(*record.client.as_bytes()),
+        SnapshotItem::Client(record) | SnapshotItem::ClientOf { client: record, .. } => {
+            Some(*record.client.as_bytes())
+        }
         _ => None,
     }
 }

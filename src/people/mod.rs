@@ -488,7 +488,8 @@ impl People {
 
     /// The next record of what was done.
     fn note(&mut self, at: WallTime, who: Principal, deed: Deed) -> ActRecord {
-        self.acts += 1;
+        // Only a damaged journal has counted to the end.
+        self.acts = self.acts.saturating_add(1);
         let number = ActNumber::new(self.acts).expect("counted from 1");
         let by = match who {
             Principal::Plain => None,
@@ -502,7 +503,7 @@ impl People {
         if let Some(&person) = self.by_name.get(&name) {
             return person;
         }
-        let next = self.persons.get_max().map_or(1, |(person, _)| person.0 + 1);
+        let next = self.persons.get_max().map_or(1, |(person, _)| person.0.saturating_add(1));
         self.persons.insert(PersonId(next), name);
         self.by_name.insert(name, PersonId(next));
         PersonId(next)

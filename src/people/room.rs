@@ -254,7 +254,8 @@ impl People {
                 let room = self.rooms.get_mut(&class).expect("found above");
                 room.wrong_codes = room.wrong_codes.saturating_add(1);
                 for tried in [tried, Tried::Device(device)] {
-                    *room.tries.entry(tried).or_insert(0) += 1;
+                    let count = room.tries.entry(tried).or_insert(0);
+                    *count = count.saturating_add(1);
                 }
                 if room.is_used_up(tried) && room.particulars.devices.contains_key(&student) {
                     room.remark(student, Remarks::MANY_WRONG_CODES);

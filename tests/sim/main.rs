@@ -59,13 +59,16 @@ fn nothing_wrong_is_ever_said_and_everything_converges() {
 /// What the laws of the witness and of the auditor speak of, as far as it can come about here.
 fn premises_here() -> Vec<&'static Premise> {
     use auditor::seen::{
-        AT_THE_EDGE, CHANGED, LIST_PAST, NO_FILE, NOT_HERE, OF_A_FILE, OLD_COOKIE, PAST_THE_END,
-        STOLEN,
+        AT_THE_EDGE, CHANGED, CODE_FOR_NOTHING, LIST_PAST, NO_DEVICE, NO_FILE, NOT_HERE, OF_A_FILE,
+        OLD_COOKIE, PAST_THE_END, STOLEN, TOLD_NOBODY,
     };
     // Files, and what a client of ours never or hardly ever sends, are for `server_ops`.
     let elsewhere = [
         &AT_THE_EDGE,
         &CHANGED,
+        &CODE_FOR_NOTHING,
+        &NO_DEVICE,
+        &TOLD_NOBODY,
         &LIST_PAST,
         &NO_FILE,
         &NOT_HERE,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
+use rollcall::access::Terms;
 use rollcall::blocks::{Download, Event, PathState};
 use rollcall::client::{Client, Output as Told, Progress};
 use rollcall::exchange::{
@@ -63,6 +64,7 @@ impl Stage {
                 }
                 Output::Snapshot(part) => unreachable!("none is begun: {part:?}"),
                 Output::Folder(order) => unreachable!("no files are offered: {order:?}"),
+                Output::ListRows(question) => unreachable!("nobody asks for rows: {question:?}"),
                 Output::ListSheets(question) => {
                     self.server.handle_sheets(question, self.disk.history(question));
                 }
@@ -114,7 +116,7 @@ fn class() -> ClassId {
 }
 
 fn open() -> Operation {
-    Operation::Open { class: class() }
+    Operation::Open { class: class(), terms: Terms::PLAIN }
 }
 
 fn close() -> Operation {
@@ -122,7 +124,7 @@ fn close() -> Operation {
 }
 
 fn mark(number: u32) -> Operation {
-    Operation::Mark { class: class(), student: student(number) }
+    Operation::Mark { class: class(), student: student(number), code: None }
 }
 
 fn student(number: u32) -> StudentNumber {
@@ -415,9 +417,9 @@ fn scenario_9_sheets_are_fetched_at_thirty_percent_loss_while_blocks_of_others_c
     let classes: Vec<_> = (1..=8).map(|number| ClassId::new(number).expect("above 0")).collect();
     let mut sheets = Vec::new();
     for (&class, first) in classes.iter().zip((0..).step_by(1_000)) {
-        stage.ask(&stage.request(first, 1, Operation::Open { class }));
+        stage.ask(&stage.request(first, 1, Operation::Open { class, terms: Terms::PLAIN }));
         for number in 1..=300 {
-            let mark = Operation::Mark { class, student: student(first + number) };
+            let mark = Operation::Mark { class, student: student(first + number), code: None };
             stage.ask(&stage.request(first + number, 1, mark));
         }
         let closed = stage.ask(&stage.request(first, 2, Operation::Close { class }));

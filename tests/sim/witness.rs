@@ -189,7 +189,7 @@ impl Witness {
         seen::COPY.held();
         seen::COPY_AFTER_START.held_if(effect.starts < self.starts);
         let operation = effect.asked.operation;
-        let Some(room) = self.rooms.get(&operation.class()) else { return };
+        let Some(room) = self.rooms.get(&class_of(&operation)) else { return };
         let (is_open, is_next) = (room.open.is_some(), room.opened > effect.roll_call);
         let is_closed = !is_open || is_next;
         match operation {
@@ -199,6 +199,7 @@ impl Witness {
                 seen::MARK_AFTER_CLOSE.held_if(is_closed);
                 seen::MARK_IN_NEXT.held_if(is_open && is_next);
             }
+            Operation::Join { .. } | Operation::Act(_) => {}
         }
     }
 
@@ -278,7 +279,7 @@ impl Witness {
             return;
         };
         seen::HEARD_AFTER_START.held_if(starts < self.starts);
-        if let (Operation::Mark { class, student }, &Answer::Marked(Marked { at, .. })) =
+        if let (Operation::Mark { class, student, .. }, &Answer::Marked(Marked { at, .. })) =
             (self.tickets[ticket.0].operation, answer)
         {
             self.receipts.push(Receipt { ticket, class, student, at, roll_call, starts });
@@ -325,10 +326,11 @@ impl Witness {
             let tale = format!("{asked:?} was disowned and is executed: {outcome:?}");
             self.accuse("what was disowned is never executed", tale);
         }
-        self.notice(operation.class(), outcome);
+        let class = class_of(&operation);
+        self.notice(class, outcome);
         self.judge(at, operation, outcome);
         let starts = self.starts;
-        let roll_call = self.rooms.get(&operation.class()).map_or(0, |room| room.opened);
+        let roll_call = self.rooms.get(&class).map_or(0, |room| room.opened);
         self.effects.insert(name, Effect { asked, outcome: outcome.clone(), roll_call, starts });
         if executes(outcome) {
             let same = |ticket: &&Ticket| self.tickets[ticket.0].names.contains(&asked);
@@ -421,6 +423,7 @@ impl Witness {
             Outcome::Closed(closed) => seen::ALREADY_CLOSED.held_if(closed.already_closed),
             Outcome::Refused(_) => seen::NEVER_OPENED.held(),
             Outcome::ClockSkew { .. } => seen::SKEW_AHEAD.held(),
+            Outcome::Joined { .. } | Outcome::Acted(_) => {}
         }
     }
 
@@ -463,7 +466,7 @@ impl Witness {
 
     /// Holds an outcome against the register, and writes down what it changes.
     fn judge(&mut self, at: WallTime, operation: Operation, outcome: &Outcome) {
-        let class = operation.class();
+        let class = class_of(&operation);
         let room = self.rooms.entry(class).or_default();
         let right = match (operation, outcome) {
             (_, Outcome::ClockSkew { server_time }) => *server_time == at,
@@ -536,6 +539,11 @@ impl Room {
         self.closed.push(*told);
         right.then_some(PlainSheet { closed_at: at, ..open })
     }
+}
+
+/// The class of an operation: people here ask for nothing that is not about one.
+pub(crate) fn class_of(operation: &Operation) -> ClassId {
+    operation.class().expect("it is about a class")
 }
 
 /// Whether the operation was done or refused: it has had its one chance.

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
+use rollcall::access::Terms;
 use rollcall::blocks::{Download, Event as Fetched, PathState};
 use rollcall::client::{Client, Output as Told, Progress, Unanswered};
 use rollcall::exchange::{
@@ -31,7 +32,7 @@ use crate::linear::{Event, Finding, Heard, Question, judge};
 use crate::network::Wire;
 use crate::params::{Params, chance, pick};
 use crate::seen;
-use crate::witness::{Asked, Name, PlainSheet, Ticket, Witness};
+use crate::witness::{Asked, Name, PlainSheet, Ticket, Witness, class_of};
 
 const SECOND: u64 = 1_000_000;
 const MINUTE: u64 = 60 * SECOND;
@@ -502,6 +503,7 @@ impl World {
                     self.plan(wait, Happening::SnapshotKept { life: self.server_life, part });
                 }
                 Output::Folder(order) => unreachable!("no files are offered: {order:?}"),
+                Output::ListRows(question) => unreachable!("nobody asks for rows: {question:?}"),
                 Output::ListSheets(question) => {
                     let wait = self.rng.random_range(100..20_000);
                     self.plan(wait, Happening::SheetsListed { life: self.server_life, question });
@@ -546,7 +548,9 @@ impl World {
         self.auditor.durable(batch.number);
         for record in &batch.records {
             match record {
-                Record::Answered { at, operation, client } => {
+                // Who asked is in the name of the client already.
+                Record::Answered { at, operation, client }
+                | Record::AnsweredTo { at, operation, client, .. } => {
                     let name = (client.client, client.number);
                     // A record keeps a client's first `started`; what this request said is in the
                     // arrival, and the operation is what counts.
@@ -561,6 +565,9 @@ impl World {
                 }
                 Record::TimeDisclosed { at } => trace!(self, "  {at} was told"),
                 Record::ClockSet { at } => panic!("nobody sets the clock here: {at}"),
+                Record::CodeDrawn { .. } | Record::AdminInvited { .. } | Record::Restored => {
+                    panic!("nobody has a role here: {record:?}")
+                }
             }
         }
         for &ClosedSheet { info, .. } in &batch.sheets {
@@ -861,11 +868,11 @@ impl World {
                 let info = *self.infos.values().nth(place).expect("one of them");
                 self.fetch(person, info);
             }
-            (true, 12..60) => self.perform(person, Operation::Open { class }),
+            (true, 12..60) => self.perform(person, Operation::Open { class, terms: Terms::PLAIN }),
             (true, 60..92) => self.perform(person, Operation::Close { class }),
             _ => {
                 let student = student(self.rng.random_range(0..6));
-                self.perform(person, Operation::Mark { class, student });
+                self.perform(person, Operation::Mark { class, student, code: None });
             }
         }
     }
@@ -884,7 +891,7 @@ impl World {
         let ticket = self.witness.begun(process, operation);
         trace!(self, "person {person} asks {ticket:?}: {operation:?}");
         self.figures.operations += 1;
-        let history = self.histories.entry(operation.class()).or_default();
+        let history = self.histories.entry(class_of(&operation)).or_default();
         let event = history.len();
         let question = Question::Do(operation);
         history.push(Event { begin: self.now, end: u64::MAX, question, heard: None });
@@ -1073,7 +1080,7 @@ impl World {
         match waiting.what {
             What::Operation { ticket, operation, event, names } => {
                 self.witness.heard(ticket, &answer);
-                let class = operation.class();
+                let class = class_of(&operation);
                 let asked = self.witness.executed(ticket);
                 if let Some(asked) = asked.filter(|asked| names.contains(&asked.name)) {
                     self.answered_as.insert((class, event), asked);
@@ -1086,8 +1093,7 @@ impl World {
                 }
             }
             What::Query(Query::Status { from }) => self.hear_status(waiting.since, from, answer),
-            What::Query(Query::Sheets { .. } | Query::Files { .. } | Query::File { .. })
-            | What::Sheet(_) => {}
+            What::Query(_) | What::Sheet(_) => {}
         }
     }
 
@@ -1302,11 +1308,14 @@ impl World {
         let class = ClassId::new(CROWDED_CLASS).expect("above 0");
         let mark = |number| {
             let student = format!("{number:0>32}").parse().expect("32 digits");
-            Operation::Mark { class, student }
+            Operation::Mark { class, student, code: None }
         };
         let lesson = || {
             let marks = (0..CROWD).map(mark);
-            [Operation::Open { class }].into_iter().chain(marks).chain([Operation::Close { class }])
+            [Operation::Open { class, terms: Terms::PLAIN }]
+                .into_iter()
+                .chain(marks)
+                .chain([Operation::Close { class }])
         };
         let started = self.server_clock.now(self.now).wall;
         let client = ClientId::from_bytes([CROWDED_CLASS.to_le_bytes()[0]; 16]);
@@ -1338,9 +1347,9 @@ impl World {
         let number = RequestNumber::new(number).expect("above 0");
         let class = ClassId::new(MEDDLED_CLASS).expect("above 0");
         let operation = match self.rng.random_range(0..6) {
-            0 => Operation::Open { class },
+            0 => Operation::Open { class, terms: Terms::PLAIN },
             1 => Operation::Close { class },
-            _ => Operation::Mark { class, student: student(self.meddled) },
+            _ => Operation::Mark { class, student: student(self.meddled), code: None },
         };
         let started = self.server_clock.now(self.now.max(self.server_clock.zero)).wall;
         let started = started.shifted(self.meddled.cast_signed());
@@ -1358,7 +1367,9 @@ impl World {
 
 fn client_of(item: SnapshotItem) -> Option<[u8; 16]> {
     match item {
-        SnapshotItem::Client(record) => Some(*record.client.as_bytes()),
+        SnapshotItem::Client(record) | SnapshotItem::ClientOf { client: record, .. } => {
+            Some(*record.client.as_bytes())
+        }
         _ => None,
     }
 }
