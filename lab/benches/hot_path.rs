@@ -10,6 +10,7 @@ use std::cell::RefCell;
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use rollcall::access::Terms;
 use rollcall::exchange::{
     Answer, Ask, Marked, Operation, Outcome, Reply, Request, decode_request, encode_reply,
     encode_request,
@@ -17,6 +18,7 @@ use rollcall::exchange::{
 use rollcall::hashing::HashKey;
 use rollcall::ids::{ClassId, ClientId, RequestNumber, StudentNumber};
 use rollcall::journal::encoding::encode_records;
+use rollcall::people::Pool;
 use rollcall::record::Record;
 use rollcall::roll::{ClientRecord, Register, Sessions};
 use rollcall::time::{Instant, WallTime};
@@ -46,7 +48,7 @@ fn student(number: u64) -> StudentNumber {
 }
 
 fn mark(number: u64) -> Operation {
-    Operation::Mark { class: class(), student: student(number) }
+    Operation::Mark { class: class(), student: student(number), code: None }
 }
 
 fn marked() -> Outcome {
@@ -76,7 +78,7 @@ fn decode(criterion: &mut Criterion) {
 fn judge(criterion: &mut Criterion) {
     let mut sessions = Sessions::new(HashKey::new(1));
     for number in 0..CLIENTS {
-        sessions.record(record(number), Instant::ZERO, DURABLE);
+        sessions.record(record(number), Pool::Strangers, Instant::ZERO, DURABLE);
     }
     let second = RequestNumber::FIRST.next().expect("there are more");
     for (name, first, number) in [
@@ -89,7 +91,7 @@ fn judge(criterion: &mut Criterion) {
                 // Another client each time, so that not always the same one is at hand.
                 next = (next + 7_919) % CLIENTS;
                 let client = client(first + next);
-                sessions.judge(black_box(client), number, today(), 8, today(), DURABLE)
+                sessions.judge(black_box(client), number, today(), 8, today(), DURABLE, None)
             });
         });
     }
@@ -119,14 +121,18 @@ fn apply(criterion: &mut Criterion) {
 /// A register with the students before those that are timed.
 fn full_class() -> Register {
     let mut register = Register::new(HashKey::new(1));
-    perform(&mut register, &Operation::Open { class: class() });
+    perform(&mut register, &Operation::Open { class: class(), terms: Terms::PLAIN });
     (0..STUDENTS).for_each(|number| perform(&mut register, &mark(number)));
     register
 }
 
 fn perform(register: &mut Register, operation: &Operation) {
-    let outcome = register.decide(operation, today());
-    register.apply(operation, &outcome).expect("it was just decided");
+    let outcome = match *operation {
+        Operation::Open { class, .. } => register.decide_open(class, today()),
+        Operation::Mark { class, student, .. } => register.decide_mark(class, student, today()),
+        other => panic!("{other:?} is not timed"),
+    };
+    register.apply(operation, &outcome, None).expect("it was just decided");
 }
 
 fn encode(criterion: &mut Criterion) {

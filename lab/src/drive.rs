@@ -6,6 +6,7 @@
 use std::hint::black_box;
 use std::ops::Range;
 
+use rollcall::access::Terms;
 use rollcall::exchange::{Ask, Operation, Request, encode_request};
 use rollcall::ids::{ClassId, ClientId, RequestNumber};
 use rollcall::record::Batch;
@@ -78,7 +79,12 @@ impl School {
         for _ in 0..classes {
             self.opened += 1;
             let class = class(u32::try_from(self.opened).expect("not so many"));
-            requests.push(TEACHER, self.opened, Operation::Open { class }, &mut space);
+            requests.push(
+                TEACHER,
+                self.opened,
+                Operation::Open { class, terms: Terms::PLAIN },
+                &mut space,
+            );
         }
         requests
     }
@@ -91,7 +97,8 @@ impl School {
             let (client, number) = (self.marks % self.clients, self.marks / self.clients + 1);
             let place = u32::try_from(self.marks % width).expect("below a u32");
             let student = format!("{:09}", self.marks).parse().expect("a student number");
-            let operation = Operation::Mark { class: class(classes.start + place), student };
+            let operation =
+                Operation::Mark { class: class(classes.start + place), student, code: None };
             requests.push(client, number, operation, &mut space);
             self.marks += 1;
         }
@@ -158,6 +165,7 @@ impl Drive {
                 }
                 Output::Load(_)
                 | Output::ListSheets(_)
+                | Output::ListRows(_)
                 | Output::Snapshot(_)
                 | Output::Folder(_) => {
                     unreachable!("nobody asks for a sheet")

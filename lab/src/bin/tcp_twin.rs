@@ -21,13 +21,14 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 
 use clap::Parser;
-use rollcall::exchange::{Operation, Outcome};
+use rollcall::exchange::{Operation, Outcome, Refusal, Refused};
 use rollcall::hashing::HashKey;
 use rollcall::ids::{ClientId, RequestNumber, RollCallId};
 use rollcall::journal::{Journal, JournalError, MemoryJournal, SqliteJournal};
 use rollcall::record::{Batch, Record};
 use rollcall::roll::{ClientRecord, ClosedSheet, Register};
 use rollcall::shell::clock::{Clock, entropy};
+use rollcall::time::WallTime;
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// Connections that wait to be accepted: a whole school at once.
@@ -133,8 +134,8 @@ impl Twin {
     fn execute(&self, client: ClientId, number: RequestNumber, operation: Operation) -> Outcome {
         let at = self.clock.now().wall;
         let mut state = self.state.lock().expect("no thread panics with it");
-        let outcome = state.register.decide(&operation, at);
-        let applied = state.register.apply(&operation, &outcome).expect("just decided");
+        let outcome = decide(&state.register, &operation, at);
+        let applied = state.register.apply(&operation, &outcome, None).expect("just decided");
         state.sheets.extend(applied.closed);
         state.forgotten.extend(applied.forgotten);
         let record =
@@ -160,12 +161,25 @@ impl Twin {
                 records: std::mem::take(&mut state.records),
                 sheets: std::mem::take(&mut state.sheets),
                 forgotten: std::mem::take(&mut state.forgotten),
+                acts: Vec::new(),
             };
             state.next_batch += 1;
             let durability = std::mem::take(&mut state.batch);
             drop(state);
             journal.commit(&batch)?;
             durability.reach();
+        }
+    }
+}
+
+/// What an operation leads to; who may do what is not asked here.
+fn decide(register: &Register, operation: &Operation, at: WallTime) -> Outcome {
+    match *operation {
+        Operation::Open { class, .. } => register.decide_open(class, at),
+        Operation::Close { class } => register.decide_close(class, at, None),
+        Operation::Mark { class, student, .. } => register.decide_mark(class, student, at),
+        Operation::Join { .. } | Operation::Act(_) => {
+            Outcome::Refused(Refused { at, reason: Refusal::NoDevice })
         }
     }
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use mio::{Events, Interest, Poll, Token};
+use rollcall::access::Terms;
 use rollcall::exchange::{Answer, Ask, Operation, Request, decode_reply, encode_request};
 use rollcall::ids::{ClassId, ClientId, RequestNumber};
 use rollcall::shell::clock::{Clock, entropy};
@@ -185,10 +186,14 @@ impl<'a> Run<'a> {
     fn operation(&self, client: u32) -> Operation {
         let class = ClassId::new(1).expect("not zero");
         if client == TEACHER {
-            return Operation::Open { class };
+            return Operation::Open { class, terms: Terms::PLAIN };
         }
         let student = if self.fill.same_student { 1 } else { client };
-        Operation::Mark { class, student: student.to_string().parse().expect("a student number") }
+        Operation::Mark {
+            class,
+            student: student.to_string().parse().expect("a student number"),
+            code: None,
+        }
     }
 
     fn id(&self, place: usize, client: u32) -> ClientId {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use clap::ValueEnum as _;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
+use rollcall::access::Terms;
 use rollcall::exchange::{
     Answer, Ask, Operation, Pull, Query, Request, decode_reply, encode_request,
 };
@@ -240,11 +241,13 @@ pub(crate) fn flood(flood: &Flood) -> io::Result<()> {
             let perform = |started, operation| Ask::Perform { started, operation };
             let class = ClassId::new(dice.random_range(1..=u32::MAX)).expect("not zero");
             let student = dice.random::<u32>().to_string().parse().expect("digits");
-            let mark = Operation::Mark { class, student };
+            let mark = Operation::Mark { class, student, code: None };
             let ask = match flood.kind {
                 Kind::NewIds | Kind::Version => perform(now, mark),
                 Kind::WrongClock => perform(now.shifted(-3_600_000), mark),
-                Kind::OpenClose if dice.random() => perform(now, Operation::Open { class }),
+                Kind::OpenClose if dice.random() => {
+                    perform(now, Operation::Open { class, terms: Terms::PLAIN })
+                }
                 Kind::OpenClose => perform(now, Operation::Close { class }),
                 Kind::File => Ask::Read(Query::File { file: key }),
                 Kind::Unproved | Kind::Proved => {

@@ -80,7 +80,7 @@ impl Mark {
             number: RequestNumber::new(self.number).expect("counted from 1"),
             ask: Ask::Perform {
                 started: self.started,
-                operation: Operation::Mark { class, student },
+                operation: Operation::Mark { class, student, code: None },
             },
         };
         let mut space = Datagram::new();
@@ -111,7 +111,8 @@ pub(crate) fn check(client: ClientId, started: WallTime) {
         mark.set_attempt(2);
         let read = decode_request(mark.bytes()).expect("a request").request;
         let student = format!("{student:0DIGITS$}").parse().expect("digits");
-        let operation = Operation::Mark { class: ClassId::new(class).expect("not zero"), student };
+        let operation =
+            Operation::Mark { class: ClassId::new(class).expect("not zero"), student, code: None };
         let number = RequestNumber::new(number).expect("not zero");
         let ask = Ask::Perform { started, operation };
         assert_eq!(read, Request { attempt: 2, client, number, ask });

@@ -14,6 +14,7 @@ use hdrhistogram::Histogram;
 use mio::{Events, Interest, Poll, Token};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
+use rollcall::access::Terms;
 use rollcall::client::Backoff;
 use rollcall::exchange::{Ask, Operation, Request, encode_request};
 use rollcall::ids::{ClassId, ClientId, RequestNumber};
@@ -92,7 +93,10 @@ fn open_classes(offer: &Offer) -> io::Result<()> {
             attempt: 1,
             client: teacher,
             number: RequestNumber::new(number.into()).expect("counted from 1"),
-            ask: Ask::Perform { started, operation: Operation::Open { class: class(number) } },
+            ask: Ask::Perform {
+                started,
+                operation: Operation::Open { class: class(number), terms: Terms::PLAIN },
+            },
         };
         encode_request(&request, &mut datagram);
         socket.send(datagram.as_bytes())?;
@@ -259,7 +263,7 @@ impl<'a> Run<'a> {
         self.wheel[slot(due)].push(index);
         let place = u32::try_from(client.student % u64::from(self.offer.classes)).expect("a u32");
         let student = client.student.to_string().parse().expect("a student number");
-        let operation = Operation::Mark { class: class(place + 1), student };
+        let operation = Operation::Mark { class: class(place + 1), student, code: None };
         let mut id = [0; 16];
         id[..4].copy_from_slice(&index.to_le_bytes());
         id[4..].copy_from_slice(&self.seed[..12]);

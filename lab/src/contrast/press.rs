@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use mio::{Events, Interest, Poll, Token};
+use rollcall::access::Terms;
 use rollcall::exchange::{Ask, Operation, Request, encode_request};
 use rollcall::ids::{ClassId, ClientId, RequestNumber};
 use rollcall::time::WallTime;
@@ -171,7 +172,7 @@ impl<'a> Run<'a> {
                 number: RequestNumber::new(client.number).expect("counted from 1"),
                 ask: Ask::Perform {
                     started: self.started,
-                    operation: Operation::Open { class: class(number) },
+                    operation: Operation::Open { class: class(number), terms: Terms::PLAIN },
                 },
             };
             encode_request(&request, &mut space);

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
+use rollcall::access::Terms;
 use rollcall::exchange::Operation;
 use rollcall::ids::ClassId;
 
@@ -50,7 +51,7 @@ pub(crate) fn open_classes(server: SocketAddr, classes: u32) -> io::Result<()> {
     let mut space = [0; 512];
     for number in 1..=classes {
         let class = ClassId::new(number).expect("not zero");
-        let length = request(Operation::Open { class }, &mut space);
+        let length = request(Operation::Open { class, terms: Terms::PLAIN }, &mut space);
         stream.write_all(&space[..length])?;
         stream.read_exact(&mut space[..2])?;
         let length = usize::from(u16::from_le_bytes([space[0], space[1]]));
@@ -119,7 +120,7 @@ impl<'a> Run<'a> {
         let class = ClassId::new(number).expect("not zero");
         let student = self.next.to_string().parse().expect("a student number");
         let mut space = [0; 64];
-        let length = request(Operation::Mark { class, student }, &mut space);
+        let length = request(Operation::Mark { class, student, code: None }, &mut space);
         self.next += 1;
         let connection = &mut self.connections[index];
         if !self.press.churn {

@@ -230,7 +230,7 @@ fn batch_of_one(number: u64) -> Batch {
         fingerprint: 0,
         outcome: Outcome::Marked(Marked { class, at, already_present: false }),
     };
-    let operation = Operation::Mark { class, student };
+    let operation = Operation::Mark { class, student, code: None };
     let records = vec![Record::Answered { at, operation, client }];
-    Batch { number, records, sheets: Vec::new(), forgotten: Vec::new() }
+    Batch { number, records, sheets: Vec::new(), forgotten: Vec::new(), acts: Vec::new() }
 }

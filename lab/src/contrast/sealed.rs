@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -10,9 +11,11 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
+use rollcall::access::InviteCode;
 use rollcall::endpoint::{Effect, Endpoint, PlainPolicy};
 use rollcall::seal::{Channel, PublicKey, SecretKey};
 use rollcall::server::Server as Core;
+use rollcall::shell::admin_invites::AdminInvite;
 use rollcall::shell::clock::{Clock, entropy};
 use rollcall::wire::Datagram;
 use snow::params::{CipherChoice, DHChoice, HashChoice};
@@ -40,6 +43,8 @@ const HELLOS_A_SECOND: usize = 20_000;
 const FLOOD: Duration = Duration::from_secs(8);
 /// The different ones among them.
 const HELLOS: usize = 64;
+/// Who opens and closes.
+const NAME: &str = "Load";
 const FILE_BYTES: usize = 50_000_000;
 /// Handshakes that are timed.
 const HANDSHAKES: usize = 2_000;
@@ -77,7 +82,7 @@ pub(crate) fn chapter(context: &Context) -> Result<Chapter, Failure> {
 /// A server, and what a client needs to speak to it.
 struct Served {
     server: Server,
-    /// The person who joined it, if it is spoken to in sealed datagrams.
+    /// The teacher who joined it, if it is spoken to in sealed datagrams.
     joined: Option<(tempfile::TempDir, PublicKey)>,
     _data: tempfile::TempDir,
 }
@@ -90,6 +95,7 @@ impl Served {
         files: Option<&Path>,
     ) -> Result<Self, Failure> {
         let data = tempfile::tempdir()?;
+        let invite = is_sealed.then(|| invite_admin(data.path())).transpose()?;
         let mut command = site.bare_server(context, "rollcall-server");
         command.arg(if is_sealed { "--sealed" } else { "--plain" });
         command.args(["--listen", &SocketAddr::new(site.ip(), 0).to_string(), "--data"]);
@@ -98,7 +104,7 @@ impl Served {
             command.args(["--files-rate", "unlimited", "--files"]).arg(files);
         }
         let server = Server::start(command)?;
-        let joined = is_sealed.then(|| join(context, site, server.address, data.path()));
+        let joined = invite.map(|invite| join(context, site, server.address, data.path(), &invite));
         Ok(Self { server, joined: joined.transpose()?, _data: data })
     }
 
@@ -114,12 +120,22 @@ impl Served {
     }
 }
 
-/// Somebody joins the server.
+/// Leaves an admin's invite where a server finds it, as `rollcall-server admin-link` does at a terminal.
+fn invite_admin(data: &Path) -> Result<InviteCode, Failure> {
+    let seed: [u8; 32] = entropy();
+    let code = InviteCode::from_bytes(*seed.first_chunk().expect("ten of them"));
+    let ends_at = Clock::start().now().wall.shifted(3_600_000);
+    AdminInvite { invite: code.id(), name: NAME.parse()?, ends_at }.leave_in(data)?;
+    Ok(code)
+}
+
+/// Somebody joins the server as an admin and, by an own invite, as a teacher.
 fn join(
     context: &Context,
     site: Site<'_>,
     server: SocketAddr,
     data: &Path,
+    admin: &InviteCode,
 ) -> Result<(tempfile::TempDir, PublicKey), Failure> {
     let mut command = site.bare_server(context, "rollcall-server");
     command.args(["link", &server.to_string(), "--data"]).arg(data);
@@ -127,10 +143,31 @@ fn join(
     let link = String::from_utf8(said.stdout)?.trim().to_owned();
     let key = link.rsplit('#').next().ok_or("no key in the link")?.parse()?;
     let person = tempfile::tempdir()?;
-    let mut command = site.bare_client(context, "rollcall-student");
-    command.env("ROLLCALL_CONFIG", person.path()).args(["join", &link]);
-    let joined = command.stdout(Stdio::null()).status()?;
-    if joined.success() { Ok((person, key)) } else { Err(format!("{command:?}: {joined}").into()) }
+    let command = |program| {
+        let mut command = site.bare_client(context, program);
+        command.env("ROLLCALL_CONFIG", person.path()).stdout(Stdio::piped());
+        command
+    };
+    let mut join = command("rollcall-admin");
+    say(join.args(["join", &link]), &admin.to_text())?;
+    let mut invite = command("rollcall-admin");
+    let invited = say(invite.args(["--json", "invite", "teacher", NAME]), "")?;
+    let invited: serde_json::Value = serde_json::from_slice(&invited)?;
+    let teacher = invited["invite"].as_str().ok_or("no invite")?;
+    let mut join = command("rollcall-teacher");
+    say(join.args(["join", &link]), teacher)?;
+    Ok((person, key))
+}
+
+/// Says a line to a command; gives what it says.
+fn say(command: &mut Command, line: &str) -> Result<Vec<u8>, Failure> {
+    let mut child = command.stdin(Stdio::piped()).spawn()?;
+    writeln!(child.stdin.take().expect("it is piped"), "{line}")?;
+    let said = child.wait_with_output()?;
+    if said.status.success() {
+        return Ok(said.stdout);
+    }
+    Err(format!("{command:?}: {}", said.status).into())
 }
 
 /// What `rollcall-load` says of a number, after this run.
