@@ -151,7 +151,8 @@ fn join(
     let mut join = command("rollcall-admin");
     say(join.args(["join", &link]), &admin.to_text())?;
     let mut invite = command("rollcall-admin");
-    let invited = say(invite.args(["--json", "invite", "teacher", NAME]), "")?;
+    let at_server = ["--json", "--server", &server.to_string()];
+    let invited = say(invite.args(at_server).args(["invite", "teacher", NAME]), "")?;
     let invited: serde_json::Value = serde_json::from_slice(&invited)?;
     let teacher = invited["invite"].as_str().ok_or("no invite")?;
     let mut join = command("rollcall-teacher");
