@@ -588,6 +588,34 @@ mod tests {
         assert_eq!(judge(&sessions, 1, 4, 44), Verdict::Repeat(outcome(1)));
     }
 
+    // spec: R-POOL-1
+    #[test]
+    fn the_clients_of_one_pool_leave_the_shares_of_the_others_alone() {
+        let mut sessions = Sessions::new(HashKey::new(1));
+        sessions.set_capacity(8);
+        let judge = |sessions: &Sessions, who, pool| {
+            sessions.judge(client(who), number(1), wall(0), 1, wall(0), DURABLE, pool)
+        };
+        let [staff, bound, strangers] = [Pool::Staff, Pool::Bound, Pool::Strangers];
+        for (who, pool) in
+            [(1, strangers), (2, strangers), (3, staff), (4, staff), (5, bound), (6, bound)]
+        {
+            assert_eq!(judge(&sessions, who, Some(pool)), Verdict::NewClient, "{who}");
+            sessions.record(record(who, 1, 1), pool, Instant::ZERO, DURABLE);
+        }
+        // A quarter each, and half: the places of those who are bound are nobody else's.
+        assert_eq!(judge(&sessions, 7, Some(strangers)), Verdict::TableFull);
+        assert_eq!(judge(&sessions, 7, Some(staff)), Verdict::TableFull);
+        assert_eq!(judge(&sessions, 7, Some(bound)), Verdict::NewClient);
+        assert_eq!(judge(&sessions, 7, None), Verdict::NewClient, "where no shares are kept apart");
+        // Who is bound from now on takes a place there and leaves one here.
+        sessions.record(record(1, 2, 2), bound, Instant::ZERO, DURABLE);
+        assert_eq!(judge(&sessions, 7, Some(strangers)), Verdict::NewClient);
+        assert!(sessions.forget(client(3)));
+        assert_eq!(judge(&sessions, 7, Some(staff)), Verdict::NewClient);
+        assert_eq!(sessions.pools, [1, 3, 1]);
+    }
+
     #[test]
     fn the_last_number_of_all_has_no_next() {
         let mut sessions = sessions();

@@ -439,6 +439,54 @@ mod tests {
         }
     }
 
+    fn remarked() -> Sheet {
+        let remarks = vec![
+            Remarked { place: 0, remarks: Remarks::SECOND_DEVICE },
+            Remarked { place: 1, remarks: Remarks::BY_TEACHER },
+        ];
+        Sheet { remarks, ..sheet() }
+    }
+
+    // spec: R-SHEET-11, R-SHEET-1
+    #[test]
+    fn a_sheet_with_remarks_is_of_the_second_form_and_is_read_in_pieces_of_any_length() {
+        let (sheet, plain) = (remarked(), sheet().to_bytes());
+        let (bytes, info) = (sheet.to_bytes(), sheet.info(FIRST));
+        let second = [&SECOND_FORM[..], &plain, &[2, 0, 1, 1, 4]].concat();
+        assert_eq!(bytes, second, "the first form, between its number and the remarks");
+        for length in 1..=bytes.len() {
+            let mut reader = SheetReader::new(info);
+            bytes.chunks(length).for_each(|piece| reader.push(piece));
+            assert_eq!(reader.finish().as_ref(), Ok(&sheet), "pieces of {length}");
+        }
+        let closed = ClosedSheet::new(RollCallId::FIRST, FIRST, &sheet);
+        assert_eq!((closed.sheet(), closed.bytes.to_vec(), closed.info), (sheet, bytes, info));
+    }
+
+    // spec: R-SHEET-11
+    #[test]
+    fn remarks_that_no_server_writes_are_no_sheet() {
+        let plain = sheet().to_bytes();
+        let wrong: [(&[u8], &str); 9] = [
+            (&[], "no remarks, not even their number"),
+            (&[0], "none: that is a sheet of the first form"),
+            (&[1, 0, 0], "a remark of nothing"),
+            (&[1, 0, 64], "a remark that there is not"),
+            (&[1, 2, 1], "of a mark that there is not"),
+            (&[2, 1, 1, 0, 1], "out of order"),
+            (&[2, 0, 1, 0, 1], "twice of one mark"),
+            (&[2, 0, 1], "fewer than announced"),
+            (&[1, 0, 1, 1, 1], "more than announced"),
+        ];
+        for (remarks, why) in wrong {
+            let bytes = [&SECOND_FORM[..], &plain, remarks].concat();
+            let length = u32::try_from(bytes.len()).unwrap();
+            let content = ContentId::of(&bytes);
+            let info = SheetInfo { bytes: length, content, ..sheet().info(FIRST) };
+            assert_eq!(Sheet::from_bytes(&bytes, &info), Err(SheetError::NotASheet), "{why}");
+        }
+    }
+
     // spec: R-SHEET-10
     #[test]
     fn a_sheet_of_a_later_form_is_told_as_that_and_not_as_damaged() {

@@ -373,9 +373,9 @@ mod tests {
     use super::schema::pragma;
     use super::*;
     use crate::access::Terms;
-    use crate::exchange::{Operation, Outcome, Refusal, Refused};
-    use crate::ids::{ClientId, RequestNumber, RollCallId};
-    use crate::journal::ErrorKind;
+    use crate::exchange::{Act, ActRecord, Deed, MyMark, Operation, Outcome, Refusal, Refused};
+    use crate::ids::{ActNumber, ClientId, DeviceId, RequestNumber, RollCallId};
+    use crate::journal::{ErrorKind, MemoryJournal};
     use crate::limits::LOG_KEPT_BYTES;
     use crate::record::{Record, SnapshotItem};
     use crate::roll::{ClientRecord, ClosedSheet, Mark, Sheet};
@@ -609,6 +609,58 @@ mod tests {
         // Nothing has happened since, so that there is nothing to keep.
         journal.keep_snapshot(&part(true)).unwrap();
         assert_eq!(staged(&journal), 0);
+    }
+
+    /// What was done, the n-th act.
+    fn act(number: u64) -> ActRecord {
+        let by = (number > 1).then(|| DeviceId::from_bytes([7; 16]));
+        let name = by.map(|_| "João".parse().unwrap());
+        let number = ActNumber::new(number).unwrap();
+        let deed = Deed::Act(Act::Revoke { device: DeviceId::from_bytes([9; 16]) });
+        ActRecord { number, at: WallTime::from_millis(number.get()), by, name, deed }
+    }
+
+    #[test]
+    fn acts_and_the_marks_of_a_device_are_read_page_by_page_the_last_one_first() {
+        fn check(mut journal: impl Journal) {
+            let device = DeviceId::from_bytes([7; 16]);
+            let mut sheets = [1, 2, 3].map(|id| closed(id, 4));
+            for closed in &mut sheets {
+                // One of them answered from that device, and one from another.
+                let other = DeviceId::from_bytes([8; 16]);
+                closed.devices.insert("000000001".parse().unwrap(), device);
+                closed.devices.insert("000000002".parse().unwrap(), other);
+            }
+            let acts = (1..=5).map(act).collect();
+            journal.commit(&Batch { sheets: sheets.into(), acts, ..batch(1, 1) }).unwrap();
+            let page = |it: &mut dyn Journal, at_most, limit| {
+                let at_most = ActNumber::new(at_most).unwrap();
+                match it.rows(RowsQuestion::Acts { at_most, limit }).unwrap() {
+                    Rows::Acts(acts) => acts,
+                    other => panic!("{other:?}"),
+                }
+            };
+            assert_eq!(page(&mut journal, 4, 2), [4, 3, 2].map(act), "as many and one more");
+            assert_eq!(page(&mut journal, u64::MAX, 9), [5, 4, 3, 2, 1].map(act));
+            let mut mine = |device, skip, limit| match journal
+                .rows(RowsQuestion::Mine { device, skip, limit })
+                .unwrap()
+            {
+                Rows::Mine(marks) => marks,
+                other => panic!("{other:?}"),
+            };
+            let mark = |number: u32| MyMark {
+                class: ClassId::new(3030).unwrap(),
+                number: RollCallNumber::new(number).unwrap(),
+                student: "000000001".parse().unwrap(),
+                at: sheet(0).opened_at,
+            };
+            assert_eq!(mine(device, 0, 1), [3, 2].map(mark));
+            assert_eq!(mine(device, 2, 9), [1].map(mark));
+            assert_eq!(mine(DeviceId::from_bytes([1; 16]), 0, 9), []);
+        }
+        check(journal().1);
+        check(MemoryJournal::new());
     }
 
     #[test]
