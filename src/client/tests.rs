@@ -342,6 +342,23 @@ fn stale_leaves_the_outcome_unknown() {
     assert_ne!(bench.last().client, earlier.client);
 }
 
+#[test]
+fn revoked_ends_what_is_asked_and_is_counted_under_no_client_id() {
+    let mut bench = Bench::new();
+    bench.perform(open()).answer(opened()).perform(mark()).answer(Answer::Revoked);
+    assert_eq!(*bench.ending(), answered(Answer::Revoked, 1));
+    let earlier = *bench.last();
+    bench.wait(secs(60));
+    assert_eq!(*bench.last(), earlier, "it is not sent again");
+    bench.perform(mark());
+    assert_ne!(bench.last().client, earlier.client);
+    assert_eq!(bench.last().number, RequestNumber::FIRST);
+    bench.answer(Answer::Revoked);
+    bench.client.ask(bench.now, Query::Status { from: class(1) }, DEADLINE);
+    bench.settle().answer(Answer::Revoked);
+    assert_eq!(*bench.ending(), answered(Answer::Revoked, 1), "a question too");
+}
+
 // spec: R-AGAIN-1, R-AGAIN-2, R-AGAIN-6
 #[test]
 fn the_age_of_an_operation_is_counted_over_all_its_names() {
