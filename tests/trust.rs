@@ -7,22 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use support::network::Network;
-use support::{Call, Place, SERVER, STUDENT, Server, Setup, TEACHER, counters, has, skip};
-
-/// A command of somebody whose configuration is in this folder.
-fn of(person: &Path, server: &Server, program: &str) -> Call {
-    Call::new(&Place::default(), program, Some(server.log().clone()))
-        .env("ROLLCALL_CONFIG", person.to_str().expect("text"))
-        .args(["--server", &server.address().to_string()])
-}
-
-/// The join link that a server logs.
-fn link(server: &Server) -> String {
-    let has_link = |text: &str| text.contains("join link: ");
-    let log = server.process().wait_for_log("its join link", has_link);
-    let line = log.lines().find_map(|line| line.split_once("join link: "));
-    line.expect("its link").1.trim().to_owned()
-}
+use support::people::{School, leave_admin_invite, link, of};
+use support::{ADMIN, Call, Place, SERVER, STUDENT, Server, Setup, TEACHER, counters, has, skip};
 
 /// A folder, and places in it with these names: the first is made, for a journal; the others are those of
 /// people.
@@ -39,23 +25,18 @@ fn sealed(data: &Path) -> Server {
 
 #[test]
 fn a_roll_call_is_held_in_sealed_datagrams_and_goes_on_after_a_restart() {
-    let (_folder, [data, ana, bia]) = places(["data", "ana", "bia"]);
-    let server = sealed(&data);
-    let link = link(&server);
-    for person in [&ana, &bia] {
-        let joined = of(person, &server, STUDENT).args(["join", &link]).run().expect(0);
-        assert!(joined.stdout.contains("joined"), "{joined}");
-        let again = of(person, &server, STUDENT).args(["join", &link]).run().expect(0);
-        assert!(again.stdout.contains("joined before"), "{again}");
-    }
-    of(&ana, &server, TEACHER).args(["open", "3030"]).run().expect(0);
-    of(&bia, &server, STUDENT).args(["mark", "3030", "042191010"]).run().expect(0);
+    let school = School::with_ana();
+    school.make_students(&["bia"]);
+    let again = school.run("bia", STUDENT, &["join", &school.link]).expect(0);
+    assert!(again.stdout.contains("joined before"), "{again}");
+    school.run("ana", TEACHER, &["open", "3030", "--no-code"]).expect(0);
+    school.run("bia", STUDENT, &["mark", "3030", "042191010"]).expect(0);
     // Killed and started again: its key is the same, and nobody joins again.
-    let server = server.kill().start();
-    of(&bia, &server, STUDENT).args(["mark", "3030", "10"]).run().expect(0);
-    let closed = of(&ana, &server, TEACHER).args(["--json", "close", "3030"]).run().expect(0);
+    let school = school.restart();
+    school.run("bia", STUDENT, &["mark", "3030", "10"]).expect(0);
+    let closed = school.run("ana", TEACHER, &["--json", "close", "3030"]).expect(0);
     assert_eq!(closed.object()["students"], serde_json::json!(["042191010", "10"]), "{closed}");
-    let (_, ended) = server.stop("TERM");
+    let (_, ended) = school.server.stop("TERM");
     assert_eq!(counters(&ended.stderr).get("rejected_plain"), None, "{ended}");
 }
 
@@ -81,7 +62,7 @@ fn another_key_for_a_server_that_was_joined_is_a_loud_error() {
     assert!(gone.stderr.contains("still the key"), "{gone}");
     let joined = of(&ana, &server, STUDENT).args(["--forget-server", "join", &second]).run();
     assert!(joined.expect(0).stdout.contains("joined"));
-    of(&ana, &server, TEACHER).args(["open", "1"]).run().expect(0);
+    of(&ana, &server, STUDENT).arg("mine").run().expect(0);
     of(&ana, &server, STUDENT)
         .args(["--forget-server", "--plain", "--timeout", "500ms", "mark", "1", "10"])
         .run()
@@ -152,22 +133,38 @@ fn a_stranger_is_not_spoken_to() {
     assert!(told.stderr.contains("join LINK"), "{told}");
 }
 
-/// Every secret that a type holds is shown by no `Debug`, and so by no log.
+/// Every secret that a type holds is shown by no `Debug`, and so by no log; an invite is in no file either.
 #[test]
 fn no_secret_is_shown() {
-    let (_folder, [data, ana]) = places(["data", "ana"]);
-    let server = Setup::new().folder(&data).sealed().arg("-vv").start();
-    let link = link(&server);
-    of(&ana, &server, STUDENT).args(["join", &link]).run().expect(0);
-    of(&ana, &server, TEACHER).args(["open", "1"]).run().expect(0);
-    of(&ana, &server, STUDENT).args(["mark", "1", "10"]).run().expect(0);
-    let (_, ended) = server.stop("TERM");
+    let school = School::with(|setup| setup.sealed().arg("-vv"));
+    school.make_admin("rui");
+    let invite = school.invite(&["teacher", "Ana"]);
+    school.join("ana", TEACHER, &invite).expect(0);
+    let other = school.invite(&["student", "10"]);
+    school.make_students(&["bia"]);
+    school.run("ana", TEACHER, &["open", "1"]).expect(0);
+    let code = school.code("1");
+    school.run("bia", STUDENT, &["mark", "1", "10", "--code", &code]).expect(0);
+    let (data, ana) = (school.data(), school.person("ana"));
+    let School { server, .. } = &school;
+    server.process().signal("USR1");
+    server.process().wait_for_log("its counters", |text| text.contains("counters: "));
+    let journal = fs::read(data.join("rollcall.sqlite3-wal")).expect("what was committed");
+    for invite in [&invite, &other] {
+        let bytes = data_encoding::BASE32_NOPAD.decode(invite.replace('-', "").as_bytes());
+        let bytes = bytes.expect("an invite");
+        assert!(!journal.windows(bytes.len()).any(|it| it == bytes), "an invite is in the journal");
+    }
+    let (_, ended) = school.server.stop("TERM");
     assert!(ended.stderr.contains("from device "), "who did what is told: {ended}");
+    let all = format!("{ended}").to_lowercase();
     for file in [data.join("service.key"), ana.join("device.key")] {
         let text = fs::read_to_string(&file).expect("a key");
         let digits = text.trim().rsplit(':').next().expect("digits");
-        let all = format!("{ended}");
-        assert!(!all.contains(digits) && !all.to_lowercase().contains(&digits.to_lowercase()));
+        assert!(!all.contains(&digits.to_lowercase()), "a key is in the log");
+    }
+    for secret in [&invite, &other, &code] {
+        assert!(!all.contains(&secret.to_lowercase()), "{secret} is in the log");
     }
 }
 
@@ -213,17 +210,25 @@ fn strangers_hold_a_roll_call_over_a_network_that_loses_and_listens() {
             .env("ROLLCALL_CONFIG", person(name).to_str().expect("text"))
             .args(["--server", &address, "--timeout", "60s", "--json"])
     };
-    let joining: Vec<_> = names
-        .iter()
-        .map(|name| call(name, STUDENT).args(["join", &link]).start())
-        .chain([call("teacher", TEACHER).args(["join", &link]).start()])
-        .collect();
+    let joining: Vec<_> =
+        names.iter().map(|name| call(name, STUDENT).args(["join", &link]).start()).collect();
     for joined in joining {
         joined.finish().expect(0);
     }
-    call("teacher", TEACHER).args(["open", "3030"]).run().expect(0);
-    let pressing: Vec<_> =
-        names.iter().map(|name| call(name, STUDENT).args(["mark", "3030", name]).start()).collect();
+    let admin = leave_admin_invite(&data, "Rui");
+    let join = |name: &str, program: &str, code: &str| {
+        let join = call(name, program).args(["join", &link]);
+        join.run_with(format!("{code}\n").as_bytes()).expect(0)
+    };
+    join("admin", ADMIN, &admin);
+    let invited = call("admin", ADMIN).args(["invite", "teacher", "Ana"]).run().expect(0);
+    join("teacher", TEACHER, invited.object()["invite"].as_str().expect("a text"));
+    let opened = call("teacher", TEACHER).args(["open", "3030"]).run().expect(0);
+    let code = opened.object()["code"].as_str().expect("a code").to_owned();
+    let pressing: Vec<_> = names
+        .iter()
+        .map(|name| call(name, STUDENT).args(["mark", "3030", name, "--code", &code]).start())
+        .collect();
     for pressed in pressing {
         let receipt = pressed.finish().expect(0);
         assert_eq!(receipt.object()["outcome"], "present", "{receipt}");
@@ -246,25 +251,22 @@ fn strangers_hold_a_roll_call_over_a_network_that_loses_and_listens() {
 // spec: R-CHANNEL-6
 #[test]
 fn a_key_that_was_announced_is_changed_without_anybody_joining_again() {
-    let (_folder, [data, ana, bia]) = places(["data", "ana", "bia"]);
-    let server = sealed(&data);
-    let link = link(&server);
-    for person in [&ana, &bia] {
-        of(person, &server, STUDENT).args(["join", &link]).run().expect(0);
-    }
+    let school = School::with_ana();
+    school.make_students(&["bia"]);
+    let (ana, bia, data) = (school.person("ana"), school.person("bia"), school.data());
     let care = |command: &str| {
         Call::new(&Place::default(), SERVER, None)
             .args([command, "--data", data.to_str().expect("text")])
             .run()
     };
     care("change-key").expect_error(1, "another server");
-    let (setup, _) = server.stop("TERM");
+    let (setup, _) = school.server.stop("TERM");
     care("change-key").expect_error(1, "service.key.next");
     let announced = care("next-key").expect(0);
     assert_eq!(announced.stdout, care("next-key").expect(0).stdout, "the same when asked again");
     let server = setup.start();
     // Only Ana speaks with it while it is announced.
-    of(&ana, &server, TEACHER).args(["open", "1"]).run().expect(0);
+    of(&ana, &server, TEACHER).args(["open", "1", "--no-code"]).run().expect(0);
     let (setup, _) = server.stop("TERM");
     care("change-key").expect(0);
     let server = setup.start();

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 pub(crate) mod disk;
 pub(crate) mod network;
+pub(crate) mod people;
 pub(crate) mod process;
 pub(crate) mod raw;
 pub(crate) mod relay;
@@ -21,6 +22,7 @@ use process::{Finished, Process, Stream};
 pub(crate) const SERVER: &str = env!("CARGO_BIN_EXE_rollcall-server");
 pub(crate) const TEACHER: &str = env!("CARGO_BIN_EXE_rollcall-teacher");
 pub(crate) const STUDENT: &str = env!("CARGO_BIN_EXE_rollcall-student");
+pub(crate) const ADMIN: &str = env!("CARGO_BIN_EXE_rollcall-admin");
 pub(crate) const LOAD: &str = env!("CARGO_BIN_EXE_rollcall-load");
 
 /// Where a command runs: here, or inside of something that another command enters first.

@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
+use rollcall::access::Terms;
 use rollcall::exchange::{Ask, Operation, Query, Reply, Request, decode_reply, encode_request};
 use rollcall::ids::{ClassId, ClientId, RequestNumber};
 use rollcall::shell::clock::{Clock, entropy};
@@ -118,7 +119,7 @@ pub(crate) fn class(number: u32) -> ClassId {
 }
 
 pub(crate) fn open(number: u32) -> Operation {
-    Operation::Open { class: class(number) }
+    Operation::Open { class: class(number), terms: Terms::PLAIN }
 }
 
 pub(crate) fn close(number: u32) -> Operation {
@@ -126,7 +127,8 @@ pub(crate) fn close(number: u32) -> Operation {
 }
 
 pub(crate) fn mark(number: u32, student: &str) -> Operation {
-    Operation::Mark { class: class(number), student: student.parse().expect("a student number") }
+    let student = student.parse().expect("a student number");
+    Operation::Mark { class: class(number), student, code: None }
 }
 
 /// The datagram in which a new client asks for this as its first request.
