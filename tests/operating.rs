@@ -350,9 +350,10 @@ fn written_at(folder: &Path, wall: WallTime) -> (Vec<u8>, Vec<u8>) {
     let student = "10".parse().expect("a student");
     let mut space = Datagram::new();
     let mut last = (Vec::new(), Vec::new());
-    for (who, operation) in
-        [(1, Operation::Open { class, terms: Terms::PLAIN }), (2, Operation::Mark { class, student, code: None })]
-    {
+    for (who, operation) in [
+        (1, Operation::Open { class, terms: Terms::PLAIN }),
+        (2, Operation::Mark { class, student, code: None }),
+    ] {
         let mut datagram = Datagram::new();
         let request = Request {
             attempt: 1,

@@ -5,20 +5,25 @@
 
 use std::collections::BTreeMap;
 
+use rollcall::access::{
+    Guest, InviteCode, InviteId, PersonName, Remarks, Role, RoomCode, Terms, Who,
+};
 use rollcall::exchange::{
-    Answer, Ask, BeginAgain, Busy, Closed, FileEntry, FileInfo, FileList, FileState, Marked,
-    OpenRollCall, Opened, Operation, Outcome, Pull, Pulled, Query, Refusal, Refused, Reply,
-    Request, SheetInfo, SheetList, StatusList, decode_reply, decode_request, encode_reply,
-    encode_request,
+    Act, ActList, ActRecord, Acted, Answer, Ask, BeginAgain, Busy, Closed, Deed, Drawn, FileEntry,
+    FileInfo, FileList, FileState, Joined, Marked, MineList, MyMark, OpenRollCall, Opened,
+    Operation, Outcome, PersonList, Pull, Pulled, Query, Refusal, Refused, Reply, Request,
+    RoomState, SheetInfo, SheetList, SpotList, StaffDevice, StatusList, decode_reply,
+    decode_request, encode_reply, encode_request,
 };
 use rollcall::ids::{
-    ClassId, ClientId, ContentId, Cookie, FileKey, FileName, RequestNumber, RollCallId,
-    RollCallNumber, StudentNumber,
+    ActNumber, ClassId, ClientId, ContentId, Cookie, DeviceId, FileKey, FileName, RequestNumber,
+    RollCallId, RollCallNumber, StudentNumber,
 };
 use rollcall::journal::encoding::{decode_items, decode_records, encode_items, encode_records};
 use rollcall::limits::{BLOCK_BYTES, FILE_BYTES_MAX};
+use rollcall::people::{Invite, PeopleItem, PersonId, Pool, RoomSecret, Staff, Tried};
 use rollcall::record::{Record, SnapshotItem};
-use rollcall::roll::{ClientRecord, Mark, RegisterItem, Sheet};
+use rollcall::roll::{ClientRecord, Mark, RegisterItem, Remarked, Sheet};
 use rollcall::time::WallTime;
 use rollcall::wire::{Datagram, Versions};
 use serde::Serialize;
@@ -30,7 +35,7 @@ pub(crate) type Write = fn(&mut Values) -> Vec<u8>;
 pub(crate) const FORMATS: &[(&str, Write)] = &[
     // Requests, as whole datagrams.
     ("OPEN", |it| {
-        let operation = Operation::Open { class: it.class() };
+        let operation = Operation::Open { class: it.class(), terms: it.terms() };
         it.performed(operation)
     }),
     ("CLOSE", |it| {
@@ -38,8 +43,37 @@ pub(crate) const FORMATS: &[(&str, Write)] = &[
         it.performed(operation)
     }),
     ("MARK", |it| {
-        let operation = Operation::Mark { class: it.class(), student: it.student() };
+        let operation =
+            Operation::Mark { class: it.class(), student: it.student(), code: it.room_code() };
         it.performed(operation)
+    }),
+    ("JOIN", |it| {
+        let operation = Operation::Join { code: it.invite_code() };
+        it.performed(operation)
+    }),
+    ("ACT", |it| {
+        let operation = Operation::Act(it.act());
+        it.performed(operation)
+    }),
+    ("PEOPLE", |it| {
+        let query = Query::People { after: it.flag().then(|| it.device()) };
+        it.asked(Ask::Read(query))
+    }),
+    ("ACTS", |it| {
+        let query = Query::Acts { at_most: it.act_number() };
+        it.asked(Ask::Read(query))
+    }),
+    ("ROOM", |it| {
+        let query = Query::Room { class: it.class() };
+        it.asked(Ask::Read(query))
+    }),
+    ("MINE", |it| {
+        let query = Query::Mine { skip: it.u32() };
+        it.asked(Ask::Read(query))
+    }),
+    ("SPOT", |it| {
+        let query = Query::Spot { class: it.class(), count: it.spot_count() };
+        it.asked(Ask::Read(query))
     }),
     ("STATUS", |it| {
         let query = Query::Status { from: it.class() };
@@ -87,6 +121,66 @@ pub(crate) const FORMATS: &[(&str, Write)] = &[
         let at = it.time();
         it.answered(Answer::Refused(Refused { at, reason: Refusal::DiskLow }))
     }),
+    ("refused-access", |it| {
+        let (at, reasons) = (it.time(), &Refusal::ALL[6..]);
+        let place = usize::try_from(it.below(reasons.len() as u64)).expect("small");
+        it.answered(Answer::Refused(Refused { at, reason: reasons[place] }))
+    }),
+    ("JOINED", |it| {
+        let joined = Joined { at: it.time(), guest: it.guest() };
+        it.answered(Answer::Joined(joined))
+    }),
+    ("ACTED", |it| {
+        let acted = Acted { at: it.time(), count: it.u32() };
+        it.answered(Answer::Acted(acted))
+    }),
+    ("PERSON_LIST", |it| {
+        let devices = it.some(8, |it| StaffDevice {
+            device: it.device(),
+            name: it.name(),
+            joined_at: it.time(),
+            admin: it.flag(),
+            teacher: it.flag(),
+            revoked: it.flag(),
+        });
+        let more = it.flag();
+        it.answered(Answer::People(PersonList { devices, more }))
+    }),
+    ("ACT_LIST", |it| {
+        let acts = it.some(5, Values::act_record);
+        let more = it.flag();
+        it.answered(Answer::Acts(ActList { acts, more }))
+    }),
+    ("ROOM_STATE", |it| {
+        let code = it.room_code();
+        let state = RoomState {
+            class: it.class(),
+            opened_at: it.time(),
+            present: it.u32(),
+            remarked: it.u32(),
+            wrong_codes: it.u32(),
+            terms: Terms { code: code.is_some(), ..it.terms() },
+            code,
+            left_ms: u16::try_from(it.number() & 0xffff).expect("16 bits"),
+        };
+        it.answered(Answer::Room(state))
+    }),
+    ("MINE_LIST", |it| {
+        let marks = it.some(12, |it| MyMark {
+            class: it.class(),
+            number: it.roll_call_number(),
+            student: it.student(),
+            at: it.time(),
+        });
+        let more = it.flag();
+        it.answered(Answer::Mine(MineList { marks, more }))
+    }),
+    ("SPOT_LIST", |it| {
+        let class = it.class();
+        let drawn = it.some(20, |it| Drawn { student: it.student(), remarks: it.remarks() });
+        it.answered(Answer::Spot(SpotList { class, drawn }))
+    }),
+    ("REVOKED", |it| it.answered(Answer::Revoked)),
     ("STATUS_LIST", |it| {
         let open = it.some(12, |it| OpenRollCall {
             class: it.class(),
@@ -151,6 +245,13 @@ pub(crate) const FORMATS: &[(&str, Write)] = &[
     ("Record", |it| stored(&it.record())),
     ("SnapshotItem", |it| stored(&it.snapshot_item())),
     ("Sheet", |it| it.sheet().to_bytes()),
+    // What came with people and rooms. What there was before is written as it was.
+    ("operation-access", |it| stored(&it.access_operation())),
+    ("outcome-access", |it| stored(&it.access_outcome())),
+    ("record-access", |it| stored(&it.access_record())),
+    ("snapshot-item-access", |it| stored(&it.access_item())),
+    ("act-record", |it| stored(&it.act_record())),
+    ("sheet-remarked", |it| it.remarked_sheet().to_bytes()),
     ("batch-blob", |it| {
         let records = it.some(6, Values::record);
         encode_records(&records, Vec::new())
@@ -296,9 +397,9 @@ impl Values {
     fn operation(&mut self) -> Operation {
         let (class, student) = (self.class(), self.student());
         match self.below(3) {
-            0 => Operation::Open { class },
+            0 => Operation::Open { class, terms: Terms::PLAIN },
             1 => Operation::Close { class },
-            _ => Operation::Mark { class, student },
+            _ => Operation::Mark { class, student, code: None },
         }
     }
 
@@ -400,7 +501,187 @@ impl Values {
             opened_at: self.time(),
             closed_at: self.time(),
             marks: self.some(20, Self::mark),
+            remarks: vec![],
         }
+    }
+
+    fn remarked_sheet(&mut self) -> Sheet {
+        let mut sheet = self.sheet();
+        sheet.marks.push(self.mark());
+        for place in (0..).take(sheet.marks.len()) {
+            let remarks = self.remarks();
+            if !remarks.is_empty() {
+                sheet.remarks.push(Remarked { place, remarks });
+            }
+        }
+        sheet
+    }
+
+    fn device(&mut self) -> DeviceId {
+        DeviceId::from_bytes(self.bytes())
+    }
+
+    fn invite(&mut self) -> InviteId {
+        InviteId::from_bytes(self.bytes())
+    }
+
+    fn invite_code(&mut self) -> InviteCode {
+        InviteCode::from_bytes(self.bytes())
+    }
+
+    fn name(&mut self) -> PersonName {
+        let alphabet = ['a', 'Z', '0', '-', 'é', 'ß', '漢', '🎓'];
+        self.text(&alphabet, 16).parse().expect("a name")
+    }
+
+    fn terms(&mut self) -> Terms {
+        let who = match self.below(3) {
+            0 => Who::Anyone,
+            1 => Who::Device,
+            _ => Who::Enrolled,
+        };
+        Terms { who, strict: self.flag(), code: self.flag() }
+    }
+
+    fn room_code(&mut self) -> Option<RoomCode> {
+        let number = u32::try_from(self.below(1_000_000)).expect("six digits");
+        self.flag().then(|| RoomCode::new(number).expect("six digits"))
+    }
+
+    fn remarks(&mut self) -> Remarks {
+        u8::try_from(self.below(64)).expect("small").try_into().expect("six bits")
+    }
+
+    fn spot_count(&mut self) -> u8 {
+        u8::try_from(1 + self.below(20)).expect("small")
+    }
+
+    fn act_number(&mut self) -> ActNumber {
+        ActNumber::new(self.number().max(1)).expect("not zero")
+    }
+
+    fn guest(&mut self) -> Guest {
+        let (name, student) = (self.name(), self.student());
+        match self.below(3) {
+            0 => Guest::Staff { role: Role::Admin, name },
+            1 => Guest::Staff { role: Role::Teacher, name },
+            _ => Guest::Student { student },
+        }
+    }
+
+    fn act(&mut self) -> Act {
+        let (class, name, student) = (self.class(), self.name(), self.student());
+        match self.below(6) {
+            0 => Act::Invite { invite: self.invite(), guest: self.guest() },
+            1 => Act::Revoke { device: self.device() },
+            2 => Act::Release { student },
+            3 => Act::Give { class, to: name },
+            4 => Act::Share { class, with: name },
+            _ => Act::Call { class, student, there: self.flag() },
+        }
+    }
+
+    fn act_record(&mut self) -> ActRecord {
+        let (number, at) = (self.act_number(), self.time());
+        let by = self.flag().then(|| self.device());
+        let name = self.flag().then(|| self.name());
+        let deed = match self.flag() {
+            true => Deed::Act(self.act()),
+            false => Deed::Joined(self.guest()),
+        };
+        ActRecord { number, at, by, name, deed }
+    }
+
+    fn access_operation(&mut self) -> Operation {
+        let (class, student) = (self.class(), self.student());
+        match self.below(4) {
+            0 => Operation::Open { class, terms: Terms { strict: true, ..self.terms() } },
+            1 => Operation::Mark { class, student, code: RoomCode::new(123_456) },
+            2 => Operation::Join { code: InviteCode::SPENT },
+            _ => Operation::Act(self.act()),
+        }
+    }
+
+    fn access_outcome(&mut self) -> Outcome {
+        let at = self.time();
+        match self.flag() {
+            true => Outcome::Acted(Acted { at, count: self.u32() }),
+            false => {
+                let joined = Box::new(Joined { at, guest: self.guest() });
+                Outcome::Joined { invite: self.invite(), joined }
+            }
+        }
+    }
+
+    fn access_record(&mut self) -> Record {
+        let at = self.time();
+        match self.below(4) {
+            0 => {
+                let (operation, outcome) = (self.access_operation(), self.access_outcome());
+                let client = ClientRecord { outcome, ..self.client_record() };
+                Record::AnsweredTo { at, by: self.device(), operation, client }
+            }
+            1 => Record::CodeDrawn { class: self.class(), secret: self.secret() },
+            2 => Record::AdminInvited {
+                at,
+                invite: self.invite(),
+                name: self.name(),
+                ends_at: self.time(),
+            },
+            _ => Record::Restored,
+        }
+    }
+
+    fn secret(&mut self) -> RoomSecret {
+        RoomSecret::from_bytes(self.bytes())
+    }
+
+    /// People are counted where they are kept, and nowhere else.
+    fn person(&mut self) -> PersonId {
+        postcard::from_bytes(&stored(&self.u32())).expect("a number")
+    }
+
+    fn access_item(&mut self) -> SnapshotItem {
+        let (class, person, device) = (self.class(), self.person(), self.device());
+        let (student, flag) = (self.student(), self.flag());
+        SnapshotItem::People(match self.below(13) {
+            0 => PeopleItem::Acts(self.number()),
+            1 => PeopleItem::Person { person, name: self.name() },
+            2 => {
+                let (joined_at, teacher) = (self.time(), self.flag());
+                PeopleItem::Staff {
+                    device,
+                    staff: Staff { person, joined_at, admin: flag, teacher },
+                }
+            }
+            3 => PeopleItem::Revoked(device),
+            4 => {
+                let (guest, ends_at) = (self.guest(), self.time());
+                let it = Invite { guest, ends_at, used_by: flag.then_some(device) };
+                PeopleItem::Invite { invite: self.invite(), it }
+            }
+            5 => PeopleItem::Owner { class, person },
+            6 => PeopleItem::Share { class, person },
+            7 => PeopleItem::Bond { student, device, enrolled: flag },
+            8 => {
+                let (terms, secret) = (self.terms(), flag.then(|| self.secret()));
+                PeopleItem::Room { class, terms, secret, wrong_codes: self.u32() }
+            }
+            9 => PeopleItem::Answer { class, student, device },
+            10 => PeopleItem::Remarks { class, student, remarks: self.remarks() },
+            11 => {
+                let tried = match self.below(3) {
+                    0 => Tried::Own(student),
+                    1 => Tried::Others(student),
+                    _ => Tried::Device(device),
+                };
+                PeopleItem::Tries { class, tried, count: self.spot_count() }
+            }
+            _ => {
+                let pool = if flag { Pool::Staff } else { Pool::Bound };
+                return SnapshotItem::ClientOf { pool, client: self.client_record() };
+            }
+        })
     }
 
     fn performed(&mut self, operation: Operation) -> Vec<u8> {
@@ -434,6 +715,10 @@ pub(crate) fn check_variety(count: usize) {
     let mut values = Values::of("variety");
     for _ in 0..count {
         let all = [
+            record_name(&values.access_record()),
+            item_name(&values.access_item()),
+            outcome_name(&values.access_outcome()),
+            operation_name(values.access_operation()),
             record_name(&values.record()),
             item_name(&values.snapshot_item()),
             outcome_name(&values.outcome()),
@@ -445,7 +730,9 @@ pub(crate) fn check_variety(count: usize) {
         }
         let records = values.some(6, Values::record);
         assert_eq!(decode_records(&encode_records(&records, Vec::new())), Ok(records));
-        let items = vec![values.snapshot_item()];
+        let records = values.some(6, Values::access_record);
+        assert_eq!(decode_records(&encode_records(&records, Vec::new())), Ok(records));
+        let items = vec![values.snapshot_item(), values.access_item()];
         assert_eq!(decode_items(&encode_items(items.clone())[0]), Ok(items));
     }
     for name in VARIANTS {
@@ -490,6 +777,27 @@ const VARIANTS: &[&str] = &[
     "OpenRollCall",
     "CloseRollCall",
     "MarkStudent",
+    "AnsweredTo",
+    "CodeDrawn",
+    "AdminInvited",
+    "Restored",
+    "ClientOf",
+    "Acts",
+    "Person",
+    "Staff",
+    "Revoked",
+    "Invite",
+    "Owner",
+    "Share",
+    "Bond",
+    "Room",
+    "Answer",
+    "Remarks",
+    "Tries",
+    "Joined",
+    "Acted",
+    "UseInvite",
+    "Act",
     "Absent",
     "Reading",
     "Ready",
@@ -501,6 +809,10 @@ fn record_name(record: &Record) -> &'static str {
         Record::Forgot { .. } => "Forgot",
         Record::TimeDisclosed { .. } => "TimeDisclosed",
         Record::ClockSet { .. } => "ClockSet",
+        Record::AnsweredTo { .. } => "AnsweredTo",
+        Record::CodeDrawn { .. } => "CodeDrawn",
+        Record::AdminInvited { .. } => "AdminInvited",
+        Record::Restored => "Restored",
     }
 }
 
@@ -516,6 +828,21 @@ fn item_name(item: &SnapshotItem) -> &'static str {
         SnapshotItem::Register(RegisterItem::LastNumber { .. }) => "LastNumber",
         SnapshotItem::Register(RegisterItem::Empty { .. }) => "Empty",
         SnapshotItem::KeptUntilPast(_) => "KeptUntilPast",
+        SnapshotItem::ClientOf { .. } => "ClientOf",
+        SnapshotItem::People(item) => match item {
+            PeopleItem::Acts(_) => "Acts",
+            PeopleItem::Person { .. } => "Person",
+            PeopleItem::Staff { .. } => "Staff",
+            PeopleItem::Revoked(_) => "Revoked",
+            PeopleItem::Invite { .. } => "Invite",
+            PeopleItem::Owner { .. } => "Owner",
+            PeopleItem::Share { .. } => "Share",
+            PeopleItem::Bond { .. } => "Bond",
+            PeopleItem::Room { .. } => "Room",
+            PeopleItem::Answer { .. } => "Answer",
+            PeopleItem::Remarks { .. } => "Remarks",
+            PeopleItem::Tries { .. } => "Tries",
+        },
     }
 }
 
@@ -527,6 +854,8 @@ fn outcome_name(outcome: &Outcome) -> &'static str {
         Outcome::MarkRefused(_) => "MarkRefused",
         Outcome::Refused(_) => "Refused",
         Outcome::ClockSkew { .. } => "ClockSkew",
+        Outcome::Joined { .. } => "Joined",
+        Outcome::Acted(_) => "Acted",
     }
 }
 
@@ -535,6 +864,8 @@ fn operation_name(operation: Operation) -> &'static str {
         Operation::Open { .. } => "OpenRollCall",
         Operation::Close { .. } => "CloseRollCall",
         Operation::Mark { .. } => "MarkStudent",
+        Operation::Join { .. } => "UseInvite",
+        Operation::Act(_) => "Act",
     }
 }
 
