@@ -19,19 +19,22 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use rollcall::access::{Guest, InviteCode, InviteId, Role, RoomCode, Terms, Who};
 use rollcall::exchange::{
-    Answer, Ask, BeginAgain, Busy, Closed, FileEntry, FileInfo, FileList, FileState, Marked,
-    OpenRollCall, Opened, Operation, Pull, Pulled, Query, Refusal, Refused, Reply, Request,
-    SheetInfo, SheetList, StatusList, decode_reply, decode_request, encode_reply, encode_request,
+    Act, ActList, ActRecord, Acted, Answer, Ask, BeginAgain, Busy, Closed, Deed, Drawn, FileEntry,
+    FileInfo, FileList, FileState, Joined, Marked, MineList, MyMark, OpenRollCall, Opened,
+    Operation, PersonList, Pull, Pulled, Query, Refusal, Refused, Reply, Request, RoomState,
+    SheetInfo, SheetList, SpotList, StaffDevice, StatusList, decode_reply, decode_request,
+    encode_reply, encode_request,
 };
 use rollcall::ids::{
-    ClassId, ClientId, ContentId, Cookie, FileKey, FileName, RequestNumber, RollCallNumber,
-    StudentNumber,
+    ActNumber, ClassId, ClientId, ContentId, Cookie, DeviceId, FileKey, FileName, RequestNumber,
+    RollCallNumber, StudentNumber,
 };
 use rollcall::journal::encoding::encode_records;
 use rollcall::limits;
 use rollcall::record::{Record, Recovery as _};
-use rollcall::roll::{ClosedSheet, Mark, Sheet};
+use rollcall::roll::{ClosedSheet, Mark, Remarked, Sheet};
 use rollcall::server::{Output, Server};
 use rollcall::stats::Counter;
 use rollcall::time::{Instant, Now, WallTime};
@@ -160,7 +163,8 @@ impl Example {
     fn message(&self) -> Message {
         match self.text("kind") {
             "VERSIONS" => Message::Versions(self.text("spoken")),
-            "OPEN" | "CLOSE" | "MARK" | "STATUS" | "SHEETS" | "FILES" | "FILE" | "PULL" => {
+            "OPEN" | "CLOSE" | "MARK" | "JOIN" | "ACT" | "STATUS" | "SHEETS" | "FILES" | "FILE"
+            | "PULL" | "PEOPLE" | "ACTS" | "ROOM" | "MINE" | "SPOT" => {
                 Message::Request(self.request())
             }
             _ => Message::Reply(self.reply()),
@@ -170,11 +174,31 @@ impl Example {
     fn request(&self) -> Request {
         let perform = |operation| Ask::Perform { started: self.time("started"), operation };
         let ask = match self.text("kind") {
-            "OPEN" => perform(Operation::Open { class: self.class("class") }),
+            "OPEN" => perform(Operation::Open { class: self.class("class"), terms: self.terms() }),
             "CLOSE" => perform(Operation::Close { class: self.class("class") }),
             "MARK" => {
                 let student = self.value::<StudentNumber>("student");
-                perform(Operation::Mark { class: self.class("class"), student })
+                let code = self.has("code").then(|| self.value("code"));
+                perform(Operation::Mark { class: self.class("class"), student, code })
+            }
+            "JOIN" => {
+                let code = unhex(self.text("code")).try_into().expect("10 bytes");
+                perform(Operation::Join { code: InviteCode::from_bytes(code) })
+            }
+            "ACT" => perform(Operation::Act(self.act())),
+            "PEOPLE" => {
+                let after = self.has("after").then(|| self.device("after"));
+                Ask::Read(Query::People { after })
+            }
+            "ACTS" => {
+                let at_most = ActNumber::new(self.value("at_most")).expect("not zero");
+                Ask::Read(Query::Acts { at_most })
+            }
+            "ROOM" => Ask::Read(Query::Room { class: self.class("class") }),
+            "MINE" => Ask::Read(Query::Mine { skip: self.value("skip") }),
+            "SPOT" => {
+                let (class, count) = (self.class("class"), self.value("count"));
+                Ask::Read(Query::Spot { class, count })
             }
             "STATUS" => Ask::Read(Query::Status { from: self.class("from") }),
             "SHEETS" => {
@@ -206,6 +230,29 @@ impl Example {
             }),
             "MARKED" => self.marked(),
             "REFUSED" => Answer::Refused(Refused { at: self.time("at"), reason: self.reason() }),
+            "JOINED" => Answer::Joined(Joined { at: self.time("at"), guest: self.guest() }),
+            "ACTED" => Answer::Acted(Acted { at: self.time("at"), count: self.value("count") }),
+            "PERSON_LIST" => Answer::People(PersonList {
+                devices: self.has("device").then(|| self.staff_device()).into_iter().collect(),
+                more: self.value("more"),
+            }),
+            "ACT_LIST" => Answer::Acts(ActList {
+                acts: self.has("act_number").then(|| self.act_record()).into_iter().collect(),
+                more: self.value("more"),
+            }),
+            "ROOM_STATE" => Answer::Room(RoomState {
+                class: self.class("class"),
+                opened_at: self.time("opened_at"),
+                present: self.value("present"),
+                remarked: self.value("remarked"),
+                wrong_codes: self.value("wrong_codes"),
+                terms: self.terms(),
+                code: self.has("code").then(|| self.value("code")),
+                left_ms: self.value("left_ms"),
+            }),
+            "MINE_LIST" => self.mine_list(),
+            "SPOT_LIST" => self.spot_list(),
+            "REVOKED" => Answer::Revoked,
             "STATUS_LIST" => self.status_list(),
             "SHEET_LIST" => Answer::Sheets(SheetList {
                 sheets: self.has("class").then(|| self.sheet_info()).into_iter().collect(),
@@ -229,6 +276,98 @@ impl Example {
             other => panic!("{other} is no answer"),
         };
         Reply { client: self.client(), number: self.number(), answer }
+    }
+
+    /// `who strict code`, as three numbers.
+    fn terms(&self) -> Terms {
+        let columns: Vec<u8> =
+            self.text("terms").split(' ').map(|it| it.parse().expect("a number")).collect();
+        let &[who, strict, code] = &columns[..] else { panic!("three numbers") };
+        let who = match who {
+            0 => Who::Anyone,
+            1 => Who::Device,
+            _ => Who::Enrolled,
+        };
+        Terms { who, strict: strict == 1, code: code == 1 }
+    }
+
+    fn device(&self, key: &str) -> DeviceId {
+        DeviceId::from_bytes(unhex(self.text(key)).try_into().expect("16 bytes"))
+    }
+
+    /// `admin NAME`, `teacher NAME` or `student NUMBER`.
+    fn guest(&self) -> Guest {
+        let (what, name) = self.text("guest").split_once(' ').expect("what and who");
+        let name_of = |name: &str| name.parse().expect("a name");
+        match what {
+            "admin" => Guest::Staff { role: Role::Admin, name: name_of(name) },
+            "teacher" => Guest::Staff { role: Role::Teacher, name: name_of(name) },
+            _ => Guest::Student { student: name.parse().expect("a student") },
+        }
+    }
+
+    fn act(&self) -> Act {
+        match self.text("act") {
+            "invite" => {
+                let invite = unhex(self.text("invite")).try_into().expect("16 bytes");
+                Act::Invite { invite: InviteId::from_bytes(invite), guest: self.guest() }
+            }
+            "revoke" => Act::Revoke { device: self.device("device") },
+            "release" => Act::Release { student: self.value("student") },
+            "give" => Act::Give { class: self.class("class"), to: self.value("name") },
+            "share" => Act::Share { class: self.class("class"), with: self.value("name") },
+            "call" => {
+                let (class, student) = (self.class("class"), self.value("student"));
+                Act::Call { class, student, there: self.value("there") }
+            }
+            other => panic!("there is no act {other}"),
+        }
+    }
+
+    fn staff_device(&self) -> StaffDevice {
+        StaffDevice {
+            device: self.device("device"),
+            name: self.value("name"),
+            joined_at: self.time("joined_at"),
+            admin: self.value("admin"),
+            teacher: self.value("teacher"),
+            revoked: self.value("revoked"),
+        }
+    }
+
+    fn act_record(&self) -> ActRecord {
+        let deed = if self.has("act") { Deed::Act(self.act()) } else { Deed::Joined(self.guest()) };
+        ActRecord {
+            number: ActNumber::new(self.value("act_number")).expect("not zero"),
+            at: self.time("at"),
+            by: self.has("by").then(|| self.device("by")),
+            name: self.has("by_name").then(|| self.value("by_name")),
+            deed,
+        }
+    }
+
+    fn mine_list(&self) -> Answer {
+        let rows = self.fields.iter().filter(|field| field.0 == "mark").map(|&(_, row)| {
+            let columns: Vec<_> = row.split(' ').collect();
+            let &[class, number, student, at] = &columns[..] else { panic!("four columns: {row}") };
+            MyMark {
+                class: class.parse().expect("a class"),
+                number: number.parse().expect("a number"),
+                student: student.parse().expect("a student"),
+                at: WallTime::from_millis(at.parse().expect("a time")),
+            }
+        });
+        Answer::Mine(MineList { marks: rows.collect(), more: self.value("more") })
+    }
+
+    fn spot_list(&self) -> Answer {
+        let rows = self.fields.iter().filter(|field| field.0 == "drawn").map(|&(_, row)| {
+            let (student, remarks) = row.split_once(' ').expect("student and remarks");
+            let remarks: u8 = remarks.parse().expect("a number");
+            let student = student.parse().expect("a student");
+            Drawn { student, remarks: remarks.try_into().expect("remarks") }
+        });
+        Answer::Spot(SpotList { class: self.class("class"), drawn: rows.collect() })
     }
 
     fn marked(&self) -> Answer {
@@ -292,7 +431,18 @@ impl Example {
             opened_at: self.time("opened_at"),
             closed_at: self.time("closed_at"),
             marks: marks.collect(),
+            remarks: self.remarks(),
         }
+    }
+
+    fn remarks(&self) -> Vec<Remarked> {
+        let rows = self.fields.iter().filter(|field| field.0 == "remarked").map(|&(_, row)| {
+            let (place, remarks) = row.split_once(' ').expect("place and remarks");
+            let remarks: u8 = remarks.parse().expect("a number");
+            let place = place.parse().expect("a number");
+            Remarked { place, remarks: remarks.try_into().expect("remarks") }
+        });
+        rows.collect()
     }
 
     /// The bytes that the library gives for this block.
@@ -526,9 +676,12 @@ fn invalid(name: &str) -> Vec<u8> {
     let started = &laws::varint(1_795_353_480_000)[..];
     let time = &laws::varint(1_795_353_485_000)[..];
     let class = &laws::varint(3_030)[..];
-    let zeros = &laws::byte_string(&[0; 13])[..];
+    // Behind the class of an `OPEN` its terms, and behind the student of a `MARK` that there is no code.
+    let zeros = &[&[0, 0, 0][..], &laws::byte_string(&[0; 10])].concat()[..];
     let student = |text: &str| laws::byte_string(text.as_bytes());
-    let mark = |student: &[u8]| request(Kind::Mark, &[head, started, class, student, zeros]);
+    let mark = |student: &[u8]| {
+        request(Kind::Mark, &[head, started, class, student, &[0], &laws::byte_string(&[0; 13])])
+    };
     let marked = |class: &[u8], standing| request(Kind::Marked, &[tail, class, time, &[standing]]);
     let pull = |rest: &[u8]| request(Kind::Pull, &[head, &[7; 32], &[9; 16], rest]);
     match name {
@@ -576,7 +729,7 @@ fn invalid(name: &str) -> Vec<u8> {
         "body-refusal-with-class" => marked(class, 17),
         "body-mark-without-class" => marked(&[0], 0),
         "body-standing" => marked(&[0], 16),
-        "body-reason" => request(Kind::Refused, &[tail, time, &[7]]),
+        "body-reason" => request(Kind::Refused, &[tail, time, &[25]]),
         "body-option" => request(Kind::FileList, &[tail, &[2]]),
         "body-pull-without-its-first" => pull(&[0, 0b110, 0]),
         "body-pull-past-the-last" => {
@@ -610,7 +763,24 @@ fn invalid(name: &str) -> Vec<u8> {
         "not-canonical-class" => request(Kind::Open, &[head, started, &[0xd6, 0x97, 0], zeros]),
         "not-canonical-length" => mark(&[&[0x82, 0][..], b"10"].concat()),
         "not-canonical-answer" => request(Kind::Stale, &[&tail[..16], &[0x81, 0]]),
-        "short-open" => request(Kind::Open, &[head, started, class, &laws::byte_string(&[0; 12])]),
+        "short-open" => {
+            request(Kind::Open, &[head, started, class, &[0; 3], &laws::byte_string(&[0; 9])])
+        }
+        "body-terms" => request(Kind::Open, &[head, started, class, &[3, 0, 0], &zeros[3..]]),
+        "body-code" => {
+            let code = laws::varint(1_000_000);
+            let parts = [head, started, class, &student("10"), &[1], &code];
+            request(Kind::Mark, &[&parts.concat()[..], &laws::byte_string(&[0; 13])])
+        }
+        "body-name" => request(Kind::Joined, &[tail, time, &[0, 1], &student("Ana  Silva")]),
+        "body-spot-of-none" => {
+            let padding = laws::byte_string(&[0; 1_200 - 40]);
+            request(Kind::Spot, &[head, class, &[0], &padding])
+        }
+        "body-code-without-terms" => request(
+            Kind::RoomState,
+            &[tail, class, time, &[0, 0, 0], &[1, 0, 0], &[1, 7], &laws::varint(9_000)],
+        ),
         "short-status" => request(Kind::Status, &[head, class, &laws::byte_string(&[0; 34])]),
         other => panic!("nobody knows how to make {other}"),
     }
@@ -626,7 +796,10 @@ fn example(name: &str) -> Vec<u8> {
 #[test]
 fn the_worked_sheet_has_its_bytes_and_its_name() {
     let sheets = Example::of("sheet");
-    let [example] = &sheets[..] else { panic!("one sheet") };
+    let [example, remarked] = &sheets[..] else { panic!("one sheet, and one with remarks") };
+    let (sheet, info) = (remarked.sheet(), remarked.sheet().info(RollCallNumber::FIRST));
+    assert_eq!(remarked.text("sha256"), format!("{:?}", info.content));
+    assert_eq!(Sheet::from_bytes(&remarked.bytes, &info), Ok(sheet));
     let sheet = example.sheet();
     let info = sheet.info(RollCallNumber::FIRST);
     assert_eq!(hex(&example.bytes), hex(&sheet.to_bytes()));
@@ -744,10 +917,17 @@ fn the_table_of_kinds_is_the_librarys() {
     assert_eq!(least, BTreeMap::from(LEAST_BYTES.map(|(kind, bytes)| (kind, bytes as u64))));
 }
 
-const LEAST_BYTES: [(&str, usize); 8] = [
+const LEAST_BYTES: [(&str, usize); 15] = [
     ("OPEN", limits::REQUEST_MIN_BYTES),
     ("CLOSE", limits::SHEET_REQUEST_MIN_BYTES),
     ("MARK", limits::REQUEST_MIN_BYTES),
+    ("JOIN", limits::JOIN_REQUEST_MIN_BYTES),
+    ("ACT", limits::REQUEST_MIN_BYTES),
+    ("PEOPLE", limits::LIST_REQUEST_MIN_BYTES),
+    ("ACTS", limits::LIST_REQUEST_MIN_BYTES),
+    ("ROOM", limits::ROOM_REQUEST_MIN_BYTES),
+    ("MINE", limits::LIST_REQUEST_MIN_BYTES),
+    ("SPOT", limits::LIST_REQUEST_MIN_BYTES),
     ("STATUS", limits::STATUS_REQUEST_MIN_BYTES),
     ("SHEETS", limits::SHEET_REQUEST_MIN_BYTES),
     ("FILES", limits::FILES_REQUEST_MIN_BYTES),
@@ -834,6 +1014,25 @@ fn constants() -> BTreeMap<&'static str, Constant> {
         BLOCKS_REORDERED_MAX,
         SEALED_SHORT_BYTES,
         SEALED_LONG_BYTES,
+        SEALED_ROOM_BYTES,
+        JOIN_REQUEST_MIN_BYTES,
+        ROOM_REQUEST_MIN_BYTES,
+        LIST_REQUEST_MIN_BYTES,
+        PERSON_NAME_MAX_BYTES,
+        INVITE_CODE_BYTES,
+        ROOM_CODE_DIGITS,
+        SPOT_MAX,
+        ROOM_CODE_STEPS_TAKEN,
+        WRONG_CODES_MAX,
+        STRANGERS_WRONG_CODES_MAX,
+        INVITES_MAX,
+        INVITE_FILES_MAX,
+        PEOPLE_MAX,
+        STAFF_DEVICES_MAX,
+        BONDS_MAX,
+        BONDS_PER_ONE_MAX,
+        SHARES_MAX,
+        MARKS_LISTED_MAX,
         DEVICE_BURST_MAX,
         DEVICE_RATE_MAX,
         DEVICES_METERED_MAX,
@@ -862,6 +1061,9 @@ fn constants() -> BTreeMap<&'static str, Constant> {
         HELLO_SPACING,
         HELLO_PRESSURE,
         SILENCE_MIN,
+        INVITE_LIFE,
+        ADMIN_LINK_LIFE,
+        ROOM_CODE_STEP,
     ];
     let busy = Duration::from_millis(limits::BUSY_RETRY_AFTER_MS.into());
     let busy = [("BUSY_RETRY_AFTER_MS", Constant::Time(busy))];
@@ -923,6 +1125,22 @@ fn the_longest_answers_are_as_long_as_chapter_9_says() {
             "OPEN" => Answer::Opened(Opened { class, opened_at: at, already_open: true }),
             "MARK" => Answer::Marked(Marked { class, at, already_present: true }),
             "CLOSE" => Answer::Closed(Closed { sheet, already_closed: true }),
+            "JOIN" => {
+                let name = "x".repeat(limits::PERSON_NAME_MAX_BYTES).parse().expect("a name");
+                let guest = Guest::Staff { role: Role::Teacher, name };
+                Answer::Joined(Joined { at, guest })
+            }
+            "ACT" => Answer::Acted(Acted { at, count: u32::MAX }),
+            "ROOM" => Answer::Room(RoomState {
+                class,
+                opened_at: at,
+                present: u32::MAX,
+                remarked: u32::MAX,
+                wrong_codes: u32::MAX,
+                terms: Terms::SEALED,
+                code: RoomCode::new(999_999),
+                left_ms: u16::MAX,
+            }),
             "FILE" => {
                 let bytes = limits::FILE_BYTES_MAX;
                 Answer::File(FileState::Ready(FileInfo { bytes, content: sheet.content }))
@@ -1127,7 +1345,16 @@ fn said(answer: &Answer) -> Vec<u8> {
         Answer::File(state) => (13, vec![matches!(state, FileState::Ready(_)).into()]),
         // No answer to anything that this client asks.
         Answer::Pulled(_) => (14, vec![0]),
-        Answer::Cookie(_) => (15, vec![]),
+        Answer::Cookie(_)
+        | Answer::Joined(_)
+        | Answer::Acted(_)
+        | Answer::People(_)
+        | Answer::Acts(_)
+        | Answer::Room(_)
+        | Answer::Mine(_)
+        | Answer::Spot(_) => (15, vec![]),
+        // It hears it under the name of another client, as it does each of these.
+        Answer::Revoked => (15, vec![]),
     };
     [desk_step(2), choice(0, 4), choice(place, 16), values].concat()
 }
@@ -1224,6 +1451,7 @@ impl Desk {
                     infos.truncate(question.limit + 1);
                     self.server.handle_sheets(question, infos);
                 }
+                Output::ListRows(question) => unreachable!("nobody has a device: {question:?}"),
                 Output::Load(content) => {
                     let bytes = self.sheets.iter().map(Sheet::to_bytes);
                     let found = bytes.into_iter().find(|it| ContentId::of(it) == content);
@@ -1280,7 +1508,7 @@ fn class(number: u32) -> ClassId {
 }
 
 fn open(number: u32) -> Operation {
-    Operation::Open { class: class(number) }
+    Operation::Open { class: class(number), terms: Terms::PLAIN }
 }
 
 fn close(number: u32) -> Operation {
@@ -1288,7 +1516,8 @@ fn close(number: u32) -> Operation {
 }
 
 fn mark(number: u32, student: &str) -> Operation {
-    Operation::Mark { class: class(number), student: student.parse().expect("a student") }
+    let student = student.parse().expect("a student");
+    Operation::Mark { class: class(number), student, code: None }
 }
 
 fn opened(number: u32, millis: u64, already_open: bool) -> Answer {
@@ -1442,6 +1671,7 @@ fn a_register_is_kept_as_chapter_11_says() {
         marks: [("042191010", 10), ("10", 20)]
             .map(|(student, millis)| Mark { student: student.parse().unwrap(), at: at(millis) })
             .to_vec(),
+        remarks: vec![],
     };
     assert_eq!(sheet, expected.info(RollCallNumber::FIRST));
     desk.wait(10);

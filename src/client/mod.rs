@@ -182,7 +182,7 @@ impl Client {
             }
             // R-AGAIN-3
             Answer::Stale => self.lose(now),
-            // R-CLIENT-9
+            // R-CLIENT-10
             Answer::Revoked => {
                 self.finish(now, Answer::Revoked);
                 // It was not counted as a request of this client id.

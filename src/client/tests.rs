@@ -342,6 +342,7 @@ fn stale_leaves_the_outcome_unknown() {
     assert_ne!(bench.last().client, earlier.client);
 }
 
+// spec: R-CLIENT-10
 #[test]
 fn revoked_ends_what_is_asked_and_is_counted_under_no_client_id() {
     let mut bench = Bench::new();

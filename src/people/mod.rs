@@ -9,8 +9,6 @@
 mod code;
 mod items;
 mod room;
-#[cfg(test)]
-mod tests;
 
 use imbl::{OrdMap, OrdSet};
 use serde::{Deserialize, Serialize};
@@ -584,3 +582,6 @@ impl People {
 fn millis(duration: std::time::Duration) -> i64 {
     i64::try_from(duration.as_millis()).expect("a constant of some days")
 }
+
+#[cfg(test)]
+mod tests;
