@@ -5,9 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rollcall::access::Terms;
 use rollcall::exchange::{
     Answer, Ask, BeginAgain, Closed, Marked, Opened, Operation, Outcome, Refused, Request,
-    SheetInfo, decode_reply, encode_request,
+    SheetInfo, decode_reply, decode_request, encode_request,
 };
 use rollcall::ids::{ClassId, ClientId, ContentId, RequestNumber, RollCallNumber};
 use rollcall::journal::{Journal, SqliteJournal};
@@ -120,9 +121,12 @@ fn time(text: &str) -> WallTime {
 fn operation(words: &[String]) -> Operation {
     let class: ClassId = words[1].parse().unwrap();
     match words[0].as_str() {
-        "open" => Operation::Open { class },
+        "open" => Operation::Open { class, terms: Terms::PLAIN },
         "close" => Operation::Close { class },
-        "mark" => Operation::Mark { class, student: words[2].parse().unwrap() },
+        "mark" => {
+            let student = words[2].parse().unwrap();
+            Operation::Mark { class, student, code: None }
+        }
         other => panic!("{other}"),
     }
 }
@@ -159,6 +163,7 @@ impl Format {
             Outcome::ClockSkew { server_time } => {
                 format!("clock_ahead {}", server_time.as_millis())
             }
+            Outcome::Joined { .. } | Outcome::Acted(_) => unreachable!("nobody had a role"),
         }
     }
 
@@ -176,6 +181,9 @@ impl Format {
                 self.outcome_words(&record.outcome)
             ),
             SnapshotItem::KeptUntilPast(client) => format!("kept {client:?}"),
+            SnapshotItem::People(_) | SnapshotItem::ClientOf { .. } => {
+                unreachable!("nobody had a role")
+            }
         };
         let kind = words.split(' ').next().unwrap();
         self.kinds().contains(&kind).then_some(words)
@@ -334,18 +342,23 @@ fn the_roll_calls_in_a_journal_of_format_1_are_counted_by_class() {
 }
 
 #[test]
-fn a_retry_of_a_request_in_a_journal_of_format_1_gets_the_answer_of_that_time() {
-    // A `CLOSE` is longer by now, so that no such datagram comes any more; its outcome is kept.
-    retries_are_answered_as_then(Format::One, |operation| operation == "close");
+fn a_retry_of_a_request_in_a_journal_of_format_1_is_not_read_and_executes_nothing() {
+    // A `CLOSE` is longer by now, and an `OPEN` and a `MARK` say more: no such datagram is understood any
+    // more ("until the first release is tagged, the wire may change in one step"); their outcomes are kept.
+    let (asked, past) = retries_are_answered_as_then(Format::One, |_| true);
+    assert!(asked == 0 && past > 3, "{past} of another form");
 }
 
 #[test]
 fn a_retry_of_a_request_in_a_journal_of_format_2_gets_the_answer_of_that_time() {
-    retries_are_answered_as_then(Format::Two, |_| false);
+    // As above, but for `CLOSE`.
+    let (asked, past) = retries_are_answered_as_then(Format::Two, |operation| operation != "close");
+    assert!(asked > 0 && past > 3, "{asked} retries, {past} of another form");
 }
 
-/// `is_past` tells the operations whose datagrams were different.
-fn retries_are_answered_as_then(format: Format, is_past: impl Fn(&str) -> bool) {
+/// `is_past` tells the operations whose datagrams were different. Gives how many retries were answered, and
+/// how many were of another form.
+fn retries_are_answered_as_then(format: Format, is_past: impl Fn(&str) -> bool) -> (usize, usize) {
     let contents = Contents::read(format);
     let folder = format.copy();
     let latest = WallTime::from_millis(contents.number("latest"));
@@ -353,11 +366,14 @@ fn retries_are_answered_as_then(format: Format, is_past: impl Fn(&str) -> bool) 
     let before = host.items(format);
     let (mut asked, mut past) = (0, 0);
     for words in contents.all("retry") {
+        let (request, reply) = (&words[words.len() - 2], &words[words.len() - 1]);
         if is_past(&words[3]) {
             past += 1;
+            let old = unhex(request);
+            assert!(decode_request(&old).is_err(), "{words:?}");
+            host.server.handle_datagram(Now { instant: Instant::ZERO, wall: latest }, 1, &old);
             continue;
         }
-        let (request, reply) = (&words[words.len() - 2], &words[words.len() - 1]);
         let again = Request {
             attempt: 1,
             client: client(&words[0]),
@@ -383,10 +399,10 @@ fn retries_are_answered_as_then(format: Format, is_past: impl Fn(&str) -> bool) 
         }
         asked += 1;
     }
-    assert!(asked > 3 && (past > 0) == is_past("close"), "{asked} retries, {past} of another form");
     assert_eq!(asked + past, contents.all("client").count());
     assert_eq!(host.server.last_batch(), contents.number("last_batch"), "nothing is executed");
     assert_eq!(host.items(format), before);
+    (asked, past)
 }
 
 #[test]
@@ -419,7 +435,7 @@ fn goes_on(format: Format) {
         assert_eq!(students, marked, "class {class}");
     }
     let class = ClassId::new(3030).unwrap();
-    let answer = host.perform(99, Operation::Open { class });
+    let answer = host.perform(99, Operation::Open { class, terms: Terms::PLAIN });
     assert!(matches!(answer, Answer::Opened(Opened { already_open: false, .. })), "{answer:?}");
     assert!(host.server.last_batch() > contents.number("last_batch"));
 }

@@ -9,6 +9,7 @@ use std::path::Path;
 use chrono::DateTime;
 use serde_json::{Value, json};
 
+use support::people::leave_admin_invite;
 use support::process::Process;
 use support::{Call, Place, Server, Setup, counters, has, skip};
 
@@ -173,6 +174,7 @@ fn sealed_story(arguments: &[&str], meanwhile: impl FnOnce(&mut Process, Server)
     let Some(python) = python_with_nacl() else { return };
     let data = tempfile::tempdir().expect("a folder");
     let server = Setup::new().folder(data.path()).sealed().start();
+    let invite = leave_admin_invite(data.path(), "Rui");
     let has_link = |text: &str| text.contains("join link: ");
     let log = server.process().wait_for_log("its join link", has_link);
     let link = log.lines().find_map(|line| line.split_once("join link: ")).expect("its link").1;
@@ -181,6 +183,7 @@ fn sealed_story(arguments: &[&str], meanwhile: impl FnOnce(&mut Process, Server)
         .arg("-B")
         .arg(script)
         .arg(link.trim())
+        .args(["--invite", &invite])
         .args(arguments)
         .start();
     let server = meanwhile(&mut story, server);
@@ -209,6 +212,11 @@ fn the_second_sealed_client_holds_a_roll_call() {
 #[test]
 fn the_second_sealed_client_holds_a_roll_call_over_a_network_that_loses_and_doubles() {
     sealed_story(&["all", "0.2", "0.1", "1"], |_, server| server);
+}
+
+#[test]
+fn the_second_sealed_client_may_do_what_it_may_and_nothing_else() {
+    sealed_story(&["room"], |_, server| server);
 }
 
 #[test]

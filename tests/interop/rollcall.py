@@ -26,6 +26,7 @@ UDP_PAYLOAD_MAX_BYTES = 65_507
 BLOCK_BYTES = 1024
 BLOCKS_UNDER_WAY = 8
 LONE_PULL_BYTES = 1065
+SEALED_ROOM_BYTES = 1161
 PULL_TIMER_MIN_S = 0.004
 SHEET_STUDENTS_MAX = 1_000_000
 TIME_MAX = 253_402_300_799_999
@@ -42,7 +43,10 @@ DEADLINE_DEFAULT_S = 30.0
 DEADLINE_MAX_S = 600.0
 
 REASONS = {1: "not_open", 2: "never_opened", 3: "roll_call_full", 4: "too_many_open", 5: "too_many_classes",
-           6: "disk_low"}
+           6: "disk_low", 7: "not_a_teacher", 8: "not_an_admin", 9: "not_your_class", 10: "no_device",
+           11: "invite_unknown", 12: "invite_used", 13: "invite_ended", 14: "other_person", 15: "unknown_device",
+           16: "unknown_teacher", 17: "unknown_student", 18: "no_room", 19: "code_needed", 20: "wrong_code",
+           21: "code_limit", 22: "other_device", 23: "other_number", 24: "not_enrolled"}
 STANDING_REFUSED = 16
 
 
@@ -200,6 +204,27 @@ def is_file_name(data: bytes) -> bool:
     return not any(before < "\x80" and any(first <= ord(it) <= last for first, last in JOINERS) for before, it in joined)
 
 
+def is_person_name(data: bytes) -> bool:
+    try:
+        name = data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    odd = any(it.isspace() and it != " " for it in name) or "  " in name or name != name.strip()
+    invisible = any(first <= ord(it) <= last for it in name for first, last in INVISIBLE)
+    return 1 <= len(data) <= 64 and not odd and not invisible
+
+
+def one_of(variants: list[dict[str, Type]]) -> Type:
+    """A byte that says which fields come after it."""
+
+    def read(reader: Reader) -> dict[str, Any]:
+        which = reader.take(1)[0]
+        require(which < len(variants))
+        return {"which": which} | structure(variants[which]).read(reader)
+
+    return Type(read, lambda values: bytes([values["which"]]) + structure(variants[values["which"]]).write(values))
+
+
 U8 = byte(lambda _: True)
 BOOL = byte(lambda value: value <= 1)
 U16, U32, U64 = integer(16), integer(32), integer(64)
@@ -213,6 +238,29 @@ STUDENT = text(counted(is_student))
 PADDING = counted(lambda data: not any(data))
 STANDING = byte(lambda value: value in (0, 1) or value - STANDING_REFUSED in REASONS)
 REASON = byte(lambda value: value in REASONS)
+DEVICE, INVITE, INVITE_CODE = fixed(16), fixed(16), fixed(10)
+PERSON_NAME = text(counted(is_person_name))
+ROLE = byte(lambda value: value <= 1)
+WHO = byte(lambda value: value <= 2)
+ACT_NUMBER = integer(64, least=1)
+ROOM_CODE = integer(32, most=999_999)
+REMARKS = byte(lambda value: value <= 63)
+SPOT_COUNT = byte(lambda value: 1 <= value <= 20)
+TERMS = structure({"who": WHO, "strict": BOOL, "code": BOOL})
+GUEST = one_of([{"role": ROLE, "name": PERSON_NAME}, {"student": STUDENT}])
+ACT = one_of(
+    [{"invite": INVITE, "guest": GUEST}, {"device": DEVICE}, {"student": STUDENT},
+     {"class": CLASS, "name": PERSON_NAME}, {"class": CLASS, "name": PERSON_NAME},
+     {"class": CLASS, "student": STUDENT, "there": BOOL}]
+)  # fmt: skip
+DEED = one_of([{"act": ACT}, {"guest": GUEST}])
+STAFF_DEVICE = structure(
+    {"device": DEVICE, "name": PERSON_NAME, "joined_at": TIME, "admin": BOOL, "teacher": BOOL, "revoked": BOOL}
+)  # fmt: skip
+ACT_RECORD = structure(
+    {"number": ACT_NUMBER, "at": TIME, "by": option(DEVICE), "name": option(PERSON_NAME), "deed": DEED}
+)  # fmt: skip
+MY_MARK = structure({"class": CLASS, "number": ROLL_CALL_NUMBER, "student": STUDENT, "at": TIME})
 DATA = counted(lambda data: len(data) <= BLOCK_BYTES)
 SHEET_IN_BRIEF = structure(
     {"class": CLASS, "number": ROLL_CALL_NUMBER, "opened_at": TIME, "closed_at": TIME,
@@ -225,6 +273,10 @@ SHEET = structure(
     {"class": CLASS, "opened_at": TIME, "closed_at": TIME,
      "marks": list_of(structure({"student": STUDENT, "at": TIME}))}
 )  # fmt: skip
+
+
+REMARKED = list_of(structure({"place": U32, "remarks": REMARKS}))
+SECOND_FORM = b"\0\2"
 
 
 # --- Kinds and messages (chapters 5 and 6) ------------------------------------------------------
@@ -256,10 +308,11 @@ class Message:
         return self.fields[name]
 
 
-VERDICTS = ("STALE", "BEGIN_AGAIN", "BUSY")
+VERDICTS = ("STALE", "BEGIN_AGAIN", "BUSY", "REVOKED")
+ASIDE = ("REFUSED", "BUSY", "REVOKED")
 
 
-def _request(name: str, code: int, least: int, fitting: tuple[str, ...], **fields: Type) -> Kind:
+def _request(name: str, code: int, least: int, fitting: tuple[str, ...], /, **fields: Type) -> Kind:
     head = {"attempt": U8, "client": CLIENT, "number": NUMBER}
     return Kind(name, code, structure(head | fields | {"padding": PADDING}), least, fitting)
 
@@ -269,31 +322,49 @@ def _answer(name: str, code: int, fields: dict[str, Type]) -> Kind:
 
 
 KINDS = [
-    _request("OPEN", 0x01, 48, ("OPENED", "REFUSED", *VERDICTS), started=TIME, **{"class": CLASS}),
+    _request("OPEN", 0x01, 48, ("OPENED", "REFUSED", *VERDICTS), started=TIME, **{"class": CLASS, "terms": TERMS}),
     _request("CLOSE", 0x02, 102, ("CLOSED", "REFUSED", *VERDICTS), started=TIME, **{"class": CLASS}),
-    _request("MARK", 0x03, 48, ("MARKED", *VERDICTS), started=TIME, **{"class": CLASS, "student": STUDENT}),
-    _request("STATUS", 0x11, 64, ("STATUS_LIST", "BUSY"), **{"from": CLASS}),
-    _request("SHEETS", 0x12, 102, ("SHEET_LIST", "BUSY"), **{"class": CLASS, "at_most": ROLL_CALL_NUMBER}),
-    _request("FILES", 0x13, 1200, ("FILE_LIST", "BUSY"), **{"from": U32}),
-    _request("FILE", 0x14, 80, ("FILE_INFO", "BUSY"), key=FILE_KEY),
+    _request("MARK", 0x03, 48, ("MARKED", *VERDICTS), started=TIME,
+             **{"class": CLASS, "student": STUDENT, "code": option(ROOM_CODE)}),
+    _request("JOIN", 0x04, 108, ("JOINED", "REFUSED", *VERDICTS), started=TIME, code=INVITE_CODE),
+    _request("ACT", 0x05, 48, ("ACTED", "REFUSED", *VERDICTS), started=TIME, act=ACT),
+    _request("STATUS", 0x11, 64, ("STATUS_LIST", "BUSY", "REVOKED"), **{"from": CLASS}),
+    _request("SHEETS", 0x12, 102, ("SHEET_LIST", "BUSY", "REVOKED"), **{"class": CLASS, "at_most": ROLL_CALL_NUMBER}),
+    _request("FILES", 0x13, 1161, ("FILE_LIST", "BUSY", "REVOKED"), **{"from": U32}),
+    _request("FILE", 0x14, 80, ("FILE_INFO", "BUSY", "REVOKED"), key=FILE_KEY),
     _request("PULL", 0x15, 77, ("PULLED", "COOKIE"), object=CONTENT, cookie=COOKIE, first=U32, wanted=U64),
+    _request("PEOPLE", 0x16, 1161, ("PERSON_LIST", *ASIDE), after=option(DEVICE)),
+    _request("ACTS", 0x17, 1161, ("ACT_LIST", *ASIDE), at_most=ACT_NUMBER),
+    _request("ROOM", 0x18, 76, ("ROOM_STATE", *ASIDE), **{"class": CLASS}),
+    _request("MINE", 0x19, 1161, ("MINE_LIST", *ASIDE), skip=U32),
+    _request("SPOT", 0x1A, 1161, ("SPOT_LIST", *ASIDE), **{"class": CLASS, "count": SPOT_COUNT}),
     _answer("OPENED", 0x81, {"class": CLASS, "opened_at": TIME, "already_open": BOOL}),
     _answer("CLOSED", 0x82, {"sheet": SHEET_IN_BRIEF, "already_closed": BOOL}),
     _answer("MARKED", 0x83, {"class": U32, "at": TIME, "standing": STANDING}),
     _answer("REFUSED", 0x84, {"at": TIME, "reason": REASON}),
+    _answer("JOINED", 0x85, {"at": TIME, "guest": GUEST}),
+    _answer("ACTED", 0x86, {"at": TIME, "count": U32}),
     _answer("STATUS_LIST", 0x91, {"open": list_of(OPEN_ROLL_CALL), "more": BOOL}),
     _answer("SHEET_LIST", 0x92, {"sheets": list_of(SHEET_IN_BRIEF), "more": BOOL}),
     _answer("FILE_LIST", 0x93, {"list": option(FILE_LIST)}),
     _answer("FILE_INFO", 0x94, {"file": FILE_STATE}),
     _answer("PULLED", 0x95, {"index": U32, "data": DATA}),
     _answer("COOKIE", 0x96, {"cookie": COOKIE}),
+    _answer("PERSON_LIST", 0x97, {"devices": list_of(STAFF_DEVICE), "more": BOOL}),
+    _answer("ACT_LIST", 0x98, {"acts": list_of(ACT_RECORD), "more": BOOL}),
+    _answer("ROOM_STATE", 0x99, {"class": CLASS, "opened_at": TIME, "present": U32, "remarked": U32,
+                                 "wrong_codes": U32, "terms": TERMS, "code": option(ROOM_CODE), "left_ms": U16}),
+    _answer("MINE_LIST", 0x9A, {"marks": list_of(MY_MARK), "more": BOOL}),
+    _answer("SPOT_LIST", 0x9B, {"class": CLASS, "drawn": list_of(structure({"student": STUDENT, "remarks": REMARKS}))}),
     _answer("STALE", 0xA1, {}),
     _answer("BEGIN_AGAIN", 0xA2, {"server_time": option(TIME)}),
     _answer("BUSY", 0xA3, {"retry_after_ms": U16}),
+    _answer("REVOKED", 0xA4, {}),
 ]
 BY_CODE = {kind.code: kind for kind in KINDS}
 BY_NAME = {kind.name: kind for kind in KINDS}
-OPERATIONS = ("OPEN", "CLOSE", "MARK")
+OPERATIONS = ("OPEN", "CLOSE", "MARK", "JOIN", "ACT")
+PLAIN_TERMS = {"who": 0, "strict": 0, "code": 0}
 VERSIONS_CODE = 0xFF
 SEALED = {"server": 0x7E, "client": 0xFE}
 
@@ -337,6 +408,8 @@ def decode(data: bytes, reader: str) -> Message:
     message = Message(kind.name, kind.body.read(body))
     if kind.name == "MARKED":
         require((message["class"] == 0) == (message["standing"] >= STANDING_REFUSED))  # R-MARKED-1
+    if kind.name == "ROOM_STATE":
+        require((message["code"] is not None) == (message["terms"]["code"] == 1))
     if kind.name == "PULL":
         last = message["first"] + message["wanted"].bit_length() - 1
         require(message["wanted"] & 1 == 1 and last <= BLOCK_INDEX_MAX)  # R-PULL-1
@@ -390,7 +463,9 @@ def check_sum(data: bytes) -> None:
 
 
 def encode_sheet(sheet: dict[str, Any]) -> bytes:
-    return SHEET.write(sheet)
+    """Of form 1, or of form 2 if something is remarked on it."""
+    remarks = sheet.get("remarks")
+    return SECOND_FORM + SHEET.write(sheet) + REMARKED.write(remarks) if remarks else SHEET.write(sheet)
 
 
 class LaterForm(Exception):
@@ -398,10 +473,17 @@ class LaterForm(Exception):
 
 
 def decode_sheet(data: bytes) -> dict[str, Any]:
-    if data[:1] == b"\0":
+    is_second = data[:2] == SECOND_FORM
+    if data[:1] == b"\0" and not is_second:
         raise LaterForm
     reader = Reader(data)
+    reader.take(len(SECOND_FORM) if is_second else 0)
     sheet: dict[str, Any] = SHEET.read(reader)
+    if is_second:  # R-SHEET-11
+        sheet["remarks"] = REMARKED.read(reader)
+        places = [row["place"] for row in sheet["remarks"]]
+        require(bool(places) and all(row["remarks"] for row in sheet["remarks"]))
+        require(places == sorted(set(places)) and places[-1] < len(sheet["marks"]))
     if reader.at != len(data):
         raise Rejected("left_over")
     if encode_sheet(sheet) != data:
@@ -562,17 +644,17 @@ class Request:
         if message.kind == "STATUS_LIST":
             classes = [row["class"] for row in message["open"]]
             rises = all(low < high for low, high in zip([self.fields["from"] - 1, *classes], classes))
-            return rises and (len(classes) >= (self.room - 37) // 17 or not message["more"])
+            return rises and (len(classes) >= (min(self.room, SEALED_ROOM_BYTES) - 37) // 17 or not message["more"])
         if message.kind == "SHEET_LIST":  # R-SHEET-9
             numbers = [info["number"] for info in message["sheets"]]
             falls = all(high > low for high, low in zip([self.fields["at_most"] + 1, *numbers], numbers))
             ours = all(info["class"] == self.fields["class"] for info in message["sheets"])
-            return ours and falls and (len(numbers) >= (self.room - 36) // 66 or not message["more"])
+            return ours and falls and (len(numbers) >= (min(self.room, SEALED_ROOM_BYTES) - 36) // 66 or not message["more"])
         if message.kind == "FILE_LIST" and message["list"] is not None:  # R-FILES-12
             names = [row["name"].encode() for row in message["list"]["files"]]
             rises = all(low < high for low, high in zip(names, names[1:]))
             is_last = self.fields["from"] + len(names) >= message["list"]["total"]
-            room = self.room - 42 - sum(12 + len(name) for name in names)
+            room = min(self.room, SEALED_ROOM_BYTES) - 42 - sum(12 + len(name) for name in names)
             return rises and (is_last or room < 12 + 255)
         named = message.fields.get("sheet") or message.fields
         if message.kind == "MARKED" and named["class"] == 0:
@@ -610,14 +692,14 @@ class Client:
 
     # What a person asks for.
 
-    def open(self, class_: int) -> Message:
-        return self.operate("OPEN", {"class": class_})
+    def open(self, class_: int, terms: dict[str, int] | None = None) -> Message:
+        return self.operate("OPEN", {"class": class_, "terms": terms or PLAIN_TERMS})
 
     def close(self, class_: int) -> Message:
         return self.operate("CLOSE", {"class": class_})
 
-    def mark(self, class_: int, student: str) -> Message:
-        return self.operate("MARK", {"class": class_, "student": student})
+    def mark(self, class_: int, student: str, code: int | None = None) -> Message:
+        return self.operate("MARK", {"class": class_, "student": student, "code": code})
 
     def status(self, length: int = DATAGRAM_MAX_BYTES) -> list[dict[str, Any]]:
         """All open roll calls, page by page (chapter 13), asked with datagrams of this length."""
@@ -648,7 +730,7 @@ class Client:
     def fetch(self, info: dict[str, Any]) -> dict[str, Any]:
         """The sheet of this sheet info, checked (R-SHEET-4, R-SHEET-7)."""
         students, length = info["students"], info["bytes"]
-        if students > SHEET_STUDENTS_MAX or not 4 + 3 * students <= length <= 24 + 40 * students:
+        if students > SHEET_STUDENTS_MAX or not 4 + 3 * students <= length <= 31 + 46 * students:
             raise SheetDamaged
         for _ in range(2):  # R-TRANSFER-9
             data = self.pull(info["content"], length)
@@ -752,6 +834,9 @@ class Client:
         if answer is None:
             self.pending = request
             raise OutcomeUnknown("no answer until the deadline", pending=True)
+        if answer.kind == "REVOKED":  # R-CLIENT-10
+            self.identity = None
+            return answer
         if answer.kind in VERDICTS:  # R-AGAIN-2 to 4
             self.identity = None
             raise OutcomeUnknown(answer.kind, pending=False)

@@ -6,10 +6,12 @@ Written from `proto-spec.md` and the Noise Protocol Framework, revision 34, alon
 Usage: sealed.py worked PROTO_SPEC
        sealed.py LINK [--address HOST:PORT] STORY
   open CLASS | mark CLASS STUDENT... | close CLASS | status
+  room                      roles, a code, remarks, and what everybody may not do
   all [LOST DOUBLED SEED]   one whole roll call, through a network that loses and doubles datagrams if asked for
   restart CLASS             a roll call in whose middle a line of standard input is awaited; start the server anew then
   strict                    what a server has to refuse, and to answer with; not through a network that loses datagrams
   hostile                   what a client has to bear from a network that forges, changes and holds back datagrams
+`--invite CODE` is an invite of an admin: the device that plays uses it, and makes a teacher of itself.
 `--address` is where the server is reached, if not where the join link says.
 """
 
@@ -442,8 +444,12 @@ class SealedChannel(Channel):
         self.is_wanted, self.last_nonce = False, b""
 
 
-def sealed_client(link: JoinLink, address: tuple[str, int], **options: Any) -> Client:
-    return Client(address, channel=SealedChannel(link.server_key), **options)
+# The device that opens and closes; with `enrol` it is a teacher's.
+TEACHER = Device()
+
+
+def sealed_client(link: JoinLink, address: tuple[str, int], device: Device = TEACHER, **options: Any) -> Client:
+    return Client(address, channel=SealedChannel(link.server_key, device), **options)
 
 
 def channel_of(client: Client) -> SealedChannel:
@@ -506,7 +512,7 @@ def another_device(link: JoinLink, client: Client) -> None:
     class_ = fresh_class()
     client.open(class_)
     assert client.identity is not None
-    other = sealed_client(link, client.server)
+    other = sealed_client(link, client.server, Device())
     other.identity = replace(client.identity)
     assert other.mark(class_, "other")["standing"] == 0
     assert other.identity.client != client.identity.client and other.identity.number == 1
@@ -679,7 +685,7 @@ def requests_judged(client: Client, wire: Wire) -> None:
         "an answer": sealed(bytes(16) + b"\1", kind=0xA1),
         "a sealed kind within a seal": sealed(status, kind=SEALED),
         "a kind that nobody has": sealed(status, kind=0x55),
-        "least length 1,200 in a short one": sealed(files, kind=0x13),
+        "least length 1,161 in a short one": sealed(files, kind=0x13),
     }
     before = sealed(status)[: HEADER_BYTES + TICKET_BYTES + NONCE_BYTES]
     inside = age_of(ticket).to_bytes(4, "little") + (SHORT_BODY_BYTES + 1).to_bytes(2, "little") + b"\x11" + status
@@ -757,7 +763,7 @@ def lengths_kept(client: Client, wire: Wire) -> None:
     fields = {"client": name, "number": 1, "started": channel_of(client).server_time(), "class": class_}
     replies = []
     for attempt, length in ((1, LONG_BYTES), (2, SHORT_BYTES), (3, SHORT_BYTES)):
-        body = plain_body(Message("MARK", fields | {"attempt": attempt, "student": "long"}))
+        body = plain_body(Message("MARK", fields | {"attempt": attempt, "student": "long", "code": None}))
         (answer,) = wire.answers(ticket.sealed_request(body, 0x03, length, age_of(ticket)))
         with said("R-SEALED-5"):
             assert len(answer) == length
@@ -770,8 +776,10 @@ def blocks_sealed(client: Client, wire: Wire) -> None:
     """Chapter 22 within seals: one cookie, then a short request gets long blocks, and a short one for what is left."""
     class_ = fresh_class()
     client.open(class_)
+    # Of another device: nothing is remarked, and the sheet is as short as it can be.
+    student = Client(client.server, channel=SealedChannel(channel_of(client).server_key))
     for number in range(70):
-        client.mark(class_, f"04{number:07}")
+        student.mark(class_, f"04{number:07}")
     brief = client.close(class_)["sheet"]
     left = brief["bytes"] - rollcall.BLOCK_BYTES
     assert 0 < left < 150, f"a sheet of {brief['bytes']} bytes is no use here"
@@ -998,7 +1006,7 @@ def worked(specification: str) -> None:
     same(inside[:4], (250).to_bytes(4, "little"))
     length = int.from_bytes(inside[4:6], "little")
     asked = Message("MARK", {"attempt": 1, "client": bytes([0x55]) * 16, "number": 1, "started": 1_795_353_485_000,
-                             "class": 3030, "student": "042191010"})
+                             "class": 3030, "student": "042191010", "code": None})
     same(inside[6 : 7 + length], bytes([rollcall.BY_NAME["MARK"].code]) + plain_body(asked))
     ticket = Ticket(payload[:TICKET_BYTES], to_server, to_client, math.inf, 0.0)
     answer = ticket.open_reply(values["SEALED_REPLY"])
@@ -1011,9 +1019,89 @@ def same(found: Any, expected: Any) -> None:
         raise AssertionError(f"{found!r} in place of {expected!r}")
 
 
-def play(link: JoinLink, address: tuple[str, int], story: str, *arguments: str) -> None:
+# --- Who may do what (chapter 24) ---------------------------------------------------------------
+
+
+def code_bytes(written: str) -> bytes:
+    return base64.b32decode(written.replace("-", ""))
+
+
+def invite_name(code: bytes) -> bytes:
+    return hashlib.sha256(b"rollcall/1 invite" + code).digest()[:16]
+
+
+def staff(role: int, name: str) -> dict[str, Any]:
+    return {"which": 0, "role": role, "name": name}
+
+
+def act(client: Client, which: int, **fields: Any) -> Message:
+    return client.operate("ACT", {"act": {"which": which} | fields})
+
+
+def enrol(client: Client, written: str) -> None:
+    """The invite of an admin is used; the admin invites itself as a teacher, and uses that invite."""
+    joined = client.operate("JOIN", {"code": code_bytes(written)})
+    assert joined.kind == "JOINED" and joined["guest"]["role"] == 0, joined
+    code = secrets.token_bytes(10)
+    same_person = staff(1, joined["guest"]["name"])
+    acted = act(client, 0, invite=invite_name(code), guest=same_person)
+    assert (acted.kind, acted["count"]) == ("ACTED", 1), acted
+    assert client.operate("JOIN", {"code": code})["guest"] == same_person
+
+
+def room(link: JoinLink, address: tuple[str, int]) -> None:
+    teacher = sealed_client(link, address)
+    bia, eva = (sealed_client(link, address, Device()) for _ in range(2))
+    class_ = fresh_class()
+    assert bia.open(class_)["reason"] == 7  # not_a_teacher
+    assert act(bia, 2, student="bia")["reason"] == 8  # not_an_admin
+    for kind, fields in (("PEOPLE", {"after": None}), ("ACTS", {"at_most": 2**64 - 1})):
+        assert bia.ask(kind, fields)["reason"] == 8
+    teacher.open(class_, {"who": 1, "strict": 0, "code": 1})
+    assert bia.ask("ROOM", {"class": class_})["reason"] == 1  # as if nothing were open
+    assert [row for row in bia.status() if row["class"] == class_] == []
+
+    def code() -> int:
+        shown: int = teacher.ask("ROOM", {"class": class_})["code"]
+        return shown
+
+    refused = rollcall.STANDING_REFUSED
+    assert bia.mark(class_, "bia")["standing"] == refused + 19  # code_needed
+    assert bia.mark(class_, "bia", (code() + 500_000) % 1_000_000)["standing"] == refused + 20  # wrong_code
+    assert bia.mark(class_, "bia", code())["standing"] == 0
+    assert eva.mark(class_, "bia", code())["standing"] == 1
+    assert eva.mark(class_, "eva", code())["standing"] == 0
+    assert teacher.mark(class_, "leo")["standing"] == 0
+    state = teacher.ask("ROOM", {"class": class_})
+    assert (state["present"], state["remarked"], state["wrong_codes"]) == (3, 2, 1)
+    drawn = teacher.ask("SPOT", {"class": class_, "count": 2})["drawn"]
+    assert {row["student"] for row in drawn} == {"bia", "eva"}, "suspicious ones first"
+    assert act(teacher, 5, **{"class": class_, "student": "eva", "there": 0})["count"] == 1
+    for client in (bia, eva):
+        assert client.close(class_)["reason"] == 7
+    sheet = teacher.fetch(teacher.close(class_)["sheet"])
+    assert [mark["student"] for mark in sheet["marks"]] == ["bia", "eva", "leo"]
+    assert sheet["remarks"] == [{"place": place, "remarks": remarks} for place, remarks in ((0, 1), (1, 34), (2, 4))]
+    assert bia.history(class_) == [], "as if there were no sheets"
+    (mine,) = bia.ask("MINE", {"skip": 0})["marks"]
+    assert (mine["class"], mine["student"]) == (class_, "bia")
+    people = teacher.ask("PEOPLE", {"after": None})["devices"]
+    assert [person["device"] for person in people] == [TEACHER.name]
+    acts = teacher.ask("ACTS", {"at_most": 2**64 - 1})["acts"]
+    assert acts[0]["deed"]["act"] == {"which": 5, "class": class_, "student": "eva", "there": 0}
+    assert act(teacher, 1, device=channel_of(eva).device.name)["count"] == 1
+    assert eva.mark(class_, "eva").kind == "REVOKED" == eva.ask("STATUS", {"from": 1}).kind
+    assert bia.operate("JOIN", {"code": secrets.token_bytes(10)})["reason"] == 11  # invite_unknown
+    print("everybody could do what they may, and nothing else")
+
+
+def play(link: JoinLink, address: tuple[str, int], invite: str | None, story: str, *arguments: str) -> None:
     client = sealed_client(link, address)
-    if story == "all":
+    if invite:
+        enrol(client, invite)
+    if story == "room":
+        room(link, address)
+    elif story == "all":
         lost, doubled, seed = [*arguments, "0", "0", "0"][:3]
         network = Lossy(address, lost=float(lost), doubled=float(doubled), seed=int(seed))
         whole(link, network.address if float(lost) or float(doubled) else address)
@@ -1048,16 +1136,18 @@ def main(*arguments: str) -> None:
     if words[:1] == ["worked"]:
         worked(Path(words[1]).read_text(encoding="utf-8"))
         return
-    given = None
-    if "--address" in words:
-        at = words.index("--address")
-        given = words[at + 1]
-        del words[at : at + 2]
+    flags = {"--address": None, "--invite": None}
+    for flag in flags:
+        if flag in words:
+            at = words.index(flag)
+            flags[flag] = words[at + 1]
+            del words[at : at + 2]
+    given = flags["--address"]
     if len(words) < 2:
         raise SystemExit(__doc__)
     link = JoinLink.parse(words[0])
     host, port = given.rsplit(":", 1) if given else (link.host, str(link.port))
-    play(link, (socket.gethostbyname(host), int(port)), *words[1:])
+    play(link, (socket.gethostbyname(host), int(port)), flags["--invite"], *words[1:])
 
 
 if __name__ == "__main__":

@@ -14,7 +14,10 @@ from typing import Any
 
 import rollcall
 
-IN_HEXADECIMAL = ("client", "content", "data", "object", "key", "cookie")
+IN_HEXADECIMAL = ("client", "content", "data", "object", "key", "cookie", "invite", "device", "after", "by")
+AS_TEXT = ("student", "name", "by_name", "guest", "act", "terms")
+ROLES = ("admin", "teacher")
+ACTS = ("invite", "revoke", "release", "give", "share", "call")
 IN_BRIEF = ("class", "roll_call", "opened_at", "closed_at", "students", "bytes", "content")
 BLOCK = re.compile(r"^```(vector|vector-invalid|sheet)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -41,13 +44,20 @@ def value(name: str, written: str) -> Any:
         return int(written == "true")
     if name == "padding":
         return bytes(int(written))
-    return written if name == "student" else int(written, 0)
+    return written if name in AS_TEXT else int(written, 0)
 
 
 def message(lines: Lines) -> rollcall.Message:
     """The message that the lines of an example tell."""
     (_, kind), *rest = lines
-    fields: dict[str, Any] = {name: value(name, written) for name, written in rest if name not in ("open", "file")}
+    several = ("open", "file", "mark", "drawn")
+    fields: dict[str, Any] = {
+        # The code of an invite is bytes, that of a room a number.
+        name: bytes.fromhex(written) if (kind, name) == ("JOIN", "code") else value(name, written)
+        for name, written in rest
+        if name not in several
+    }
+    told_of_people(kind, fields, rest)
     if kind == "STATUS_LIST":
         rows = [map(int, written.split()) for name, written in rest if name == "open"]
         fields["open"] = [dict(zip(("class", "opened_at", "present"), row)) for row in rows]
@@ -65,6 +75,48 @@ def message(lines: Lines) -> rollcall.Message:
     if kind == "FILE_INFO":
         fields = tail | {"file": {name: said for name, said in fields.items() if name not in tail}}
     return rollcall.Message(kind, fields)
+
+
+def guest(written: str) -> dict[str, Any]:
+    what, _, who = written.partition(" ")
+    return {"which": 0, "role": ROLES.index(what), "name": who} if what in ROLES else {"which": 1, "student": who}
+
+
+def act(fields: dict[str, Any]) -> dict[str, Any]:
+    """The act that the fields tell, which are its own from then on."""
+    which = ACTS.index(fields.pop("act"))
+    names = ("invite", "guest", "device", "student", "class", "name", "there")
+    return {"which": which} | {name: fields.pop(name) for name in names if name in fields}
+
+
+def told_of_people(kind: str, fields: dict[str, Any], rest: Lines) -> None:
+    """Puts what the lines of the messages of people and rooms tell where their fields are."""
+    if "terms" in fields:
+        fields["terms"] = dict(zip(("who", "strict", "code"), map(int, fields["terms"].split())))
+    if "guest" in fields:
+        fields["guest"] = guest(fields["guest"])
+    if kind in ("MARK", "ROOM_STATE"):
+        fields.setdefault("code", None)
+    if kind == "PEOPLE":
+        fields.setdefault("after", None)
+    if kind == "ACT":
+        fields["act"] = act(fields)
+    if kind == "PERSON_LIST":
+        names = ("device", "name", "joined_at", "admin", "teacher", "revoked")
+        fields["devices"] = [{name: fields.pop(name) for name in names}]
+    if kind == "ACT_LIST":
+        deed = {"which": 0, "act": act(fields)} if "act" in fields else {"which": 1, "guest": fields.pop("guest")}
+        record = {"number": fields.pop("act_number"), "at": fields.pop("at"), "deed": deed}
+        fields["acts"] = [record | {"by": fields.pop("by", None), "name": fields.pop("by_name", None)}]
+    if kind == "MINE_LIST":
+        rows = [written.split() for name, written in rest if name == "mark"]
+        fields["marks"] = [
+            {"class": int(class_), "number": int(number), "student": student, "at": int(at)}
+            for class_, number, student, at in rows
+        ]
+    if kind == "SPOT_LIST":
+        rows = [written.split() for name, written in rest if name == "drawn"]
+        fields["drawn"] = [{"student": student, "remarks": int(remarks)} for student, remarks in rows]
 
 
 def check_valid(lines: Lines, data: bytes) -> None:
@@ -94,6 +146,9 @@ def check_sheet(lines: Lines, data: bytes) -> None:
     sheet: dict[str, Any] = {name: int(fields[name]) for name in ("class", "opened_at", "closed_at")}
     marks = [written.split() for name, written in lines if name == "mark"]
     sheet["marks"] = [{"student": student, "at": int(at)} for student, at in marks]
+    remarked = [written.split() for name, written in lines if name == "remarked"]
+    if remarked:
+        sheet["remarks"] = [{"place": int(place), "remarks": int(remarks)} for place, remarks in remarked]
     assert rollcall.decode_sheet(data) == sheet
     assert rollcall.encode_sheet(sheet) == data
     assert hashlib.sha256(data).hexdigest() == fields["sha256"]
@@ -102,7 +157,7 @@ def check_sheet(lines: Lines, data: bytes) -> None:
 def check_later_form() -> None:
     """A sheet that begins with 0 is of a later form, and not damaged (R-SHEET-10)."""
     try:
-        rollcall.decode_sheet(bytes([0, 2, 7]))
+        rollcall.decode_sheet(bytes([0, 3, 7]))
     except rollcall.LaterForm:
         return
     raise AssertionError("a later form is taken")
