@@ -8,10 +8,10 @@
 //!
 //! | layer | modules | knows |
 //! |---|---|---|
-//! | vocabulary | [`ids`], [`time`], [`limits`], [`hashing`], [`stats`], `round_trip` | names, bounds |
+//! | vocabulary | [`ids`], [`access`], [`time`], [`limits`], [`hashing`], [`stats`], `round_trip` | names, bounds |
 //! | wire | [`wire`] | bytes ↔ bodies of messages |
 //! | exchanges | [`exchange`] | what is asked and answered, one file each |
-//! | domain | [`roll`], [`record`], `state` | who is present; which request is a duplicate; what is kept |
+//! | domain | [`roll`], [`people`], [`record`], `state` | who is present; who may do what; which request is a duplicate; what is kept |
 //! | transfers | [`blocks`] | objects in blocks: serving and fetching |
 //! | seals | [`principal`], [`seal`] | who asks; the sealed envelope, the handshake, a client's channel |
 //! | core | [`server`], [`endpoint`], [`client`] | the protocol: events in, effects out |
