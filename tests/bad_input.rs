@@ -235,14 +235,15 @@ mod at {
     pub(crate) const STARTED: usize = NUMBER + 1;
     pub(crate) const CLASS: usize = STARTED + 6;
     pub(crate) const STUDENT: usize = CLASS + 1;
-    pub(crate) const PADDING: usize = STUDENT + 1 + 2;
+    pub(crate) const CODE: usize = STUDENT + 1 + 2;
+    pub(crate) const PADDING: usize = CODE + 1;
 }
 
 /// The honest mark with these bytes in place of those from `from` on, and the right checksum.
 fn changed(from: usize, length: usize, bytes: &[u8]) -> Vec<u8> {
     let honest = honest();
     assert_eq!(honest[at::NUMBER], 1, "the number");
-    assert_eq!(honest[at::CLASS..at::PADDING], [1, 2, b'1', b'0'], "class and student");
+    assert_eq!(honest[at::CLASS..at::PADDING], [1, 2, b'1', b'0', 0], "class, student, no code");
     let mut datagram = honest[..from].to_vec();
     datagram.extend_from_slice(bytes);
     datagram.extend_from_slice(&honest[from + length..]);
@@ -253,7 +254,7 @@ fn changed(from: usize, length: usize, bytes: &[u8]) -> Vec<u8> {
 #[test]
 fn values_out_of_their_range_are_ignored() {
     let mut attack = Attack::begin();
-    let cases: [(&str, Vec<u8>); 8] = [
+    let cases: [(&str, Vec<u8>); 10] = [
         ("request number zero", changed(at::NUMBER, 1, &[0])),
         ("class zero", changed(at::CLASS, 1, &[0])),
         ("a class past 32 bits", changed(at::CLASS, 1, &[0xff, 0xff, 0xff, 0xff, 0x1f])),
@@ -261,6 +262,8 @@ fn values_out_of_their_range_are_ignored() {
         ("a student without a character", changed(at::STUDENT, 3, &[0])),
         ("a space in a student number", changed(at::STUDENT, 3, b"\x02 1")),
         ("an escape character in a student number", changed(at::STUDENT, 3, b"\x02\x1b[")),
+        ("neither a code nor none", changed(at::CODE, 1, &[2, 7])),
+        ("a code of seven digits", changed(at::CODE, 1, &[1, 0xc0, 0x84, 0x3d])),
         ("padding that is not zeros", changed(at::PADDING + 1, 1, &[1])),
     ];
     for (about, datagram) in cases {
@@ -741,11 +744,11 @@ fn used_folder() -> tempfile::TempDir {
 #[test]
 fn a_journal_of_a_newer_server_is_a_failure() {
     let folder = used_folder();
-    database(folder.path()).pragma_update(None, "user_version", 4).expect("our database");
+    database(folder.path()).pragma_update(None, "user_version", 5).expect("our database");
     let before = contents(folder.path());
     server_refuses(folder.path(), "update the server");
     assert_eq!(contents(folder.path()), before);
-    database(folder.path()).pragma_update(None, "user_version", 3).expect("our database");
+    database(folder.path()).pragma_update(None, "user_version", 4).expect("our database");
     let server = Server::on(folder.path());
     assert_eq!(server.teacher(["close", "1"]).expect(0).object()["students"], json!(["10"]));
 }

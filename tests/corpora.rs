@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 /// The inputs of one target that are committed at most.
-const FILES_MAX: usize = 150;
+const FILES_MAX: usize = 200;
 
 type Law = fn(&[u8]);
 

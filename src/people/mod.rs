@@ -4,7 +4,7 @@
 //! Knows nothing of keys and nothing of marks beyond who made them: [`Register`](crate::roll::Register) has
 //! those. As there, deciding (`decide_*`) and doing (`apply_*`) are apart, so that the replay of the journal
 //! only does. Every table is a persistent map, so that a snapshot takes a copy of all of them at once and
-//! hands it out bit by bit ([`Walk`]).
+//! hands it out bit by bit (`Walk`).
 
 mod code;
 mod items;
