@@ -612,7 +612,7 @@ impl Desk {
             Ask::Perform { started, operation } => {
                 self.sent_operation(client, number, started, operation);
             }
-            other => panic!("{other:?} is no matter of this client"),
+            other @ Ask::Pull(_) => panic!("{other:?} is no matter of this client"),
         }
         let under_way = self.under_way.as_mut().expect("something is under way");
         under_way.sendings += 1;

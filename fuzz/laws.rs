@@ -102,7 +102,9 @@ fn bare_body(request: &Request) -> Vec<u8> {
             body.extend(varint(started.as_millis()));
             body.extend(operation_body(&operation));
         }
-        Ask::Read(Query::Status { from: class }) => body.extend(varint(class.get().into())),
+        Ask::Read(Query::Status { from: class } | Query::Room { class }) => {
+            body.extend(varint(class.get().into()));
+        }
         Ask::Read(Query::Sheets { class, at_most }) => {
             body.extend(varint(class.get().into()));
             body.extend(varint(at_most.get().into()));
@@ -113,7 +115,6 @@ fn bare_body(request: &Request) -> Vec<u8> {
             body.extend(option(after.map(|device| device.as_bytes().to_vec())));
         }
         Ask::Read(Query::Acts { at_most }) => body.extend(varint(at_most.get())),
-        Ask::Read(Query::Room { class }) => body.extend(varint(class.get().into())),
         Ask::Read(Query::Mine { skip }) => body.extend(varint(skip.into())),
         Ask::Read(Query::Spot { class, count }) => {
             body.extend(varint(class.get().into()));

@@ -396,9 +396,9 @@ impl World {
             Step::Commit => self.commit(),
             Step::Calm(turns) => self.calm(u32::from(turns)),
             Step::Appoint(who, which, revoked) => {
-                let revokes = (revoked < 64).then_some((0, What::Revoke(revoked)));
+                let last = (revoked < 64).then_some((0, What::Revoke(revoked)));
                 let deeds = [(0, What::Invite(which)), (who, What::Join(which))];
-                for (who, what) in deeds.into_iter().chain(revokes) {
+                for (who, what) in deeds.into_iter().chain(last) {
                     self.calm(20);
                     self.play(Step::Ask(who, what));
                 }

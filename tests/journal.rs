@@ -461,6 +461,10 @@ fn a_torn_end_of_the_log_is_what_was_never_acknowledged() {
     }
 }
 
+/// A line of the view `sheet`: class, roll call, position, student, time, remarks, and both times of the roll
+/// call.
+type Line = (u32, i64, i64, String, String, String, String, String);
+
 #[test]
 fn people_read_closed_sheets_while_the_server_runs() {
     let folder = folder();
@@ -481,7 +485,7 @@ fn people_read_closed_sheets_while_the_server_runs() {
     let mut statement = reader.prepare("SELECT * FROM sheet WHERE class = 3030").unwrap();
     let columns = statement.column_names().collect::<Vec<_>>().join(" ");
     assert_eq!(columns, "class roll_call position student at remarks opened_at closed_at");
-    let rows: Vec<(u32, i64, i64, String, String, String, String, String)> =
+    let rows: Vec<Line> =
         statement.query_map((), |row| row.try_into()).unwrap().map(Result::unwrap).collect();
     let text = |seconds: u64| WallTime::from_millis(MONDAY_MS + seconds).to_rfc3339();
     let line = |position, student: &str, at| {

@@ -763,16 +763,29 @@ fn invalid(name: &str) -> Vec<u8> {
         "not-canonical-class" => request(Kind::Open, &[head, started, &[0xd6, 0x97, 0], zeros]),
         "not-canonical-length" => mark(&[&[0x82, 0][..], b"10"].concat()),
         "not-canonical-answer" => request(Kind::Stale, &[&tail[..16], &[0x81, 0]]),
-        "short-open" => {
-            request(Kind::Open, &[head, started, class, &[0; 3], &laws::byte_string(&[0; 9])])
-        }
-        "body-terms" => request(Kind::Open, &[head, started, class, &[3, 0, 0], &zeros[3..]]),
+        "short-status" => request(Kind::Status, &[head, class, &laws::byte_string(&[0; 34])]),
+        other => invalid_of_people(other),
+    }
+}
+
+/// The invalid datagrams of people and rooms.
+fn invalid_of_people(name: &str) -> Vec<u8> {
+    let (open, opened) = (example("open"), example("opened"));
+    let request = |kind: Kind, parts: &[&[u8]]| laws::frame(1, kind.byte(), &parts.concat());
+    let (head, tail) = (&open[4..22], &opened[4..21]);
+    let started = &laws::varint(1_795_353_480_000)[..];
+    let time = &laws::varint(1_795_353_485_000)[..];
+    let class = &laws::varint(3_030)[..];
+    let padding = &laws::byte_string(&[0; 10])[..];
+    let text = |text: &str| laws::byte_string(text.as_bytes());
+    match name {
+        "body-terms" => request(Kind::Open, &[head, started, class, &[3, 0, 0], padding]),
         "body-code" => {
             let code = laws::varint(1_000_000);
-            let parts = [head, started, class, &student("10"), &[1], &code];
+            let parts = [head, started, class, &text("10"), &[1], &code];
             request(Kind::Mark, &[&parts.concat()[..], &laws::byte_string(&[0; 13])])
         }
-        "body-name" => request(Kind::Joined, &[tail, time, &[0, 1], &student("Ana  Silva")]),
+        "body-name" => request(Kind::Joined, &[tail, time, &[0, 1], &text("Ana  Silva")]),
         "body-spot-of-none" => {
             let padding = laws::byte_string(&[0; 1_200 - 40]);
             request(Kind::Spot, &[head, class, &[0], &padding])
@@ -781,7 +794,9 @@ fn invalid(name: &str) -> Vec<u8> {
             Kind::RoomState,
             &[tail, class, time, &[0, 0, 0], &[1, 0, 0], &[1, 7], &laws::varint(9_000)],
         ),
-        "short-status" => request(Kind::Status, &[head, class, &laws::byte_string(&[0; 34])]),
+        "short-open" => {
+            request(Kind::Open, &[head, started, class, &[0; 3], &laws::byte_string(&[0; 9])])
+        }
         other => panic!("nobody knows how to make {other}"),
     }
 }
@@ -972,11 +987,6 @@ fn constants() -> BTreeMap<&'static str, Constant> {
             [$((stringify!($name), Constant::count(limits::$name)),)*]
         };
     }
-    macro_rules! times {
-        ($($name:ident),* $(,)?) => {
-            [$((stringify!($name), Constant::Time(limits::$name)),)*]
-        };
-    }
     let counts = counts![
         DATAGRAM_MAX_BYTES,
         DATAGRAM_MIN_BYTES,
@@ -1044,7 +1054,19 @@ fn constants() -> BTreeMap<&'static str, Constant> {
         HELLO_RETRIES_MAX,
         UNANSWERED_MAX,
     ];
-    let times = times![
+    let busy = Duration::from_millis(limits::BUSY_RETRY_AFTER_MS.into());
+    let busy = [("BUSY_RETRY_AFTER_MS", Constant::Time(busy))];
+    counts.into_iter().chain(times()).chain(busy).collect()
+}
+
+/// Those that are times.
+fn times() -> impl Iterator<Item = (&'static str, Constant)> {
+    macro_rules! times {
+        ($($name:ident),* $(,)?) => {
+            [$((stringify!($name), Constant::Time(limits::$name)),)*]
+        };
+    }
+    times![
         RETRY_INITIAL,
         RETRY_MIN,
         RETRY_MAX,
@@ -1064,10 +1086,8 @@ fn constants() -> BTreeMap<&'static str, Constant> {
         INVITE_LIFE,
         ADMIN_LINK_LIFE,
         ROOM_CODE_STEP,
-    ];
-    let busy = Duration::from_millis(limits::BUSY_RETRY_AFTER_MS.into());
-    let busy = [("BUSY_RETRY_AFTER_MS", Constant::Time(busy))];
-    counts.into_iter().chain(times).chain(busy).collect()
+    ]
+    .into_iter()
 }
 
 fn parse_time(text: &str) -> Duration {
@@ -1352,9 +1372,9 @@ fn said(answer: &Answer) -> Vec<u8> {
         | Answer::Acts(_)
         | Answer::Room(_)
         | Answer::Mine(_)
-        | Answer::Spot(_) => (15, vec![]),
-        // It hears it under the name of another client, as it does each of these.
-        Answer::Revoked => (15, vec![]),
+        | Answer::Spot(_)
+        // It hears this one under the name of another client, as it does each of these.
+        | Answer::Revoked => (15, vec![]),
     };
     [desk_step(2), choice(0, 4), choice(place, 16), values].concat()
 }

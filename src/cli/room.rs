@@ -147,8 +147,11 @@ pub(super) fn spot(client: &mut CommandClient, class: ClassId, count: u8) -> Res
                 flags,
             }))?;
         }
-        let why: String = remarks.names().map(|it| format!(", {}", words(it))).collect();
-        let question = format!("{student}{why}: there? [y/n, Enter: not asked] ");
+        let mut question = student.to_string();
+        for remark in remarks.names() {
+            question.extend([", ", words(remark)]);
+        }
+        question.push_str(": there? [y/n, Enter: not asked] ");
         let there = loop {
             let Some(line) = typed(prompt.read(&question))? else { break None };
             match line.text.as_deref().map(str::to_lowercase).as_deref() {

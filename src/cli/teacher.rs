@@ -521,10 +521,11 @@ impl Teacher {
             writeln!(out, "{heading}. {students} answered{end}")?;
             for (place, mark) in sheet.marks.iter().enumerate() {
                 let (student, at) = (mark.student, mark.at.to_local());
-                let remarks =
-                    remarks_of(&sheet, place).names().map(|it| format!("  {}", words(it)));
-                let remarks: String = remarks.collect();
-                writeln!(out, "{:>4}  {student:<16}  {at}{remarks}", place + 1)?;
+                write!(out, "{:>4}  {student:<16}  {at}", place + 1)?;
+                for remark in remarks_of(&sheet, place).names() {
+                    write!(out, "  {}", words(remark))?;
+                }
+                writeln!(out)?;
             }
             out.flush()
         };

@@ -84,14 +84,15 @@ impl AdminInvites {
 
     /// What lies there, if the folder has changed since the last time. Costs one question to the system
     /// where it has not.
-    pub(super) fn look(&mut self) -> Vec<AdminInvite> {
+    pub(super) fn look(&mut self, now: WallTime) -> Vec<AdminInvite> {
         let Ok(changed) = fs::metadata(&self.folder).and_then(|it| it.modified()) else {
             return Vec::new();
         };
         if self.seen == Some(changed) {
             return Vec::new();
         }
-        let is_settled = SystemTime::now().duration_since(changed).is_ok_and(|age| age > TICK);
+        let now = SystemTime::UNIX_EPOCH + Duration::from_millis(now.as_millis());
+        let is_settled = now.duration_since(changed).is_ok_and(|age| age > TICK);
         self.seen = is_settled.then_some(changed);
         let Ok(entries) = fs::read_dir(&self.folder) else { return Vec::new() };
         let paths = entries.flatten().map(|entry| entry.path());
@@ -113,11 +114,12 @@ mod tests {
     fn what_was_left_is_found_until_it_is_removed_and_anything_else_is_ignored() {
         let folder = tempfile::tempdir().unwrap();
         let mut invites = AdminInvites::in_folder(folder.path());
-        assert_eq!(invites.look(), []);
+        let now = WallTime::from_millis(1_700_000_000_000);
+        assert_eq!(invites.look(now), []);
         let left = AdminInvite {
             invite: InviteId::from_bytes([7; 16]),
             name: "Rui Sá".parse().unwrap(),
-            ends_at: WallTime::from_millis(1_700_000_000_000),
+            ends_at: now,
         };
         left.leave_in(folder.path()).unwrap();
         fs::write(folder.path().join("admin-invite-0011"), "1 Eva\n").unwrap();
@@ -126,9 +128,8 @@ mod tests {
             "x",
         )
         .unwrap();
-        assert_eq!(invites.look(), [left]);
+        assert_eq!(invites.look(now), [left]);
         invites.remove(&left);
-        invites.seen = None;
-        assert_eq!(invites.look(), []);
+        assert_eq!(invites.look(now), []);
     }
 }

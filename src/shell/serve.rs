@@ -274,7 +274,7 @@ impl<J: Journal + Send + 'static> Service<J> {
     /// Takes the invites of admins that were left since the last turn, before anybody can use them.
     fn take_invites(&mut self) {
         let Some(invites) = &mut self.invites else { return };
-        for left in invites.look() {
+        for left in invites.look(self.clock.now().wall) {
             let AdminInvite { invite, name, ends_at } = left;
             let server = self.endpoint.server_mut();
             if server.invite_admin(self.clock.now(), invite, name, ends_at) {

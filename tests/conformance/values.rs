@@ -585,10 +585,7 @@ impl Values {
         let (number, at) = (self.act_number(), self.time());
         let by = self.flag().then(|| self.device());
         let name = self.flag().then(|| self.name());
-        let deed = match self.flag() {
-            true => Deed::Act(self.act()),
-            false => Deed::Joined(self.guest()),
-        };
+        let deed = if self.flag() { Deed::Act(self.act()) } else { Deed::Joined(self.guest()) };
         ActRecord { number, at, by, name, deed }
     }
 
@@ -604,12 +601,11 @@ impl Values {
 
     fn access_outcome(&mut self) -> Outcome {
         let at = self.time();
-        match self.flag() {
-            true => Outcome::Acted(Acted { at, count: self.u32() }),
-            false => {
-                let joined = Box::new(Joined { at, guest: self.guest() });
-                Outcome::Joined { invite: self.invite(), joined }
-            }
+        if self.flag() {
+            Outcome::Acted(Acted { at, count: self.u32() })
+        } else {
+            let joined = Box::new(Joined { at, guest: self.guest() });
+            Outcome::Joined { invite: self.invite(), joined }
         }
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rollcall::access::InviteCode;
 use rollcall::shell::admin_invites::AdminInvite;
-use rollcall::time::WallTime;
+use rollcall::shell::clock::{Clock, entropy};
 
 use super::process::Finished;
 use super::{ADMIN, Call, Place, SERVER, STUDENT, Server, Setup, TEACHER, run};
@@ -21,7 +21,7 @@ impl School {
     /// A school whose server was just started.
     #[track_caller]
     pub(crate) fn start() -> Self {
-        Self::with(|setup| setup.sealed())
+        Self::with(Setup::sealed)
     }
 
     /// As [`School::start`], started otherwise.
@@ -158,12 +158,9 @@ pub(crate) fn link(server: &Server) -> String {
 /// Leaves an invite for an admin of that name, as `rollcall-server admin-link` does at a terminal.
 #[track_caller]
 pub(crate) fn leave_admin_invite(data: &Path, name: &str) -> String {
-    let code = InviteCode::from_bytes(std::array::from_fn(|place| {
-        name.as_bytes()[place % name.len()].wrapping_mul(31).wrapping_add(place as u8)
-    }));
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("later");
-    let ends_at =
-        WallTime::from_millis(u64::try_from(now.as_millis()).expect("a time") + 3_600_000);
+    let seed: [u8; 32] = entropy();
+    let code = InviteCode::from_bytes(*seed.first_chunk().expect("ten of them"));
+    let ends_at = Clock::start().now().wall.shifted(3_600_000);
     let name = name.parse().expect("a name");
     AdminInvite { invite: code.id(), name, ends_at }.leave_in(data).expect("left");
     code.to_text()

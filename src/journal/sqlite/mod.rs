@@ -637,7 +637,7 @@ mod tests {
                 let at_most = ActNumber::new(at_most).unwrap();
                 match it.rows(RowsQuestion::Acts { at_most, limit }).unwrap() {
                     Rows::Acts(acts) => acts,
-                    other => panic!("{other:?}"),
+                    other @ Rows::Mine(_) => panic!("{other:?}"),
                 }
             };
             assert_eq!(page(&mut journal, 4, 2), [4, 3, 2].map(act), "as many and one more");
@@ -647,7 +647,7 @@ mod tests {
                 .unwrap()
             {
                 Rows::Mine(marks) => marks,
-                other => panic!("{other:?}"),
+                other @ Rows::Acts(_) => panic!("{other:?}"),
             };
             let mark = |number: u32| MyMark {
                 class: ClassId::new(3030).unwrap(),
