@@ -342,6 +342,9 @@ impl Remarks {
     /// The student was called, and was not there.
     pub const CALLED_ABSENT: Self = Self(32);
 
+    /// The student was called.
+    pub const CALLED: Self = Self(16 | 32);
+
     /// Each with the word for it in `--json`, logs and the specification.
     pub const NAMES: [(Self, &'static str); 6] = [
         (Self::SECOND_DEVICE, "second_device"),

@@ -89,6 +89,12 @@ impl WallTime {
         Self::from_millis(self.millis.saturating_add_signed(millis))
     }
 
+    /// So long after it, or the last time that there is.
+    #[must_use]
+    pub fn after(self, duration: Duration) -> Self {
+        self.shifted(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
+    }
+
     /// As RFC 3339 in UTC with milliseconds, for programs.
     #[must_use]
     pub fn to_rfc3339(self) -> String {

@@ -13,11 +13,11 @@ use super::join::{Joining, join};
 use super::json::print_json;
 use super::local_time::LocalTime as _;
 use super::words::{complain, counted, parse, printed};
-use crate::access::{Guest, InviteCode, PersonName, Role};
-use crate::exchange::{Act, ActList, ActRecord, Answer, PersonList, Query, StaffDevice};
-use crate::ids::{ActNumber, ClassId, DeviceId, StudentNumber};
-use crate::limits::{INVITE_LIFE, MARKS_LISTED_MAX};
-use crate::shell::clock::entropy;
+use crate::access::{Guest, PersonName, Role};
+use crate::exchange::{Act, ActRecord, StaffDevice};
+use crate::ids::{ClassId, DeviceId, StudentNumber};
+use crate::limits::INVITE_LIFE;
+use crate::shell::clock::fresh_invite;
 
 /// Say who may do what: invite teachers, admins and students, see who is there, revoke a device, give a class
 /// away, and see all that was done.
@@ -149,11 +149,9 @@ struct Admin {
 impl Admin {
     /// Draws an invite, and tells the server only its name.
     fn invite(&mut self, guest: Guest) -> Result<(), Exit> {
-        let seed: [u8; 32] = entropy();
-        let code = InviteCode::from_bytes(*seed.first_chunk().expect("ten of them"));
+        let code = fresh_invite();
         let done = self.client.act(Act::Invite { invite: code.id(), guest })?;
-        let life = i64::try_from(INVITE_LIFE.as_millis()).expect("some days");
-        let ends_at = done.at().shifted(life);
+        let ends_at = done.at().after(INVITE_LIFE);
         let link = self.client.link();
         if self.client.json() {
             return printed(print_json(&InviteLine {
@@ -207,20 +205,7 @@ impl Admin {
 
     /// All devices with a role, in order of who joined first.
     fn devices(&mut self) -> Result<(Vec<StaffDevice>, u32), Exit> {
-        let (mut found, mut attempts) = (Vec::<StaffDevice>::new(), 0);
-        loop {
-            let after = found.last().map(|last| last.device);
-            let answered = self.client.ask_with_right(Query::People { after }, None)?;
-            attempts += answered.attempts;
-            let Answer::People(PersonList { devices, more }) = answered.answer else {
-                return Err(Exit::Failed);
-            };
-            let is_end = devices.is_empty() || !more || found.len() >= MARKS_LISTED_MAX;
-            found.extend(devices);
-            if is_end {
-                break;
-            }
-        }
+        let (mut found, attempts) = self.client.list::<StaffDevice>()?;
         found.sort_by_key(|it| it.joined_at);
         Ok((found, attempts))
     }
@@ -295,17 +280,7 @@ impl Admin {
     }
 
     fn log(&mut self) -> Result<(), Exit> {
-        let (mut found, mut attempts) = (Vec::<ActRecord>::new(), 0);
-        let mut next = Some(ActNumber::MAX);
-        while let Some(at_most) = next.filter(|_| found.len() < MARKS_LISTED_MAX) {
-            let answered = self.client.ask_with_right(Query::Acts { at_most }, None)?;
-            attempts += answered.attempts;
-            let Answer::Acts(ActList { acts, more }) = answered.answer else {
-                return Err(Exit::Failed);
-            };
-            next = acts.last().filter(|_| more).and_then(|last| last.number.before());
-            found.extend(acts);
-        }
+        let (found, attempts) = self.client.list::<ActRecord>()?;
         for ActRecord { number, at, by, name, deed } in found.into_iter().rev() {
             let device = by.map(|by| HEXLOWER.encode(by.as_bytes()));
             if self.client.json() {

@@ -18,11 +18,10 @@ use super::speaker::{Speaker, heard, learn};
 use super::status_line::StatusLine;
 use super::words::{complain, failed, parse_deadline, printed, remark};
 use crate::blocks::Prefix;
-use crate::client::inquiry::{FileInquiry, FilesInquiry, OpenInquiry, SheetsInquiry};
+use crate::client::inquiry::{FileInquiry, FilesInquiry, ListInquiry, Listed, SheetsInquiry};
 use crate::client::{Progress, Unanswered};
 use crate::exchange::{
-    Act, Acted, Answer, Deed, FileEntry, FileInfo, OpenRollCall, Operation, Query, Refused,
-    SheetInfo,
+    Act, Acted, Answer, Deed, FileEntry, FileInfo, Operation, Query, Refused, SheetInfo,
 };
 use crate::ids::{ClassId, FileKey, RollCallNumber};
 use crate::limits::DETAIL_DEADLINE;
@@ -225,11 +224,12 @@ impl CommandClient {
         self.told(result, None)
     }
 
-    /// What is open, in order of class. When it fails, the person has been told.
-    pub(super) fn list_open(&mut self) -> Result<(Vec<OpenRollCall>, u32), Exit> {
+    /// A whole list. When it fails, or is refused, the person has been told.
+    pub(super) fn list<T: Listed>(&mut self) -> Result<(Vec<T>, u32), Exit> {
         let Self { caller, flags, line, .. } = self;
         let show = &mut |it: &_, at| line.show(it, at);
-        let result = caller.inquire(&mut OpenInquiry::new(), flags.timeout, show, &mut |_| {});
+        let mut inquiry = ListInquiry::new();
+        let result = caller.inquire(&mut inquiry, flags.timeout, show, &mut |_| {});
         self.told(result, None)
     }
 
@@ -333,6 +333,9 @@ impl CommandClient {
             Err(CallError::Revoked) => {
                 complain(REVOKED);
                 return Err(Exit::Refused);
+            }
+            Err(CallError::Refused { refused, attempts }) => {
+                return Err(self.tell_refusal(&refused, None, attempts));
             }
             Err(CallError::Fetch(error)) => return Err(self.fetch_failed(&error)),
             Err(error @ CallError::Stalled(_)) => {

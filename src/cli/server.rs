@@ -16,7 +16,7 @@ use super::local_time::LocalTime as _;
 use super::qr;
 use super::rate::Rate;
 use super::words::{complain, counted, parse};
-use crate::access::{InviteCode, PersonName};
+use crate::access::PersonName;
 use crate::endpoint::{PlainPolicy, Way};
 use crate::journal::{
     self, Backup, BackupError, Journal, JournalError, MemoryJournal, Recovered, SqliteJournal,
@@ -26,7 +26,7 @@ use crate::seal::PublicKey;
 use crate::server::{Output, Server, ServerKeys};
 use crate::shell::admin_invites::{AdminInvite, AdminInvites};
 use crate::shell::call::ServerName;
-use crate::shell::clock::{Clock, ClockImplausible, check_plausible, entropy};
+use crate::shell::clock::{Clock, ClockImplausible, check_plausible, entropy, fresh_invite};
 use crate::shell::keys::{self, KeyError};
 use crate::shell::serve::{Folder, FolderError, ReturnPath, ServeError, Service, ServiceTrust};
 use crate::shell::trust::JoinLink;
@@ -446,10 +446,8 @@ fn invite_admin(server: &str, name: PersonName, folder: &Path) -> Result<(), End
     }
     // The first thing that is done with a folder may be this.
     let key = keys::load_or_make(&folder.join(KEY_FILE))?.public();
-    let seed: [u8; 32] = entropy();
-    let code = InviteCode::from_bytes(*seed.first_chunk().expect("ten of them"));
-    let life = i64::try_from(ADMIN_LINK_LIFE.as_millis()).expect("an hour");
-    let ends_at = Clock::start().now().wall.shifted(life);
+    let code = fresh_invite();
+    let ends_at = Clock::start().now().wall.after(ADMIN_LINK_LIFE);
     AdminInvite { invite: code.id(), name, ends_at }
         .leave_in(folder)
         .map_err(|source| Ended::Invite { path: folder.to_owned(), source })?;

@@ -18,11 +18,8 @@ use super::local_time::LocalTime as _;
 use super::prompt::{Line, Prompt, fields};
 use super::words::{complain, parse, printed, remark, typed};
 use crate::access::RoomCode;
-use crate::exchange::{
-    Answer, Marked, MineList, MyMark, Operation, Query, Refusal, Refused, SheetList,
-};
+use crate::exchange::{Answer, Marked, MyMark, Operation, Query, Refusal, Refused, SheetList};
 use crate::ids::{ClassId, RollCallNumber, StudentNumber};
-use crate::limits::MARKS_LISTED_MAX;
 use crate::shell::call::Answered;
 use crate::time::WallTime;
 
@@ -157,19 +154,7 @@ pub(super) fn mark_students(
 
 /// Shows the marks that were made from this device, the first one first.
 fn mine(mut client: CommandClient, of: Option<ClassId>) -> Result<(), Exit> {
-    let (mut found, mut attempts) = (Vec::new(), 0);
-    loop {
-        let skip = u32::try_from(found.len()).unwrap_or(u32::MAX);
-        let answered = client.ask_with_right(Query::Mine { skip }, None)?;
-        attempts += answered.attempts;
-        let Answer::Mine(MineList { marks, more }) = answered.answer else {
-            return Err(Exit::Failed);
-        };
-        found.extend(marks);
-        if !more || found.len() >= MARKS_LISTED_MAX {
-            break;
-        }
-    }
+    let (mut found, attempts) = client.list::<MyMark>()?;
     found.retain(|it| of.is_none_or(|class| class == it.class));
     if found.is_empty() && !client.json() {
         remark("no closed roll call has a mark from this computer");

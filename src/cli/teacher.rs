@@ -468,7 +468,7 @@ impl Teacher {
     }
 
     fn status(&mut self) -> Result<(), Exit> {
-        let (open, attempts) = self.client.list_open()?;
+        let (open, attempts) = self.client.list::<OpenRollCall>()?;
         for roll_call in &open {
             self.show_status(roll_call, attempts)?;
         }

@@ -442,7 +442,7 @@ impl People {
     fn apply_act(&mut self, act: &Act, at: WallTime) {
         match *act {
             Act::Invite { invite, guest } => {
-                let ends_at = at.shifted(millis(INVITE_LIFE));
+                let ends_at = at.after(INVITE_LIFE);
                 self.insert_invite(invite, Invite { guest, ends_at, used_by: None }, at);
             }
             Act::Revoke { device } => {
@@ -477,7 +477,7 @@ impl People {
         self.invites.insert(invite, it);
         // An ended one is kept for as long again, so that whoever comes late is told why.
         while let Some(&(ends_at, ended)) = self.ends.get_min()
-            && ends_at.shifted(millis(INVITE_LIFE)) < at
+            && ends_at.after(INVITE_LIFE) < at
         {
             self.ends.remove(&(ends_at, ended));
             self.invites.remove(&ended);
@@ -577,10 +577,6 @@ impl People {
             self.numbers.insert((device, student));
         }
     }
-}
-
-fn millis(duration: std::time::Duration) -> i64 {
-    i64::try_from(duration.as_millis()).expect("a constant of some days")
 }
 
 #[cfg(test)]

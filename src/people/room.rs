@@ -98,9 +98,10 @@ impl Room {
     }
 
     pub(super) fn call(&mut self, student: StudentNumber, there: bool) {
-        let called = Remarks::CALLED_PRESENT.and(Remarks::CALLED_ABSENT);
         let now = if there { Remarks::CALLED_PRESENT } else { Remarks::CALLED_ABSENT };
-        self.particulars.remarks.insert(student, self.remarks(student).without(called).and(now));
+        self.particulars
+            .remarks
+            .insert(student, self.remarks(student).without(Remarks::CALLED).and(now));
     }
 
     fn remark(&mut self, student: StudentNumber, remark: Remarks) {

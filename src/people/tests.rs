@@ -91,7 +91,7 @@ impl School {
 
     fn wait(&mut self, wait: Duration) {
         self.now.instant = self.now.instant.after(wait);
-        self.now.wall = self.now.wall.shifted(millis(wait));
+        self.now.wall = self.now.wall.after(wait);
     }
 
     /// The next operation of somebody, and its answer.

@@ -149,7 +149,6 @@ impl<P: Clone + Hash> Server<P> {
         let mut key = [0; 16];
         key.copy_from_slice(&self.rooms[..16]);
         let room = self.room_of(who, class)?;
-        let called = Remarks::CALLED_PRESENT.and(Remarks::CALLED_ABSENT);
         let lot = |student: StudentNumber| {
             let mut hasher = SipHasher13::new_with_key(&key);
             (self.draws, student.as_bytes()).hash(&mut hasher);
@@ -158,7 +157,7 @@ impl<P: Clone + Hash> Server<P> {
         let present = self.state.register.present(class);
         let uncalled = present
             .map(|student| (student, room.remarks(student)))
-            .filter(|(_, remarks)| !remarks.has(called));
+            .filter(|(_, remarks)| !remarks.has(Remarks::CALLED));
         // R-SPOT-1
         let mut lots: Vec<_> = uncalled
             .map(|(student, remarks)| (!remarks.has(Remarks::SUSPICIOUS), lot(student), student))

@@ -18,7 +18,7 @@ pub use super::server_name::{NotAServer, ServerName};
 use super::socket::connect;
 use crate::client::inquiry::{Inquiry, Step};
 use crate::client::{LinkedClient, Output, Progress, Unanswered};
-use crate::exchange::{Answer, Operation, Query, SheetInfo};
+use crate::exchange::{Answer, Operation, Query, Refused, SheetInfo};
 use crate::limits::{SERVER_ADDRESSES_MAX, UDP_PAYLOAD_MAX_BYTES};
 use crate::roll::Sheet;
 use crate::seal::{Channel, Link};
@@ -58,6 +58,14 @@ pub enum CallError {
     /// The server says that this device may do nothing any more. Nothing was done.
     #[error("this device was revoked")]
     Revoked,
+    /// The server does not answer this question to us.
+    #[error("refused: {}", .refused.reason.name())]
+    Refused {
+        /// Why, and when.
+        refused: Refused,
+        /// The datagrams that it took.
+        attempts: u32,
+    },
     /// A sheet or a file could not be fetched.
     #[error(transparent)]
     Fetch(#[from] FetchError),
@@ -250,7 +258,8 @@ impl Caller {
     ///
     /// # Errors
     /// [`CallError::Unanswered`] if one of its questions is not answered before the deadline, which
-    /// counts for each; [`CallError::Stalled`] if the answers do not come to an end.
+    /// counts for each; [`CallError::Refused`] if one is refused; [`CallError::Stalled`] if the answers do not
+    /// come to an end.
     pub fn inquire<I: Inquiry>(
         &mut self,
         inquiry: &mut I,
@@ -264,6 +273,9 @@ impl Caller {
                 Step::Ask(query) => {
                     let answered = self.ask(query, deadline, watch)?;
                     attempts += answered.attempts;
+                    if let Answer::Refused(refused) = answered.answer {
+                        return Err(CallError::Refused { refused, attempts });
+                    }
                     inquiry.handle_answer(self.now(), answered.answer);
                     follow(inquiry);
                 }

@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use rand::RngExt as _;
 
+use crate::access::InviteCode;
 use crate::limits::{CLOCK_BEHIND_MAX, CLOCK_LEAP_MAX};
 use crate::time::{Instant, Now, WallTime};
 
@@ -96,6 +97,13 @@ pub(super) fn wall() -> WallTime {
 pub fn entropy() -> [u8; 32] {
     // R-CLIENT-1
     rand::rng().random()
+}
+
+/// The code of an invite that nobody has seen.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is where dice are thrown")]
+pub fn fresh_invite() -> InviteCode {
+    InviteCode::from_bytes(rand::rng().random())
 }
 
 #[cfg(test)]

@@ -3,9 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rollcall::access::InviteCode;
 use rollcall::shell::admin_invites::AdminInvite;
-use rollcall::shell::clock::{Clock, entropy};
+use rollcall::shell::clock::{Clock, fresh_invite};
 
 use super::process::Finished;
 use super::{ADMIN, Call, Place, SERVER, STUDENT, Server, Setup, TEACHER, run};
@@ -158,8 +157,7 @@ pub(crate) fn link(server: &Server) -> String {
 /// Leaves an invite for an admin of that name, as `rollcall-server admin-link` does at a terminal.
 #[track_caller]
 pub(crate) fn leave_admin_invite(data: &Path, name: &str) -> String {
-    let seed: [u8; 32] = entropy();
-    let code = InviteCode::from_bytes(*seed.first_chunk().expect("ten of them"));
+    let code = fresh_invite();
     let ends_at = Clock::start().now().wall.shifted(3_600_000);
     let name = name.parse().expect("a name");
     AdminInvite { invite: code.id(), name, ends_at }.leave_in(data).expect("left");

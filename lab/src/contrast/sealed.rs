@@ -16,7 +16,7 @@ use rollcall::endpoint::{Effect, Endpoint, PlainPolicy};
 use rollcall::seal::{Channel, PublicKey, SecretKey};
 use rollcall::server::Server as Core;
 use rollcall::shell::admin_invites::AdminInvite;
-use rollcall::shell::clock::{Clock, entropy};
+use rollcall::shell::clock::{Clock, entropy, fresh_invite};
 use rollcall::wire::Datagram;
 use snow::params::{CipherChoice, DHChoice, HashChoice};
 use snow::resolvers::{CryptoResolver, DefaultResolver, FallbackResolver};
@@ -122,8 +122,7 @@ impl Served {
 
 /// Leaves an admin's invite where a server finds it, as `rollcall-server admin-link` does at a terminal.
 fn invite_admin(data: &Path) -> Result<InviteCode, Failure> {
-    let seed: [u8; 32] = entropy();
-    let code = InviteCode::from_bytes(*seed.first_chunk().expect("ten of them"));
+    let code = fresh_invite();
     let ends_at = Clock::start().now().wall.shifted(3_600_000);
     AdminInvite { invite: code.id(), name: NAME.parse()?, ends_at }.leave_in(data)?;
     Ok(code)

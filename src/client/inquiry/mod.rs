@@ -14,12 +14,12 @@
 mod file;
 mod files;
 mod idle;
-mod open;
+mod list;
 mod sheets;
 
 pub use file::FileInquiry;
 pub use files::FilesInquiry;
-pub use open::OpenInquiry;
+pub use list::{ListInquiry, Listed};
 pub use sheets::SheetsInquiry;
 
 use crate::exchange::{Answer, Query};
