@@ -10,7 +10,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::Exit;
-use super::explain::{Hints, REVOKED, outcome, reason};
+use super::explain::{Hints, outcome, reason, revoked};
 use super::json::{RefusedLine, UnknownLine, print_json};
 use super::local_time::LocalTime as _;
 use super::progress::ProgressLine;
@@ -330,9 +330,12 @@ impl CommandClient {
                 let outcome = outcome(operation, attempts);
                 (format!("interrupted{outcome}{words}"), attempts, Exit::Interrupted)
             }
-            Err(CallError::Revoked) => {
-                complain(REVOKED);
-                return Err(Exit::Refused);
+            Err(CallError::Revoked { attempts }) => {
+                let (words, exit) = revoked(operation, attempts);
+                if exit == Exit::Refused {
+                    return Err(self.tell_revoked(operation, &words, attempts));
+                }
+                (words, attempts, exit)
             }
             Err(CallError::Refused { refused, attempts }) => {
                 return Err(self.tell_refusal(&refused, None, attempts));
@@ -352,6 +355,19 @@ impl CommandClient {
         }
         complain(words);
         Err(exit)
+    }
+
+    /// Tells that nothing was done, because this device may do nothing any more.
+    fn tell_revoked(&self, operation: Option<Operation>, words: &str, attempts: u32) -> Exit {
+        let class = operation.and_then(|it| it.class());
+        let line = RefusedLine::new(class, "revoked", local_clock(), attempts);
+        if self.json()
+            && let Err(exit) = printed(print_json(&line))
+        {
+            return exit;
+        }
+        complain(words);
+        Exit::Refused
     }
 
     fn fetch_failed(&self, error: &FetchError) -> Exit {

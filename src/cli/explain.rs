@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::Exit;
 use super::local_time::LocalTime as _;
 use crate::exchange::{
     Acted, Answer, Closed, Deed, Joined, Marked, Opened, Operation, Refusal, Refused,
@@ -80,9 +81,17 @@ pub(super) fn refusal(refusal: Refusal) -> String {
     reason(refusal, None)
 }
 
-/// What a device is told that was revoked.
-pub(super) const REVOKED: &str = "this computer was revoked: it may do nothing on this server any more; ask an \
-    admin; to join as a new device, move device.key away from the folder of its settings";
+/// What is said where a device was revoked, and how the command ends. That answer speaks of the datagram that
+/// it answers: an operation that was sent before may have been executed then.
+pub(super) fn revoked(operation: Option<Operation>, attempts: u32) -> (String, Exit) {
+    let was_sent_before = operation.filter(|_| attempts > 1);
+    let outcome = outcome(was_sent_before, attempts);
+    let words = format!(
+        "this computer was revoked: it may do nothing on this server any more{outcome}; ask an admin; to join as \
+         a new device, move device.key away from the folder of its settings"
+    );
+    (words, if was_sent_before.is_some() { Exit::Unknown } else { Exit::Refused })
+}
 
 /// Why something was refused, in words for the person.
 pub(super) fn reason(refusal: Refusal, class: impl Into<Option<ClassId>>) -> String {
@@ -168,6 +177,7 @@ pub(super) fn settled(answer: &Answer) -> String {
         Answer::Closed(Closed { sheet, .. }) => {
             format!("was closed at {}", sheet.closed_at.to_local())
         }
+        Answer::Revoked => "cannot be found out any more: this computer was revoked".into(),
         Answer::Joined(Joined { at, .. }) | Answer::Acted(Acted { at, .. }) => {
             format!("was done at {}", at.to_local())
         }
@@ -182,6 +192,22 @@ pub(super) fn settled(answer: &Answer) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_sent_before_a_device_was_revoked_is_unknown_and_not_refused() {
+        let mark = Operation::Mark {
+            class: ClassId::new(1).unwrap(),
+            student: "10".parse().unwrap(),
+            code: None,
+        };
+        let (words, exit) = revoked(Some(mark), 1);
+        assert_eq!(exit, Exit::Refused, "{words}");
+        assert!(!words.contains("unknown"), "{words}");
+        let (words, exit) = revoked(Some(mark), 2);
+        assert_eq!(exit, Exit::Unknown, "{words}");
+        assert!(words.contains("whether 10 was marked in class 1 is unknown"), "{words}");
+        assert_eq!(revoked(None, 5).1, Exit::Refused, "a question changes nothing");
+    }
 
     #[test]
     fn a_missing_answer_is_explained_by_what_is_known_for_sure_first() {

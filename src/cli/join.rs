@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Exit;
 use super::client::ClientFlags;
-use super::explain::{REVOKED, refusal};
+use super::explain::{refusal, revoked};
 use super::json::print_json;
 use super::local_time::LocalTime as _;
 use super::prompt::Prompt;
@@ -137,9 +137,10 @@ fn use_invite(
             return Err(Exit::Unknown);
         }
         Err(CallError::Interrupted { .. }) => return Err(Exit::Interrupted),
-        Err(CallError::Revoked) => {
-            complain(REVOKED);
-            return Err(Exit::Refused);
+        Err(CallError::Revoked { attempts }) => {
+            let (words, exit) = revoked(Some(Operation::Join { code }), attempts);
+            complain(words);
+            return Err(exit);
         }
         Err(error) => return Err(failed(error)),
     };

@@ -17,6 +17,8 @@ use crate::ids::ClassId;
 
 /// How often what is shown is asked for anew.
 const REFRESH: Duration = Duration::from_secs(1);
+/// Not more often, whatever the server says of how long its code lives.
+const REFRESH_MIN: Duration = Duration::from_millis(100);
 
 /// Shows the code of a room: once where nobody looks, else large and live until the roll call is closed.
 pub(super) fn show_code(client: &mut CommandClient, class: ClassId) -> Result<(), Exit> {
@@ -32,7 +34,8 @@ pub(super) fn show_code(client: &mut CommandClient, class: ClassId) -> Result<()
     }
     loop {
         printed(show_large(&state))?;
-        thread::sleep(REFRESH.min(Duration::from_millis(u64::from(state.left_ms) + 1)));
+        let next_code = Duration::from_millis(u64::from(state.left_ms) + 1);
+        thread::sleep(next_code.clamp(REFRESH_MIN, REFRESH));
         let answered = client.ask(Query::Room { class })?;
         state = match answered.answer {
             Answer::Room(state) => state,

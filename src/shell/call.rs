@@ -55,9 +55,13 @@ pub enum CallError {
         /// How many datagrams were sent for it; zero if an earlier operation was being settled.
         attempts: u32,
     },
-    /// The server says that this device may do nothing any more. Nothing was done.
+    /// The server says that this device may do nothing any more. What was sent only once was not done; of
+    /// what was sent before, nothing is said.
     #[error("this device was revoked")]
-    Revoked,
+    Revoked {
+        /// The datagrams that were sent.
+        attempts: u32,
+    },
     /// The server does not answer this question to us.
     #[error("refused: {}", .refused.reason.name())]
     Refused {
@@ -330,8 +334,8 @@ impl Caller {
                         }
                         watch(&progress, self.refused_at);
                     }
-                    Output::Answered { answer: Answer::Revoked, .. } => {
-                        return Err(CallError::Revoked);
+                    Output::Answered { answer: Answer::Revoked, attempts } => {
+                        return Err(CallError::Revoked { attempts });
                     }
                     Output::Answered { answer, attempts } => {
                         self.refused_at = None;
