@@ -9,7 +9,7 @@ use crate::exchange::{Act, ActRecord, Operation, Outcome, Refusal, Refused};
 use crate::hashing::HashKey;
 use crate::ids::ClassId;
 use crate::limits::{CLASSES_MAX, OPEN_ROLL_CALLS_MAX};
-use crate::people::{self, Admission, CodeClock, People, Pool, Room};
+use crate::people::{self, Admission, CodeClock, People, PeopleItem, Pool, Room};
 use crate::principal::Principal;
 use crate::record::{Record, Recovery, SnapshotItem};
 use crate::roll::{Applied, ClientRecord, Contradiction, Particulars, Register, Sessions, Walked};
@@ -33,8 +33,8 @@ pub(crate) struct State {
 #[derive(Clone)]
 enum Stage {
     Begin { latest: WallTime, people: Box<people::Walk> },
+    Register(Box<people::Walk>),
     People(Box<people::Walk>),
-    Register,
     Sessions,
 }
 
@@ -94,20 +94,20 @@ impl State {
         let stage = self.snapshot.take().map(|stage| match stage {
             Stage::Begin { latest, people } => {
                 items.push(SnapshotItem::Latest(latest));
-                Stage::People(people)
+                Stage::Register(people)
             }
             other => other,
         });
         self.snapshot = match stage {
             None | Some(Stage::Begin { .. }) => None,
-            Some(Stage::People(mut people)) => {
-                items.extend(people.by_ref().take(steps).map(SnapshotItem::People));
-                Some(if items.len() < steps { Stage::Register } else { Stage::People(people) })
-            }
-            Some(Stage::Register) => {
+            Some(Stage::Register(people)) => {
                 let mut hand_out = |item| items.push(SnapshotItem::Register(item));
                 let is_done = self.register.walk(steps, &mut hand_out);
-                Some(if is_done { Stage::Sessions } else { Stage::Register })
+                Some(if is_done { Stage::People(people) } else { Stage::Register(people) })
+            }
+            Some(Stage::People(mut people)) => {
+                items.extend(people.by_ref().take(steps).map(SnapshotItem::People));
+                Some(if items.len() < steps { Stage::Sessions } else { Stage::People(people) })
             }
             Some(Stage::Sessions) => {
                 let mut hand_out = |(record, pool, is_kept): Walked| {
@@ -131,7 +131,7 @@ impl State {
         let register = self.register.items().map(SnapshotItem::Register);
         let kept = self.sessions.kept_until_past().map(SnapshotItem::KeptUntilPast);
         let latest = std::iter::once(SnapshotItem::Latest(self.latest));
-        latest.chain(people).chain(register).chain(clients).chain(kept)
+        latest.chain(register).chain(people).chain(clients).chain(kept)
     }
 
     /// What an operation of this principal leads to now. Changes nothing.
@@ -281,7 +281,14 @@ impl Recovery for State {
             SnapshotItem::ClientOf { pool, client } => {
                 self.sessions.record(client, pool, Instant::ZERO, 0);
             }
-            SnapshotItem::People(item) => self.people.restore(&item)?,
+            SnapshotItem::People(item) => {
+                if let PeopleItem::Room { class, .. } = item
+                    && !self.register.is_open(class)
+                {
+                    return Err(Contradiction("a room is of no open roll call"));
+                }
+                self.people.restore(&item)?;
+            }
             SnapshotItem::Register(item) => self.register.restore(&item)?,
             SnapshotItem::KeptUntilPast(client) => {
                 if !self.sessions.keep_until_past(client) {

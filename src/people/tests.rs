@@ -1086,6 +1086,15 @@ fn a_snapshot_that_is_made_while_people_go_on_is_the_state_of_its_batch() {
     }
 }
 
+#[test]
+fn a_snapshot_with_a_room_of_no_open_roll_call_is_damaged() {
+    let school = lived();
+    let is_room =
+        |item: &SnapshotItem| matches!(item, SnapshotItem::People(PeopleItem::Room { .. }));
+    let room = school.server.snapshot().find(is_room).expect("a roll call of a device is open");
+    assert!(Server::<u8>::new(4).restore(room).is_err());
+}
+
 impl School {
     /// Something happens, and is committed, before the next part of a snapshot is given out.
     fn go_on(&mut self, turn: u8) {
