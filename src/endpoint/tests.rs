@@ -1,5 +1,6 @@
 //! A server and its clients, with a way between them that loses, holds back and forges.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rand::SeedableRng as _;
@@ -470,6 +471,42 @@ fn a_full_queue_drops_one_at_random_and_an_address_waits_once() {
     let late = waiting.iter().filter(|&&address| address >= HELLOS_QUEUED_MAX).count();
     // With each one that comes, one of all is dropped: of those that came first some 1/e are left.
     assert!((256..450).contains(&late), "{late} of those that came late");
+}
+
+/// The worst flood: 20,000 right `HELLO`s a second, each from another address that has proved itself, while
+/// the worker does a seventh of them. Newcomers who say it again each 250 ms get in.
+#[test]
+fn a_newcomer_gets_in_within_forty_sendings_whatever_flood_there_is() {
+    let mut hellos = Hellos::new();
+    let mut rng = StdRng::from_seed([2; 32]);
+    let hello = |number: u8| Hello { cookie: crate::ids::Cookie::NONE, first: [number; 96] };
+    // Addresses below are newcomers, and all above flood.
+    let newcomers = 200_u64;
+    let mut flood = newcomers;
+    let mut sendings = vec![0; 200];
+    let mut got_in = BTreeSet::new();
+    for ms in 0..40 * 250_u64 {
+        for _ in 0..20 {
+            flood += 1;
+            hellos.push(&mut rng, flood, hello(1));
+        }
+        for newcomer in (0..newcomers).filter(|it| (ms + it) % 250 == 0) {
+            if !got_in.contains(&newcomer) {
+                sendings[usize::try_from(newcomer).unwrap()] += 1;
+                hellos.push(&mut rng, newcomer, hello(2));
+            }
+        }
+        for _ in 0..20 / 7 + usize::from(ms % 7 < 6) {
+            let (address, _) = hellos.pop().expect("more come than go");
+            if address < newcomers {
+                got_in.insert(address);
+            }
+        }
+    }
+    assert_eq!(got_in.len(), sendings.len(), "everybody got in");
+    sendings.sort_unstable();
+    println!("half got in with {}, all with {}", sendings[100], sendings[199]);
+    assert!(sendings[199] <= 40);
 }
 
 // spec: R-SEALED-2

@@ -4,6 +4,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+
 use super::*;
 use crate::access::{InviteCode, Remarks, RoomCode, Who};
 use crate::exchange::{
@@ -118,8 +121,12 @@ impl School {
 
     /// The one answer to these bytes.
     fn hand(&mut self, who: Asker, bytes: &[u8]) -> Answer {
-        let received = decode_request(bytes).unwrap();
         let who = if who == PLAIN { Principal::Plain } else { Principal::Device(device(who)) };
+        self.hand_of(who, bytes)
+    }
+
+    fn hand_of(&mut self, who: Principal, bytes: &[u8]) -> Answer {
+        let received = decode_request(bytes).unwrap();
         let counter = self.server.handle_message(self.now, 0, who, received, bytes.len());
         self.server.count(counter);
         let replies = self.drain();
@@ -837,6 +844,142 @@ fn strangers_who_guess_wait_for_the_next_code_and_who_is_bound_does_not() {
     school.wait(Duration::from_millis(left_ms.into()));
     assert!(is_marked(&school.mark_rightly(91, 1, "91")));
     refuses(&school.mark_wrongly(90, 1, "90"), Refusal::WrongCode);
+}
+
+/// Guessers, each try from a device that is known to nobody, and the codes that they guess from: so few that
+/// every chance is a thousand times what it is with all codes.
+struct Guessers {
+    school: School,
+    rng: StdRng,
+    devices: u32,
+}
+
+/// Codes that are guessed from; three of them are taken.
+const GUESSED_FROM: u32 = 1_000;
+
+impl Guessers {
+    fn new() -> Self {
+        let mut school = School::new();
+        school.open(ANA, 1, Terms::SEALED);
+        Self { school, rng: StdRng::from_seed([1; 32]), devices: 0 }
+    }
+
+    /// Another roll call, in which nobody has tried yet.
+    fn begin(&mut self) {
+        self.school.close(ANA, 1);
+        self.school.open(ANA, 1, Terms::SEALED);
+    }
+
+    /// The codes that are taken from now on, for fifteen seconds: the one that is shown and two before it.
+    fn taken(&mut self) -> [RoomCode; 3] {
+        [0, 1, 2].map(|turn| {
+            if turn > 0 {
+                self.wait_for_next_code();
+            }
+            self.school.room(1).code.expect("it has one")
+        })
+    }
+
+    fn wait_for_next_code(&mut self) {
+        let RoomState { left_ms, .. } = self.school.room(1);
+        self.school.wait(Duration::from_millis(left_ms.into()));
+    }
+
+    /// One of the codes that are guessed from.
+    fn guess(&mut self, taken: &[RoomCode; 3]) -> RoomCode {
+        let drawn = self.rng.random_range(0..GUESSED_FROM);
+        match usize::try_from(drawn).ok().and_then(|place| taken.get(place)) {
+            Some(&code) => code,
+            // None of the codes that will be shown, as far as the secrets of this test go.
+            None => RoomCode::new(999_000 + drawn).unwrap(),
+        }
+    }
+
+    fn fresh(&mut self) -> DeviceId {
+        self.devices += 1;
+        let mut bytes = [0xee; 16];
+        bytes[..4].copy_from_slice(&self.devices.to_be_bytes());
+        DeviceId::from_bytes(bytes)
+    }
+
+    fn try_code(
+        &mut self,
+        by: DeviceId,
+        number: u64,
+        student: StudentNumber,
+        code: RoomCode,
+    ) -> Answer {
+        let operation = Operation::Mark { class: class(1), student, code: Some(code) };
+        let ask = Ask::Perform { started: self.school.now.wall, operation };
+        self.school.hand_of(Principal::Device(by), &bytes_of(200, number, ask))
+    }
+}
+
+/// The table of `docs/security.md`: however many devices guess, five tries of strangers are looked at for a
+/// number, and each hits with three in a million.
+#[test]
+fn a_code_is_guessed_as_seldom_from_a_thousand_devices_as_from_one() {
+    const ROLL_CALLS: u32 = 3_000;
+    for devices in [1, 10, 1_000] {
+        let mut guessers = Guessers::new();
+        let mut hits = 0_u32;
+        for roll_call in 0..ROLL_CALLS {
+            guessers.begin();
+            let victim: StudentNumber = roll_call.to_string().parse().unwrap();
+            let taken = guessers.taken();
+            let all: Vec<_> = (0..devices.min(20)).map(|_| guessers.fresh()).collect();
+            let mut looked_at = 0;
+            for turn in 0..20 {
+                let by = all[turn % all.len()];
+                let number = u64::try_from(turn / all.len()).unwrap() + 1;
+                let code = guessers.guess(&taken);
+                match guessers.try_code(by, number, victim, code) {
+                    Answer::Marked(_) => {
+                        hits += 1;
+                        looked_at += 1;
+                        break;
+                    }
+                    Answer::MarkRefused(Refused { reason: Refusal::WrongCode, .. }) => {
+                        looked_at += 1;
+                    }
+                    other => {
+                        refuses(&other, Refusal::CodeLimit);
+                        assert_eq!(looked_at, u32::from(WRONG_CODES_MAX), "{devices} devices");
+                    }
+                }
+            }
+            assert!(looked_at <= u32::from(WRONG_CODES_MAX));
+        }
+        let chance = f64::from(WRONG_CODES_MAX) * 3.0 / f64::from(GUESSED_FROM);
+        let expected = f64::from(ROLL_CALLS) * chance;
+        let off = (f64::from(hits) - expected).abs();
+        assert!(off < 5.0 * expected.sqrt(), "{devices} devices: {hits} hits, {expected} expected");
+        println!(
+            "{devices} devices: {hits} hits in {ROLL_CALLS} roll calls, {expected:.0} expected"
+        );
+    }
+}
+
+/// And with numbers that are made up, to learn the code: so many tries are looked at in ten minutes that it
+/// is found with 800 times three in a million.
+#[test]
+fn strangers_with_made_up_numbers_are_looked_at_800_times_in_ten_minutes() {
+    let mut guessers = Guessers::new();
+    let wrong = RoomCode::new(999_999).unwrap();
+    let mut looked_at = 0;
+    let steps = 600 / 15;
+    for step in 0..steps {
+        for turn in 0..30 {
+            let by = guessers.fresh();
+            let made_up: StudentNumber = (step * 100 + turn).to_string().parse().unwrap();
+            match guessers.try_code(by, 1, made_up, wrong) {
+                Answer::MarkRefused(Refused { reason: Refusal::WrongCode, .. }) => looked_at += 1,
+                other => assert!(matches!(other, Answer::Busy(_)), "{other:?}"),
+            }
+        }
+        guessers.wait_for_next_code();
+    }
+    assert_eq!(looked_at, 800);
 }
 
 // Names that are called.

@@ -342,8 +342,9 @@ impl<P: Clone + Hash> Server<P> {
         }
     }
 
-    /// Handles a request out of another envelope, which has room for a plain answer of that length.
-    pub(crate) fn handle_message(
+    /// Handles a request out of another envelope, which has proved who asks and has room for a plain answer
+    /// of that length. Tells what came of it, which is not counted here.
+    pub fn handle_message(
         &mut self,
         now: Now,
         from: P,

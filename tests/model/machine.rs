@@ -4,12 +4,17 @@ use std::collections::{BTreeSet, VecDeque};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use rollcall::exchange::{Answer, Closed, Marked, Opened, Outcome, decode_reply};
-use rollcall::ids::{ClientId, RequestNumber};
+use rollcall::access::{Guest, InviteCode, Role};
+use rollcall::exchange::{
+    Act, Answer, Ask, Closed, Marked, Opened, Operation, Outcome, Request, decode_reply,
+    decode_request, encode_request,
+};
+use rollcall::ids::{ClientId, DeviceId, RequestNumber};
+use rollcall::principal::Principal;
 use rollcall::record::{Batch, Record, Recovery as _, SnapshotItem};
-use rollcall::roll::{ClosedSheet, Mark, RegisterItem, Sheet};
+use rollcall::roll::{ClientRecord, ClosedSheet, Mark, RegisterItem, Sheet};
 use rollcall::server::{Output, Server};
-use rollcall::time::WallTime;
+use rollcall::time::{Now, WallTime};
 use rollcall::wire::Datagram;
 
 use crate::person::Bytes;
@@ -88,6 +93,50 @@ impl Machine {
             seen: 0,
             held: Vec::new(),
         }
+    }
+
+    /// One that has a teacher: the first person's device.
+    pub(crate) fn sealed(now: Now) -> Self {
+        let mut machine = Self::new();
+        let by = device(0);
+        let name = "Ana".parse().expect("a name");
+        let [admin, teacher] = [1, 2].map(|it| InviteCode::from_bytes([it; 10]));
+        machine.server.invite_admin(now, admin.id(), name, now.wall.shifted(1));
+        let guest = Guest::Staff { role: Role::Teacher, name };
+        let mut space = Datagram::new();
+        for (number, operation) in (1..).zip([
+            Operation::Join { code: admin },
+            Operation::Act(Act::Invite { invite: teacher.id(), guest }),
+            Operation::Join { code: teacher },
+        ]) {
+            let ask = Ask::Perform { started: now.wall, operation };
+            let number = RequestNumber::new(number).expect("above 0");
+            let client = ClientId::from_bytes([0xaa; 16]);
+            encode_request(&Request { attempt: 1, client, number, ask }, &mut space);
+            machine.hear(now, 0, Some(by), space.as_bytes());
+            while let Some(output) = machine.server.poll_output(&mut space) {
+                if let Output::Append(batch) = output {
+                    machine.pending.push_back(batch);
+                    machine.commit();
+                }
+            }
+        }
+        machine.turn_due = false;
+        machine.disk.executed = 0;
+        machine
+    }
+
+    /// A request arrives from there, sealed with the key of that device or plainly.
+    pub(crate) fn hear(&mut self, now: Now, from: usize, by: Option<DeviceId>, bytes: &[u8]) {
+        match by {
+            None => _ = self.server.handle_datagram(now, from, bytes),
+            Some(device) => {
+                let received = decode_request(bytes).expect("a client sends requests");
+                let who = Principal::Device(device);
+                self.server.handle_message(now, from, who, received, bytes.len());
+            }
+        }
+        self.turn_due = true;
     }
 
     /// How many executions are durable.
@@ -187,6 +236,7 @@ impl Machine {
                         to_commit.push_back(batch.number);
                         see_records(&batch.records, &mut hasher);
                     }
+                    Output::Transmit { to: FORGER } => {}
                     Output::Transmit { to } => {
                         let said = Said::new(to, space.as_bytes());
                         // The same again adds nothing.
@@ -211,11 +261,19 @@ impl Machine {
     }
 }
 
-/// Who was executed or refused by this record.
-pub(crate) fn execution(record: &Record) -> Option<(ClientId, RequestNumber)> {
-    let (_, _, client) = record.answered()?;
-    let is_executed = !matches!(client.outcome, Outcome::ClockSkew { .. });
-    is_executed.then_some((client.client, client.number))
+/// What was executed or refused by this record: by whom, what, and the entry of the client.
+pub(crate) fn execution(record: &Record) -> Option<(Principal, &Operation, &ClientRecord)> {
+    let is_executed =
+        |it: &(_, _, &ClientRecord)| !matches!(it.2.outcome, Outcome::ClockSkew { .. });
+    record.answered().filter(is_executed)
+}
+
+/// Where the forger is heard.
+pub(crate) const FORGER: usize = 9;
+
+/// Whose key the requests of a person are sealed with, or those of the forger.
+pub(crate) fn device(who: usize) -> DeviceId {
+    DeviceId::from_bytes([u8::try_from(who).expect("few people") + 1; 16])
 }
 
 /// The snapshot, but not in which order the clients were heard: each night they are all looked at.

@@ -18,6 +18,11 @@
 //!   and only their dates move. Every datagram outlives it: the specification's
 //!   assumption about the age of datagrams is not used.
 //!
+//! * **A forger**, in one world, has read everything, which is more than anybody can, and asks for each
+//!   request again, sealed with a key of his own and from an address of his own. What a seal proves is
+//!   taken as proved: each request comes with the device whose key sealed it. That nothing else opens is
+//!   for `fuzz/sealed_laws.rs`.
+//!
 //! What is left out because it changes nothing that anybody could see:
 //!
 //! * *The same moment twice.* Two moments are the same if the server remembers, has on disk, holds
@@ -49,7 +54,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rollcall::access::Terms;
+use rollcall::access::{Terms, Who};
 use rollcall::exchange::Operation;
 use stateright::{Checker, HasDiscoveries, Model};
 
@@ -157,4 +162,13 @@ fn a_server_whose_clock_is_set_right() {
     let ahead = SmallWorld { server_ahead: NIGHT, nights, date_moves: false, ..class_of_one() };
     let memory = explore("a clock set right", ahead);
     assert!(was_seen(&memory.skew));
+}
+
+#[test]
+fn a_forger_who_has_read_everything_marks_as_nobody_but_himself() {
+    let mut world = SmallWorld { sealed: true, give_ups: u8::from(is_large()), ..class_of_one() };
+    let terms = Terms { who: Who::Device, strict: false, code: false };
+    world.scripts[0][0] = Operation::Open { class: class(), terms };
+    let memory = explore("a forger", world);
+    assert!(was_seen(&memory.forged) && was_seen(&memory.marked_by_forger));
 }

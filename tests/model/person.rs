@@ -10,6 +10,7 @@ use std::sync::Arc;
 use rollcall::client::{Client, Output, Progress};
 use rollcall::exchange::{Operation, Request, decode_request, encode_request};
 use rollcall::ids::{ClientId, RequestNumber};
+use rollcall::principal::Principal;
 use rollcall::time::{Instant, Now};
 use rollcall::wire::Datagram;
 
@@ -150,10 +151,15 @@ impl Person {
         !self.idle && self.now.instant >= self.deadline
     }
 
-    /// For which step of the script this request was, and whether it was asked again since under
-    /// another name.
-    pub(crate) fn step_of(&self, client: ClientId, number: RequestNumber) -> Option<(usize, bool)> {
-        let place = self.sent.iter().position(|it| (it.0, it.1) == (client, number))?;
+    /// For which step of the script this request was, by the name under which the server knows it, and
+    /// whether it was asked again since under another name.
+    pub(crate) fn step_of(
+        &self,
+        by: Principal,
+        client: ClientId,
+        number: RequestNumber,
+    ) -> Option<(usize, bool)> {
+        let place = self.sent.iter().position(|it| (by.client(it.0), it.1) == (client, number))?;
         let step = self.sent[place].2;
         Some((step, self.sent[place + 1..].iter().any(|it| it.2 == step)))
     }

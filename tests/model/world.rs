@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use rollcall::exchange::{Answer, BeginAgain, Operation, decode_request};
-use rollcall::ids::{ClassId, StudentNumber};
+use rollcall::exchange::{Answer, BeginAgain, Marked, Operation, Outcome, decode_request};
+use rollcall::ids::{ClassId, DeviceId, StudentNumber};
+use rollcall::principal::Principal;
 use rollcall::record::Batch;
 use rollcall::roll::Sheet;
 use rollcall::server::Output;
@@ -17,7 +18,7 @@ use rollcall::time::{Instant, Now, WallTime};
 use rollcall::wire::Datagram;
 use stateright::{Model, Property};
 
-use crate::machine::{Machine, Said, execution};
+use crate::machine::{FORGER, Machine, Said, device, execution};
 use crate::person::{Happening, Person};
 
 const START_MILLIS: u64 = 1_795_353_480_000;
@@ -43,6 +44,8 @@ pub(crate) struct SmallWorld {
     pub(crate) date_moves: bool,
     /// Whether the server's loop may take several datagrams before it turns.
     pub(crate) lazy_turns: bool,
+    /// Whether everything is sealed, and there is a forger.
+    pub(crate) sealed: bool,
     pub(crate) memory: Arc<Memory>,
 }
 
@@ -60,6 +63,8 @@ pub(crate) struct Memory {
     pub(crate) abandoned: AtomicBool,
     pub(crate) skew: AtomicBool,
     pub(crate) begin_again: AtomicBool,
+    pub(crate) forged: AtomicBool,
+    pub(crate) marked_by_forger: AtomicBool,
 }
 
 /// What becomes of a person, or `None` if something makes no difference.
@@ -86,8 +91,11 @@ pub(crate) struct World {
 /// One thing that a person wanted was done or refused.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Execution {
+    /// A person, or [`FORGER`], whose steps are all 0.
     who: usize,
     step: usize,
+    /// Whom it put on the sheet.
+    marked: Option<StudentNumber>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +103,7 @@ pub(crate) enum Law {
     OneOutcome,
     Acknowledged,
     NoLateEffect,
+    HoldsTheKey,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,6 +113,8 @@ pub(crate) enum Step {
     Overdue(usize),
     /// The network delivers a request: whose, and which.
     ToServer(usize, usize),
+    /// The forger asks for the same.
+    Forge(usize, usize),
     /// The network delivers an answer.
     ToClient(usize),
     Turn,
@@ -123,7 +134,12 @@ impl Model for SmallWorld {
             Arc::new(Person::new(who, Now { instant: Instant::ZERO, wall }, script))
         };
         let mut world = World {
-            machine: Arc::new(Machine::new()),
+            machine: Arc::new(if self.sealed {
+                let wall = WallTime::from_millis(START_MILLIS);
+                Machine::sealed(Now { instant: Instant::ZERO, wall })
+            } else {
+                Machine::new()
+            }),
             people: self.scripts.iter().enumerate().map(person).collect(),
             answers: Vec::new(),
             executed: Vec::new(),
@@ -147,6 +163,9 @@ impl Model for SmallWorld {
             let may_be_heard = who < 2 || world.first_was_heard;
             if may_be_heard {
                 steps.extend((0..person.requests.len()).map(|it| Step::ToServer(who, it)));
+            }
+            if self.sealed {
+                steps.extend((0..person.requests.len()).map(|it| Step::Forge(who, it)));
             }
         }
         if world.machine.turn_due {
@@ -194,13 +213,13 @@ impl Model for SmallWorld {
             }
             Step::ToServer(who, which) => {
                 world.first_was_heard |= who == 1;
-                let now = self.servers_now(&world);
-                let machine = Arc::make_mut(&mut world.machine);
-                machine.server.handle_datagram(now, who, &last.people[who].requests[which]);
-                machine.turn_due = true;
-                if !self.lazy_turns {
-                    self.turn(&mut world);
-                }
+                let by = self.sealed.then(|| device(who));
+                self.hear(&mut world, who, by, &last.people[who].requests[which]);
+            }
+            Step::Forge(who, which) => {
+                self.memory.forged.store(true, Ordering::Relaxed);
+                let by = Some(device(FORGER));
+                self.hear(&mut world, FORGER, by, &last.people[who].requests[which]);
             }
             Step::Turn => self.turn(&mut world),
             Step::Commit => {
@@ -249,6 +268,9 @@ impl Model for SmallWorld {
             Property::always("no late duplicate has an effect", |_, world: &World| {
                 world.broken != Some(Law::NoLateEffect)
             }),
+            Property::always("who marked is who holds the key", |_, world: &World| {
+                world.broken != Some(Law::HoldsTheKey)
+            }),
             Property::sometimes("everything can finish", |model: &Self, world: &World| {
                 let all =
                     |(person, script): (&Arc<Person>, &Vec<_>)| person.answered == script.len();
@@ -272,6 +294,15 @@ impl SmallWorld {
         Now {
             instant: Instant::ZERO.after(NIGHT * world.machine.nights_up.into()),
             wall: WallTime::from_millis(START_MILLIS).shifted(millis),
+        }
+    }
+
+    /// A request arrives at the server.
+    fn hear(&self, world: &mut World, from: usize, by: Option<DeviceId>, bytes: &[u8]) {
+        let now = self.servers_now(world);
+        Arc::make_mut(&mut world.machine).hear(now, from, by, bytes);
+        if !self.lazy_turns {
+            self.turn(world);
         }
     }
 
@@ -301,8 +332,13 @@ impl SmallWorld {
             match output {
                 Output::Append(batch) => {
                     world.note_executions(&batch);
+                    let by_forger = |it: &Execution| it.who == FORGER && it.marked.is_some();
+                    let is_marked = world.executed.iter().any(by_forger);
+                    self.memory.marked_by_forger.fetch_or(is_marked, Ordering::Relaxed);
                     machine.pending.push_back(batch);
                 }
+                // Sealed for him, it opens for nobody else.
+                Output::Transmit { to: FORGER } => {}
                 Output::Transmit { to } => self.send(world, Said::new(to, space.as_bytes())),
                 Output::Load(_)
                 | Output::ListSheets(_)
@@ -390,10 +426,31 @@ impl World {
     }
 
     fn note_executions(&mut self, batch: &Batch) {
-        for (client, number) in batch.records.iter().filter_map(execution) {
+        for (by, operation, client) in batch.records.iter().filter_map(execution) {
+            let marked = match (operation, &client.outcome) {
+                (
+                    Operation::Mark { student, .. },
+                    Outcome::Marked(Marked { already_present: false, .. }),
+                ) => Some(*student),
+                _ => None,
+            };
+            if by == Principal::Device(device(FORGER)) {
+                let is_refused =
+                    matches!(client.outcome, Outcome::Refused(_) | Outcome::MarkRefused(_));
+                if !is_refused && !matches!(operation, Operation::Mark { .. }) {
+                    self.break_law(Law::HoldsTheKey);
+                }
+                self.executed.push(Execution { who: FORGER, step: 0, marked });
+                continue;
+            }
             let mut place = self.people.iter().enumerate();
             let (who, (step, was_asked_again)) = place
-                .find_map(|(who, it)| Some((who, it.step_of(client, number)?)))
+                .find_map(|(who, it)| {
+                    let is_theirs = by == Principal::Plain || by == Principal::Device(device(who));
+                    is_theirs
+                        .then(|| it.step_of(by, client.client, client.number))?
+                        .map(|step| (who, step))
+                })
                 .expect("only what was sent is executed");
             // A person's operations take effect in the order in which they were meant, each once:
             // the same again, or an earlier one after a later one, is a duplicate that had an
@@ -406,7 +463,14 @@ impl World {
             if is_late || was_asked_again {
                 self.break_law(Law::NoLateEffect);
             }
-            self.executed.push(Execution { who, step });
+            self.executed.push(Execution { who, step, marked });
+        }
+        // The sheet says from whose device each mark came.
+        for (student, by) in batch.sheets.iter().flat_map(|it| &it.devices) {
+            let first = self.executed.iter().find(|it| it.marked == Some(*student));
+            if first.is_none_or(|it| device(it.who) != *by) {
+                self.break_law(Law::HoldsTheKey);
+            }
         }
     }
 

@@ -5,7 +5,7 @@
 //! run, `SIM_BASE=n` which is the first. Without them, the same seeds are run every time.
 
 use std::env;
-use std::panic;
+use std::panic::{self, UnwindSafe};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
@@ -27,6 +27,10 @@ mod params;
 #[path = "../../fuzz/premises.rs"]
 mod premises;
 mod scenarios;
+mod sealed;
+#[path = "../../fuzz/sealed_laws.rs"]
+#[expect(dead_code, reason = "bytes of a fuzzer are not read here")]
+mod sealed_laws;
 mod seen;
 mod witness;
 mod world;
@@ -39,7 +43,7 @@ fn nothing_wrong_is_ever_said_and_everything_converges() {
         let params = Params::draw(seed);
         println!("{params:#?}");
         let figures = run(seed, true);
-        println!("{:#?}", figures.unwrap_or_else(|story| panic!("{}", failure(seed, &story))));
+        println!("{:#?}", figures.unwrap_or_else(|story| panic!("{story}")));
         return;
     }
     let base = number("SIM_BASE").unwrap_or(0);
@@ -48,7 +52,7 @@ fn nothing_wrong_is_ever_said_and_everything_converges() {
     let since = premises::counts(&premises);
     let clock = Clock::start();
     let before = core_seconds(&clock);
-    let total = run_all(base, runs);
+    let total = run_all(base, runs, |seed| run(seed, false), add);
     let core_seconds = core_seconds(&clock) - before;
     println!("{runs} runs from seed {base}: {}", in_words(&total, core_seconds));
     println!("{}", premises::table(&premises, &since));
@@ -107,18 +111,23 @@ fn every_law_has_a_premise_that_is_counted() {
     assert!(unseen.is_empty(), "nothing counts what these speak of: {unseen:?}");
 }
 
-/// Runs the seeds on every processor; the failure with the lowest seed is told.
-fn run_all(base: u64, runs: u64) -> Figures {
+/// Runs the seeds on every processor and adds up what they came to; the failure with the lowest seed is told.
+fn run_all<T: Default + Send>(
+    base: u64,
+    runs: u64,
+    run: impl Fn(u64) -> Result<T, String> + Sync,
+    add: impl Fn(&mut T, &T) + Sync,
+) -> T {
     let next = AtomicU64::new(base);
     let failed = AtomicU64::new(u64::MAX);
     let work = || {
-        let mut total = Figures::default();
+        let mut total = T::default();
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
             if seed >= base + runs || seed > failed.load(Ordering::Relaxed) {
                 return total;
             }
-            match run(seed, false) {
+            match run(seed) {
                 Ok(figures) => add(&mut total, &figures),
                 Err(_) => {
                     failed.fetch_min(seed, Ordering::Relaxed);
@@ -126,7 +135,7 @@ fn run_all(base: u64, runs: u64) -> Figures {
             }
         }
     };
-    let mut total = Figures::default();
+    let mut total = T::default();
     thread::scope(|scope| {
         let workers: Vec<_> = (0..workers()).map(|_| scope.spawn(work)).collect();
         for worker in workers {
@@ -135,8 +144,8 @@ fn run_all(base: u64, runs: u64) -> Figures {
     });
     let seed = failed.into_inner();
     if seed != u64::MAX {
-        let story = run(seed, false).expect_err("it failed just now");
-        panic!("after {} runs: {}", seed - base + 1, failure(seed, &story));
+        let story = run(seed).err().expect("it failed just now");
+        panic!("after {} runs: {story}", seed - base + 1);
     }
     total
 }
@@ -158,22 +167,24 @@ fn workers() -> usize {
     thread::available_parallelism().map_or(2, usize::from)
 }
 
-/// One run. A panic, of the product or of the auditor, is a failure like any other: it needs its seed too.
+/// One run; why it failed, and how to repeat it.
 fn run(seed: u64, trace: bool) -> Result<Figures, String> {
-    let run = || world::run(seed, &Params::draw(seed), trace);
+    let params = Params::draw(seed);
+    caught(|| world::run(seed, &params, trace)).map_err(|story| {
+        format!(
+            "seed {seed}: {story}\n{params:?}\nrepeat it with: SIM_SEED={seed} cargo test --test sim \
+             nothing_wrong -- --nocapture"
+        )
+    })
+}
+
+/// A panic, of the product or of who judges it, is a failure like any other: it needs its seed too.
+fn caught<T>(run: impl FnOnce() -> Result<T, String> + UnwindSafe) -> Result<T, String> {
     panic::catch_unwind(run).unwrap_or_else(|cause| {
         let text = cause.downcast_ref::<&str>().map(|&text| text.to_owned());
         let text = text.or_else(|| cause.downcast_ref::<String>().cloned());
         Err(format!("panicked: {}", text.unwrap_or_default()))
     })
-}
-
-fn failure(seed: u64, story: &str) -> String {
-    let params = Params::draw(seed);
-    format!(
-        "seed {seed}: {story}\n{params:?}\nrepeat it with: SIM_SEED={seed} cargo test --test sim \
-         nothing_wrong -- --nocapture"
-    )
 }
 
 fn number(name: &str) -> Option<u64> {
