@@ -36,10 +36,11 @@ const HELD_BACK_MAX_MILLIS: u64 = 60_000;
 /// What is under way at once, at most: the oldest is lost.
 const UNDER_WAY_MAX: usize = 64;
 const DEADLINE: Duration = Duration::from_secs(600);
-/// So many turns after everything arrives again, whoever waits is answered: a wait of at most 0.75 s and one
-/// `HELLO` in five seconds, for an operation left open and the one after it, each begun again at most three
-/// times; a turn is 20 ms.
-const ANSWERED_WITHIN_TURNS: u32 = 1_500;
+/// So long after everything arrives again, whoever waits is answered: waits of at most 0.75 s and one `HELLO`
+/// in five seconds, for an operation left open and the one after it, each begun again at most three times.
+const ANSWERED_WITHIN_MILLIS: u64 = 30_000;
+/// More datagrams and commits than that takes.
+const HEALING_STEPS_MAX: usize = 20_000;
 
 /// What the laws speak of.
 pub(crate) mod seen {
@@ -671,7 +672,6 @@ impl World {
     }
 
     /// What comes next on a good day, if anybody waits or anything is under way.
-    #[allow(dead_code, reason = "only the simulator plays on good days")]
     pub(crate) fn next_step(&self) -> Option<Step> {
         if !self.under_way.is_empty() {
             Some(Step::Arrive(0))
@@ -688,15 +688,13 @@ impl World {
     pub(crate) fn heal(&mut self) {
         let waits = |world: &Self| world.clients.iter().any(|client| client.asked.is_some());
         seen::WAITED.held_if(waits(self));
-        // What is under way arrives even if nobody waits for it.
-        self.calm(10);
-        for _ in 0..ANSWERED_WITHIN_TURNS {
-            if !waits(self) {
-                return;
-            }
-            self.calm(1);
+        let end = self.millis + ANSWERED_WITHIN_MILLIS;
+        for _ in 0..HEALING_STEPS_MAX {
+            let Some(step) = self.next_step().filter(|_| self.millis < end) else { break };
+            self.play(step);
         }
         assert!(!waits(self), "somebody still waits when everything has arrived for long");
+        assert_eq!(self.under_way.len(), 0, "they never end");
     }
 
     fn counted_repeats(&self) -> u64 {
