@@ -71,6 +71,8 @@ impl Rates {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::CLIENTS_MAX;
+    use crate::people::Pool;
 
     // spec: R-SEALED-7
     #[test]
@@ -88,5 +90,17 @@ mod tests {
         assert_eq!(rates.take(device(3), at(60_000)), Ok(()));
         assert_eq!(rates.buckets.len(), 1, "who is silent is forgotten");
         assert_eq!(rates.asked.len(), 1);
+    }
+
+    /// A client is forgotten half an hour after it was heard and drew its id.
+    #[test]
+    fn a_device_with_a_million_client_ids_takes_less_than_a_tenth_of_its_share() {
+        let mut rates = Rates::new();
+        let device = DeviceId::from_bytes([1; 16]);
+        let asked = 1_000_000;
+        let at = |number: u64| Instant::from_micros(number * 1_860_000_000 / asked);
+        let taken = (0..asked).filter(|&number| rates.take(device, at(number)).is_ok()).count();
+        assert!(taken > 50_000, "{taken} are its due");
+        assert!(taken * 10 < Pool::Bound.share_of(CLIENTS_MAX), "{taken}");
     }
 }

@@ -303,6 +303,66 @@ fn what_is_held_back_for_more_than_a_minute_has_no_effect() {
     }
 }
 
+/// A close that was executed comes again: at once, and after 30 s, 2 minutes and 50 minutes, after the class was
+/// opened again, with the server's clock set by an hour meanwhile, and after a restart.
+#[test]
+fn what_was_executed_has_no_second_effect_however_late_it_comes_again() {
+    for (millis, forward, restart) in [
+        (0, 0, false),
+        (30_000, 0, false),
+        (120_000, 0, false),
+        (3_000_000, 0, false),
+        (3_000_000, 3_600_000, false),
+        (30_000, -3_600_000, false),
+        (30_000, 0, true),
+    ] {
+        let (mut world, mut teacher) = opened();
+        let mut closing = Vec::new();
+        teacher.linked.perform(world.now(), Operation::Close { class: class() }, PATIENCE);
+        let answer = world.run(&mut teacher, |_, to_server, datagram| {
+            if to_server {
+                closing.push(datagram.to_vec());
+            }
+            true
+        });
+        assert!(matches!(answer, Some(Answer::Closed(_))), "{answer:?}");
+        teacher.linked.perform(world.now(), open(), PATIENCE);
+        let answer = world.run(&mut teacher, everything_arrives);
+        assert!(matches!(answer, Some(Answer::Opened(_))), "{answer:?}");
+        if restart {
+            let mut fresh = endpoint(&world.key, 9);
+            std::mem::swap(fresh.server_mut(), world.endpoint.server_mut());
+            world.endpoint = fresh;
+        }
+        world.millis += millis;
+        let now = world.now();
+        let now = Now { wall: now.wall.shifted(forward), ..now };
+        for datagram in &closing {
+            world.endpoint.handle_datagram(now, 1, datagram);
+            world.settle();
+        }
+        assert_eq!(world.count(Counter::Closed), 1, "{millis} ms, {forward} ms forward, {restart}");
+        assert_eq!(world.endpoint.server().open_roll_calls(), 1);
+    }
+}
+
+/// The same device has tickets of two servers, and sends to one what is sealed for the other.
+#[test]
+fn a_ticket_of_another_server_opens_nothing() {
+    let (_, teacher) = opened();
+    let mut other = World::new();
+    other.key = SecretKey::from_bytes([77; 32]);
+    other.endpoint = endpoint(&other.key, 5);
+    let Link::Sealed(channel) = teacher.linked.link() else { panic!() };
+    let datagram = channel.seal_anything(Kind::Close.byte(), &[], 0);
+    other.deliver(1, &datagram);
+    other.settle();
+    assert_eq!(other.count(Counter::TicketUnknown), 1);
+    for (_, answer) in other.take_sent() {
+        assert_eq!(kind_of(&answer), Some(Kind::Renew), "it says HELLO here, or goes elsewhere");
+    }
+}
+
 // spec: R-SEALED-6
 #[test]
 fn the_client_id_of_another_device_opens_nothing() {

@@ -982,6 +982,42 @@ fn strangers_with_made_up_numbers_are_looked_at_800_times_in_ten_minutes() {
     assert_eq!(looked_at, 800);
 }
 
+/// Ten thousand fresh keys in a minute, while honest students answer: who is bound does not wait, who is
+/// not waits for a code that is looked at, and of the others hardly anything is remembered.
+#[test]
+fn ten_thousand_fresh_keys_fill_no_table_while_honest_students_answer() {
+    let mut guessers = Guessers::new();
+    // Bound in the lesson before.
+    for honest in 10..50 {
+        assert!(is_marked(&guessers.school.mark_rightly(honest, 1, &honest.to_string())));
+    }
+    guessers.begin();
+    let before = guessers.school.server.clients();
+    let wrong = RoomCode::new(999_999).unwrap();
+    let mut waiting: Vec<u8> = (60..70).collect();
+    for step in 0..4_u8 {
+        for turn in 0..2_500_u32 {
+            let by = guessers.fresh();
+            let made_up: StudentNumber =
+                (u32::from(step) * 2_500 + turn).to_string().parse().unwrap();
+            guessers.try_code(by, 1, made_up, wrong);
+        }
+        for honest in 10 + 10 * step..20 + 10 * step {
+            let answer = guessers.school.mark_rightly(honest, 1, &honest.to_string());
+            assert!(is_marked(&answer), "{honest}: {answer:?}");
+        }
+        guessers.wait_for_next_code();
+        // Before the strangers are back: a code that is refused for now is looked at later.
+        waiting.retain(|&new| {
+            let answer = guessers.school.mark_rightly(new, 1, &format!("1{new}"));
+            !is_marked(&answer)
+        });
+    }
+    assert!(waiting.is_empty(), "new devices wait: {waiting:?}");
+    let remembered = guessers.school.server.clients() - before;
+    assert!(remembered < 150, "{remembered} clients more");
+}
+
 // Names that are called.
 
 // spec: R-SPOT-1
