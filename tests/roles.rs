@@ -3,9 +3,11 @@
 #[expect(dead_code, reason = "each file of tests uses its part")]
 mod support;
 
+use std::ffi::OsStr;
 use std::fs;
 
-use support::people::School;
+use support::disk::SmallDisk;
+use support::people::{School, link, of};
 use support::{ADMIN, Call, Place, SERVER, STUDENT, Setup, TEACHER, has, run, skip};
 
 #[test]
@@ -385,4 +387,54 @@ fn a_student_at_the_prompt_is_asked_for_the_code_when_there_is_one() {
     student.wait_for_output("the receipt", |text| text.contains("10 was marked present"));
     student.write(b"\x04");
     student.finish().expect(0);
+}
+
+/// The disk is full while students enrol: whoever was told that they joined has joined, and who was not goes
+/// on with the same invite when there is room.
+#[test]
+fn a_disk_that_is_full_while_people_join_uses_up_no_invite() {
+    let disk = match SmallDisk::new("8m") {
+        Ok(disk) => disk,
+        Err(why) => return skip(&why),
+    };
+    let school = School::with_ana();
+    let numbers: Vec<_> = (1_000..1_400).map(|number| number.to_string()).collect();
+    let arguments =
+        ["--json", "invite", "student"].into_iter().chain(numbers.iter().map(String::as_str));
+    let invited = school.run("rui", ADMIN, &arguments.collect::<Vec<_>>()).expect(0).objects();
+    let codes: Vec<_> = invited.iter().map(|it| it["invite"].as_str().expect("a text")).collect();
+    let (data, people) = (school.data(), school.person("people"));
+    // The same journal on a disk that has room for a part of what comes.
+    school.server.stop("TERM");
+    let (from, to) = (data.join("."), disk.path.as_os_str());
+    disk.run("cp", &[OsStr::new("-r"), from.as_os_str(), to]);
+    disk.fill(7_168);
+    let server = Setup::new().place(&disk.place).folder(&disk.path).sealed().start();
+    let address = link(&server);
+    let join = |server: &_, person: usize, code: &str| {
+        let folder = people.join(person.to_string());
+        let join = of(&folder, server, STUDENT).args(["--timeout", "2s", "join", &address]);
+        join.run_with(format!("{code}\n").as_bytes())
+    };
+    let mut joined = 0;
+    let stopped = loop {
+        let told = join(&server, joined, codes.get(joined).expect("it is full before all joined"));
+        match told.code() {
+            Some(0) => joined += 1,
+            _ => break told.expect(4),
+        }
+    };
+    assert!(joined > 0 && !stopped.stdout.contains("as student"), "{stopped}");
+    let (setup, ended) = server.finish();
+    assert_eq!(ended.code(), Some(1), "{ended}");
+    assert!(ended.stderr.contains("the disk is full: free some space"), "{ended}");
+    disk.free();
+    let server = setup.start();
+    for (person, code) in codes.iter().enumerate().take(joined + 1) {
+        join(&server, person, code).expect(0);
+    }
+    // Each of them was used once, by that device.
+    join(&server, joined + 1, codes[0]).expect(3);
+    join(&server, joined + 1, codes[joined]).expect(3);
+    println!("{joined} joined before the disk was full");
 }

@@ -40,6 +40,37 @@ fn a_roll_call_is_held_in_sealed_datagrams_and_goes_on_after_a_restart() {
     assert_eq!(counters(&ended.stderr).get("rejected_plain"), None, "{ended}");
 }
 
+/// The key is made by whoever is first, and each process draws nonces and client ids of its own.
+#[test]
+fn many_processes_of_one_device_at_once_are_one_device() {
+    let school = School::with_ana();
+    let joins: Vec<_> = (0..8)
+        .map(|_| {
+            let mut join = school.of("bia", STUDENT).args(["join", &school.link]).start();
+            // No invite.
+            join.write(b"\n");
+            join
+        })
+        .collect();
+    for join in joins {
+        join.finish().expect(0);
+    }
+    school.run("ana", TEACHER, &["open", "3030", "--no-code", "--who", "anyone"]).expect(0);
+    let numbers: Vec<_> = (10..26).map(|number| number.to_string()).collect();
+    let mark = |number: &String| school.of("bia", STUDENT).args(["mark", "3030", number]).start();
+    let marks: Vec<_> = numbers.iter().map(mark).collect();
+    for mark in marks {
+        mark.finish().expect(0);
+    }
+    let closed = school.run("ana", TEACHER, &["--json", "close", "3030"]).expect(0).object();
+    let students = closed["students"].as_array().expect("a list");
+    let mut students: Vec<_> = students.iter().map(|it| it.as_str().expect("a text")).collect();
+    students.sort_unstable();
+    assert_eq!(students, numbers);
+    let mine = school.run("bia", STUDENT, &["--json", "mine"]).expect(0).objects();
+    assert_eq!(mine.len(), numbers.len(), "all from one device: {mine:?}");
+}
+
 #[test]
 fn another_key_for_a_server_that_was_joined_is_a_loud_error() {
     let (_folder, [data, ana]) = places(["data", "ana"]);

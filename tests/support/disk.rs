@@ -69,7 +69,7 @@ impl SmallDisk {
 
     /// Runs a command that sees the disk.
     #[track_caller]
-    fn run(&self, program: &str, arguments: &[&OsStr]) {
+    pub(crate) fn run(&self, program: &str, arguments: &[&OsStr]) {
         let mut command = self.place.command(program);
         command.args(arguments);
         Process::spawn(command, None).finish().expect(0);
