@@ -131,6 +131,22 @@ fn a_link_that_is_cut_wrong_or_of_nobody_is_told_and_changes_nothing() {
     assert!(!ana.join("servers").exists(), "nothing was joined");
 }
 
+#[test]
+fn a_folder_for_keys_that_cannot_be_made_is_told_and_another_can_be_named() {
+    let (_folder, [data, ana]) = places(["data", "ana"]);
+    let server = sealed(&data);
+    let link = link(&server);
+    fs::write(&ana, "a file and no folder").expect("written");
+    for folder in [ana.clone(), ana.join("deeper")] {
+        for command in [&["join", &link][..], &["mark", "1", "10"]] {
+            let told = of(&folder, &server, STUDENT).args(command).run().expect(1);
+            assert!(told.stderr.contains("name another one in ROLLCALL_CONFIG"), "{told}");
+        }
+    }
+    fs::remove_file(&ana).expect("it was there");
+    of(&ana, &server, STUDENT).args(["join", &link]).run().expect(0);
+}
+
 // spec: R-PLAIN-1
 #[test]
 fn a_server_that_listens_on_a_network_reads_no_plain_datagram() {

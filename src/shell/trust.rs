@@ -73,12 +73,18 @@ pub struct Pin {
 pub enum TrustError {
     /// The device's key.
     #[error(transparent)]
-    Key(#[from] KeyError),
+    Key(KeyError),
+    /// There is none, and none can be made.
+    #[error("{0}; make that folder writable, or name another one in {FOLDER_VARIABLE}")]
+    NoKey(#[source] KeyError),
     /// The system does not tell where settings are kept.
     #[error("this system does not tell where to keep keys; name a folder in {FOLDER_VARIABLE}")]
     NoFolder,
     /// The list of servers cannot be read.
-    #[error("cannot read {}: {source}", .path.display())]
+    #[error(
+        "cannot read {}: {source}; make that folder readable, or name another one in {FOLDER_VARIABLE}",
+        .path.display()
+    )]
     Read {
         /// The file.
         path: PathBuf,
@@ -86,7 +92,11 @@ pub enum TrustError {
         source: io::Error,
     },
     /// The list of servers cannot be written.
-    #[error("cannot write {}: {source}; nothing was changed", .path.display())]
+    #[error(
+        "cannot write {}: {source}; nothing was changed; make that folder writable, or name another one \
+         in {FOLDER_VARIABLE}",
+        .path.display()
+    )]
     Write {
         /// The file.
         path: PathBuf,
@@ -126,7 +136,10 @@ impl Trust {
     /// # Errors
     /// If it cannot be read or made.
     pub fn device_key(&self) -> Result<SecretKey, TrustError> {
-        Ok(keys::load_or_make(&self.folder.join("device.key"))?)
+        keys::load_or_make(&self.folder.join("device.key")).map_err(|error| match error {
+            KeyError::Make { .. } => TrustError::NoKey(error),
+            other => TrustError::Key(other),
+        })
     }
 
     /// By which key this server is known.
