@@ -32,7 +32,7 @@ use support::disk::SmallDisk;
 use support::network::Network;
 use support::process::{Finished, Process, TIMEOUT};
 use support::raw::{Raw, new_client, request};
-use support::{Call, LOAD, Place, STUDENT, Server, Setup, TEACHER, counters, skip};
+use support::{Call, LOAD, Place, STUDENT, Server, Setup, TEACHER, counters, skip, wait_for_part};
 
 #[expect(dead_code, reason = "each file of tests uses its part")]
 mod support;
@@ -165,24 +165,6 @@ impl Drop for DamagingServer {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.take().expect("it runs").join().expect("it served");
-    }
-}
-
-/// Waits until so much of a file has arrived in this folder.
-#[track_caller]
-fn wait_for_part(folder: &Path, bytes: u64, process: &Process) {
-    let clock = rollcall::shell::clock::Clock::start();
-    loop {
-        let arrived = fs::read_dir(folder).expect("a folder").flatten().any(|entry| {
-            let is_part = entry.path().extension() == Some(OsStr::new("part"));
-            is_part && entry.metadata().is_ok_and(|it| it.len() >= bytes)
-        });
-        if arrived {
-            return;
-        }
-        let waited = Duration::from_micros(clock.now().instant.as_micros());
-        assert!(waited < TIMEOUT, "no part of {bytes} bytes arrives\n{process}");
-        std::thread::sleep(Duration::from_millis(1));
     }
 }
 

@@ -8,7 +8,7 @@ use std::fs;
 
 use support::disk::SmallDisk;
 use support::people::{School, link, of};
-use support::{ADMIN, Call, Place, SERVER, STUDENT, Setup, TEACHER, has, run, skip};
+use support::{ADMIN, Call, Place, SERVER, STUDENT, Setup, TEACHER, has, run, skip, wait_for_part};
 
 #[test]
 fn the_first_admin_is_made_at_a_terminal_and_nowhere_else() {
@@ -158,6 +158,25 @@ fn a_revoked_computer_can_do_nothing_from_then_on() {
     assert!(told.stderr.contains("device.key"), "{told}");
     school.join("ana-2", TEACHER, &code).expect(0);
     school.run("ana-2", TEACHER, &["close", "3030"]).expect(0);
+}
+
+#[test]
+fn who_is_revoked_while_a_file_arrives_is_told_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [offered, fetched] = ["offered", "fetched"].map(|name| folder.path().join(name));
+    fs::create_dir(&offered).and_then(|()| fs::create_dir(&fetched)).expect("made");
+    fs::write(offered.join("film"), vec![7; 8_000_000]).expect("written");
+    let slowly = |setup: Setup| setup.sealed().files(&offered).arg("--files-rate").arg("256KiB");
+    let school = School::with(slowly);
+    school.make_admin("rui");
+    school.make_teacher("ana", "Ana");
+    let get = school.of("ana", STUDENT).args(["get", "film", "--output"]).arg(&fetched).start();
+    wait_for_part(&fetched, 1, &get);
+    let people = school.run("rui", ADMIN, &["--json", "people"]).expect(0).objects();
+    let ana = people.iter().find(|it| it["name"] == "Ana").expect("Ana");
+    school.run("rui", ADMIN, &["revoke", ana["device"].as_str().expect("a text")]).expect(0);
+    let told = get.finish().expect(3);
+    assert!(told.stderr.contains("this computer was revoked"), "{told}");
 }
 
 #[test]

@@ -381,6 +381,7 @@ impl CommandClient {
         let refused = match *error {
             FetchError::Unanswered { refused } => refused,
             FetchError::Interrupted => return (error.to_string(), Exit::Interrupted),
+            FetchError::Revoked => return revoked(None, 1),
             _ => return (error.to_string(), Exit::Failed),
         };
         let refused_at = refused.then(|| self.caller.address());

@@ -16,8 +16,7 @@ use super::socket::connect;
 use crate::blocks::{
     ObjectEvent, ObjectFetch, PathState, Prefix, SheetEvent, SheetFailure, SheetFetch,
 };
-use crate::exchange::{FileInfo, SheetInfo};
-use crate::exchange::{Reply, decode_reply};
+use crate::exchange::{Answer, FileInfo, Reply, SheetInfo, decode_reply};
 use crate::limits::{RECEIVES_PER_TURN_MAX, UDP_PAYLOAD_MAX_BYTES};
 use crate::roll::{Sheet, SheetError};
 use crate::seal::{Incoming, Link};
@@ -47,6 +46,9 @@ pub enum FetchError {
     /// Ctrl-C was pressed.
     #[error("interrupted")]
     Interrupted,
+    /// The server says that this device was revoked.
+    #[error("this computer was revoked")]
+    Revoked,
     /// The server has no such object any more.
     #[error("the server no longer has it")]
     Gone,
@@ -236,6 +238,8 @@ pub struct Fetcher {
     metas: [RecvMeta; BATCH_SIZE],
     /// Whether the network said, since the transfer began, that nobody listens there.
     refused: bool,
+    /// Whether the server said, since the transfer began, that this device was revoked.
+    revoked: bool,
 }
 
 impl Fetcher {
@@ -265,6 +269,7 @@ impl Fetcher {
             buffer: Vec::new(),
             metas: [RecvMeta::default(); BATCH_SIZE],
             refused: false,
+            revoked: false,
         })
     }
 
@@ -320,6 +325,7 @@ impl Fetcher {
     /// A transfer begins: returns when.
     fn begin(&mut self) -> Instant {
         self.refused = false;
+        self.revoked = false;
         self.open();
         self.clock.now().instant
     }
@@ -353,6 +359,9 @@ impl Fetcher {
             // Only now: what has arrived was written.
             if self.interrupts.arrived() {
                 return Err(FetchError::Interrupted);
+            }
+            if self.revoked {
+                return Err(FetchError::Revoked);
             }
             if !readable {
                 let until = transfer.poll_timeout();
@@ -415,7 +424,7 @@ impl Fetcher {
 
     /// Hands what has arrived to the transfer; true if there may be more.
     fn receive(&mut self, transfer: &mut impl Transfer) -> bool {
-        let Self { socket, buffer, metas, clock, refused, link, .. } = self;
+        let Self { socket, buffer, metas, clock, refused, revoked, link, .. } = self;
         let Some((receiver, state)) = socket else { return false };
         for _ in 0..RECEIVES_PER_TURN_MAX {
             let mut slots: Vec<_> =
@@ -432,6 +441,11 @@ impl Fetcher {
                         for datagram in slot[..meta.len].chunks(meta.stride.max(1)) {
                             let reply = match link.handle_datagram(now, datagram) {
                                 Incoming::Plain => decode_reply(datagram).ok(),
+                                // It opened, so the server has said it, and of the whole device.
+                                Incoming::Reply(Reply { answer: Answer::Revoked, .. }) => {
+                                    *revoked = true;
+                                    None
+                                }
                                 Incoming::Reply(reply) => Some(reply),
                                 Incoming::Ready | Incoming::Ignored => None,
                             };

@@ -5,10 +5,12 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 pub(crate) mod disk;
 pub(crate) mod network;
@@ -17,7 +19,7 @@ pub(crate) mod process;
 pub(crate) mod raw;
 pub(crate) mod relay;
 
-use process::{Finished, Process, Stream};
+use process::{Finished, Process, Stream, TIMEOUT};
 
 pub(crate) const SERVER: &str = env!("CARGO_BIN_EXE_rollcall-server");
 pub(crate) const TEACHER: &str = env!("CARGO_BIN_EXE_rollcall-teacher");
@@ -285,6 +287,24 @@ impl Call {
     #[track_caller]
     pub(crate) fn run(self) -> Finished {
         self.start().finish()
+    }
+}
+
+/// Waits until so much of a file has arrived in this folder.
+#[track_caller]
+pub(crate) fn wait_for_part(folder: &Path, bytes: u64, process: &Process) {
+    let clock = rollcall::shell::clock::Clock::start();
+    loop {
+        let arrived = fs::read_dir(folder).expect("a folder").flatten().any(|entry| {
+            let is_part = entry.path().extension() == Some(OsStr::new("part"));
+            is_part && entry.metadata().is_ok_and(|it| it.len() >= bytes)
+        });
+        if arrived {
+            return;
+        }
+        let waited = Duration::from_micros(clock.now().instant.as_micros());
+        assert!(waited < TIMEOUT, "no part of {bytes} bytes arrives\n{process}");
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 
