@@ -170,6 +170,18 @@ fn a_server_that_listens_on_a_network_reads_no_plain_datagram() {
     assert!(counters(&ended.stderr).contains_key("rejected_plain"), "{ended}");
 }
 
+#[test]
+fn a_server_that_listens_everywhere_logs_its_link_once() {
+    let network = match Network::new() {
+        Ok(network) => network,
+        Err(why) => return skip(&why),
+    };
+    let [four, six] = ["0.0.0.0:5050", "[::]:5050"].map(|it| it.parse().expect("an address"));
+    let server = network.setup().listen(four).listen(six).without_plain().start();
+    let (_, ended) = server.stop("TERM");
+    assert_eq!(ended.stderr.matches("join link: rollcall://HOST:5050/#").count(), 1, "{ended}");
+}
+
 // spec: R-PLAIN-2
 #[test]
 fn a_stranger_is_not_spoken_to() {

@@ -1,5 +1,6 @@
 //! `rollcall-server`: serves until it is told to stop.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
@@ -403,13 +404,16 @@ fn tell_trust(
     addresses: impl Iterator<Item = SocketAddr>,
 ) {
     info!("this server's key has the fingerprint {}", key.fingerprint());
+    // One link is for all of its IPv4 and IPv6 addresses.
+    let mut told = BTreeSet::new();
     for address in addresses {
-        let ip = address.ip();
+        let (ip, port) = (address.ip(), address.port());
         if ip.is_unspecified() {
-            info!(
-                "join link: rollcall://HOST:{}/#{key} with the name or address of this computer as HOST",
-                address.port()
-            );
+            if told.insert(port) {
+                info!(
+                    "join link: rollcall://HOST:{port}/#{key} with the name or address of this computer as HOST"
+                );
+            }
         } else if !ip.is_loopback() || flags.sealed {
             info!("join link: rollcall://{address}/#{key}");
         }

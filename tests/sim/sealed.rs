@@ -132,7 +132,7 @@ const HELD_BACK: Interruption = &[Step::WaitLong(61)];
 const REVOKED: Interruption = &[Step::Ask(2, What::Revoke(0))];
 const REPEATED: Interruption = &[Step::Repeat(0)];
 
-/// All that is tried, each alone and with each other one.
+/// All that is tried, each followed by each.
 const INTERRUPTIONS: [Interruption; 14] = [
     RESTART,
     RESTART_AFTER_COMMIT,
@@ -150,6 +150,7 @@ const INTERRUPTIONS: [Interruption; 14] = [
     &[Step::Reflect(0)],
     &[Step::Misdeliver(0, 3)],
 ];
+
 /// A teacher opens a class, a student answers, the teacher closes it, and at these steps of it something
 /// happens. Counts the steps.
 fn roll_call(interruptions: &[(usize, Interruption)]) -> usize {
