@@ -485,6 +485,7 @@ fn an_invite_ends_and_whoever_comes_late_is_told_so() {
     refuses(&school.perform(11, Operation::Join { code: other }), Refusal::InviteUnknown);
 }
 
+// spec: R-ACCESS-5
 #[test]
 fn a_device_is_one_persons_and_may_have_both_roles() {
     let mut school = School::new();

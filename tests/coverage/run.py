@@ -115,19 +115,25 @@ def build():
     return tests, programs
 
 
+def listed(binary):
+    """The whole names of the tests in an executable."""
+    told = subprocess.run([binary, "--list"], cwd=ROOT, capture_output=True, text=True,
+                          env=os.environ | {"LLVM_PROFILE_FILE": "/dev/null"}).stdout
+    return [line.removesuffix(": test") for line in told.splitlines() if line.endswith(": test")]
+
+
 def locate(tests, file, name):
     """The executable of a citing test, and the test's whole name in it."""
     if file.startswith("src/"):
         binary = tests["src/lib.rs"]
         module = file.removeprefix("src/").removesuffix(".rs").removesuffix("/mod").removesuffix("/tests").replace("/", "::")
-        return binary, f"{module}::tests::{name}"
+        # A file may be a module of tests itself.
+        names = [f"{module}::tests::{name}", f"{module}::{name}"]
+        return binary, next(it for it in listed(binary) if it in names)
     parts = Path(file).parts
     root = file if len(parts) == 2 else f"tests/{parts[1]}/main.rs"
     binary = tests[root]
-    listed = subprocess.run([binary, "--list"], cwd=ROOT, capture_output=True, text=True,
-                            env=os.environ | {"LLVM_PROFILE_FILE": "/dev/null"}).stdout
-    names = [line.removesuffix(": test") for line in listed.splitlines() if line.endswith(": test")]
-    return binary, next(it for it in names if it == name or it.endswith("::" + name))
+    return binary, next(it for it in listed(binary) if it == name or it.endswith("::" + name))
 
 
 def run(tests, programs, found_tools, test):
