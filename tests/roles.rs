@@ -137,9 +137,7 @@ fn a_student_closes_reads_and_invites_nothing() {
 fn a_revoked_computer_can_do_nothing_from_then_on() {
     let school = School::with_ana();
     school.run("ana", TEACHER, &["open", "3030", "--no-code"]).expect(0);
-    let people = school.run("rui", ADMIN, &["--json", "people"]).expect(0).objects();
-    let ana = people.iter().find(|it| it["name"] == "Ana").expect("Ana");
-    let device = ana["device"].as_str().expect("a text");
+    let device = school.device_of("Ana");
     school.run("rui", ADMIN, &["revoke", "zz"]).expect_error(2, "no computer's name begins");
     school.run("rui", ADMIN, &["revoke", "00000000000000000000000000000000"]).expect(3);
     school.run("rui", ADMIN, &["revoke", &device[..12]]).expect(0);
@@ -172,9 +170,7 @@ fn who_is_revoked_while_a_file_arrives_is_told_so() {
     school.make_teacher("ana", "Ana");
     let get = school.of("ana", STUDENT).args(["get", "film", "--output"]).arg(&fetched).start();
     wait_for_part(&fetched, 1, &get);
-    let people = school.run("rui", ADMIN, &["--json", "people"]).expect(0).objects();
-    let ana = people.iter().find(|it| it["name"] == "Ana").expect("Ana");
-    school.run("rui", ADMIN, &["revoke", ana["device"].as_str().expect("a text")]).expect(0);
+    school.run("rui", ADMIN, &["revoke", &school.device_of("Ana")]).expect(0);
     let told = get.finish().expect(3);
     assert!(told.stderr.contains("this computer was revoked"), "{told}");
 }

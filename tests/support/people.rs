@@ -100,6 +100,14 @@ impl School {
         self.join(person, TEACHER, &code).expect(0);
     }
 
+    /// The name of the computer of the one who joined under this name.
+    #[track_caller]
+    pub(crate) fn device_of(&self, name: &str) -> String {
+        let people = self.run("rui", ADMIN, &["--json", "people"]).expect(0).objects();
+        let found = people.iter().find(|it| it["name"] == name).expect("somebody of that name");
+        found["device"].as_str().expect("a text").to_owned()
+    }
+
     /// Makes the server known to these students.
     #[track_caller]
     pub(crate) fn make_students(&self, people: &[&str]) {
