@@ -8,7 +8,7 @@
 //!
 //! | layer | modules | knows |
 //! |---|---|---|
-//! | vocabulary | [`ids`], [`access`], [`time`], [`limits`], [`hashing`], [`stats`], `round_trip` | names, bounds |
+//! | vocabulary | [`ids`], [`access`], [`attendance`], [`time`], [`limits`], [`hashing`], [`stats`], `round_trip` | names, bounds |
 //! | wire | [`wire`] | bytes ↔ bodies of messages |
 //! | exchanges | [`exchange`] | what is asked and answered, one file each |
 //! | domain | [`roll`], [`people`], [`record`], `state` | who is present; who may do what; which request is a duplicate; what is kept |
@@ -41,6 +41,7 @@
 //! The protocol is specified in `proto-spec.md`.
 
 pub mod access;
+pub mod attendance;
 pub mod blocks;
 #[cfg(feature = "programs")]
 pub mod cli;

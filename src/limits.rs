@@ -20,15 +20,18 @@ pub const DATAGRAM_MIN_BYTES: usize = 8;
 pub const UDP_PAYLOAD_MAX_BYTES: usize = 65_507;
 /// The shortest `OPEN` and `MARK`: no answer to them is longer.
 pub const REQUEST_MIN_BYTES: usize = 48;
-/// The shortest `CLOSE` and `SHEETS`: as long as the longest answer that tells of one sheet.
+/// The shortest `CLOSE`, `SHEETS` and `ROSTER`: as long as the longest answer that tells of one sheet.
 pub const SHEET_REQUEST_MIN_BYTES: usize = 102;
 /// The shortest `STATUS`: room for one open class in the answer.
 pub const STATUS_REQUEST_MIN_BYTES: usize = 64;
+/// The shortest `EXTEND`, `CORRECT` and `ENROL`: no answer to them is longer.
+pub const WORK_REQUEST_MIN_BYTES: usize = 64;
 /// The shortest `JOIN`: as long as the longest answer to it.
 pub const JOIN_REQUEST_MIN_BYTES: usize = 108;
 /// The shortest `ROOM`: as long as the longest answer to it.
 pub const ROOM_REQUEST_MIN_BYTES: usize = 76;
-/// The shortest question for a list whose entries are long: `PEOPLE`, `ACTS`, `MINE`, `SPOT`.
+/// The shortest question for a list whose entries are long: `PEOPLE`, `ACTS`, `MINE`, `SPOT`,
+/// `REVISIONS`, `WATCH`.
 pub const LIST_REQUEST_MIN_BYTES: usize = SEALED_ROOM_BYTES;
 /// The bytes of a block; the last one of an object may be shorter.
 pub const BLOCK_BYTES: usize = 1_024;
@@ -188,6 +191,47 @@ pub const CLASSES_MAX: usize = 1_048_576;
 /// The closed roll calls without marks whose sheets are kept: anybody can make them, and nobody
 /// misses them. The replay of a journal counts with this number, so another one needs a new format.
 pub const EMPTY_SHEETS_KEPT_MAX: usize = 4_096;
+
+// Rosters, plans and corrections.
+
+/// The longest name of a student.
+pub const STUDENT_NAME_MAX_BYTES: usize = 120;
+/// The longest name of a group.
+pub const GROUP_MAX_BYTES: usize = 40;
+/// The longest reason of a correction.
+pub const REASON_MAX_BYTES: usize = 120;
+/// The longest title of a roll call.
+pub const TITLE_MAX_BYTES: usize = 80;
+/// The students of one class.
+pub const ROSTER_MAX: usize = 100_000;
+/// The students of all rosters together, each with each class counted.
+pub const ROSTERS_TOTAL_MAX: usize = 4_194_304;
+/// The changes of one request, so that it fits a datagram whatever the names are.
+pub const ROSTER_EDITS_MAX: usize = 64;
+/// The rosters that are kept in memory as objects to be fetched.
+pub const ROSTERS_CACHED_MAX: usize = 8;
+/// The longest time for which a roll call is open before it closes by itself.
+pub const WINDOW_LENGTH_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// The lessons that one roll call counts for.
+pub const LESSONS_MAX: u8 = 20;
+/// An answer may arrive so long after it was pressed, where the teacher says nothing else; and never later.
+pub const ACCEPT_DELAYED_DEFAULT: Duration = Duration::from_secs(10 * 60);
+/// A roll call that was closed by mistake is opened again within this time.
+pub const REOPEN_MAX: Duration = Duration::from_secs(10 * 60);
+/// The students of a roll call that is opened again: it is written down whole.
+pub const REOPEN_MARKS_MAX: usize = 100_000;
+/// The corrections of one roll call.
+pub const TRAIL_MAX: usize = 4_096;
+/// The closed roll calls that are kept in memory to be corrected.
+pub const CORRECTED_CACHED_MAX: usize = 8;
+/// The closed roll calls that wait to be read, so that they can be corrected.
+pub const CORRECTIONS_AWAITED_MAX: usize = 64;
+/// The deadlines that one turn of the loop looks at.
+pub const DEADLINES_PER_TURN_MAX: usize = 16;
+/// How often deadlines are compared with the clock, which may be set, or stand while a computer sleeps.
+pub const DEADLINE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// The marks that one answer to `WATCH` holds.
+pub const WATCHED_MAX: usize = 18;
 
 // Telling duplicates.
 
@@ -427,6 +471,9 @@ const _: () = {
     assert!(RETRY_MIN.as_millis() <= RETRY_INITIAL.as_millis());
     assert!(RETRY_INITIAL.as_millis() <= RETRY_MAX.as_millis());
     assert!(DEADLINE_MAX.as_secs() < WINDOW.as_secs());
+    assert!(ACCEPT_DELAYED_DEFAULT.as_secs() < u16::MAX as u64);
+    // What arrives delayed is still told from a copy.
+    assert!(ACCEPT_DELAYED_DEFAULT.as_secs() < WINDOW.as_secs());
     // A client that was answered late must still be known when it asks again.
     assert!(CLIENT_SILENCE_MIN.as_secs() >= 2 * WINDOW.as_secs());
     // A sheet of the largest roll call can be counted in a u32 of bytes.

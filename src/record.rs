@@ -6,11 +6,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::access::{InviteId, PersonName};
-use crate::exchange::{ActRecord, MyMark, Operation};
-use crate::ids::{ActNumber, ClassId, ClientId, DeviceId, RollCallId};
+use crate::exchange::{ActRecord, Closed, MyMark, Operation, Revision};
+use crate::ids::{ActNumber, ClassId, ClientId, DeviceId, RollCallId, RollCallNumber};
 use crate::people::{PeopleItem, Pool, RoomSecret};
 use crate::principal::Principal;
-use crate::roll::{ClientRecord, ClosedSheet, Contradiction, RegisterItem};
+use crate::roll::{
+    ClientRecord, ClosedSheet, Contradiction, Kept, ProceedingsItem, RegisterItem, RosterItem,
+};
 use crate::time::WallTime;
 
 /// One thing that happened. Variants are only ever appended: their order is their number on disk.
@@ -78,6 +80,15 @@ pub enum Record {
     },
     /// The journal was restored from a backup: the invites that are open in it are void.
     Restored,
+    /// A roll call was closed at its deadline, which is when its sheet says that it was closed.
+    ClosedAtDeadline {
+        /// Its class.
+        class: ClassId,
+        /// The sheet that was made.
+        closed: Box<Closed>,
+    },
+    /// A closed roll call as it is kept, because the next record opens it again: no replay reads rows.
+    Reopening(Box<Kept>),
 }
 
 impl Record {
@@ -119,6 +130,24 @@ pub enum RowsQuestion {
         /// How many at most.
         limit: usize,
     },
+    /// The revisions of the sheets of a class.
+    Revisions {
+        /// The class.
+        class: ClassId,
+        /// The highest number of a roll call to tell about,
+        number: RollCallNumber,
+        /// and the highest revision of that one.
+        revision: u32,
+        /// How many at most.
+        limit: usize,
+    },
+    /// The last revision of a closed roll call, whole.
+    RollCall {
+        /// The class.
+        class: ClassId,
+        /// Which of its roll calls.
+        number: RollCallNumber,
+    },
     /// The marks that were made from a device.
     Mine {
         /// The device.
@@ -137,6 +166,10 @@ pub enum Rows {
     Acts(Vec<ActRecord>),
     /// As asked for by [`RowsQuestion::Mine`].
     Mine(Vec<MyMark>),
+    /// As asked for by [`RowsQuestion::Revisions`].
+    Revisions(Vec<Revision>),
+    /// As asked for by [`RowsQuestion::RollCall`]; nothing if there is no such roll call.
+    RollCall(Option<Box<ClosedSheet>>),
 }
 
 /// One piece of a snapshot. Variants are only ever appended.
@@ -159,6 +192,10 @@ pub enum SnapshotItem {
         /// The client.
         client: ClientRecord,
     },
+    /// A piece of the rosters.
+    Roster(RosterItem),
+    /// A piece of what open roll calls have beside their marks.
+    Proceedings(ProceedingsItem),
 }
 
 /// Some items of a snapshot. Parts of the same snapshot follow each other; together they are the

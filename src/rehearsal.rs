@@ -226,6 +226,7 @@ mod tests {
             closed_at: at(900),
             marks: marks.iter().map(mark).collect(),
             remarks: Vec::new(),
+            supplement: None,
         }
     }
 

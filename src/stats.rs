@@ -140,6 +140,26 @@ counters! {
     OtherNumber = "refused_other_number",
     /// Refused: the device is not enrolled for the number.
     NotEnrolled = "refused_not_enrolled",
+    /// Refused: a teacher has taken the student's answer back.
+    TakenBack = "refused_taken_back",
+    /// Refused: it was pressed too long ago.
+    TooLate = "refused_too_late",
+    /// Refused: somebody else has changed the roster.
+    RosterChanged = "refused_roster_changed",
+    /// Refused: the class has no closed roll call with that number.
+    NoSuchRollCall = "refused_no_such_roll_call",
+    /// Refused: the roll call was closed too long ago.
+    ReopenTooLate = "refused_reopen_too_late",
+    /// Executed: the end of a roll call was moved.
+    Extended = "extended",
+    /// Executed: a roll call was opened again.
+    Reopened = "reopened",
+    /// Executed: a student was corrected.
+    Corrected = "corrected",
+    /// Executed: a roster was changed.
+    Enrolled = "enrolled",
+    /// Silence: the closed roll call that is to be corrected is read first.
+    Loading = "loading",
     /// Executed: an invite was used.
     Joined = "joined",
     /// Executed: who may do what was changed.
@@ -188,6 +208,8 @@ counters! {
     FilesFull = "files_full",
 
     // Besides.
+    /// Roll calls that were closed at their deadlines.
+    ClosedAtDeadline = "closed_at_deadline",
     /// Requests that were not their client's first sending.
     Resent = "resent",
     /// Clients forgotten after long silence.

@@ -159,7 +159,7 @@ mod tests {
         let student = |number: u32| number.to_string().parse().expect("a student number");
         let marks = (1..=students).map(|number| Mark { student: student(number), at }).collect();
         let class = ClassId::new(7).expect("a class");
-        Sheet { class, opened_at: at, closed_at: at, marks, remarks: Vec::new() }
+        Sheet { class, opened_at: at, closed_at: at, marks, remarks: Vec::new(), supplement: None }
     }
 
     /// Fetches a sheet from a server that answers with these bytes; the end, and how many requests it

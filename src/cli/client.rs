@@ -134,7 +134,7 @@ impl CommandClient {
     /// Performs an operation. When it fails, the person has been told.
     pub(super) fn perform(&mut self, operation: Operation) -> Result<Answered, Exit> {
         let Self { caller, flags, line, .. } = self;
-        let result = caller.perform(operation, flags.timeout, &mut |it, at| line.show(it, at));
+        let result = caller.perform(operation.clone(), flags.timeout, &mut |it, at| line.show(it, at));
         self.told(result, Some(operation))
     }
 
@@ -320,18 +320,18 @@ impl CommandClient {
         let (words, attempts, exit) = match result {
             Ok(answer) => return Ok(answer),
             Err(CallError::Unanswered(unanswered)) => {
-                (self.explain(&unanswered, operation), unanswered.attempts, Exit::Unknown)
+                (self.explain(&unanswered, operation.clone()), unanswered.attempts, Exit::Unknown)
             }
             Err(CallError::Interrupted { attempts }) => {
                 let words = match operation {
                     Some(_) if attempts > 0 => "; ask again to find out",
                     _ => "",
                 };
-                let outcome = outcome(operation, attempts);
+                let outcome = outcome(operation.clone(), attempts);
                 (format!("interrupted{outcome}{words}"), attempts, Exit::Interrupted)
             }
             Err(CallError::Revoked { attempts }) => {
-                let (words, exit) = revoked(operation, attempts);
+                let (words, exit) = revoked(operation.clone(), attempts);
                 if exit == Exit::Refused {
                     return Err(self.tell_revoked(operation, &words, attempts));
                 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::Exit;
 use super::local_time::LocalTime as _;
 use crate::exchange::{
-    Acted, Answer, Closed, Deed, Joined, Marked, Opened, Operation, Refusal, Refused,
+    Acted, Answer, Arrived, Closed, Deed, Joined, Marked, Opened, Operation, Refusal, Refused,
 };
 use crate::ids::ClassId;
 use crate::seal::Fingerprint;
@@ -62,6 +62,16 @@ pub(super) fn subject(operation: &Operation) -> String {
         Operation::Mark { class, student, .. } => format!("the mark of {student} in class {class}"),
         Operation::Join { .. } => "the use of the invite".into(),
         Operation::Act(act) => format!("the act ({})", Deed::Act(*act)),
+        Operation::OpenWith { class, .. } => format!("the opening of class {class}"),
+        Operation::Extend { class, .. } => format!("the extension of class {class}"),
+        Operation::Reopen { class } => format!("the reopening of class {class}"),
+        Operation::Deliver { class, student, .. } => {
+            format!("the mark of {student} in class {class}")
+        }
+        Operation::Correct { class, correction } => {
+            format!("the correction of {} in class {class}", correction.student)
+        }
+        Operation::Enrol { class, .. } => format!("a change of the roster of class {class}"),
     }
 }
 
@@ -73,6 +83,16 @@ pub(super) fn done(operation: &Operation) -> String {
         Operation::Mark { class, student, .. } => format!("{student} was marked in class {class}"),
         Operation::Join { .. } => "the invite was used".into(),
         Operation::Act(act) => format!("this was done: {}", Deed::Act(*act)),
+        Operation::OpenWith { class, .. } => format!("class {class} was opened"),
+        Operation::Extend { class, .. } => format!("class {class} was extended"),
+        Operation::Reopen { class } => format!("class {class} was opened again"),
+        Operation::Deliver { class, student, .. } => {
+            format!("{student} was marked in class {class}")
+        }
+        Operation::Correct { class, correction } => {
+            format!("{} was corrected in class {class}", correction.student)
+        }
+        Operation::Enrol { class, .. } => format!("the roster of class {class} was changed"),
     }
 }
 
@@ -85,12 +105,13 @@ pub(super) fn refusal(refusal: Refusal) -> String {
 /// it answers: an operation that was sent before may have been executed then.
 pub(super) fn revoked(operation: Option<Operation>, attempts: u32) -> (String, Exit) {
     let was_sent_before = operation.filter(|_| attempts > 1);
+    let exit = if was_sent_before.is_some() { Exit::Unknown } else { Exit::Refused };
     let outcome = outcome(was_sent_before, attempts);
     let words = format!(
         "this computer was revoked: it may do nothing on this server any more{outcome}; ask an admin; to join as \
          a new device, move device.key away from the folder of its settings"
     );
-    (words, if was_sent_before.is_some() { Exit::Unknown } else { Exit::Refused })
+    (words, exit)
 }
 
 /// Why something was refused, in words for the person.
@@ -163,6 +184,23 @@ pub(super) fn reason(refusal: Refusal, class: impl Into<Option<ClassId>>) -> Str
              join LINK"
                 .into()
         }
+        Refusal::TakenBack => {
+            "the teacher has taken your answer back; speak to the teacher".into()
+        }
+        Refusal::TooLate => {
+            "that was pressed too long ago, or before the roll call was opened; speak to the teacher"
+                .into()
+        }
+        Refusal::RosterChanged => format!(
+            "somebody else has changed the roster of class {class} meanwhile; import the file again"
+        ),
+        Refusal::NoSuchRollCall => format!(
+            "class {class} has no such closed roll call; see them with: rollcall-teacher history {class}"
+        ),
+        Refusal::ReopenTooLate => format!(
+            "class {class} was closed more than ten minutes ago; correct its sheet with mark, unmark, late or \
+             excuse, or open a new roll call"
+        ),
     }
 }
 
@@ -181,7 +219,8 @@ pub(super) fn settled(answer: &Answer) -> String {
         Answer::Joined(Joined { at, .. }) | Answer::Acted(Acted { at, .. }) => {
             format!("was done at {}", at.to_local())
         }
-        Answer::Marked(Marked { at, .. }) => format!("was recorded at {}", at.to_local()),
+        Answer::Marked(Marked { at, .. })
+        | Answer::Arrived(Arrived { marked: Marked { at, .. }, .. }) => format!("was recorded at {}", at.to_local()),
         Answer::MarkRefused(Refused { at, reason }) | Answer::Refused(Refused { at, reason }) => {
             format!("was refused at {} ({})", at.to_local(), reason.name())
         }
@@ -200,7 +239,7 @@ mod tests {
             student: "10".parse().unwrap(),
             code: None,
         };
-        let (words, exit) = revoked(Some(mark), 1);
+        let (words, exit) = revoked(Some(mark.clone()), 1);
         assert_eq!(exit, Exit::Refused, "{words}");
         assert!(!words.contains("unknown"), "{words}");
         let (words, exit) = revoked(Some(mark), 2);

@@ -67,14 +67,14 @@ impl Pending {
     }
 
     pub(super) fn operation(&self) -> Option<Operation> {
-        self.ask.operation()
+        self.ask.operation().cloned()
     }
 
     pub(super) fn request(&self) -> Request {
         // R-REQUEST-3, R-REQUEST-4
         let attempt = u8::try_from(self.attempts).unwrap_or(u8::MAX);
-        let &Self { client, number, ask, .. } = self;
-        Request { attempt, client, number, ask }
+        let &Self { client, number, ref ask, .. } = self;
+        Request { attempt, client, number, ask: ask.clone() }
     }
 
     /// How long ago it was first sent.

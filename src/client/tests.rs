@@ -129,11 +129,11 @@ fn a_request_is_sent_again_with_the_same_words_until_it_is_answered() {
     let mut bench = Bench::new();
     bench.perform(mark()).wait(secs(5));
     assert!(bench.sent.len() > 3, "{} sendings", bench.sent.len());
-    let first = bench.sent[0];
+    let first = bench.sent[0].clone();
     assert_eq!(bench.client.awaits(), Some(first.client));
     for (place, request) in bench.sent.iter().enumerate() {
         let attempt = u8::try_from(place + 1).unwrap();
-        assert_eq!(*request, Request { attempt, ..first });
+        assert_eq!(*request, Request { attempt, ..first.clone() });
     }
     let attempts = u32::try_from(bench.sent.len()).unwrap();
     assert_eq!(*bench.answer(marked()).ending(), answered(marked(), attempts));
@@ -183,9 +183,9 @@ fn at_the_deadline_the_outcome_is_unknown_and_the_request_stays_open() {
 fn an_open_request_is_settled_before_the_next_one_is_sent() {
     let mut bench = Bench::new();
     bench.perform(open()).wait(DEADLINE);
-    let earlier = *bench.last();
+    let earlier = bench.last().clone();
     bench.perform(mark());
-    assert_eq!((bench.last().number, bench.last().ask), (earlier.number, earlier.ask));
+    assert_eq!((bench.last().number, bench.last().ask.clone()), (earlier.number, earlier.ask));
     bench.answer(opened());
     let settled = Output::Progress(Progress::Settled { operation: open(), answer: opened() });
     assert_eq!(*bench.ending(), settled);
@@ -230,7 +230,7 @@ fn who_was_told_to_wait_waits_although_it_begins_again() {
 fn an_open_request_older_than_the_window_is_abandoned() {
     let mut bench = Bench::new();
     bench.perform(open()).wait(DEADLINE);
-    let earlier = *bench.last();
+    let earlier = bench.last().clone();
     bench.wait(WINDOW).perform(mark());
     assert!(bench.heard.contains(&Output::Progress(Progress::Abandoned { operation: open() })));
     assert_ne!(bench.last().client, earlier.client);
@@ -242,9 +242,9 @@ fn an_open_request_older_than_the_window_is_abandoned() {
 fn an_open_request_exactly_as_old_as_the_window_is_settled() {
     let mut bench = Bench::new();
     bench.perform(open()).wait(DEADLINE);
-    let earlier = *bench.last();
+    let earlier = bench.last().clone();
     bench.wait(WINDOW.checked_sub(DEADLINE).unwrap()).perform(mark());
-    assert_eq!((bench.last().client, bench.last().ask), (earlier.client, earlier.ask));
+    assert_eq!((bench.last().client, bench.last().ask.clone()), (earlier.client, earlier.ask));
     bench.advance(Duration::from_millis(1));
     bench.answer(begin_again());
     assert!(bench.heard.contains(&Output::Progress(Progress::Abandoned { operation: open() })));
@@ -255,7 +255,7 @@ fn an_open_request_exactly_as_old_as_the_window_is_settled() {
 fn begin_again_exactly_a_window_after_the_first_sending_goes_on() {
     let mut bench = Bench::new();
     bench.perform(open());
-    let earlier = *bench.last();
+    let earlier = bench.last().clone();
     bench.now.wall = bench.now.wall.shifted(15 * 60 * 1_000);
     bench.answer(begin_again());
     assert_ne!(bench.last().client, earlier.client);
@@ -267,7 +267,7 @@ fn begin_again_exactly_a_window_after_the_first_sending_goes_on() {
 fn begin_again_sends_the_same_operation_as_a_new_client() {
     let mut bench = Bench::new();
     bench.perform(open()).answer(opened()).perform(mark());
-    let earlier = *bench.last();
+    let earlier = bench.last().clone();
     assert_eq!(earlier.number.get(), 2);
     bench.answer(begin_again());
     assert_ne!(bench.last().client, earlier.client);
@@ -293,7 +293,7 @@ fn clock_skew_teaches_the_servers_time() {
     let mut bench = Bench::new();
     let server_time = bench.now.wall.shifted(-86_400_000);
     bench.perform(open());
-    let earlier = *bench.last();
+    let earlier = bench.last().clone();
     bench.answer(Answer::BeginAgain(BeginAgain { server_time: Some(server_time) }));
     assert_ne!(bench.last().client, earlier.client);
     let Ask::Perform { started, .. } = bench.last().ask else { panic!("an operation") };
@@ -337,7 +337,7 @@ fn stale_leaves_the_outcome_unknown() {
     let mut bench = Bench::new();
     bench.perform(mark()).answer(Answer::Stale);
     assert!(matches!(bench.ending(), Output::Unanswered(Unanswered { lost: true, .. })));
-    let earlier = *bench.last();
+    let earlier = bench.last().clone();
     bench.perform(mark());
     assert_ne!(bench.last().client, earlier.client);
 }
@@ -348,7 +348,7 @@ fn revoked_ends_what_is_asked_and_is_counted_under_no_client_id() {
     let mut bench = Bench::new();
     bench.perform(open()).answer(opened()).perform(mark()).answer(Answer::Revoked);
     assert_eq!(*bench.ending(), answered(Answer::Revoked, 1));
-    let earlier = *bench.last();
+    let earlier = bench.last().clone();
     bench.wait(secs(60));
     assert_eq!(*bench.last(), earlier, "it is not sent again");
     bench.perform(mark());
@@ -365,9 +365,9 @@ fn revoked_ends_what_is_asked_and_is_counted_under_no_client_id() {
 fn the_age_of_an_operation_is_counted_over_all_its_names() {
     let mut bench = Bench::new();
     bench.perform(open());
-    let first = *bench.last();
+    let first = bench.last().clone();
     bench.wait(secs(1)).answer(begin_again());
-    let second = *bench.last();
+    let second = bench.last().clone();
     assert_ne!(second.client, first.client);
     assert_eq!(second.number, RequestNumber::FIRST);
     // A whole window since the second name: only since the first it is more.
@@ -656,7 +656,7 @@ fn karns_rule_only_single_sendings_are_measured() {
 fn a_client_that_was_idle_for_longer_than_the_window_begins_anew() {
     let mut bench = Bench::new();
     bench.perform(open()).answer(opened());
-    let earlier = *bench.last();
+    let earlier = bench.last().clone();
     bench.wait(WINDOW).perform(mark());
     assert_eq!(bench.last().client, earlier.client);
     bench.answer(marked()).wait(WINDOW + secs(1)).perform(mark());

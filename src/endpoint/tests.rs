@@ -70,7 +70,7 @@ impl World {
             Operation::Act(Act::Invite { invite: teacher.id(), guest }),
             Operation::Join { code: teacher },
         ] {
-            client.linked.perform(self.now(), operation, PATIENCE);
+            client.linked.perform(self.now(), operation.clone(), PATIENCE);
             let answer = self.run(client, &mut way);
             let is_done = matches!(answer, Some(Answer::Joined(_) | Answer::Acted(_)));
             assert!(is_done, "{operation:?}: {answer:?}");

@@ -32,6 +32,17 @@ pub struct Marked {
     pub already_present: bool,
 }
 
+/// As [`Marked`], of somebody of whom there is more to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arrived {
+    /// The mark; it is new.
+    pub marked: Marked,
+    /// The student is late.
+    pub late: bool,
+    /// The class has a roster, and the student is not on it.
+    pub unlisted: bool,
+}
+
 /// The message of `MARKED`.
 #[derive(Serialize, Deserialize)]
 pub(super) struct MarkedMessage {
@@ -40,12 +51,16 @@ pub(super) struct MarkedMessage {
     standing: Standing,
 }
 
-/// The last byte of `MARKED`: 0 present, 1 already present, 16 and up refused and why.
+/// The last byte of `MARKED`: 0 present, 1 already present, 2 late, 3 present and 4 late but not on the roster,
+/// 16 and up refused and why.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "u8", into = "u8")]
 enum Standing {
     Present,
     AlreadyPresent,
+    Late,
+    Unlisted,
+    LateUnlisted,
     Refused(Refusal),
 }
 
@@ -86,6 +101,16 @@ impl MarkedMessage {
         Self { class: class.get(), at, standing }
     }
 
+    pub(super) fn arrived(&Arrived { marked, late, unlisted }: &Arrived) -> Self {
+        let standing = match (late, unlisted) {
+            (true, true) => Standing::LateUnlisted,
+            (true, false) => Standing::Late,
+            (false, true) => Standing::Unlisted,
+            (false, false) => return Self::marked(&marked),
+        };
+        Self { class: marked.class.get(), at: marked.at, standing }
+    }
+
     pub(super) fn refused(&Refused { at, reason }: &Refused) -> Self {
         // R-MARKED-1
         Self { class: 0, at, standing: Standing::Refused(reason) }
@@ -94,7 +119,14 @@ impl MarkedMessage {
     /// The answer, unless a refusal names a class, or a mark names none (R-MARKED-1).
     fn answer(&self) -> Option<Answer> {
         let &Self { class, at, standing } = self;
+        let arrived = |class, late, unlisted| {
+            let marked = Marked { class, at, already_present: false };
+            Some(Answer::Arrived(Arrived { marked, late, unlisted }))
+        };
         match (ClassId::new(class), standing) {
+            (Some(class), Standing::Late) => arrived(class, true, false),
+            (Some(class), Standing::Unlisted) => arrived(class, false, true),
+            (Some(class), Standing::LateUnlisted) => arrived(class, true, true),
             (Some(class), Standing::Present) => {
                 Some(Answer::Marked(Marked { class, at, already_present: false }))
             }
@@ -122,6 +154,9 @@ impl From<Standing> for u8 {
         match standing {
             Standing::Present => 0,
             Standing::AlreadyPresent => 1,
+            Standing::Late => 2,
+            Standing::Unlisted => 3,
+            Standing::LateUnlisted => 4,
             Standing::Refused(reason) => Standing::REFUSED + u8::from(reason),
         }
     }
@@ -134,6 +169,9 @@ impl TryFrom<u8> for Standing {
         match byte {
             0 => Ok(Self::Present),
             1 => Ok(Self::AlreadyPresent),
+            2 => Ok(Self::Late),
+            3 => Ok(Self::Unlisted),
+            4 => Ok(Self::LateUnlisted),
             _ => byte
                 .checked_sub(Self::REFUSED)
                 .and_then(|number| Refusal::try_from(number).ok())
@@ -147,6 +185,7 @@ impl TryFrom<u8> for Standing {
 pub(super) fn fits(class: ClassId, answer: &Answer) -> bool {
     match answer {
         Answer::Marked(marked) => marked.class == class,
+        Answer::Arrived(arrived) => arrived.marked.class == class,
         Answer::MarkRefused(_) => true,
         _ => false,
     }

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::act::ActMessage;
 use super::acts::Acts;
 use super::close::Close;
+use super::correct::Correct;
+use super::deliver::Deliver;
+use super::extend::Extend;
 use super::file::File;
 use super::files::{FileList, FileListMessage, Files};
 use super::join::Join;
@@ -12,17 +15,24 @@ use super::mark::{Mark, MarkedMessage};
 use super::mine::Mine;
 use super::open::Open;
 use super::people::People;
+use super::plan::PlanMessage;
 use super::pull::{CookieMessage, PulledMessage};
+use super::reopen::Reopen;
+use super::revisions::Revisions;
 use super::room::Room;
+use super::roster::{Enrol, RosterQuestion};
 use super::sheets::Sheets;
 use super::spot::Spot;
 use super::status::Status;
 use super::verdict::{Revoked, Stale};
+use super::watch::Watch;
 use super::{
-    ActList, Acted, Answer, Ask, BeginAgain, Busy, Closed, FileState, Joined, MineList, Opened,
-    Operation, PersonList, Pull, Query, Refused, RoomState, SheetList, SpotList, StatusList,
+    ActList, Acted, Answer, Ask, BeginAgain, Busy, Closed, Corrected, Enrolled, Extended, FileState,
+    Joined, MineList, Opened, Operation, PersonList, Pull, Query, Refused, RevisionList, RoomState,
+    RosterInfo, SheetList, SpotList, StatusList, Watched,
 };
 use crate::ids::{ClientId, RequestNumber};
+use crate::time::WallTime;
 use crate::wire::codec::{Bytes, Message};
 use crate::wire::envelope::{
     Bare, Opened as Envelope, Question, ReplyHeader, RequestHeader, RequestWriter, bare, open,
@@ -31,7 +41,7 @@ use crate::wire::envelope::{
 use crate::wire::{Datagram, Kind, Rejected};
 
 /// What a client sends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// Which sending of the same request this is, from 1; stays at 255. The only part in which two
     /// sendings differ, and outside of what is compared.
@@ -55,6 +65,12 @@ impl Ask {
             Self::Perform { operation: Operation::Mark { .. }, .. } => Mark::KIND,
             Self::Perform { operation: Operation::Join { .. }, .. } => Join::KIND,
             Self::Perform { operation: Operation::Act(_), .. } => ActMessage::KIND,
+            Self::Perform { operation: Operation::OpenWith { .. }, .. } => PlanMessage::KIND,
+            Self::Perform { operation: Operation::Extend { .. }, .. } => Extend::KIND,
+            Self::Perform { operation: Operation::Reopen { .. }, .. } => Reopen::KIND,
+            Self::Perform { operation: Operation::Deliver { .. }, .. } => Deliver::KIND,
+            Self::Perform { operation: Operation::Correct { .. }, .. } => Correct::KIND,
+            Self::Perform { operation: Operation::Enrol { .. }, .. } => Enrol::KIND,
             Self::Read(Query::Status { .. }) => Status::KIND,
             Self::Read(Query::Sheets { .. }) => Sheets::KIND,
             Self::Read(Query::Files { .. }) => Files::KIND,
@@ -64,6 +80,9 @@ impl Ask {
             Self::Read(Query::Room { .. }) => Room::KIND,
             Self::Read(Query::Mine { .. }) => Mine::KIND,
             Self::Read(Query::Spot { .. }) => Spot::KIND,
+            Self::Read(Query::Roster { .. }) => RosterQuestion::KIND,
+            Self::Read(Query::Watch { .. }) => Watch::KIND,
+            Self::Read(Query::Revisions { .. }) => Revisions::KIND,
             Self::Pull(_) => Pull::KIND,
         }
     }
@@ -81,7 +100,7 @@ pub struct Reply {
 }
 
 /// A request as it was read, with what the judge of duplicates needs to know of its bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Received {
     /// What it says.
     pub request: Request,
@@ -119,6 +138,12 @@ fn received(envelope: Envelope<'_>) -> Result<Received, Rejected> {
         Kind::Mark => request::<Mark>(&envelope),
         Kind::Join => request::<Join>(&envelope),
         Kind::Act => request::<ActMessage>(&envelope),
+        Kind::Plan => request::<PlanMessage>(&envelope),
+        Kind::Extend => request::<Extend>(&envelope),
+        Kind::Reopen => request::<Reopen>(&envelope),
+        Kind::Deliver => request::<Deliver>(&envelope),
+        Kind::Correct => request::<Correct>(&envelope),
+        Kind::Enrol => request::<Enrol>(&envelope),
         Kind::Status => request::<Status>(&envelope),
         Kind::Sheets => request::<Sheets>(&envelope),
         Kind::Files => request::<Files>(&envelope),
@@ -129,6 +154,9 @@ fn received(envelope: Envelope<'_>) -> Result<Received, Rejected> {
         Kind::Room => request::<Room>(&envelope),
         Kind::Mine => request::<Mine>(&envelope),
         Kind::Spot => request::<Spot>(&envelope),
+        Kind::Roster => request::<RosterQuestion>(&envelope),
+        Kind::Watch => request::<Watch>(&envelope),
+        Kind::Revisions => request::<Revisions>(&envelope),
         _ => Err(envelope.no_request()),
     };
     Ok(Received { request: request?, fingerprint: envelope.fingerprint() })
@@ -155,36 +183,64 @@ pub(crate) fn encode_bare_request<'a>(request: &Request, space: &'a mut [u8]) ->
 }
 
 fn write(request: &Request, writer: &mut impl RequestWriter) {
-    let &Request { attempt, client, number, ask } = request;
+    let &Request { attempt, client, number, ref ask } = request;
     let header = RequestHeader { attempt, client, number };
-    match ask {
-        Ask::Perform { started, operation: Operation::Open { class, terms } } => {
-            writer.write(header, Open { started, class, terms });
-        }
-        Ask::Perform { started, operation: Operation::Close { class } } => {
-            writer.write(header, Close { started, class });
-        }
-        Ask::Perform { started, operation: Operation::Mark { class, student, code } } => {
+    match *ask {
+        Ask::Perform { started, ref operation } => perform(header, started, operation, writer),
+        Ask::Read(query) => read(header, query, writer),
+        Ask::Pull(pull) => writer.write(header, pull),
+    }
+}
+
+fn perform(
+    header: RequestHeader,
+    started: WallTime,
+    operation: &Operation,
+    writer: &mut impl RequestWriter,
+) {
+    match operation.clone() {
+        Operation::Open { class, terms } => writer.write(header, Open { started, class, terms }),
+        Operation::Close { class } => writer.write(header, Close { started, class }),
+        Operation::Mark { class, student, code } => {
             writer.write(header, Mark { started, class, student, code });
         }
-        Ask::Perform { started, operation: Operation::Join { code } } => {
-            writer.write(header, Join { started, code });
+        Operation::Join { code } => writer.write(header, Join { started, code }),
+        Operation::Act(act) => writer.write(header, ActMessage { started, act }),
+        Operation::OpenWith { class, terms, plan } => {
+            writer.write(header, PlanMessage { started, class, terms, plan });
         }
-        Ask::Perform { started, operation: Operation::Act(act) } => {
-            writer.write(header, ActMessage { started, act });
+        Operation::Extend { class, seconds } => {
+            writer.write(header, Extend { started, class, seconds });
         }
-        Ask::Read(Query::Status { from }) => writer.write(header, Status { from }),
-        Ask::Read(Query::Sheets { class, at_most }) => {
-            writer.write(header, Sheets { class, at_most });
+        Operation::Reopen { class } => writer.write(header, Reopen { started, class }),
+        Operation::Deliver { class, student, code, delay_ms } => {
+            writer.write(header, Deliver { started, class, student, code, delay_ms });
         }
-        Ask::Read(Query::Files { from }) => writer.write(header, Files { from }),
-        Ask::Read(Query::File { file }) => writer.write(header, File { file }),
-        Ask::Read(Query::People { after }) => writer.write(header, People { after }),
-        Ask::Read(Query::Acts { at_most }) => writer.write(header, Acts { at_most }),
-        Ask::Read(Query::Room { class }) => writer.write(header, Room { class }),
-        Ask::Read(Query::Mine { skip }) => writer.write(header, Mine { skip }),
-        Ask::Read(Query::Spot { class, count }) => writer.write(header, Spot { class, count }),
-        Ask::Pull(pull) => writer.write(header, pull),
+        Operation::Correct { class, correction } => {
+            writer.write(header, Correct { started, class, correction: *correction });
+        }
+        Operation::Enrol { class, change } => {
+            writer.write(header, Enrol { started, class, change });
+        }
+    }
+}
+
+fn read(header: RequestHeader, query: Query, writer: &mut impl RequestWriter) {
+    match query {
+        Query::Status { from } => writer.write(header, Status { from }),
+        Query::Sheets { class, at_most } => writer.write(header, Sheets { class, at_most }),
+        Query::Files { from } => writer.write(header, Files { from }),
+        Query::File { file } => writer.write(header, File { file }),
+        Query::People { after } => writer.write(header, People { after }),
+        Query::Acts { at_most } => writer.write(header, Acts { at_most }),
+        Query::Room { class } => writer.write(header, Room { class }),
+        Query::Mine { skip } => writer.write(header, Mine { skip }),
+        Query::Spot { class, count } => writer.write(header, Spot { class, count }),
+        Query::Roster { class } => writer.write(header, RosterQuestion { class }),
+        Query::Watch { class, from } => writer.write(header, Watch { class, from }),
+        Query::Revisions { class, number, revision } => {
+            writer.write(header, Revisions { class, number, revision });
+        }
     }
 }
 
@@ -212,6 +268,12 @@ fn replied(envelope: Envelope<'_>) -> Result<Reply, Rejected> {
         Kind::Refused => reply::<Refused>(&envelope),
         Kind::Joined => reply::<Joined>(&envelope),
         Kind::Acted => reply::<Acted>(&envelope),
+        Kind::Extended => reply::<Extended>(&envelope),
+        Kind::Corrected => reply::<Corrected>(&envelope),
+        Kind::Enrolled => reply::<Enrolled>(&envelope),
+        Kind::RosterInfo => reply::<RosterInfo>(&envelope),
+        Kind::Watched => reply::<Watched>(&envelope),
+        Kind::RevisionList => reply::<RevisionList>(&envelope),
         Kind::PersonList => reply::<PersonList>(&envelope),
         Kind::ActList => reply::<ActList>(&envelope),
         Kind::RoomState => reply::<RoomState>(&envelope),
@@ -255,6 +317,13 @@ pub fn encode_reply(reply: &Reply, datagram: &mut Datagram) {
         Answer::Refused(it) => write_reply(header, it, datagram),
         Answer::Joined(it) => write_reply(header, it, datagram),
         Answer::Acted(it) => write_reply(header, it, datagram),
+        Answer::Arrived(it) => write_reply(header, &MarkedMessage::arrived(it), datagram),
+        Answer::Extended(it) => write_reply(header, it, datagram),
+        Answer::Corrected(it) => write_reply(header, it, datagram),
+        Answer::Enrolled(it) => write_reply(header, it, datagram),
+        Answer::Roster(it) => write_reply(header, it, datagram),
+        Answer::Watched(it) => write_reply(header, &**it, datagram),
+        Answer::Revisions(it) => write_reply(header, it, datagram),
         Answer::People(it) => write_reply(header, it, datagram),
         Answer::Acts(it) => write_reply(header, it, datagram),
         Answer::Room(it) => write_reply(header, it, datagram),

@@ -13,6 +13,18 @@
 //!    │ ◀────────────────────────── JOINED        │  or REFUSED
 //!    │ ACT   ──────────────────────────────────▶ │  an admin changes who may do what
 //!    │ ◀────────────────────────── ACTED         │  or REFUSED
+//!    │ PLAN ───────────────────────────────────▶ │  a teacher begins one that closes by itself
+//!    │ ◀────────────────────────── OPENED        │  or REFUSED
+//!    │ EXTEND ─────────────────────────────────▶ │  a teacher moves its end
+//!    │ ◀────────────────────────── EXTENDED      │  or REFUSED
+//!    │ REOPEN ─────────────────────────────────▶ │  a teacher takes a close back
+//!    │ ◀────────────────────────── OPENED        │  or REFUSED
+//!    │ DELIVER ────────────────────────────────▶ │  a student answered some time ago
+//!    │ ◀────────────────────────── MARKED        │  class zero: refused
+//!    │ CORRECT ────────────────────────────────▶ │  a teacher corrects what a student was
+//!    │ ◀────────────────────────── CORRECTED     │  or REFUSED
+//!    │ ENROL ──────────────────────────────────▶ │  a teacher changes the roster of a class
+//!    │ ◀────────────────────────── ENROLLED      │  or REFUSED
 //!    │ STATUS ─────────────────────────────────▶ │  what is open?
 //!    │ ◀────────────────────────── STATUS_LIST   │
 //!    │ SHEETS ─────────────────────────────────▶ │  which sheets has a class?
@@ -25,7 +37,7 @@
 //!    │ ◀────────────────────────── PULLED        │  each; or COOKIE: prove your address first
 //! ```
 //!
-//! `PEOPLE`, `ACTS`, `ROOM`, `MINE` and `SPOT` are questions that not everybody is answered.
+//! `PEOPLE`, `ACTS`, `ROOM`, `MINE`, `SPOT`, `ROSTER`, `WATCH` and `REVISIONS` are questions that not everybody is answered.
 //!
 //! Instead of its answer a request may get a verdict on the asking itself: `STALE`, `BEGIN_AGAIN`,
 //! `BUSY`, `REVOKED`, or `VERSIONS`.
@@ -40,6 +52,9 @@
 mod act;
 pub mod acts;
 mod close;
+mod correct;
+mod deliver;
+mod extend;
 pub mod file;
 pub mod files;
 mod join;
@@ -48,24 +63,31 @@ mod message;
 pub mod mine;
 mod open;
 pub mod people;
+mod plan;
 mod pull;
 mod refusal;
+mod reopen;
+pub mod revisions;
 mod room;
+mod roster;
 pub mod sheets;
 mod spot;
 pub mod status;
 mod stored;
 mod verdict;
+mod watch;
 
 use serde::{Deserialize, Serialize};
 
 pub use act::{Act, Acted};
 pub use acts::{ActList, ActRecord, Deed};
 pub use close::Closed;
+pub use correct::Corrected;
+pub use extend::Extended;
 pub use file::{FileInfo, FileState};
 pub use files::{FileEntry, FileList};
 pub use join::Joined;
-pub use mark::Marked;
+pub use mark::{Arrived, Marked};
 pub use message::{
     Received, Reply, Request, decode_reply, decode_request, encode_pulled, encode_reply,
     encode_request,
@@ -77,13 +99,17 @@ pub use people::{PersonList, StaffDevice};
 pub use pull::{Pull, Pulled};
 pub(crate) use pull::{blocks, span};
 pub use refusal::{Refusal, Refused, UnknownRefusal};
+pub use revisions::{Revision, RevisionList};
 pub use room::RoomState;
+pub use roster::{Enrolled, RosterInfo};
 pub use sheets::{SheetInfo, SheetList};
 pub use spot::{Drawn, SpotList};
 pub use status::{OpenRollCall, StatusList};
 pub use verdict::{BeginAgain, Busy};
+pub use watch::{Watched, WatchedEntry};
 
 use crate::access::{InviteCode, InviteId, RoomCode, Terms};
+use crate::attendance::{Correction, Plan, RosterChange};
 use crate::ids::{
     ActNumber, ClassId, Cookie, DeviceId, FileKey, RollCallId, RollCallNumber, StudentNumber,
 };
@@ -91,7 +117,7 @@ use crate::stats::Counter;
 use crate::time::WallTime;
 
 /// A request that may change something. It is executed at most once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "stored::Operation", into = "stored::Operation")]
 pub enum Operation {
     /// Begin the roll call of a class.
@@ -122,6 +148,52 @@ pub enum Operation {
     },
     /// Change who may do what.
     Act(Act),
+    /// As `Open`, with a plan that is not the usual one.
+    OpenWith {
+        /// The class.
+        class: ClassId,
+        /// Under which terms.
+        terms: Terms,
+        /// How it is to go.
+        plan: Plan,
+    },
+    /// Move the end of the open roll call of a class, and when who answers is late if that is not yet.
+    Extend {
+        /// The class.
+        class: ClassId,
+        /// By so many seconds.
+        seconds: u32,
+    },
+    /// Open the last roll call of a class again, which was closed by mistake.
+    Reopen {
+        /// The class.
+        class: ClassId,
+    },
+    /// As `Mark`, some time after it was pressed.
+    Deliver {
+        /// The class whose roll call is answered.
+        class: ClassId,
+        /// Who answers.
+        student: StudentNumber,
+        /// The code that was shown in the room then.
+        code: Option<RoomCode>,
+        /// How long before this request was first sent, in milliseconds.
+        delay_ms: u32,
+    },
+    /// Correct what a student was.
+    Correct {
+        /// The class.
+        class: ClassId,
+        /// What is corrected.
+        correction: Box<Correction>,
+    },
+    /// Change the roster of a class.
+    Enrol {
+        /// The class.
+        class: ClassId,
+        /// The changes.
+        change: RosterChange,
+    },
 }
 
 impl Operation {
@@ -129,9 +201,15 @@ impl Operation {
     #[must_use]
     pub fn class(&self) -> Option<ClassId> {
         match *self {
-            Self::Open { class, .. } | Self::Close { class } | Self::Mark { class, .. } => {
-                Some(class)
-            }
+            Self::Open { class, .. }
+            | Self::Close { class }
+            | Self::Mark { class, .. }
+            | Self::OpenWith { class, .. }
+            | Self::Extend { class, .. }
+            | Self::Reopen { class }
+            | Self::Deliver { class, .. }
+            | Self::Correct { class, .. }
+            | Self::Enrol { class, .. } => Some(class),
             Self::Act(
                 Act::Give { class, .. } | Act::Share { class, .. } | Act::Call { class, .. },
             ) => Some(class),
@@ -143,11 +221,16 @@ impl Operation {
     fn fits(&self, answer: &Answer) -> bool {
         // R-CLIENT-8
         match *self {
-            Self::Open { class, .. } => open::fits(class, answer),
+            Self::Open { class, .. } | Self::OpenWith { class, .. } | Self::Reopen { class } => {
+                open::fits(class, answer)
+            }
             Self::Close { class } => close::fits(class, answer),
-            Self::Mark { class, .. } => mark::fits(class, answer),
+            Self::Mark { class, .. } | Self::Deliver { class, .. } => mark::fits(class, answer),
             Self::Join { .. } => join::fits(answer),
             Self::Act(_) => act::fits(answer),
+            Self::Extend { class, .. } => extend::fits(class, answer),
+            Self::Correct { class, ref correction } => correct::fits(class, correction, answer),
+            Self::Enrol { class, .. } => roster::fits_change(class, answer),
         }
     }
 }
@@ -204,6 +287,27 @@ pub enum Query {
         /// How many, from 1 to [`SPOT_MAX`](crate::limits::SPOT_MAX).
         count: u8,
     },
+    /// The roster of a class in brief. Only its teachers are told.
+    Roster {
+        /// The class.
+        class: ClassId,
+    },
+    /// The open roll call of a class, and who answered. Only its teachers are told.
+    Watch {
+        /// The class.
+        class: ClassId,
+        /// The place of the first entry to tell about, counted from 0.
+        from: u32,
+    },
+    /// The revisions of the sheets of a class in brief, the last one first.
+    Revisions {
+        /// The class.
+        class: ClassId,
+        /// The highest number of a roll call to tell about,
+        number: RollCallNumber,
+        /// and the highest revision of that one.
+        revision: u32,
+    },
 }
 
 impl Query {
@@ -219,12 +323,17 @@ impl Query {
             Self::Room { class } => room::fits(class, answer),
             Self::Mine { .. } => mine::fits(answer),
             Self::Spot { class, count } => spot::fits(class, count, answer),
+            Self::Roster { class } => roster::fits(class, answer),
+            Self::Watch { class, from } => watch::fits(class, from, answer),
+            Self::Revisions { class, number, revision } => {
+                revisions::fits(class, (number, revision), answer)
+            }
         }
     }
 }
 
 /// What is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ask {
     /// Something that may change the register.
     Perform {
@@ -242,8 +351,8 @@ pub enum Ask {
 impl Ask {
     /// The operation, if it is one.
     #[must_use]
-    pub fn operation(&self) -> Option<Operation> {
-        match *self {
+    pub fn operation(&self) -> Option<&Operation> {
+        match self {
             Self::Perform { operation, .. } => Some(operation),
             Self::Read(_) | Self::Pull(_) => None,
         }
@@ -269,6 +378,20 @@ pub enum Answer {
     Closed(Closed),
     /// `MARKED`.
     Marked(Marked),
+    /// `MARKED` of somebody who is late, or is not on the roster.
+    Arrived(Arrived),
+    /// `EXTENDED`.
+    Extended(Extended),
+    /// `CORRECTED`.
+    Corrected(Corrected),
+    /// `ENROLLED`.
+    Enrolled(Enrolled),
+    /// `ROSTER_INFO`.
+    Roster(RosterInfo),
+    /// `WATCHED`. Boxed because it is larger than the rest.
+    Watched(Box<Watched>),
+    /// `REVISION_LIST`.
+    Revisions(RevisionList),
     /// `MARKED` with class zero: the mark was refused.
     MarkRefused(Refused),
     /// `REFUSED`: an opening, a close, an invite, an act or a question was refused.
@@ -352,9 +475,44 @@ pub enum Outcome {
     },
     /// The act is done.
     Acted(Acted),
+    /// The student is on the register, and is late or not on the roster.
+    Arrived(Arrived),
+    /// The end of the roll call is moved.
+    Extended(Extended),
+    /// The roll call is open again.
+    Reopened {
+        /// When; not sent.
+        at: WallTime,
+        /// The class.
+        class: ClassId,
+        /// Which roll call; not sent.
+        roll_call: RollCallId,
+        /// Which of its class; not sent.
+        number: RollCallNumber,
+        /// When it was first opened.
+        opened_at: WallTime,
+    },
+    /// The student is what was asked for.
+    Corrected {
+        /// What is sent.
+        corrected: Corrected,
+        /// The new revision, if the roll call is closed and something was changed; not sent.
+        revised: Option<Box<SheetInfo>>,
+    },
+    /// The roster is changed.
+    Enrolled(Enrolled),
 }
 
 impl Outcome {
+    /// The mark that it tells of, if it is one.
+    #[must_use]
+    pub fn marked(&self) -> Option<Marked> {
+        match *self {
+            Self::Marked(marked) | Self::Arrived(Arrived { marked, .. }) => Some(marked),
+            _ => None,
+        }
+    }
+
     /// How the server counts it.
     #[must_use]
     pub fn counter(&self) -> Counter {
@@ -366,6 +524,11 @@ impl Outcome {
             Self::ClockSkew { .. } => Counter::ClockAhead,
             Self::Joined { .. } => Counter::Joined,
             Self::Acted(_) => Counter::Acted,
+            Self::Arrived(arrived) => mark::counter(arrived.marked.already_present),
+            Self::Extended(_) => Counter::Extended,
+            Self::Reopened { .. } => Counter::Reopened,
+            Self::Corrected { .. } => Counter::Corrected,
+            Self::Enrolled(_) => Counter::Enrolled,
         }
     }
 }
@@ -382,6 +545,13 @@ impl From<&Outcome> for Answer {
             Outcome::Refused(refused) => Self::Refused(refused),
             Outcome::Joined { ref joined, .. } => Self::Joined(**joined),
             Outcome::Acted(acted) => Self::Acted(acted),
+            Outcome::Arrived(arrived) => Self::Arrived(arrived),
+            Outcome::Extended(extended) => Self::Extended(extended),
+            Outcome::Reopened { class, opened_at, .. } => {
+                Self::Opened(Opened { class, opened_at, already_open: false })
+            }
+            Outcome::Corrected { corrected, .. } => Self::Corrected(corrected),
+            Outcome::Enrolled(enrolled) => Self::Enrolled(enrolled),
             Outcome::ClockSkew { server_time } => {
                 Self::BeginAgain(BeginAgain { server_time: Some(server_time) })
             }

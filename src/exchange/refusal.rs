@@ -71,11 +71,21 @@ pub enum Refusal {
     OtherNumber,
     /// The device is not enrolled for the number.
     NotEnrolled,
+    /// A teacher has taken the student's answer back.
+    TakenBack,
+    /// It was pressed too long ago, or before the roll call was opened.
+    TooLate,
+    /// Somebody else has changed the roster since the import was begun.
+    RosterChanged,
+    /// The class has no closed roll call with that number.
+    NoSuchRollCall,
+    /// The roll call was closed too long ago to be opened again.
+    ReopenTooLate,
 }
 
 impl Refusal {
     /// Every reason, in the order of its number.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 29] = [
         Self::NotOpen,
         Self::NeverOpened,
         Self::RollCallFull,
@@ -100,6 +110,11 @@ impl Refusal {
         Self::OtherDevice,
         Self::OtherNumber,
         Self::NotEnrolled,
+        Self::TakenBack,
+        Self::TooLate,
+        Self::RosterChanged,
+        Self::NoSuchRollCall,
+        Self::ReopenTooLate,
     ];
 
     /// The word for it in `--json`, logs and the specification.
@@ -130,6 +145,11 @@ impl Refusal {
             Self::OtherDevice => "other_device",
             Self::OtherNumber => "other_number",
             Self::NotEnrolled => "not_enrolled",
+            Self::TakenBack => "taken_back",
+            Self::TooLate => "too_late",
+            Self::RosterChanged => "roster_changed",
+            Self::NoSuchRollCall => "no_such_roll_call",
+            Self::ReopenTooLate => "reopen_too_late",
         }
     }
 }
@@ -182,6 +202,11 @@ impl From<Refusal> for Counter {
             Refusal::OtherDevice => Self::OtherDevice,
             Refusal::OtherNumber => Self::OtherNumber,
             Refusal::NotEnrolled => Self::NotEnrolled,
+            Refusal::TakenBack => Self::TakenBack,
+            Refusal::TooLate => Self::TooLate,
+            Refusal::RosterChanged => Self::RosterChanged,
+            Refusal::NoSuchRollCall => Self::NoSuchRollCall,
+            Refusal::ReopenTooLate => Self::ReopenTooLate,
         }
     }
 }
@@ -215,7 +240,7 @@ mod tests {
             assert_eq!(Refusal::try_from(u8::from(refusal)), Ok(refusal));
         }
         assert_eq!(Refusal::try_from(0), Err(UnknownRefusal(0)));
-        assert_eq!(Refusal::try_from(25), Err(UnknownRefusal(25)));
+        assert_eq!(Refusal::try_from(30), Err(UnknownRefusal(30)));
         assert_eq!((u8::from(Refusal::NotOpen), u8::from(Refusal::DiskLow)), (1, 6));
     }
 }

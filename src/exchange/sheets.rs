@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::{Answer, Ask, Query};
 use crate::ids::{ClassId, ContentId, RollCallNumber};
 use crate::limits::{
-    DATAGRAM_MAX_BYTES, MARKS_PER_ROLL_CALL_MAX, SEALED_ROOM_BYTES, SHEET_REQUEST_MIN_BYTES,
-    STUDENT_LENGTH_MAX_BYTES,
+    DATAGRAM_MAX_BYTES, MARKS_PER_ROLL_CALL_MAX, ROSTER_MAX, SEALED_ROOM_BYTES,
+    SHEET_REQUEST_MIN_BYTES, STUDENT_LENGTH_MAX_BYTES, TRAIL_MAX,
 };
 use crate::time::WallTime;
 use crate::wire::Kind;
@@ -55,7 +55,8 @@ impl SheetInfo {
     pub fn is_plausible(&self) -> bool {
         let students = u64::from(self.students);
         let least = Self::HEAD_MIN_BYTES + students * Self::MARK_MIN_BYTES;
-        let most = Self::HEAD_MAX_BYTES + students * Self::MARK_MAX_BYTES;
+        let most =
+            Self::HEAD_MAX_BYTES + students * Self::MARK_MAX_BYTES + Self::SUPPLEMENT_MAX_BYTES;
         self.students <= MARKS_PER_ROLL_CALL_MAX && (least..=most).contains(&u64::from(self.bytes))
     }
 
@@ -63,6 +64,9 @@ impl SheetInfo {
     // before them and the number of remarks after them.
     const HEAD_MIN_BYTES: u64 = 4;
     const HEAD_MAX_BYTES: u64 = 2 + 5 + 7 + 7 + 5 + 5;
+    // A whole roster, a trail, a standing and a delay for each student, and a little more.
+    const SUPPLEMENT_MAX_BYTES: u64 =
+        200 * ROSTER_MAX as u64 + 400 * TRAIL_MAX as u64 + 45 * ROSTER_MAX as u64 + 1_024;
     // A student number with its length, and a time; a place and what is remarked there.
     const MARK_MIN_BYTES: u64 = 2 + 1;
     const MARK_MAX_BYTES: u64 = 1 + STUDENT_LENGTH_MAX_BYTES as u64 + 7 + 5 + 1;
@@ -139,7 +143,11 @@ mod tests {
             bytes,
             content: ContentId::of(b"a sheet"),
         };
-        for (students, least, most) in [(0, 4, 31), (1, 7, 77), (2_000_000, 6_000_004, 92_000_031)]
+        for (students, least, most) in [(0, 4, 31), (1, 7, 77), (2_000_000, 6_000_004, 92_000_031)].map(
+            |(students, least, most)| {
+                (students, least, most + u32::try_from(SheetInfo::SUPPLEMENT_MAX_BYTES).unwrap())
+            },
+        )
         {
             assert!(info(students, least).is_plausible() && info(students, most).is_plausible());
             assert!(!info(students, least - 1).is_plausible(), "{students} students");

@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 
 use super::{DiskStatus, Journal, JournalError, Recovered, SheetReader};
-use crate::exchange::{ActRecord, MyMark, SheetInfo};
+use crate::exchange::{ActRecord, MyMark, Revision, SheetInfo};
 use crate::ids::{ClassId, ContentId, RollCallNumber};
 use crate::limits::{
     MARKS_PER_ROLL_CALL_MAX, MEMORY_ACTS_MAX, MEMORY_SHEETS_MAX, MEMORY_SHEETS_MAX_BYTES,
@@ -24,8 +24,10 @@ const _: () = {
 /// A journal in memory.
 #[derive(Debug)]
 pub struct MemoryJournal {
-    /// The oldest first.
+    /// The last revision of each roll call, the oldest first.
     sheets: VecDeque<ClosedSheet>,
+    /// The revisions before those.
+    earlier: VecDeque<ClosedSheet>,
     /// The oldest first.
     acts: VecDeque<ActRecord>,
     bytes: usize,
@@ -41,13 +43,40 @@ impl MemoryJournal {
     }
 
     fn bounded(sheets_max: usize, bytes_max: usize) -> Self {
-        let (sheets, acts) = (VecDeque::new(), VecDeque::new());
-        Self { sheets, acts, bytes: 0, sheets_max, bytes_max }
+        let (sheets, earlier, acts) = (VecDeque::new(), VecDeque::new(), VecDeque::new());
+        Self { sheets, earlier, acts, bytes: 0, sheets_max, bytes_max }
+    }
+
+    fn revisions(
+        &self,
+        class: ClassId,
+        from: (RollCallNumber, u32),
+        limit: usize,
+    ) -> Vec<Revision> {
+        let all = self.sheets.iter().chain(&self.earlier);
+        let of_class = all.filter(|it| it.info.class == class);
+        let mut found: Vec<_> = of_class
+            .map(|it| Revision { revision: it.revision(), at: it.revised_at(), sheet: it.info })
+            .filter(|it| (it.sheet.number, it.revision) <= from)
+            .collect();
+        found.sort_by_key(|it| std::cmp::Reverse((it.sheet.number, it.revision)));
+        found.truncate(limit + 1);
+        found
     }
 
     fn keep(&mut self, sheet: &ClosedSheet) {
         self.bytes += sheet.bytes.len();
-        self.sheets.push_back(sheet.clone());
+        let is_before = |it: &ClosedSheet| it.roll_call == sheet.roll_call;
+        match self.sheets.iter().rposition(is_before).filter(|_| sheet.revision() > 1) {
+            Some(place) => {
+                self.earlier.push_back(std::mem::replace(&mut self.sheets[place], sheet.clone()));
+            }
+            None => self.sheets.push_back(sheet.clone()),
+        }
+        while self.earlier.len() > self.sheets_max || self.bytes > self.bytes_max {
+            let Some(oldest) = self.earlier.pop_front() else { break };
+            self.bytes -= oldest.bytes.len();
+        }
         while self.sheets.len() > self.sheets_max
             || (self.bytes > self.bytes_max && self.sheets.len() > 1)
         {
@@ -78,7 +107,8 @@ impl Journal for MemoryJournal {
     }
 
     fn sheet(&mut self, content: ContentId) -> Result<Option<Vec<u8>>, JournalError> {
-        let found = self.sheets.iter().find(|sheet| sheet.info.content == content);
+        let mut all = self.sheets.iter().chain(&self.earlier);
+        let found = all.find(|sheet| sheet.info.content == content);
         Ok(found.map(|sheet| sheet.bytes.to_vec()))
     }
 
@@ -89,8 +119,11 @@ impl Journal for MemoryJournal {
         limit: usize,
     ) -> Result<Vec<SheetInfo>, JournalError> {
         let of_class = |info: &SheetInfo| info.class == class && info.number <= at_most;
-        let newest_first = self.sheets.iter().rev().map(|sheet| sheet.info);
-        Ok(newest_first.filter(of_class).take(limit).collect())
+        let mut found: Vec<_> = self.sheets.iter().rev().map(|sheet| sheet.info).filter(of_class).collect();
+        // A roll call that was corrected is not newer than the one after it.
+        found.sort_by_key(|info| std::cmp::Reverse(info.number));
+        found.truncate(limit);
+        Ok(found)
     }
 
     fn rows(&mut self, question: RowsQuestion) -> Result<Rows, JournalError> {
@@ -108,6 +141,13 @@ impl Journal for MemoryJournal {
                     marks.map(move |Mark { student, at }| MyMark { class, number, student, at })
                 });
                 Rows::Mine(newest_first.skip(skip as usize).take(limit + 1).collect())
+            }
+            RowsQuestion::Revisions { class, number, revision, limit } => {
+                Rows::Revisions(self.revisions(class, (number, revision), limit))
+            }
+            RowsQuestion::RollCall { class, number } => {
+                let is_it = |it: &&ClosedSheet| (it.info.class, it.info.number) == (class, number);
+                Rows::RollCall(self.sheets.iter().rev().find(is_it).cloned().map(Box::new))
             }
         })
     }
@@ -145,6 +185,7 @@ mod tests {
             closed_at: at,
             marks: vec![Mark { student: "042191010".parse().unwrap(), at }],
             remarks: vec![],
+            supplement: None,
         }
     }
 

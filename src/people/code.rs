@@ -63,13 +63,26 @@ impl CodeClock {
         Self { wall_ms: now.wall.as_millis(), at: now.instant }
     }
 
+    /// The step of so many milliseconds ago.
+    #[must_use]
+    pub fn step_ago(&self, now: Instant, delay_ms: u32) -> u64 {
+        self.time_ms(now).saturating_sub(delay_ms.into()) / Self::step_ms()
+    }
+
+    fn step_ms() -> u64 {
+        u64::try_from(ROOM_CODE_STEP.as_millis()).expect("some seconds")
+    }
+
+    fn time_ms(&self, now: Instant) -> u64 {
+        let since = u64::try_from(now.since(self.at).as_millis()).unwrap_or(u64::MAX);
+        // R-CODE-2
+        self.wall_ms.saturating_add(since)
+    }
+
     /// The step of this moment, and for how many milliseconds it lasts.
     #[must_use]
     pub fn step(&self, now: Instant) -> (u64, u16) {
-        let step_ms = u64::try_from(ROOM_CODE_STEP.as_millis()).expect("some seconds");
-        let since = u64::try_from(now.since(self.at).as_millis()).unwrap_or(u64::MAX);
-        // R-CODE-2
-        let time = self.wall_ms.saturating_add(since);
+        let (step_ms, time) = (Self::step_ms(), self.time_ms(now));
         let left = step_ms - time % step_ms;
         (time / step_ms, u16::try_from(left).expect("below fifteen seconds"))
     }

@@ -28,6 +28,7 @@ use crate::limits::{
     STAFF_DEVICES_MAX,
 };
 use crate::principal::Principal;
+use crate::roll::Particulars;
 use crate::time::WallTime;
 
 /// A person, as the tables here know one: counted from 1.
@@ -331,25 +332,35 @@ impl People {
         operation: &Operation,
         outcome: &Outcome,
     ) -> Option<ActRecord> {
-        match (*operation, outcome) {
-            (Operation::Open { class, terms }, Outcome::Opened { already_open: false, .. }) => {
+        match (operation, outcome) {
+            (
+                &(Operation::Open { class, terms } | Operation::OpenWith { class, terms, .. }),
+                Outcome::Opened { already_open: false, .. },
+            ) => {
                 self.apply_open(who, class, terms);
                 None
             }
-            (Operation::Close { class }, Outcome::Closed(closed)) if !closed.already_closed => {
-                self.rooms.remove(&class);
+            (&Operation::Close { class }, Outcome::Closed(closed)) if !closed.already_closed => {
+                self.close_room(class);
                 None
             }
-            (Operation::Mark { class, student, .. }, outcome) => {
+            (
+                &(Operation::Mark { class, student, .. } | Operation::Deliver { class, student, .. }),
+                outcome,
+            ) => {
                 self.apply_mark(who, class, student, outcome);
                 None
             }
             (Operation::Join { .. }, &Outcome::Joined { invite, ref joined }) => {
                 self.apply_join(who, invite, joined)
             }
-            (Operation::Act(act), &Outcome::Acted(Acted { at, .. })) => {
+            (&Operation::Act(act), &Outcome::Acted(Acted { at, .. })) => {
                 self.apply_act(&act, at);
                 Some(self.note(at, who, Deed::Act(act)))
+            }
+            (&Operation::Enrol { class, .. }, Outcome::Enrolled(_)) => {
+                self.own(who, class);
+                None
             }
             _ => None,
         }
@@ -408,10 +419,35 @@ impl People {
     }
 
     fn apply_open(&mut self, who: Principal, class: ClassId, terms: Terms) {
-        let Some(&Staff { person, .. }) = self.staff_of(who) else { return };
+        if self.own(who, class) {
+            self.rooms.insert(class, Room::new(terms));
+        }
+    }
+
+    /// The class is whose it was, or of whoever uses it first, if that is somebody with a role.
+    fn own(&mut self, who: Principal, class: ClassId) -> bool {
+        let Some(&Staff { person, .. }) = self.staff_of(who) else { return false };
         // R-ACCESS-3
         self.owners.entry(class).or_insert(person);
-        self.rooms.insert(class, Room::new(terms));
+        true
+    }
+
+    /// The roll call of a class is closed.
+    pub fn close_room(&mut self, class: ClassId) {
+        self.rooms.remove(&class);
+    }
+
+    /// A roll call that a device had opened is open again, with what was known of its marks.
+    pub fn reopen_room(&mut self, class: ClassId, terms: Terms, particulars: Particulars) {
+        let students = particulars.devices.iter().map(|(&student, &device)| (device, student));
+        let students = students.collect();
+        self.rooms.insert(class, Room { particulars, students, ..Room::new(terms) });
+    }
+
+    /// Whose device that is, if it is somebody's with a role.
+    #[must_use]
+    pub fn name_of(&self, who: Principal) -> Option<PersonName> {
+        self.staff_of(who).map(|staff| self.persons[&staff.person])
     }
 
     fn apply_join(
@@ -493,7 +529,7 @@ impl People {
             Principal::Plain => None,
             Principal::Device(device) => Some(device),
         };
-        let name = self.staff_of(who).map(|staff| self.persons[&staff.person]);
+        let name = self.name_of(who);
         ActRecord { number, at, by, name, deed }
     }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{CodeClock, People, RoomSecret};
 use crate::access::{Remarks, RoomCode, Terms, Who};
-use crate::exchange::{Marked, Outcome, Refusal, Refused};
+use crate::exchange::{Arrived, Marked, Outcome, Refusal, Refused};
 use crate::ids::{ClassId, DeviceId, StudentNumber};
 use crate::limits::{STRANGERS_WRONG_CODES_MAX, WRONG_CODES_MAX};
 use crate::principal::Principal;
@@ -145,7 +145,7 @@ impl People {
         who: Principal,
         class: ClassId,
         student: StudentNumber,
-        code: Option<RoomCode>,
+        (code, delay_ms): (Option<RoomCode>, u32),
         (clock, now): (CodeClock, Instant),
     ) -> Admission {
         let Some(room) = self.rooms.get(&class) else {
@@ -177,7 +177,8 @@ impl People {
             if is_stranger && room.strangers.0 == step && room.strangers.1 >= room.strangers_max() {
                 return Admission::Later(left_ms);
             }
-            if !secret.takes(code, step) {
+            // R-DELAY-3
+            if !secret.takes(code, clock.step_ago(now, delay_ms)) {
                 return Admission::Refused(Refusal::WrongCode);
             }
         }
@@ -219,7 +220,8 @@ impl People {
         let Principal::Device(device) = who else { return };
         let Some(room) = self.rooms.get(&class) else { return };
         match *outcome {
-            Outcome::Marked(Marked { already_present, .. }) => {
+            Outcome::Marked(Marked { already_present, .. })
+            | Outcome::Arrived(Arrived { marked: Marked { already_present, .. }, .. }) => {
                 let is_teacher = self.holds(who, class);
                 let remarks = self.remarks_on(room, student, device);
                 let others: Vec<_> = if remarks.has(Remarks::SEVERAL_NUMBERS) {
@@ -232,8 +234,7 @@ impl People {
                 if is_teacher {
                     if !already_present {
                         // R-ROOM-4
-                        let wrong = remarks_of_tries(room, student, None);
-                        room.remark(student, Remarks::BY_TEACHER.and(wrong));
+                        self.note_marked_by_teacher(class, student);
                     }
                     return;
                 }
@@ -263,6 +264,14 @@ impl People {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// A teacher has marked somebody who had not answered.
+    pub(crate) fn note_marked_by_teacher(&mut self, class: ClassId, student: StudentNumber) {
+        if let Some(room) = self.rooms.get_mut(&class) {
+            let wrong = remarks_of_tries(room, student, None);
+            room.remark(student, Remarks::BY_TEACHER.and(wrong));
         }
     }
 

@@ -127,7 +127,7 @@ impl School {
 
     fn hand_of(&mut self, who: Principal, bytes: &[u8]) -> Answer {
         let received = decode_request(bytes).unwrap();
-        let counter = self.server.handle_message(self.now, 0, who, received, bytes.len());
+        let counter = self.server.handle_message(self.now, 0, who, received.clone(), bytes.len());
         self.server.count(counter);
         let replies = self.drain();
         assert_eq!(replies.len(), 1, "{received:?}");
@@ -182,6 +182,9 @@ impl School {
                     marks.map(move |it| MyMark { class, number, student: it.student, at: it.at })
                 });
                 Rows::Mine(mine.collect())
+            }
+            RowsQuestion::Revisions { .. } | RowsQuestion::RollCall { .. } => {
+                panic!("nobody asks for {question:?} here")
             }
         }
     }
@@ -1293,7 +1296,7 @@ impl School {
         };
         let who = if matches!(operation, Operation::Act(_)) { RUI } else { ANA };
         let next = self.last[&who].0 + 1;
-        let ask = Ask::Perform { started: self.now.wall, operation };
+        let ask = Ask::Perform { started: self.now.wall, operation: operation.clone() };
         let bytes = bytes_of(who, next, ask);
         self.last.insert(who, (next, bytes.clone()));
         let received = decode_request(&bytes).unwrap();

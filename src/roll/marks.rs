@@ -7,7 +7,8 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::sheet::{Mark, Remarked, SECOND_FORM};
+use super::sheet::{Mark, Remarked, SECOND_FORM, THIRD_FORM};
+use super::supplement::Supplement;
 use crate::exchange::SheetInfo;
 use crate::ids::{ClassId, ContentId};
 use crate::time::WallTime;
@@ -36,24 +37,39 @@ impl Head {
         postcard::to_slice(&self, space).expect("the longest head fits")
     }
 
-    /// What stands before the marks of a sheet with these remarks.
-    fn before_marks(self, remarks: &[Remarked]) -> Vec<u8> {
+    /// What stands before the marks of a sheet that ends so.
+    fn before_marks(self, end: End<'_>) -> Vec<u8> {
         let mut space = [0; Self::MAX_BYTES];
-        let form = if remarks.is_empty() { &[][..] } else { &SECOND_FORM };
+        let form = match end {
+            End { supplement: Some(_), .. } => &THIRD_FORM[..],
+            End { remarks: [], .. } => &[],
+            End { .. } => &SECOND_FORM,
+        };
         [form, self.write(&mut space)].concat()
     }
 }
 
-/// What stands after the marks of a sheet with these remarks.
-fn after_marks(remarks: &[Remarked]) -> Vec<u8> {
-    if remarks.is_empty() {
-        return Vec::new();
+/// What stands on a sheet after the marks.
+#[derive(Clone, Copy)]
+pub(super) struct End<'a> {
+    pub(super) remarks: &'a [Remarked],
+    pub(super) supplement: Option<&'a Supplement>,
+}
+
+impl End<'_> {
+    fn to_bytes(self) -> Vec<u8> {
+        let Self { remarks, supplement } = self;
+        let written = match supplement {
+            None if remarks.is_empty() => return Vec::new(),
+            None => postcard::to_stdvec(remarks),
+            Some(supplement) => postcard::to_stdvec(&(remarks, supplement)),
+        };
+        written.expect("what stands on a sheet can be written")
     }
-    postcard::to_stdvec(remarks).expect("remarks can be written")
 }
 
 /// The room for what stands before the marks.
-const ROOM_BYTES: usize = SECOND_FORM.len() + Head::MAX_BYTES;
+const ROOM_BYTES: usize = THIRD_FORM.len() + Head::MAX_BYTES;
 
 const _: () = assert!(WallTime::MAX.as_millis() < 1 << 49);
 const _: () = assert!(Marks::FIRST as usize == ROOM_BYTES);
@@ -127,9 +143,9 @@ impl Marks {
         walk(&self.chunks, position)
     }
 
-    /// Length and name of the sheet that these marks make under this head, with these remarks.
-    pub(super) fn name(&self, head: Head, remarks: &[Remarked]) -> (u32, ContentId) {
-        let (before, after) = (head.before_marks(remarks), after_marks(remarks));
+    /// Length and name of the sheet that these marks make under this head, with this end.
+    pub(super) fn name(&self, head: Head, end: End<'_>) -> (u32, ContentId) {
+        let (before, after) = (head.before_marks(end), end.to_bytes());
         let mut hasher = Sha256::new().chain_update(&before);
         let mut bytes = before.len() + after.len();
         for (place, chunk) in self.chunks.iter().enumerate() {
@@ -143,16 +159,16 @@ impl Marks {
         (u32::try_from(bytes).expect("bounded by MARKS_PER_ROLL_CALL_MAX"), content)
     }
 
-    /// The sheet under this head, with these remarks.
-    pub(super) fn close(self, head: Head, remarks: &[Remarked]) -> SheetBytes {
+    /// The sheet under this head, with this end.
+    pub(super) fn close(self, head: Head, end: End<'_>) -> SheetBytes {
         let mut chunks = self.chunks;
         if chunks.is_empty() {
             chunks.push(vec![0; ROOM_BYTES]);
         }
-        let before = head.before_marks(remarks);
+        let before = head.before_marks(end);
         let start = ROOM_BYTES - before.len();
         chunks[0][start..ROOM_BYTES].copy_from_slice(&before);
-        SheetBytes { chunks, start, after: after_marks(remarks) }
+        SheetBytes { chunks, start, after: end.to_bytes() }
     }
 
     fn bytes_at(&self, position: u32) -> &[u8] {
@@ -273,8 +289,9 @@ mod tests {
             closed_at: WallTime::MAX,
             students: marks.len(),
         };
-        let (bytes, content) = marks.name(head, &[]);
-        let sheet = marks.close(head, &[]);
+        let end = End { remarks: &[], supplement: None };
+        let (bytes, content) = marks.name(head, end);
+        let sheet = marks.close(head, end);
         assert_eq!(sheet.to_vec().len(), bytes as usize);
         assert_eq!((sheet.len(), ContentId::of(&sheet.to_vec())), (bytes as usize, content));
         assert!(sheet.marks().eq((0..20_000).map(mark)));

@@ -6,13 +6,21 @@
 
 mod era;
 mod marks;
+mod proceedings;
 mod register;
+mod roster;
 mod segments;
 mod sessions;
 mod sheet;
+mod supplement;
 
 pub use marks::SheetBytes;
+pub use proceedings::{Agenda, Proceedings, ProceedingsItem};
+pub(crate) use proceedings::ProceedingsWalk;
 pub use register::{Applied, Contradiction, Register, RegisterItem};
+pub use roster::{NotARoster, Roster, RosterItem, RosterObject, Rosters};
+pub(crate) use roster::RosterWalk;
 pub(crate) use sessions::Walked;
 pub use sessions::{ClientRecord, Sessions, Silent, Verdict};
-pub use sheet::{ClosedSheet, Mark, Particulars, Remarked, Sheet, SheetError, SheetReader};
+pub use sheet::{ClosedSheet, Extras, Kept, Mark, Particulars, Remarked, Sheet, SheetError, SheetReader};
+pub use supplement::{Pressed, SheetEntry, Standing, Supplement};

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::era::Era;
-use super::marks::{Head, Marks, SheetBytes};
-use super::sheet::{ClosedSheet, Mark, Particulars, Remarked};
+use super::marks::{End, Head, Marks, SheetBytes};
+use super::sheet::{ClosedSheet, Extras, Mark, Particulars, Remarked};
 use crate::exchange::{
     Closed, Marked, OpenRollCall, Operation, Outcome, Refusal, Refused, SheetInfo,
 };
@@ -213,7 +213,7 @@ impl Register {
     }
 
     /// Does what was decided, and tells what that means for the sheets that are kept. A close writes the
-    /// particulars on its sheet.
+    /// extras on its sheet. A roll call is opened again by [`Register::reopen`].
     ///
     /// # Errors
     /// If the outcome cannot follow from the present state. Nothing has changed then. After one of the
@@ -222,11 +222,11 @@ impl Register {
         &mut self,
         operation: &Operation,
         outcome: &Outcome,
-        particulars: Option<&Particulars>,
+        extras: Extras<'_>,
     ) -> Result<Applied, Contradiction> {
-        match (*operation, outcome) {
+        match (operation, outcome) {
             (
-                Operation::Open { class, .. },
+                &(Operation::Open { class, .. } | Operation::OpenWith { class, .. }),
                 &Outcome::Opened { roll_call, number, opened_at, already_open: false, .. },
             ) => {
                 self.insert_open(class, roll_call, number, opened_at)?;
@@ -234,23 +234,90 @@ impl Register {
                 Ok(Applied::default())
             }
             (
-                Operation::Mark { class, student, .. },
-                &Outcome::Marked(Marked { at, already_present: false, .. }),
+                &(Operation::Mark { class, student, .. } | Operation::Deliver { class, student, .. }),
+                outcome,
             ) => {
-                self.insert_mark(class, Mark { student, at })?;
+                if let Some(Marked { at, already_present: false, .. }) = outcome.marked() {
+                    self.insert_mark(class, Mark { student, at })?;
+                }
                 Ok(Applied::default())
             }
-            (Operation::Close { class }, Outcome::Closed(closed)) if !closed.already_closed => {
-                self.finish(class, &closed.sheet, particulars)
+            (&Operation::Close { class }, Outcome::Closed(closed)) => {
+                self.apply_close(class, closed, extras)
             }
             // A refusal, or something that had already been so: nothing to do. Operations are named, so
             // that a new one cannot be answered and then do nothing.
-            (Operation::Open { .. } | Operation::Close { .. } | Operation::Mark { .. }, _) => {
-                Ok(Applied::default())
-            }
-            // What is nobody's roll call.
-            (Operation::Join { .. } | Operation::Act(_), _) => Ok(Applied::default()),
+            (
+                Operation::Open { .. }
+                | Operation::OpenWith { .. }
+                | Operation::Close { .. },
+                _,
+            ) => Ok(Applied::default()),
+            // What changes no mark, or is done by the other methods.
+            (
+                Operation::Join { .. }
+                | Operation::Act(_)
+                | Operation::Correct { .. }
+                | Operation::Extend { .. }
+                | Operation::Reopen { .. }
+                | Operation::Enrol { .. },
+                _,
+            ) => Ok(Applied::default()),
         }
+    }
+
+    /// Closes a roll call, as a teacher asked or as its deadline did.
+    ///
+    /// # Errors
+    /// As for [`Register::apply`].
+    pub fn apply_close(
+        &mut self,
+        class: ClassId,
+        closed: &Closed,
+        extras: Extras<'_>,
+    ) -> Result<Applied, Contradiction> {
+        if closed.already_closed {
+            return Ok(Applied::default());
+        }
+        self.finish(class, &closed.sheet, extras)
+    }
+
+    /// Opens a closed roll call again, with its marks.
+    ///
+    /// # Errors
+    /// As for [`Register::apply`].
+    pub fn reopen(
+        &mut self,
+        class: ClassId,
+        (roll_call, number, opened_at): (RollCallId, RollCallNumber, WallTime),
+        marks: &[Mark],
+    ) -> Result<(), Contradiction> {
+        self.insert_open(class, roll_call, number, opened_at)?;
+        // Should it have been among the empty ones, it is counted anew when it is closed.
+        self.empty.retain(|it| it.roll_call != roll_call);
+        marks.iter().try_for_each(|&mark| self.insert_mark(class, mark))
+    }
+
+    /// The sheet of a closed roll call is another one.
+    pub fn revise(&mut self, info: &SheetInfo) {
+        self.preserve_past(info.class);
+        let Some(past) = self.past.get_mut(&info.class) else { return };
+        if past.last.number == info.number {
+            past.last = *info;
+            past.with_students = past.with_students.take().filter(|_| info.students == 0);
+        } else if let Some(earlier) = &mut past.with_students
+            && earlier.number == info.number
+        {
+            **earlier = *info;
+        }
+    }
+
+    /// A teacher has marked somebody who had not answered.
+    ///
+    /// # Errors
+    /// As for [`Register::apply`].
+    pub fn insert_corrected(&mut self, class: ClassId, mark: Mark) -> Result<(), Contradiction> {
+        self.insert_mark(class, mark)
     }
 
     /// The open roll calls from this class on, in order of class.
@@ -343,7 +410,43 @@ impl Register {
     /// Whether a student has answered the open roll call of a class.
     #[must_use]
     pub fn is_present(&self, class: ClassId, student: StudentNumber) -> bool {
-        self.open.get(&class).is_some_and(|open| open.find(self.hash_key, student).is_some())
+        self.find(class, student).is_some()
+    }
+
+    /// The mark of a student on the open roll call of a class.
+    #[must_use]
+    pub fn find(&self, class: ClassId, student: StudentNumber) -> Option<Mark> {
+        self.open.get(&class)?.find(self.hash_key, student)
+    }
+
+    /// The open roll call of a class: its id, its number, when it was opened, and how many marks it has.
+    #[must_use]
+    pub fn open_roll_call(
+        &self,
+        class: ClassId,
+    ) -> Option<(RollCallId, RollCallNumber, WallTime, u32)> {
+        self.open.get(&class).map(|it| (it.id, it.number, it.opened_at, it.marks.len()))
+    }
+
+    /// The marks of the open roll call of a class, in order of arrival.
+    pub fn marks(&self, class: ClassId) -> impl Iterator<Item = Mark> + '_ {
+        self.open.get(&class).into_iter().flat_map(|open| open.marks.iter())
+    }
+
+    /// Whether one more roll call may be opened.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn has_room(&self) -> Result<(), Refusal> {
+        if self.disk_low {
+            // R-ROLL-13
+            return Err(Refusal::DiskLow);
+        }
+        // R-ROLL-11
+        if self.open.len() >= self.limits.open_roll_calls {
+            return Err(Refusal::TooManyOpen);
+        }
+        Ok(())
     }
 
     /// Who has answered the open roll call of a class, in order of arrival.
@@ -360,13 +463,8 @@ impl Register {
             let RollCall { id: roll_call, number, opened_at, .. } = *open;
             return Outcome::Opened { class, roll_call, number, opened_at, already_open: true };
         }
-        if self.disk_low {
-            // R-ROLL-13
-            return Outcome::Refused(Refused { at, reason: Refusal::DiskLow });
-        }
-        if self.open.len() >= self.limits.open_roll_calls {
-            // R-ROLL-11
-            return Outcome::Refused(Refused { at, reason: Refusal::TooManyOpen });
+        if let Err(reason) = self.has_room() {
+            return Outcome::Refused(Refused { at, reason });
         }
         let past = self.past.get(&class);
         // Open classes without a sheet count too, so that closing never finds the table full.
@@ -380,17 +478,14 @@ impl Register {
         Outcome::Opened { class, roll_call, number, opened_at: at, already_open: false }
     }
 
-    /// What a close leads to if it is executed at this time, with these particulars. Changes nothing.
+    /// What a close leads to if it is executed at this time, with these extras. Changes nothing.
     #[must_use]
-    pub fn decide_close(
-        &self,
-        class: ClassId,
-        at: WallTime,
-        particulars: Option<&Particulars>,
-    ) -> Outcome {
+    pub fn decide_close(&self, class: ClassId, at: WallTime, extras: Extras<'_>) -> Outcome {
         if let Some(open) = self.open.get(&class) {
             // R-ROLL-6
-            let sheet = open.info(class, at, &open.remarked(particulars));
+            let remarks = open.remarked(extras.particulars);
+            let supplement = extras.supplement.map(|it| &**it);
+            let sheet = open.info(class, at, End { remarks: &remarks, supplement });
             return Outcome::Closed(Box::new(Closed { sheet, already_closed: false }));
         }
         match self.last_sheet(class) {
@@ -450,8 +545,9 @@ impl Register {
         &mut self,
         class: ClassId,
         info: &SheetInfo,
-        particulars: Option<&Particulars>,
+        extras: Extras<'_>,
     ) -> Result<Applied, Contradiction> {
+        let Extras { particulars, supplement, terms } = extras;
         let open =
             self.open.get(&class).ok_or(Contradiction("a class that is not open is closed"))?;
         if open.marks.len() != info.students {
@@ -465,7 +561,8 @@ impl Register {
         let open = self.open.remove(&class).expect("found above");
         let before = self.past.remove(&class);
         let mut past = Past::of(*info, self.era);
-        if info.students == 0 {
+        // Who was expected and did not come is something that is missed.
+        if info.students == 0 && supplement.is_none() {
             past.with_students = before.and_then(Past::into_with_students);
             self.empty.push_back(Empty { class, roll_call: open.id, number: open.number });
         }
@@ -474,10 +571,13 @@ impl Register {
         let roll_call = open.id;
         let head = open.head(class, info.closed_at);
         let remarks = open.remarked(particulars);
-        let bytes = Arc::new(open.marks.close(head, &remarks));
+        let supplement = supplement.cloned();
+        let end = End { remarks: &remarks, supplement: supplement.as_deref() };
+        let bytes = Arc::new(open.marks.close(head, end));
         self.preserve_marks(class, to_walk, &bytes);
         let devices = particulars.map(|it| it.devices.clone()).unwrap_or_default();
-        let closed = ClosedSheet { roll_call, info: *info, bytes, remarks, devices };
+        let closed =
+            ClosedSheet { roll_call, info: *info, bytes, remarks, devices, supplement, terms };
         Ok(Applied { closed: Some(closed), forgotten: self.forget_empty() })
     }
 
@@ -730,10 +830,10 @@ impl RollCall {
 
     /// What closing it at this time makes, in brief. The bytes of its sheet are hashed here and
     /// nowhere else.
-    fn info(&self, class: ClassId, closed_at: WallTime, remarks: &[Remarked]) -> SheetInfo {
+    fn info(&self, class: ClassId, closed_at: WallTime, end: End<'_>) -> SheetInfo {
         let head = self.head(class, closed_at);
         // R-SHEET-2
-        let (bytes, content) = self.marks.name(head, remarks);
+        let (bytes, content) = self.marks.name(head, end);
         let Head { opened_at, students, .. } = head;
         SheetInfo { class, number: self.number, opened_at, closed_at, students, bytes, content }
     }
@@ -771,21 +871,21 @@ mod tests {
     fn decide(register: &Register, operation: &Operation, at: WallTime) -> Outcome {
         match *operation {
             Operation::Open { class, .. } => register.decide_open(class, at),
-            Operation::Close { class } => register.decide_close(class, at, None),
+            Operation::Close { class } => register.decide_close(class, at, Extras::default()),
             Operation::Mark { class, student, .. } => register.decide_mark(class, student, at),
-            Operation::Join { .. } | Operation::Act(_) => panic!("no roll call's"),
+            _ => panic!("no roll call's"),
         }
     }
 
     fn run(register: &mut Register, operation: &Operation, millis: u64) -> Outcome {
         let outcome = decide(register, operation, at(millis));
-        register.apply(operation, &outcome, None).unwrap();
+        register.apply(operation, &outcome, Extras::default()).unwrap();
         outcome
     }
 
     fn students(register: &mut Register, number: u32, millis: u64) -> Vec<String> {
-        let outcome = register.decide_close(class(number), at(millis), None);
-        let closed = register.apply(&close(number), &outcome, None).unwrap().closed.unwrap();
+        let outcome = register.decide_close(class(number), at(millis), Extras::default());
+        let closed = register.apply(&close(number), &outcome, Extras::default()).unwrap().closed.unwrap();
         closed.bytes.marks().map(|mark| mark.student.to_string()).collect()
     }
 
@@ -948,8 +1048,8 @@ mod tests {
         for student in 0..students {
             run(register, &mark(number, &student.to_string()), 2);
         }
-        let outcome = register.decide_close(class(number), at(3), None);
-        let applied = register.apply(&close(number), &outcome, None).unwrap();
+        let outcome = register.decide_close(class(number), at(3), Extras::default());
+        let applied = register.apply(&close(number), &outcome, Extras::default()).unwrap();
         let closed = applied.closed.unwrap();
         assert_eq!(closed.info, closed.sheet().info(closed.info.number));
         assert_eq!(closed.sheet().to_bytes(), closed.bytes.to_vec());
@@ -1118,17 +1218,17 @@ mod tests {
     fn records_that_contradict_each_other_are_an_error_and_change_nothing() {
         let mut register = register();
         let marked = Outcome::Marked(Marked { class: class(1), at: at(1), already_present: false });
-        assert!(register.apply(&mark(1, "10"), &marked, None).is_err(), "not open");
+        assert!(register.apply(&mark(1, "10"), &marked, Extras::default()).is_err(), "not open");
         let opened = run(&mut register, &open(1), 1);
-        assert!(register.apply(&open(1), &opened, None).is_err(), "open twice");
+        assert!(register.apply(&open(1), &opened, Extras::default()).is_err(), "open twice");
         run(&mut register, &mark(1, "10"), 2);
-        assert!(register.apply(&mark(1, "10"), &marked, None).is_err(), "marked twice");
-        let Outcome::Closed(mut closed) = register.decide_close(class(1), at(3), None) else {
+        assert!(register.apply(&mark(1, "10"), &marked, Extras::default()).is_err(), "marked twice");
+        let Outcome::Closed(mut closed) = register.decide_close(class(1), at(3), Extras::default()) else {
             panic!("closed")
         };
         closed.sheet.students = 2;
         let wrong = Outcome::Closed(closed);
-        assert!(register.apply(&close(1), &wrong, None).is_err(), "another count");
+        assert!(register.apply(&close(1), &wrong, Extras::default()).is_err(), "another count");
         assert_eq!(students(&mut register, 1, 4), ["10"]);
     }
 

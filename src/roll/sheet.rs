@@ -7,8 +7,9 @@ use postcard::ser_flavors::Size;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::marks::{Head, Marks, SheetBytes};
-use crate::access::Remarks;
+use super::marks::{End, Head, Marks, SheetBytes};
+use super::supplement::Supplement;
+use crate::access::{Remarks, Terms};
 use crate::exchange::SheetInfo;
 use crate::ids::{ClassId, ContentId, DeviceId, RollCallId, RollCallNumber, StudentNumber};
 use crate::time::WallTime;
@@ -43,12 +44,27 @@ pub struct Particulars {
 /// How a sheet of form 2 begins: with what no sheet of form 1 begins with, and the number of the form.
 pub(super) const SECOND_FORM: [u8; 2] = [SheetReader::LATER_FORM, 2];
 
+/// How a sheet of form 3 begins.
+pub(super) const THIRD_FORM: [u8; 2] = [SheetReader::LATER_FORM, 3];
+
+/// What goes onto a sheet beside the marks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Extras<'a> {
+    /// From which device each student answered, and what is remarked.
+    pub particulars: Option<&'a Particulars>,
+    /// The plan, corrections and who was expected, where there is any of it.
+    pub supplement: Option<&'a Arc<Supplement>>,
+    /// Under which terms the roll call was held, if a device opened it.
+    pub terms: Option<Terms>,
+}
+
 /// The result of a roll call.
 ///
 /// Its canonical bytes have one name ([`ContentId`]) and one length, which is how a client asks for
 /// them block by block and checks what it got. Where nothing is remarked they are of form 1: class, times
 /// and marks in postcard. It begins with the class, which is never 0: a sheet that begins with 0 is of a
-/// later form, whose number follows. Form 2 is then as form 1, and ends with the remarks.
+/// later form, whose number follows. Form 2 is then as form 1, and ends with the remarks. Form 3 has the
+/// remarks too, of which there may be none, and ends with the supplement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sheet {
     /// The class.
@@ -61,6 +77,8 @@ pub struct Sheet {
     pub marks: Vec<Mark>,
     /// What is remarked on them, in the same order.
     pub remarks: Vec<Remarked>,
+    /// The plan, corrections and who was expected, where there is any of it.
+    pub supplement: Option<Arc<Supplement>>,
 }
 
 /// Why bytes are not the sheet that was announced.
@@ -90,7 +108,12 @@ impl Sheet {
         self.marks.iter().for_each(|mark| marks.push(mark));
         let Self { class, opened_at, closed_at, .. } = *self;
         let head = Head { class, opened_at, closed_at, students: marks.len() };
-        marks.close(head, &self.remarks).to_vec()
+        marks.close(head, self.end()).to_vec()
+    }
+
+    /// What stands after the marks.
+    pub(super) fn end(&self) -> End<'_> {
+        End { remarks: &self.remarks, supplement: self.supplement.as_deref() }
     }
 
     /// What is remarked on the mark at this place.
@@ -146,6 +169,8 @@ pub struct SheetReader {
     /// How many remarks follow the marks, once that is known.
     remarked: Option<u32>,
     remarks: Vec<Remarked>,
+    /// The bytes of the supplement.
+    supplement: Vec<u8>,
     /// Something was no part of a sheet; whether it was damaged on the way is known at the end.
     is_malformed: bool,
 }
@@ -159,6 +184,7 @@ enum Form {
     Later,
     First,
     Second,
+    Third,
     /// One that is not known here.
     Newer,
 }
@@ -183,6 +209,7 @@ impl SheetReader {
             marks: Vec::new(),
             remarked: None,
             remarks: Vec::new(),
+            supplement: Vec::new(),
             is_malformed: false,
         }
     }
@@ -200,6 +227,11 @@ impl SheetReader {
         carry.extend_from_slice(bytes);
         let mut rest = &carry[..];
         while !rest.is_empty() && !self.is_malformed {
+            if self.is_at_supplement() {
+                self.supplement.extend_from_slice(rest);
+                rest = &[];
+                break;
+            }
             match self.read_value(rest) {
                 Some(after) => rest = after,
                 None => break,
@@ -216,8 +248,7 @@ impl SheetReader {
     /// # Errors
     /// If it is not the announced sheet.
     pub fn finish(self) -> Result<Sheet, SheetError> {
-        let Self { info, hasher, bytes, carry, form, head, marks, remarked, remarks, is_malformed } =
-            self;
+        let Self { info, hasher, bytes, carry, form, head, marks, remarked, remarks, .. } = self;
         let content = ContentId::from_bytes(hasher.finalize().into());
         // R-SHEET-7
         if bytes != u64::from(info.bytes) || content != info.content {
@@ -233,21 +264,31 @@ impl SheetReader {
                 && (students, students as usize) == (info.students, marks.len())
         });
         let Head { class, opened_at, closed_at, .. } = head.ok_or(SheetError::NotASheet)?;
-        // R-SHEET-11
+        // R-SHEET-11, R-SHEET-12
         let are_all = match form {
-            Form::Second => {
+            Form::Second | Form::Third => {
                 let in_order = remarks.windows(2).all(|pair| pair[0].place < pair[1].place);
                 let in_place = remarks.iter().all(|it| (it.place as usize) < marks.len());
-                let are_some =
-                    !remarks.is_empty() && !remarks.iter().any(|it| it.remarks.is_empty());
+                let are_some = (form == Form::Third || !remarks.is_empty())
+                    && !remarks.iter().any(|it| it.remarks.is_empty());
                 remarked == u32::try_from(remarks.len()).ok() && in_order && in_place && are_some
             }
             _ => true,
         };
-        if is_malformed || !carry.is_empty() || !are_all {
+        if self.is_malformed || !carry.is_empty() || !are_all {
             return Err(SheetError::NotASheet);
         }
-        Ok(Sheet { class, opened_at, closed_at, marks, remarks })
+        let supplement = match form {
+            Form::Third => Some(Arc::new(read_supplement(&self.supplement, marks.len())?)),
+            _ => None,
+        };
+        Ok(Sheet { class, opened_at, closed_at, marks, remarks, supplement })
+    }
+
+    /// Whether everything before the supplement is here.
+    fn is_at_supplement(&self) -> bool {
+        let is_whole = |it: u32| self.remarks.len() >= it as usize;
+        self.form == Form::Third && self.remarked.is_some_and(is_whole)
     }
 
     /// Reads of which form it is; gives what follows.
@@ -259,6 +300,7 @@ impl SheetReader {
                 (Form::Unknown, Self::LATER_FORM) => (Form::Later, rest),
                 (Form::Unknown, _) => (Form::First, bytes),
                 (_, 2) => (Form::Second, rest),
+                (_, 3) => (Form::Third, rest),
                 (_, _) => (Form::Newer, rest),
             };
         }
@@ -283,7 +325,7 @@ impl SheetReader {
     /// Reads what follows the marks.
     fn read_remark<'a>(&mut self, bytes: &'a [u8]) -> Option<&'a [u8]> {
         match self.remarked {
-            None if self.form == Form::Second => {
+            None if matches!(self.form, Form::Second | Form::Third) => {
                 let (remarked, rest) = self.take::<u32>(bytes)?;
                 self.remarked = Some(remarked);
                 Some(rest)
@@ -321,7 +363,20 @@ impl SheetReader {
     }
 }
 
-/// A sheet as its close made it, for the journal to keep.
+/// Reads a supplement in its one canonical form.
+fn read_supplement(bytes: &[u8], marks: usize) -> Result<Supplement, SheetError> {
+    let read: Result<(Supplement, &[u8]), _> = postcard::take_from_bytes(bytes);
+    let (supplement, rest) = read.map_err(|_| SheetError::NotASheet)?;
+    let is_canonical =
+        postcard::serialize_with_flavor(&supplement, Size::default()) == Ok(bytes.len());
+    if rest.is_empty() && is_canonical && supplement.is_valid(marks) {
+        Ok(supplement)
+    } else {
+        Err(SheetError::NotASheet)
+    }
+}
+
+/// A sheet as its close or a correction made it, for the journal to keep.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClosedSheet {
     /// Its roll call.
@@ -334,6 +389,10 @@ pub struct ClosedSheet {
     pub remarks: Vec<Remarked>,
     /// From which device each student answered, where it was a device.
     pub devices: OrdMap<StudentNumber, DeviceId>,
+    /// The plan, corrections and who was expected, where there is any of it.
+    pub supplement: Option<Arc<Supplement>>,
+    /// Under which terms the roll call was held, if a device opened it.
+    pub terms: Option<Terms>,
 }
 
 impl ClosedSheet {
@@ -343,16 +402,88 @@ impl ClosedSheet {
         let mut marks = Marks::default();
         sheet.marks.iter().for_each(|mark| marks.push(mark));
         let info = sheet.info(number);
-        let bytes = Arc::new(marks.close(Head::of(&info), &sheet.remarks));
-        Self { roll_call, info, bytes, remarks: sheet.remarks.clone(), devices: OrdMap::new() }
+        let bytes = Arc::new(marks.close(Head::of(&info), sheet.end()));
+        let (remarks, supplement) = (sheet.remarks.clone(), sheet.supplement.clone());
+        Self { roll_call, info, bytes, remarks, devices: OrdMap::new(), supplement, terms: None }
     }
 
     /// The sheet.
     #[must_use]
     pub fn sheet(&self) -> Sheet {
         let SheetInfo { class, opened_at, closed_at, .. } = self.info;
-        let marks = self.bytes.marks().collect();
-        Sheet { class, opened_at, closed_at, marks, remarks: self.remarks.clone() }
+        let (marks, remarks) = (self.bytes.marks().collect(), self.remarks.clone());
+        Sheet { class, opened_at, closed_at, marks, remarks, supplement: self.supplement.clone() }
+    }
+
+    /// Which revision of the sheet of its roll call it is.
+    #[must_use]
+    pub fn revision(&self) -> u32 {
+        self.supplement.as_ref().map_or(1, |it| it.revision)
+    }
+
+    /// When this revision was made.
+    #[must_use]
+    pub fn revised_at(&self) -> WallTime {
+        match &self.supplement {
+            Some(it) if it.revision > 1 => {
+                // A second close makes a revision too, and is later than what is in the trail.
+                it.trail.last().map_or(self.info.closed_at, |last| last.at.max(self.info.closed_at))
+            }
+            _ => self.info.closed_at,
+        }
+    }
+}
+
+/// A closed roll call with everything that is needed to open it again or to correct it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// Which roll call.
+    pub roll_call: RollCallId,
+    /// Which of its class.
+    pub number: RollCallNumber,
+    /// Its class.
+    pub class: ClassId,
+    /// When it was opened.
+    pub opened_at: WallTime,
+    /// When it was closed.
+    pub closed_at: WallTime,
+    /// The marks in order of arrival.
+    pub marks: Vec<Mark>,
+    /// What is remarked on them.
+    pub remarks: Vec<Remarked>,
+    /// The plan, corrections and who was expected.
+    pub supplement: Option<Supplement>,
+    /// From which device each student answered, where it was a device.
+    pub devices: Vec<(StudentNumber, DeviceId)>,
+    /// Under which terms it was held, if a device opened it.
+    pub terms: Option<Terms>,
+}
+
+impl From<&ClosedSheet> for Kept {
+    fn from(closed: &ClosedSheet) -> Self {
+        let SheetInfo { class, number, opened_at, closed_at, .. } = closed.info;
+        Self {
+            roll_call: closed.roll_call,
+            number,
+            class,
+            opened_at,
+            closed_at,
+            marks: closed.bytes.marks().collect(),
+            remarks: closed.remarks.clone(),
+            supplement: closed.supplement.as_deref().cloned(),
+            devices: closed.devices.iter().map(|(&student, &device)| (student, device)).collect(),
+            terms: closed.terms,
+        }
+    }
+}
+
+impl From<Kept> for ClosedSheet {
+    fn from(kept: Kept) -> Self {
+        let Kept { roll_call, number, class, opened_at, closed_at, marks, remarks, .. } = kept;
+        let supplement = kept.supplement.map(Arc::new);
+        let sheet = Sheet { class, opened_at, closed_at, marks, remarks, supplement };
+        let devices = kept.devices.into_iter().collect();
+        Self { devices, terms: kept.terms, ..Self::new(roll_call, number, &sheet) }
     }
 }
 
@@ -373,6 +504,7 @@ mod tests {
             closed_at: WallTime::from_millis(5_000),
             marks: vec![mark("042191010", 2_000), mark("10", 3_000)],
             remarks: vec![],
+            supplement: None,
         }
     }
 
@@ -490,7 +622,7 @@ mod tests {
     // spec: R-SHEET-10
     #[test]
     fn a_sheet_of_a_later_form_is_told_as_that_and_not_as_damaged() {
-        let bytes = [&[0, 3], &sheet().to_bytes()[..]].concat();
+        let bytes = [&[0, 4], &sheet().to_bytes()[..]].concat();
         let length = u32::try_from(bytes.len()).unwrap();
         let info =
             SheetInfo { bytes: length, content: ContentId::of(&bytes), ..sheet().info(FIRST) };

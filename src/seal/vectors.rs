@@ -68,7 +68,7 @@ fn worked() -> String {
     let number = RequestNumber::FIRST;
     let ask = Ask::Perform { started: wall, operation };
     let mut sealed = Datagram::new();
-    encode_request(&Request { attempt: 1, client, number, ask }, &mut sealed);
+    encode_request(&Request { attempt: 1, client, number, ask: ask.clone() }, &mut sealed);
     assert!(channel.seal(at(1_270), &mut sealed));
     let opened = open_request(&server.public(), &tickets, at(1_300), sealed.as_bytes());
     let opened = opened.unwrap_or_else(|why| panic!("{why:?}"));

@@ -18,12 +18,14 @@
 //! order give the same effects, whatever machine runs them.
 
 mod admission;
+mod deadlines;
 mod keys;
 mod objects;
 mod operations;
 mod queries;
 mod questions;
 mod recovery;
+mod watching;
 
 use std::collections::VecDeque;
 use std::hash::Hash;
@@ -35,6 +37,7 @@ use operations::Asked;
 use questions::Questions;
 pub use questions::{FolderRequest, SheetsQuestion};
 use recovery::Snapshot;
+use watching::RosterObjects;
 
 use crate::access::{InviteId, PersonName};
 use crate::blocks::{BlockServer, CookieKey, Requester};
@@ -116,6 +119,10 @@ pub struct Server<P> {
     cookie_key: CookieKey,
     admission: Admission,
     next_sweep: Instant,
+    /// When deadlines are compared with the clock again, if there are any.
+    next_deadline: Option<Instant>,
+    /// The rosters that were asked for last, as they are fetched.
+    roster_objects: RosterObjects,
     /// Who asked for an operation with the last datagram, if it was one: the client as the judge of
     /// duplicates knows it.
     asked: Option<(ClientId, Principal)>,
@@ -166,6 +173,8 @@ impl<P> Server<P> {
             cookie_key: CookieKey::new(keys.cookies),
             admission: Admission::new(keys.admission),
             next_sweep: Instant::ZERO,
+            next_deadline: None,
+            roster_objects: RosterObjects::default(),
             asked: None,
         }
     }
@@ -382,6 +391,7 @@ impl<P: Clone + Hash> Server<P> {
     /// Time has passed: a turn of the loop begins. Forgets clients that were silent for long.
     pub fn handle_timeout(&mut self, now: Now) {
         self.blocks.begin_turn(now.instant);
+        self.close_due(now);
         if now.instant < self.next_sweep {
             return;
         }
@@ -412,7 +422,7 @@ impl<P: Clone + Hash> Server<P> {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let sweep = (!self.state.sessions.is_empty()).then_some(self.next_sweep);
-        [self.blocks.poll_timeout(), sweep].into_iter().flatten().min()
+        [self.blocks.poll_timeout(), sweep, self.next_deadline].into_iter().flatten().min()
     }
 
     /// The next effect, or `None` when there is nothing to do until the next event. A datagram to
@@ -434,6 +444,11 @@ impl<P: Clone + Hash> Server<P> {
         }
         if self.records.is_empty()
             && let Some(question) = self.questions.poll_rows()
+        {
+            return Some(Output::ListRows(question));
+        }
+        if self.records.is_empty()
+            && let Some(question) = self.questions.poll_load()
         {
             return Some(Output::ListRows(question));
         }
@@ -482,10 +497,10 @@ impl<P: Clone + Hash> Server<P> {
             self.stats.count(Counter::Resent);
         }
         match request.ask {
-            Ask::Perform { started, operation } => {
+            Ask::Perform { started, ref operation } => {
                 let client = who.client(request.client);
                 self.asked = Some((client, who));
-                let asked = Asked { who, client, started, operation };
+                let asked = Asked { who, client, started, operation: operation.clone() };
                 self.handle_operation(now, from, &request, asked, received.fingerprint)
             }
             Ask::Read(query) => self.handle_query(now, from, who, &request, query, request_bytes),

@@ -18,7 +18,7 @@ use crate::stats::Counter;
 use crate::time::{Instant, Now, WallTime};
 
 /// An operation that is asked for.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Asked {
     /// Who asks.
     pub(super) who: Principal,
@@ -41,6 +41,9 @@ impl<P: Clone + Hash> Server<P> {
         let Asked { who, client, started, operation } = asked;
         let number = request.number;
         let at = self.advance(now.wall);
+        if let Some(class) = operation.class() {
+            self.close_if_due(at, class);
+        }
         let pool = self.state.pool(who);
         let verdict =
             self.state.sessions.judge(client, number, started, fingerprint, at, self.durable, pool);
@@ -58,6 +61,10 @@ impl<P: Clone + Hash> Server<P> {
                         self.note_wrong_code(moment, who, &operation, &outcome);
                         self.execute(now.instant, at, who, operation, record(outcome));
                         (answer, counter)
+                    }
+                    Decision::Load(class, number) => {
+                        self.questions.load(class, number);
+                        return Counter::Loading;
                     }
                     Decision::Later(retry_after_ms) => {
                         (Answer::Busy(Busy { retry_after_ms }), Counter::StrangersBusy)
@@ -100,6 +107,13 @@ impl<P: Clone + Hash> Server<P> {
         operation: Operation,
         client: ClientRecord,
     ) {
+        if let &Outcome::Reopened { class, number, .. } = &client.outcome
+            && let Some(Some(closed)) = self.state.kept.get(class, number)
+        {
+            // R-REOPEN-3
+            let kept = Record::Reopening(Box::new(closed.as_ref().into()));
+            self.record(at, kept);
+        }
         let Changed { applied, act } = self
             .state
             .apply(who, &operation, &client.outcome)
@@ -133,8 +147,16 @@ impl<P: Clone + Hash> Server<P> {
         operation: &Operation,
         outcome: &Outcome,
     ) -> Option<(ClassId, RoomSecret)> {
-        let &Operation::Open { class, .. } = operation else { return None };
-        let &Outcome::Opened { roll_call, already_open: false, .. } = outcome else { return None };
+        let (class, roll_call) = match (operation, outcome) {
+            (
+                &(Operation::Open { class, .. } | Operation::OpenWith { class, .. }),
+                &Outcome::Opened { roll_call, already_open: false, .. },
+            )
+            | (&Operation::Reopen { class }, &Outcome::Reopened { roll_call, .. }) => {
+                (class, roll_call)
+            }
+            _ => return None,
+        };
         let hash = Sha256::new()
             .chain_update(b"rollcall/1 room")
             .chain_update(self.rooms)
@@ -151,7 +173,10 @@ impl<P: Clone + Hash> Server<P> {
         operation: &Operation,
         outcome: &Outcome,
     ) {
-        if let (Operation::Mark { class, .. }, Outcome::MarkRefused(refused)) = (operation, outcome)
+        if let (
+            Operation::Mark { class, .. } | Operation::Deliver { class, .. },
+            Outcome::MarkRefused(refused),
+        ) = (operation, outcome)
             && refused.reason == Refusal::WrongCode
         {
             let (step, _) = moment.codes.step(moment.instant);

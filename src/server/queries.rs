@@ -9,8 +9,8 @@ use super::{Server, SheetsQuestion};
 use crate::access::Remarks;
 use crate::blocks::Requester;
 use crate::exchange::{
-    Answer, Drawn, OpenRollCall, PersonList, Query, Refusal, Refused, Request, RoomState,
-    SheetList, SpotList, StatusList, acts, mine, people, sheets, status,
+    Answer, Drawn, OpenRollCall, PersonList, Query, Refusal, Refused, Request, RevisionList,
+    RoomState, SheetList, SpotList, StatusList, acts, mine, people, revisions, sheets, status,
 };
 use crate::ids::{ClassId, DeviceId, StudentNumber};
 use crate::people::Room;
@@ -83,6 +83,25 @@ impl<P: Clone + Hash> Server<P> {
                 }
                 Principal::Plain => self.refuse(now, requester, Refusal::NoDevice),
             },
+            Query::Roster { class } => match self.roster(who, class) {
+                Ok(info) => self.tell(requester, Answer::Roster(info)),
+                Err(reason) => self.refuse(now, requester, reason),
+            },
+            Query::Watch { class, from } => match self.watch(now, who, class, from) {
+                Ok(watched) => self.tell(requester, Answer::Watched(Box::new(watched))),
+                Err(reason) => self.refuse(now, requester, reason),
+            },
+            Query::Revisions { class, .. } if !self.state.people.holds(who, class) => {
+                // R-ACCESS-7
+                let none = RevisionList { revisions: Vec::new(), more: false };
+                self.reply(requester, Answer::Revisions(none));
+                Counter::AskedInVain
+            }
+            Query::Revisions { class, number, revision } => {
+                let limit = revisions::CAPACITY;
+                let question = RowsQuestion::Revisions { class, number, revision, limit };
+                self.handle_rows_question(question, requester)
+            }
             Query::Spot { class, count } => match self.draw(who, class, count) {
                 Ok(drawn) => self.tell(requester, Answer::Spot(SpotList { class, drawn })),
                 Err(reason) => self.refuse(now, requester, reason),

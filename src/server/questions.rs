@@ -3,16 +3,18 @@
 //!
 //! Each is asked for once, however many wait for it; what waits is bounded.
 
+use std::collections::VecDeque;
 use std::hash::Hash;
 use std::sync::Arc;
 
 use super::{Piece, Server};
 use crate::blocks::Requester;
 use crate::exchange::{
-    ActList, Answer, FileEntry, FileList, FileState, MineList, SheetInfo, SheetList, files,
+    ActList, Answer, FileEntry, FileList, FileState, MineList, RevisionList, SheetInfo, SheetList,
+    files,
 };
 use crate::ids::{ClassId, FileKey, RollCallNumber};
-use crate::limits::{FILE_QUESTIONS_MAX, LISTING_LIFE, SHEET_QUESTIONS_MAX};
+use crate::limits::{CORRECTIONS_AWAITED_MAX, FILE_QUESTIONS_MAX, LISTING_LIFE, SHEET_QUESTIONS_MAX};
 use crate::record::{Rows, RowsQuestion};
 use crate::stats::Counter;
 use crate::time::{Instant, Now};
@@ -55,6 +57,10 @@ pub(super) struct ListRequest<P> {
 pub(super) struct Questions<P> {
     sheets: Waiting<SheetsQuestion, Requester<P>>,
     rows: Waiting<RowsQuestion, Requester<P>>,
+    /// Closed roll calls that are to be read, so that they can be corrected, and how many of them were
+    /// asked for.
+    loads: VecDeque<(ClassId, RollCallNumber)>,
+    loads_asked: usize,
     files: Waiting<FileKey, Requester<P>>,
     lists: Waiting<(), ListRequest<P>>,
     /// The list of files, and when it was asked for.
@@ -68,6 +74,8 @@ impl<P> Questions<P> {
         Self {
             sheets: Waiting::new(SHEET_QUESTIONS_MAX),
             rows: Waiting::new(SHEET_QUESTIONS_MAX),
+            loads: VecDeque::new(),
+            loads_asked: 0,
             files: Waiting::new(FILE_QUESTIONS_MAX),
             lists: Waiting::new(FILE_QUESTIONS_MAX),
             listing: None,
@@ -83,6 +91,29 @@ impl<P> Questions<P> {
     /// The next question for other rows of the journal.
     pub(super) fn poll_rows(&mut self) -> Option<RowsQuestion> {
         self.rows.next_to_ask()
+    }
+
+    /// This roll call is to be read. Whoever asks for its correction asks again.
+    pub(super) fn load(&mut self, class: ClassId, number: RollCallNumber) {
+        let is_new = !self.loads.contains(&(class, number));
+        if is_new && self.loads.len() < CORRECTIONS_AWAITED_MAX {
+            self.loads.push_back((class, number));
+        }
+    }
+
+    /// The next roll call to be read.
+    pub(super) fn poll_load(&mut self) -> Option<RowsQuestion> {
+        let &(class, number) = self.loads.get(self.loads_asked)?;
+        self.loads_asked += 1;
+        Some(RowsQuestion::RollCall { class, number })
+    }
+
+    /// This roll call was read.
+    fn loaded(&mut self, class: ClassId, number: RollCallNumber) {
+        if let Some(place) = self.loads.iter().position(|it| *it == (class, number)) {
+            self.loads.remove(place);
+            self.loads_asked = self.loads_asked.saturating_sub(1);
+        }
     }
 
     /// The next question for the folder.
@@ -136,6 +167,13 @@ impl<P: Clone + Hash> Server<P> {
 
     /// Rows were read: as many as the question asks for, and one more if there are more.
     pub fn handle_rows(&mut self, question: RowsQuestion, rows: &Rows) {
+        if let (RowsQuestion::RollCall { class, number }, Rows::RollCall(closed)) = (question, rows)
+        {
+            self.questions.loaded(class, number);
+            let closed = closed.as_deref().cloned().map(Arc::new);
+            self.state.kept.insert(class, number, closed);
+            return;
+        }
         for requester in self.questions.rows.take(question) {
             let answer = match (question, rows) {
                 (RowsQuestion::Acts { limit, .. }, Rows::Acts(acts)) => {
@@ -145,6 +183,10 @@ impl<P: Clone + Hash> Server<P> {
                 (RowsQuestion::Mine { limit, .. }, Rows::Mine(marks)) => {
                     let (marks, more) = page(marks, limit);
                     Answer::Mine(MineList { marks, more })
+                }
+                (RowsQuestion::Revisions { limit, .. }, Rows::Revisions(revisions)) => {
+                    let (revisions, more) = page(revisions, limit);
+                    Answer::Revisions(RevisionList { revisions, more })
                 }
                 _ => unreachable!("rows answer the question that they were read for"),
             };

@@ -12,7 +12,9 @@ use std::net::SocketAddr;
 use tracing::{Level, debug, enabled, trace};
 
 use super::socket::ReturnPath;
-use crate::exchange::{Acted, Closed, Deed, Marked, Operation, Outcome, Refused};
+use crate::exchange::{
+    Acted, Arrived, Closed, Deed, Enrolled, Extended, Marked, Operation, Outcome, Refused,
+};
 use crate::ids::ClientId;
 use crate::limits::REPLIES_HELD_MAX;
 use crate::principal::Principal;
@@ -97,9 +99,10 @@ fn tell(operation: &Operation, outcome: &Outcome, client: ClientId, from: &str) 
                  from {from}"
             );
         }
-        Outcome::Marked(Marked { at, already_present, .. }) => {
+        Outcome::Marked(Marked { at, already_present, .. })
+        | Outcome::Arrived(Arrived { marked: Marked { at, already_present, .. }, .. }) => {
             let already = already(already_present);
-            if let Operation::Mark { student, .. } = operation {
+            if let Operation::Mark { student, .. } | Operation::Deliver { student, .. } = operation {
                 trace!(
                     "{student} was {already}marked present in {class} at {at} by {client:?} \
                      from {from}"
@@ -108,9 +111,17 @@ fn tell(operation: &Operation, outcome: &Outcome, client: ClientId, from: &str) 
         }
         Outcome::MarkRefused(Refused { at, reason }) | Outcome::Refused(Refused { at, reason }) => {
             let what = match operation {
-                Operation::Open { .. } => format!("opening {class}"),
+                Operation::Open { .. } | Operation::OpenWith { .. } => format!("opening {class}"),
                 Operation::Close { .. } => format!("closing {class}"),
-                Operation::Mark { student, .. } => format!("marking {student} in {class}"),
+                Operation::Mark { student, .. } | Operation::Deliver { student, .. } => {
+                    format!("marking {student} in {class}")
+                }
+                Operation::Extend { .. } => format!("extending {class}"),
+                Operation::Reopen { .. } => format!("opening {class} again"),
+                Operation::Correct { correction, .. } => {
+                    format!("correcting {} in {class}", correction.student)
+                }
+                Operation::Enrol { .. } => format!("changing the roster of {class}"),
                 Operation::Join { .. } => "the use of an invite".to_owned(),
                 Operation::Act(act) => format!("the act '{}'", Deed::Act(*act)),
             };
@@ -125,6 +136,22 @@ fn tell(operation: &Operation, outcome: &Outcome, client: ClientId, from: &str) 
                 debug!("{client:?} from {from} {} at {at}", Deed::Act(*act));
             }
         }
+        Outcome::Extended(Extended { at, closes_at, .. }) => {
+            debug!("{class} was extended to {closes_at} at {at} by {client:?} from {from}");
+        }
+        Outcome::Reopened { at, .. } => {
+            debug!("{class} was opened again at {at} by {client:?} from {from}");
+        }
+        Outcome::Corrected { corrected, .. } => {
+            if let Operation::Correct { correction, .. } = operation {
+                let (student, status, at) = (correction.student, correction.status, corrected.at);
+                debug!("{student} in {class} was set {status} at {at} by {client:?} from {from}");
+            }
+        }
+        Outcome::Enrolled(Enrolled { at, version, students, .. }) => debug!(
+            "the roster of {class} has {students} students in version {version} at {at}, by {client:?} \
+             from {from}"
+        ),
         Outcome::ClockSkew { server_time } => {
             debug!("the clock of {client:?} from {from} is ahead at {server_time}");
         }

@@ -66,7 +66,7 @@ fn exchange(service: &Service<'_>, ask: Ask) -> Result<(usize, usize), Failure> 
     let mut number = RequestNumber::FIRST;
     let mut datagram = Datagram::new();
     for _ in 0..REQUESTS {
-        encode_request(&Request { attempt: 1, client, number, ask }, &mut datagram);
+        encode_request(&Request { attempt: 1, client, number, ask: ask.clone() }, &mut datagram);
         to += socket.send(datagram.as_bytes())?;
         number = number.next().ok_or("so few have numbers")?;
     }

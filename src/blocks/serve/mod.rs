@@ -148,6 +148,18 @@ impl<P> BlockServer<P> {
         Ok(())
     }
 
+    /// Whether all blocks of this object are in memory.
+    pub(crate) fn has_sheet(&mut self, content: ContentId) -> bool {
+        self.sheets.get(content).is_some()
+    }
+
+    /// These are the bytes of an object that can be pulled for a while, as a sheet can.
+    pub(crate) fn keep_sheet(&mut self, content: ContentId, bytes: Vec<u8>) {
+        if self.sheets.get(content).is_none() {
+            self.sheets.insert(content, BlockRun::new(0, bytes));
+        }
+    }
+
     /// A sheet was read: its canonical bytes, or `None` if no sheet has this name.
     pub(crate) fn handle_sheet(&mut self, content: ContentId, bytes: Option<Vec<u8>>) {
         let run = BlockRun::new(0, bytes.unwrap_or_default());

@@ -417,6 +417,7 @@ mod tests {
             closed_at: at,
             marks: (0..students).map(mark).collect(),
             remarks: Vec::new(),
+            supplement: None,
         }
     }
 
@@ -447,7 +448,7 @@ mod tests {
         let read = |name| pragma(&journal.connection, name).unwrap();
         assert_eq!(read("synchronous"), 2);
         assert_eq!(read("application_id"), 0x524f_4c4c);
-        assert_eq!(read("user_version"), 4);
+        assert_eq!(read("user_version"), 5);
         assert_eq!(read("journal_size_limit"), LOG_KEPT_BYTES);
         let mode = journal.connection.pragma_query_value(None, "journal_mode", |row| row.get(0));
         assert_eq!(mode, Ok("wal".to_owned()));
@@ -637,7 +638,7 @@ mod tests {
                 let at_most = ActNumber::new(at_most).unwrap();
                 match it.rows(RowsQuestion::Acts { at_most, limit }).unwrap() {
                     Rows::Acts(acts) => acts,
-                    other @ Rows::Mine(_) => panic!("{other:?}"),
+                    other => panic!("{other:?}"),
                 }
             };
             assert_eq!(page(&mut journal, 4, 2), [4, 3, 2].map(act), "as many and one more");
@@ -647,7 +648,7 @@ mod tests {
                 .unwrap()
             {
                 Rows::Mine(marks) => marks,
-                other @ Rows::Acts(_) => panic!("{other:?}"),
+                other => panic!("{other:?}"),
             };
             let mark = |number: u32| MyMark {
                 class: ClassId::new(3030).unwrap(),

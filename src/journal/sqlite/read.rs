@@ -1,17 +1,22 @@
 //! Reading the database of a journal: the replay of a start, the sheets, the list of a class.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
+use imbl::OrdMap;
 use rusqlite::{Connection, OptionalExtension as _};
+use serde::de::DeserializeOwned;
 
 use super::error::{Fault, Location};
-use crate::exchange::{ActRecord, MyMark, SheetInfo};
-use crate::ids::{ActNumber, ClassId, ContentId, DeviceId, RollCallNumber, StudentNumber};
+use crate::exchange::{ActRecord, MyMark, Revision, SheetInfo};
+use crate::ids::{
+    ActNumber, ClassId, ContentId, DeviceId, RollCallId, RollCallNumber, StudentNumber,
+};
 use crate::journal::Recovered;
 use crate::journal::encoding::values;
 use crate::limits::MARKS_PER_ROLL_CALL_MAX;
 use crate::record::{Recovery, Rows, RowsQuestion};
-use crate::roll::{Mark, Remarked, Sheet};
+use crate::roll::{ClosedSheet, Mark, Remarked, Sheet};
 use crate::time::WallTime;
 
 /// `length` of a blob reads no blob, so this costs a row a batch and not its bytes.
@@ -159,20 +164,129 @@ pub(super) fn sheet(connection: &Connection, content: ContentId) -> Result<Optio
         .prepare_cached("SELECT id FROM roll_call WHERE content = ?1 ORDER BY id LIMIT 1")?
         .query_row([content.as_bytes()], |row| row.get(0))
         .optional()?;
-    found.map(|id| sheet_of(connection, id)).transpose()
+    match found {
+        Some(id) => sheet_of(connection, id).map(Some),
+        None => earlier_revision(connection, content),
+    }
+}
+
+/// The canonical bytes of an earlier revision of a sheet.
+fn earlier_revision(
+    connection: &Connection,
+    content: ContentId,
+) -> Result<Option<Vec<u8>>, Fault> {
+    let found: Option<(i64, Vec<u8>)> = connection
+        .prepare_cached("SELECT roll_call, sheet FROM revision WHERE content = ?1 LIMIT 1")?
+        .query_row([content.as_bytes()], |row| row.try_into())
+        .optional()?;
+    let Some((id, bytes)) = found else { return Ok(None) };
+    if ContentId::of(&bytes) != content {
+        return Err(Fault::damaged(Location::RollCall(id), "it is not the sheet that was closed"));
+    }
+    Ok(Some(bytes))
 }
 
 /// The canonical bytes of the sheet of this roll call, which must be what its row says.
 pub(super) fn sheet_of(connection: &Connection, id: i64) -> Result<Vec<u8>, Fault> {
     let info = info(connection, id)?;
-    let SheetInfo { class, opened_at, closed_at, students, .. } = info;
-    let (marks, remarks) = marks(connection, id, students)?;
-    let sheet = Sheet { class, opened_at, closed_at, marks, remarks };
-    let bytes = sheet.to_bytes();
+    let bytes = rows_of(connection, id, &info)?.to_bytes();
     if ContentId::of(&bytes) != info.content {
         return Err(Fault::damaged(Location::RollCall(id), "it is not the sheet that was closed"));
     }
     Ok(bytes)
+}
+
+/// The sheet that the rows of this roll call make.
+fn rows_of(connection: &Connection, id: i64, info: &SheetInfo) -> Result<Sheet, Fault> {
+    let &SheetInfo { class, opened_at, closed_at, students, .. } = info;
+    let (marks, remarks) = marks(connection, id, students)?;
+    let supplement: Option<Vec<u8>> = connection
+        .prepare_cached("SELECT supplement FROM roll_call WHERE id = ?1")?
+        .query_row([id], |row| row.get(0))?;
+    let supplement = supplement.map(|it| from_blob(&it, id)).transpose()?.map(Arc::new);
+    Ok(Sheet { class, opened_at, closed_at, marks, remarks, supplement })
+}
+
+fn from_blob<T: DeserializeOwned>(blob: &[u8], id: i64) -> Result<T, Fault> {
+    postcard::from_bytes(blob).map_err(|error| Fault::damaged(Location::RollCall(id), error))
+}
+
+/// The last revision of a closed roll call, with everything that is needed to correct it.
+fn roll_call(
+    connection: &Connection,
+    class: ClassId,
+    number: RollCallNumber,
+) -> Result<Option<Box<ClosedSheet>>, Fault> {
+    let found: Option<(i64, Option<Vec<u8>>)> = connection
+        .prepare_cached(
+            "SELECT id, terms FROM roll_call WHERE class = ?1 AND number = ?2 ORDER BY id DESC LIMIT 1",
+        )?
+        .query_row((class.get(), number.get()), |row| row.try_into())
+        .optional()?;
+    let Some((id, terms)) = found else { return Ok(None) };
+    let sheet = rows_of(connection, id, &info(connection, id)?)?;
+    let roll_call = RollCallId::new(from_column(id, Location::RollCall(id))?);
+    let closed = ClosedSheet {
+        devices: devices(connection, id)?,
+        terms: terms.map(|it| from_blob(&it, id)).transpose()?,
+        ..ClosedSheet::new(roll_call, number, &sheet)
+    };
+    Ok(Some(Box::new(closed)))
+}
+
+fn devices(connection: &Connection, id: i64) -> Result<OrdMap<StudentNumber, DeviceId>, Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT student, device FROM mark WHERE roll_call = ?1 AND device IS NOT NULL",
+    )?;
+    let mut rows = statement.query([id])?;
+    let mut devices = OrdMap::new();
+    while let Some(row) = rows.next()? {
+        let student: String = row.get(0)?;
+        let student =
+            student.parse().map_err(|error| Fault::damaged(Location::RollCall(id), error))?;
+        devices.insert(student, DeviceId::from_bytes(row.get(1)?));
+    }
+    Ok(devices)
+}
+
+/// The revisions of the sheets of a class from one down, the last one first.
+fn revisions(
+    connection: &Connection,
+    class: ClassId,
+    (number, revision): (RollCallNumber, u32),
+    limit: usize,
+) -> Result<Vec<Revision>, Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id, class, number, opened_at, closed_at, students, bytes, content, revision, \
+            coalesce(revised_at, closed_at) FROM roll_call WHERE class = ?1 \
+        UNION ALL \
+        SELECT roll_call, class, number, opened_at, closed_at, students, length(sheet), content, revision, \
+            revised_at FROM revision WHERE class = ?1 \
+        ORDER BY number DESC, revision DESC",
+    )?;
+    let mut rows = statement.query([class.get()])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let info: InfoRow = (
+            row.get(0)?,
+            row.get(1)?,
+            row.get(2)?,
+            row.get(3)?,
+            row.get(4)?,
+            row.get(5)?,
+            row.get(6)?,
+            row.get(7)?,
+        );
+        let at = to_time(row.get(9)?, Location::RollCall(info.0))?;
+        let it = Revision { revision: row.get(8)?, at, sheet: to_info(info)? };
+        if (it.sheet.number, it.revision) <= (number, revision) {
+            found.push(it);
+        }
+        if found.len() > limit {
+            break;
+        }
+    }
+    Ok(found)
 }
 
 /// The sheet of this roll call in brief.
@@ -257,6 +371,12 @@ pub(super) fn rows(connection: &Connection, question: RowsQuestion) -> Result<Ro
         RowsQuestion::Acts { at_most, limit } => acts(connection, at_most, limit).map(Rows::Acts),
         RowsQuestion::Mine { device, skip, limit } => {
             mine(connection, device, skip, limit).map(Rows::Mine)
+        }
+        RowsQuestion::Revisions { class, number, revision, limit } => {
+            revisions(connection, class, (number, revision), limit).map(Rows::Revisions)
+        }
+        RowsQuestion::RollCall { class, number } => {
+            roll_call(connection, class, number).map(Rows::RollCall)
         }
     }
 }

@@ -15,13 +15,17 @@ const SCHEMA: &str = include_str!("schema.sql");
 /// "ROLL": how `file` and we ourselves tell our databases from others.
 const APPLICATION_ID: i64 = 0x524f_4c4c;
 /// The version of the schema and of what is in the blobs.
-pub(super) const VERSION: i64 = 4;
+pub(super) const VERSION: i64 = 5;
 /// The version in which a snapshot was one transaction, and its parts did not name it.
 const VERSION_2: i64 = 2;
 /// The version in which nobody had a role.
 const VERSION_3: i64 = 3;
+/// The version in which a sheet was who answered, and never corrected.
+const VERSION_4: i64 = 4;
 /// What makes version 4 of version 3.
 const ACCESS: &str = include_str!("access.sql");
+/// What makes version 5 of version 4.
+const ATTENDANCE: &str = include_str!("attendance.sql");
 /// What makes version 3 of version 2.
 const SNAPSHOT_BY_BATCH: &str = "
     ALTER TABLE snapshot RENAME TO snapshot_2;
@@ -67,7 +71,10 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), Fault> {
     if version < VERSION_3 {
         transaction.execute_batch(SNAPSHOT_BY_BATCH)?;
     }
-    transaction.execute_batch(ACCESS)?;
+    if version < VERSION_4 {
+        transaction.execute_batch(ACCESS)?;
+    }
+    transaction.execute_batch(ATTENDANCE)?;
     if let Some((state, last_batch)) = migrated {
         write::replace_snapshot(&transaction, last_batch, &encode_items(state.items()))?;
     }
@@ -82,7 +89,7 @@ pub(super) fn check_identity(connection: &Connection, path: &Path) -> Result<i64
         return Err(not_ours(path, "it is a database of another program"));
     }
     match read("user_version")? {
-        found @ (VERSION | VERSION_3 | VERSION_2 | v1::VERSION) => Ok(found),
+        found @ (VERSION | VERSION_4 | VERSION_3 | VERSION_2 | v1::VERSION) => Ok(found),
         found if found > VERSION => {
             let path = path.to_owned();
             Err(FolderProblem::NewerVersion { path, found, known: VERSION }.into())
@@ -197,6 +204,7 @@ mod tests {
             closed_at: at,
             marks: vec![Mark { student: "10".parse().unwrap(), at }],
             remarks: vec![Remarked { place: 0, remarks: Remarks::SECOND_DEVICE }],
+            supplement: None,
         };
         let number = RollCallNumber::new(99).unwrap();
         let closed = ClosedSheet::new(RollCallId::new(99), number, &remarked);

@@ -20,7 +20,13 @@ CREATE TABLE roll_call (
     closed_at INTEGER NOT NULL,
     students  INTEGER NOT NULL,    -- how many answered
     bytes     INTEGER NOT NULL,    -- how long the sheet is when a client fetches it
-    content   BLOB NOT NULL        -- the name under which it is fetched: SHA-256 of those bytes
+    content   BLOB NOT NULL,       -- the name under which it is fetched: SHA-256 of those bytes
+    revision   INTEGER NOT NULL DEFAULT 1, -- counted from 1; a correction makes the next one
+    revised_at INTEGER,            -- when this revision was made; none: at the close
+    title      TEXT,               -- what it is called, if it has a title
+    lessons    INTEGER NOT NULL DEFAULT 1, -- how many it counts for
+    supplement BLOB,               -- plan, corrections and roster, as they stand on the sheet
+    terms      BLOB                -- under which terms it was held, if a device opened it
 ) STRICT;
 
 -- Not unique: a class that is opened and closed twice within one millisecond makes the same sheet.
@@ -38,6 +44,49 @@ CREATE TABLE mark (
     PRIMARY KEY (roll_call, position)
 ) STRICT, WITHOUT ROWID;
 
+-- What everybody was in a closed roll call of whom there is more to say than a row of "mark" does: who was
+-- late, excused, absent, or was corrected; and everybody who was on the roster.
+CREATE TABLE entry (
+    roll_call INTEGER NOT NULL, -- roll_call.id
+    student   TEXT NOT NULL,
+    name      TEXT,             -- as the roster had it at the close
+    section   TEXT,             -- the group
+    status    TEXT NOT NULL,    -- present, late, excused, absent, left
+    listed    INTEGER NOT NULL, -- 1: on the roster, or the class had none
+    PRIMARY KEY (roll_call, student)
+) STRICT, WITHOUT ROWID;
+
+-- What happened to a roll call beside marks, in order: corrections, extensions, that it was opened again.
+CREATE TABLE trail (
+    roll_call INTEGER NOT NULL, -- roll_call.id
+    position  INTEGER NOT NULL, -- counted from 1
+    at        INTEGER NOT NULL,
+    name      TEXT,             -- by which teacher, where that is known
+    student   TEXT,
+    was       TEXT,
+    status    TEXT,             -- what the student is from then on; or extended, reopened
+    reason    TEXT,
+    PRIMARY KEY (roll_call, position)
+) STRICT, WITHOUT ROWID;
+
+-- The earlier revisions of sheets that were corrected, whole.
+CREATE TABLE revision (
+    roll_call  INTEGER NOT NULL, -- roll_call.id
+    revision   INTEGER NOT NULL,
+    class      INTEGER NOT NULL,
+    number     INTEGER NOT NULL,
+    opened_at  INTEGER NOT NULL,
+    closed_at  INTEGER NOT NULL,
+    students   INTEGER NOT NULL,
+    content    BLOB NOT NULL,
+    revised_at INTEGER NOT NULL,
+    sheet      BLOB NOT NULL,    -- its bytes, as they are fetched
+    PRIMARY KEY (roll_call, revision)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX revision_by_content ON revision (content);
+CREATE INDEX revision_by_number ON revision (class, number, revision);
+
 CREATE INDEX mark_by_device ON mark (device, roll_call) WHERE device IS NOT NULL;
 
 -- What admins and teachers did, kept for ever.
@@ -50,13 +99,16 @@ CREATE TABLE act (
     record BLOB NOT NULL        -- the same, for the server
 ) STRICT;
 
--- The closed sheets as people read them: one line for each student who answered, times in UTC.
+-- The closed sheets as people read them: one line for each student, those who answered first and in order,
+-- times in UTC.
 CREATE VIEW sheet AS
 SELECT
     roll_call.class,
     roll_call.id AS roll_call,
     mark.position,
-    mark.student,
+    coalesce(mark.student, entry.student) AS student,
+    entry.name,
+    coalesce(entry.status, 'present') AS status,
     strftime('%Y-%m-%dT%H:%M:%fZ', mark.at / 1000.0, 'unixepoch') AS at,
     trim(iif(mark.remarks & 1, ' second_device', '') || iif(mark.remarks & 2, ' several_numbers', '')
         || iif(mark.remarks & 4, ' by_teacher', '') || iif(mark.remarks & 8, ' many_wrong_codes', '')
@@ -64,8 +116,16 @@ SELECT
         || iif(mark.remarks & 32, ' called_absent', '')) AS remarks,
     strftime('%Y-%m-%dT%H:%M:%fZ', roll_call.opened_at / 1000.0, 'unixepoch') AS opened_at,
     strftime('%Y-%m-%dT%H:%M:%fZ', roll_call.closed_at / 1000.0, 'unixepoch') AS closed_at
-FROM roll_call JOIN mark ON mark.roll_call = roll_call.id
-ORDER BY roll_call.id, mark.position;
+FROM roll_call
+JOIN (
+    SELECT roll_call, student, position FROM mark
+    UNION ALL
+    SELECT roll_call, student, NULL FROM entry WHERE NOT EXISTS (
+        SELECT 1 FROM mark WHERE mark.roll_call = entry.roll_call AND mark.student = entry.student)
+) AS who ON who.roll_call = roll_call.id
+LEFT JOIN mark ON mark.roll_call = who.roll_call AND mark.position = who.position
+LEFT JOIN entry ON entry.roll_call = who.roll_call AND entry.student = who.student
+ORDER BY roll_call.id, mark.position IS NULL, mark.position, entry.student;
 
 -- What is not closed yet, and which requests were answered, is kept in the three tables below. They
 -- are in the server's own compact form, each blob with its checksum. A server that starts reads the

@@ -3,19 +3,28 @@
 use rusqlite::{Connection, Transaction};
 
 use super::error::{Fault, Location};
-use super::read::to_column;
+use super::read::{sheet_of, to_column};
 use crate::access::PersonName;
+use crate::attendance::{Change, Group, Reason, Status, StudentName, Title, TrailEntry};
 use crate::exchange::ActRecord;
-use crate::ids::{DeviceId, RollCallId};
+use crate::ids::{DeviceId, RollCallId, StudentNumber};
 use crate::journal::encoding::ItemEncoder;
 use crate::record::SnapshotPart;
-use crate::roll::ClosedSheet;
+use crate::roll::{ClosedSheet, Sheet};
 use crate::time::WallTime;
 
 const INSERT_BATCH: &str = "INSERT INTO batch (number, records) VALUES (?1, ?2)";
 const INSERT_ROLL_CALL: &str = "INSERT INTO roll_call \
-    (id, class, number, opened_at, closed_at, students, bytes, content) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    (id, class, number, opened_at, closed_at, students, bytes, content, revision, revised_at, title, \
+    lessons, supplement, terms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+const INSERT_REVISION: &str = "INSERT INTO revision \
+    (roll_call, revision, class, number, opened_at, closed_at, students, content, revised_at, sheet) \
+    SELECT id, revision, class, number, opened_at, closed_at, students, content, \
+    coalesce(revised_at, closed_at), ?2 FROM roll_call WHERE id = ?1";
+const INSERT_ENTRY: &str = "INSERT INTO entry (roll_call, student, name, section, status, listed) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+const INSERT_TRAIL: &str = "INSERT INTO trail \
+    (roll_call, position, at, name, student, was, status, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 /// Only what nobody answered is ever forgotten.
 const FORGET_ROLL_CALL: &str = "DELETE FROM roll_call WHERE id = ?1 AND students = 0";
 const INSERT_MARK: &str = "INSERT INTO mark (roll_call, position, student, at, remarks, device) \
@@ -45,14 +54,20 @@ pub(super) fn forget_roll_call(
     Ok(())
 }
 
-/// Inserts a closed sheet as rows.
+/// Inserts a closed sheet as rows, in place of those of its earlier revision, which is kept whole.
 pub(super) fn insert_sheet(
     transaction: &Transaction<'_>,
-    ClosedSheet { roll_call, info, bytes, remarks, devices }: &ClosedSheet,
+    closed: &ClosedSheet,
 ) -> Result<(), Fault> {
+    let ClosedSheet { roll_call, info, bytes, remarks, devices, supplement, terms } = closed;
     let id = to_column(roll_call.get(), Location::File)?;
+    if closed.revision() > 1 {
+        keep_revision(transaction, id)?;
+    }
+    let in_bytes = |it: postcard::Result<Vec<u8>>| it.expect("it can be written");
+    let plan = supplement.as_ref().map(|it| &it.plan);
     let mut insert = transaction.prepare_cached(INSERT_ROLL_CALL)?;
-    insert.execute((
+    insert.execute(rusqlite::params![
         id,
         info.class.get(),
         info.number.get(),
@@ -61,7 +76,17 @@ pub(super) fn insert_sheet(
         info.students,
         info.bytes,
         info.content.as_bytes(),
-    ))?;
+        closed.revision(),
+        (closed.revision() > 1).then(|| millis(closed.revised_at())),
+        plan.and_then(|it| it.title.as_ref()).map(Title::as_str),
+        plan.map_or(1, |it| it.lessons),
+        supplement.as_deref().map(|it| in_bytes(postcard::to_stdvec(it))),
+        terms.map(|it| in_bytes(postcard::to_stdvec(&it))),
+    ])?;
+    if let Some(supplement) = supplement {
+        insert_entries(transaction, id, &closed.sheet())?;
+        insert_trail(transaction, id, &supplement.trail)?;
+    }
     let mut insert = transaction.prepare_cached(INSERT_MARK)?;
     let mut remarks = remarks.iter().peekable();
     for (position, mark) in (1_i64..).zip(bytes.marks()) {
@@ -70,6 +95,59 @@ pub(super) fn insert_sheet(
         let device = devices.get(&mark.student).map(DeviceId::as_bytes);
         let student = mark.student.as_str();
         insert.execute((id, position, student, millis(mark.at), remarked, device))?;
+    }
+    Ok(())
+}
+
+/// Moves the rows of a roll call's sheet to the earlier revisions.
+fn keep_revision(transaction: &Transaction<'_>, id: i64) -> Result<(), Fault> {
+    let sheet = sheet_of(transaction, id)?;
+    transaction.prepare_cached(INSERT_REVISION)?.execute((id, sheet))?;
+    for table in ["mark", "entry", "trail"] {
+        let delete = format!("DELETE FROM {table} WHERE roll_call = ?1");
+        transaction.prepare_cached(&delete)?.execute([id])?;
+    }
+    transaction.prepare_cached("DELETE FROM roll_call WHERE id = ?1")?.execute([id])?;
+    Ok(())
+}
+
+fn insert_entries(transaction: &Transaction<'_>, id: i64, sheet: &Sheet) -> Result<(), Fault> {
+    let mut insert = transaction.prepare_cached(INSERT_ENTRY)?;
+    for entry in sheet.entries() {
+        insert.execute((
+            id,
+            entry.student.as_str(),
+            entry.name.as_ref().map(StudentName::as_str),
+            entry.group.as_ref().map(Group::as_str),
+            entry.status.name(),
+            entry.listed,
+        ))?;
+    }
+    Ok(())
+}
+
+fn insert_trail(
+    transaction: &Transaction<'_>,
+    id: i64,
+    trail: &[TrailEntry],
+) -> Result<(), Fault> {
+    let mut insert = transaction.prepare_cached(INSERT_TRAIL)?;
+    for (position, TrailEntry { at, by, change, reason }) in (1_i64..).zip(trail) {
+        let (student, was, status) = match *change {
+            Change::Corrected { student, was, is } => (Some(student), was, is.name()),
+            Change::Extended { .. } => (None, None, "extended"),
+            Change::Reopened => (None, None, "reopened"),
+        };
+        insert.execute((
+            id,
+            position,
+            millis(*at),
+            by.as_ref().map(PersonName::as_str),
+            student.as_ref().map(StudentNumber::as_str),
+            was.map(Status::name),
+            status,
+            reason.as_ref().map(Reason::as_str),
+        ))?;
     }
     Ok(())
 }
