@@ -208,6 +208,14 @@ pub const ROSTER_MAX: usize = 100_000;
 pub const ROSTERS_TOTAL_MAX: usize = 4_194_304;
 /// The changes of one request, so that it fits a datagram whatever the names are.
 pub const ROSTER_EDITS_MAX: usize = 64;
+/// The changes of one request are cut off at so many bytes, so that it fits a sealed datagram.
+pub const ROSTER_EDITS_BYTES: usize = 900;
+/// The requests of one import that are under way at once.
+pub const ROSTER_IMPORTS_AT_ONCE: usize = 8;
+/// The numbers that are read and wait for their receipts at once.
+pub const SCANS_AT_ONCE: usize = 4;
+/// The largest file that is read as a roster.
+pub const ROSTER_FILE_MAX_BYTES: u64 = 64 << 20;
 /// The rosters that are kept in memory as objects to be fetched.
 pub const ROSTERS_CACHED_MAX: usize = 8;
 /// The longest time for which a roll call is open before it closes by itself.

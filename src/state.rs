@@ -210,11 +210,14 @@ impl State {
                 joined.map(|joined| Outcome::Joined { invite, joined: Box::new(joined) })
             }
             Operation::Act(act) => {
-                let is_present = match act {
+                let is_known = match act {
                     Act::Call { class, student, .. } => self.register.is_present(class, student),
+                    Act::Enrol { class, student, .. } => {
+                        self.rosters.of(class).is_some_and(|roster| roster.has(student))
+                    }
                     _ => false,
                 };
-                self.people.decide_act(who, &act, at, is_present).map(Outcome::Acted)
+                self.people.decide_act(who, &act, at, is_known).map(Outcome::Acted)
             }
             Operation::Extend { class, seconds } => self.decide_extend(who, class, seconds, at),
             Operation::Enrol { class, ref change } => {

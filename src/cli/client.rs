@@ -72,10 +72,10 @@ pub(super) struct ClientFlags {
 
 /// A client that tells its person what goes on and what failed.
 pub(super) struct CommandClient {
-    caller: Caller,
+    pub(super) caller: Caller,
     server: ServerName,
-    flags: ClientFlags,
-    line: StatusLine,
+    pub(super) flags: ClientFlags,
+    pub(super) line: StatusLine,
     /// What the server said of its keys when it was last looked at.
     heard: Option<Pin>,
 }
@@ -310,7 +310,16 @@ impl CommandClient {
         }
     }
 
-    fn told<T>(
+    /// Another caller of the same server, for what is asked beside the rest. When there can be none, the
+    /// person has been told.
+    pub(super) fn another_caller(&self) -> Result<Caller, Exit> {
+        let addresses = vec![self.address()];
+        let speaker = Speaker { plain: self.flags.plain, forget: false };
+        let spoken = speaker.link(&self.server, &addresses)?;
+        Caller::at(addresses, spoken).map_err(failed)
+    }
+
+    pub(super) fn told<T>(
         &mut self,
         result: Result<T, CallError>,
         operation: Option<Operation>,

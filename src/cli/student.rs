@@ -18,7 +18,7 @@ use super::local_time::LocalTime as _;
 use super::prompt::{Line, Prompt, fields};
 use super::words::{complain, parse, printed, remark, typed};
 use crate::access::RoomCode;
-use crate::exchange::{Answer, Marked, MyMark, Operation, Query, Refusal, Refused, SheetList};
+use crate::exchange::{Answer, Arrived, Marked, MyMark, Operation, Query, Refusal, Refused, SheetList};
 use crate::ids::{ClassId, RollCallNumber, StudentNumber};
 use crate::shell::call::Answered;
 use crate::time::WallTime;
@@ -355,6 +355,7 @@ impl Student {
             outcome,
             reason: None,
             closed_at: None,
+            unlisted: None,
             attempts: answered.attempts,
         };
         match answered.answer {
@@ -369,6 +370,27 @@ impl Student {
                 let said =
                     format!("{student} was {already}marked present in class {class} at {at}.");
                 printed(writeln!(io::stdout(), "{said}"))
+            }
+            Answer::Arrived(Arrived { marked: Marked { class, at, .. }, late, unlisted }) => {
+                self.closed = None;
+                if self.client.json() {
+                    let outcome = if late { "late" } else { "present" };
+                    let unlisted = unlisted.then_some(true);
+                    return printed(print_json(&MarkLine {
+                        unlisted,
+                        ..line(class.get(), at, outcome)
+                    }));
+                }
+                let status = if late { "late" } else { "present" };
+                let at = at.to_local();
+                let said = format!("{student} was marked {status} in class {class} at {at}.");
+                printed(writeln!(io::stdout(), "{said}"))?;
+                if unlisted {
+                    remark(format_args!(
+                        "{student} is not on the roster of class {class}: look at the number again, or tell the teacher"
+                    ));
+                }
+                Ok(())
             }
             Answer::MarkRefused(Refused { at, reason: why }) => {
                 let looked = self.closed_at(class, why);
@@ -555,5 +577,7 @@ struct MarkLine<'a> {
     reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     closed_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unlisted: Option<bool>,
     attempts: u32,
 }

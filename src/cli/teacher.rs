@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, Write as _};
+use std::time::Duration;
 
 use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -14,16 +15,22 @@ use super::join::{Joining, join};
 use super::json::{RefusedLine, print_json};
 use super::local_time::LocalTime as _;
 use super::prompt::{Line, Prompt};
-use super::room::{self, words};
-use super::student::mark_students;
+use super::correct::{CorrectionFlags, correct, extend, reopen};
+use super::export::{ExportFlags, export};
+use super::plan::{PlanFlags, parse_window};
+use super::report::{ReportFlags, report};
+use super::room;
+use super::scan::scan;
+use super::roster::{RosterWork, roster};
+use super::sheet::{SheetLine, write_sheet};
 use super::words::{complain, counted, parse, printed, remark, typed};
-use crate::access::{PersonName, Remarks, RoomCode, Terms, Who};
+use crate::access::{PersonName, Terms, Who};
+use crate::attendance::{Plan, Status};
 use crate::exchange::{
-    Act, Answer, Closed, OpenRollCall, Opened, Operation, Query, SheetInfo, StatusList,
+    Act, Answer, Closed, OpenRollCall, Opened, Operation, Query, Revision, SheetInfo, StatusList,
 };
-use crate::ids::{ClassId, RollCallNumber, StudentNumber};
+use crate::ids::{ClassId, RollCallNumber};
 use crate::limits::SPOT_MAX;
-use crate::roll::{Mark, Sheet};
 use crate::time::WallTime;
 
 /// Open the roll call of a class, close it, and get the sheet.
@@ -83,6 +90,24 @@ enum Work {
         class: ClassId,
         #[command(flatten)]
         terms: TermFlags,
+        #[command(flatten)]
+        plan: PlanFlags,
+    },
+    /// Move the end of an open roll call, and when who answers is late if that is not yet; without an end, it
+    /// gets one.
+    Extend {
+        /// The class.
+        #[arg(allow_negative_numbers = true)]
+        class: ClassId,
+        /// By how much: 5m, 90s.
+        #[arg(value_name = "T", value_parser = parse_window, allow_hyphen_values = true)]
+        by: Duration,
+    },
+    /// Open a roll call again that was closed by mistake, within ten minutes.
+    Reopen {
+        /// The class.
+        #[arg(allow_negative_numbers = true)]
+        class: ClassId,
     },
     /// Close the roll call of a class and show its sheet.
     Close {
@@ -104,6 +129,9 @@ enum Work {
         /// The roll call with this number, as 'history' shows it.
         #[arg(long, value_name = "N", allow_negative_numbers = true)]
         number: Option<RollCallNumber>,
+        /// An earlier revision of it, as 'history' shows them.
+        #[arg(long, value_name = "N", conflicts_with = "date", value_parser = clap::value_parser!(u32).range(1..))]
+        revision: Option<u32>,
         /// All that were closed on this day: 2026-11-22.
         #[arg(long, value_name = "D", conflicts_with = "number", value_parser = parse_day)]
         date: Option<NaiveDate>,
@@ -130,15 +158,30 @@ enum Work {
         #[arg(value_name = "N", value_parser = clap::value_parser!(u8).range(1..=i64::from(SPOT_MAX)))]
         count: u8,
     },
-    /// Mark students as present without a code; the sheet says that you did.
-    Mark {
-        /// The class, whose roll call is open.
+    /// Mark students as present, without a code, while the roll call is open or after its close; the sheet says
+    /// that you did.
+    Mark(CorrectionFlags),
+    /// Take back that students were there.
+    Unmark(CorrectionFlags),
+    /// Write down that students were late.
+    Late(CorrectionFlags),
+    /// Write down that students were absent with a reason that you accept.
+    Excuse(CorrectionFlags),
+    /// Write down that students left before the end.
+    Left(CorrectionFlags),
+    /// Who belongs to a class.
+    #[command(subcommand)]
+    Roster(RosterWork),
+    /// Mark one student after the other: a number a line, from the keyboard or a barcode scanner.
+    Scan {
+        /// The class.
         #[arg(allow_negative_numbers = true)]
         class: ClassId,
-        /// The student numbers, or "-" to read them from standard input, one on each line.
-        #[arg(value_name = "STUDENT", required = true)]
-        students: Vec<StudentNumber>,
     },
+    /// Write closed roll calls into a file for other programs.
+    Export(ExportFlags),
+    /// Show how often each student was there, over all closed roll calls.
+    Report(ReportFlags),
     /// Let another teacher hold the roll calls of a class of yours too, and read its sheets.
     Share {
         /// The class.
@@ -235,20 +278,33 @@ type Known = BTreeMap<ClassId, WallTime>;
 impl Teacher {
     fn once(mut self, work: Work) -> Result<(), Exit> {
         match work {
-            Work::Open { class, terms } => {
+            Work::Open { class, terms, plan } => {
                 let terms = terms.terms(self.client.service().is_some())?;
-                self.open(class, terms).map(drop)
+                self.open(class, terms, plan.plan()?).map(drop)
             }
+            Work::Extend { class, by } => extend(&mut self.client, class, by),
+            Work::Reopen { class } => reopen(&mut self.client, class),
             Work::Close { class } => self.close(class),
             Work::Status { class: Some(class) } => self.status_of(class),
             Work::Status { class: None } => self.status(),
+            Work::Sheet { class, number, revision: Some(revision), .. } => {
+                self.sheet_revision(class, number, revision)
+            }
             Work::Sheet { class, number: Some(number), .. } => self.sheet_number(class, number),
             Work::Sheet { class, date: Some(day), .. } => self.sheets_of_day(class, day),
             Work::Sheet { class, .. } => self.last_sheet(class),
             Work::History { class } => self.history(class),
             Work::Code { class } => room::show_code(&mut self.client, class),
             Work::Spot { class, count } => room::spot(&mut self.client, class, count),
-            Work::Mark { class, students } => mark_students(self.client, class, &students, None),
+            Work::Mark(flags) => correct(self.client, flags, Status::Present),
+            Work::Unmark(flags) => correct(self.client, flags, Status::Absent),
+            Work::Late(flags) => correct(self.client, flags, Status::Late),
+            Work::Excuse(flags) => correct(self.client, flags, Status::Excused),
+            Work::Left(flags) => correct(self.client, flags, Status::Left),
+            Work::Roster(work) => roster(self.client, work),
+            Work::Scan { class } => scan(self.client, class),
+            Work::Export(flags) => export(self.client, &flags),
+            Work::Report(flags) => report(self.client, flags),
             Work::Share { class, teacher } => {
                 let act = Act::Share { class, with: teacher };
                 let acted = self.client.act(act)?;
@@ -297,7 +353,7 @@ impl Teacher {
         let Some(roll_call) = roll_call else {
             let Some(since) = known.remove(&class) else {
                 let terms = self.terms();
-                known.insert(class, self.open(class, terms)?);
+                known.insert(class, self.open(class, terms, Plan::default())?);
                 return Ok(());
             };
             // It was open when this was last told, and somebody closed it, perhaps from here without
@@ -330,20 +386,33 @@ impl Teacher {
     }
 
     /// Opens a class and tells since when it is open.
-    fn open(&mut self, class: ClassId, terms: Terms) -> Result<WallTime, Exit> {
-        let answered = self.client.perform(Operation::Open { class, terms })?;
+    fn open(&mut self, class: ClassId, terms: Terms, plan: Plan) -> Result<WallTime, Exit> {
+        let is_usual = plan == Plan::default();
+        let operation = if is_usual {
+            Operation::Open { class, terms }
+        } else {
+            Operation::OpenWith { class, terms, plan }
+        };
+        let answered = self.client.perform(operation)?;
         let attempts = answered.attempts;
         let Answer::Opened(Opened { opened_at, already_open, .. }) = answered.answer else {
             return Err(self.refused(class, &answered.answer, attempts));
         };
         let at = opened_at.to_local();
-        let code = if terms.code { self.code_of(class)? } else { None };
+        // What the server says, because an earlier opening may have had another plan.
+        let needs_detail = terms.code || !is_usual || already_open;
+        let detail = if needs_detail { self.client.watched_in_brief(class)? } else { None };
+        let code = detail.as_ref().and_then(|it| it.code.map(|code| (code, it.left_ms)));
+        let closes_at = detail.as_ref().and_then(|it| it.closes_at);
+        let late_at = detail.as_ref().and_then(|it| it.late_at);
         if self.client.json() {
             let code = code.map(|(code, _)| code.to_string());
             printed(print_json(&OpenedLine {
                 class: class.get(),
                 opened_at: opened_at.to_rfc3339(),
                 already_open,
+                closes_at: closes_at.map(WallTime::to_rfc3339),
+                late_after: late_at.map(WallTime::to_rfc3339),
                 code,
                 attempts,
             }))?;
@@ -353,6 +422,12 @@ impl Teacher {
             say(format_args!("Class {class} was already open, since {at}."))?;
         } else {
             say(format_args!("Class {class} was opened at {at}."))?;
+        }
+        if let Some(late_at) = late_at {
+            say(format_args!("Who answers from {} on is late.", late_at.to_local_on(opened_at)))?;
+        }
+        if let Some(closes_at) = closes_at {
+            say(format_args!("It closes by itself at {}.", closes_at.to_local_on(opened_at)))?;
         }
         if let Some((code, left_ms)) = code {
             let left = left_ms.div_ceil(1_000);
@@ -366,13 +441,6 @@ impl Teacher {
     /// Under which terms a class is opened for which nothing else was asked.
     fn terms(&self) -> Terms {
         if self.client.service().is_some() { Terms::SEALED } else { Terms::PLAIN }
-    }
-
-    /// The code that is to be shown in a room now, and for how long.
-    fn code_of(&mut self, class: ClassId) -> Result<Option<(RoomCode, u16)>, Exit> {
-        let answer = self.client.ask_for_detail(Query::Room { class })?;
-        let Some(Answer::Room(room)) = answer else { return Ok(None) };
-        Ok(room.code.map(|code| (code, room.left_ms)))
     }
 
     fn close(&mut self, class: ClassId) -> Result<(), Exit> {
@@ -427,6 +495,26 @@ impl Teacher {
         self.absent(class, "no_sheet", &words, attempts)
     }
 
+    /// A revision of the sheet of a roll call; of the last one, if none is named.
+    fn sheet_revision(
+        &mut self,
+        class: ClassId,
+        number: Option<RollCallNumber>,
+        revision: u32,
+    ) -> Result<(), Exit> {
+        let mut of = number;
+        let from = number.unwrap_or(RollCallNumber::MAX);
+        let (found, attempts) =
+            self.client.revisions(class, from, &mut |it| *of.get_or_insert(it.sheet.number) == it.sheet.number)?;
+        if let Some(found) = found.iter().find(|it| it.revision == revision) {
+            return self.show_closed(&found.sheet, attempts);
+        }
+        let words = format!(
+            "has no revision {revision} of that sheet; see them with: rollcall-teacher history {class}"
+        );
+        self.absent(class, "no_sheet", &words, attempts)
+    }
+
     fn sheets_of_day(&mut self, class: ClassId, day: NaiveDate) -> Result<(), Exit> {
         let not_before = &mut |info: &SheetInfo| info.closed_at.to_local_day() >= day;
         let (mut sheets, attempts) =
@@ -445,16 +533,19 @@ impl Teacher {
     }
 
     fn history(&mut self, class: ClassId) -> Result<(), Exit> {
-        let (sheets, attempts) =
-            self.client.list_sheets(class, RollCallNumber::MAX, &mut |_| true)?;
-        if sheets.is_empty() {
+        let (revisions, attempts) =
+            self.client.revisions(class, RollCallNumber::MAX, &mut |_| true)?;
+        if revisions.is_empty() {
             return self.absent(class, "no_sheet", "has no closed sheet", attempts);
         }
-        for info in sheets.iter().rev() {
+        for it in revisions.iter().rev() {
             if self.client.json() {
-                printed(print_json(&HistoryLine::new(info, attempts)))?;
+                printed(print_json(&HistoryLine::new(it, attempts)))?;
+            } else if it.revision > 1 {
+                let at = it.at.to_local();
+                say(format_args!("{}  revision {}, of {at}", brief(&it.sheet), it.revision))?;
             } else {
-                say(format_args!("{}", brief(info)))?;
+                say(format_args!("{}", brief(&it.sheet)))?;
             }
         }
         Ok(())
@@ -492,20 +583,36 @@ impl Teacher {
         Ok((found, answered.attempts))
     }
 
-    fn show_status(&self, roll_call: &OpenRollCall, attempts: u32) -> Result<(), Exit> {
+    fn show_status(&mut self, roll_call: &OpenRollCall, attempts: u32) -> Result<(), Exit> {
         let &OpenRollCall { class, opened_at, present } = roll_call;
+        let detail = self.client.watched_in_brief(class)?.filter(|it| it.opened_at == opened_at);
+        let present = detail.as_ref().map_or(present, |it| it.present);
+        let expected = detail.as_ref().and_then(|it| it.expected);
+        let late = detail.as_ref().map_or(0, |it| it.late);
+        let closes_at = detail.as_ref().and_then(|it| it.closes_at);
         if self.client.json() {
             let opened_at = opened_at.to_rfc3339();
             return printed(print_json(&OpenRollCallLine {
                 class: class.get(),
                 opened_at,
                 present,
+                expected,
+                late: (late > 0).then_some(late),
+                closes_at: closes_at.map(WallTime::to_rfc3339),
                 attempts,
             }));
         }
-        let present = counted(present as usize, "student", "students");
+        let mut present = match expected {
+            Some(expected) => format!("{present} of {expected} students"),
+            None => counted(present as usize, "student", "students"),
+        };
+        if late > 0 {
+            present.push_str(&format!(", {late} of them late,"));
+        }
         let since = opened_at.to_local();
-        say(format_args!("Class {class} is open since {since}: {present} so far."))
+        let end = closes_at.map(|it| format!(" It closes at {}.", it.to_local_on(opened_at)));
+        let end = end.unwrap_or_default();
+        say(format_args!("Class {class} is open since {since}: {present} so far.{end}"))
     }
 
     fn show_sheet(&mut self, info: &SheetInfo, heading: &str, attempts: u32) -> Result<(), Exit> {
@@ -514,22 +621,8 @@ impl Teacher {
             let attempts = attempts + more_attempts;
             return printed(print_json(&SheetLine::new(&sheet, info.number, attempts)));
         }
-        let students = counted(sheet.marks.len(), "student", "students");
-        let end = if sheet.marks.is_empty() { "." } else { ":" };
         let mut out = io::BufWriter::new(io::stdout().lock());
-        let mut print = || -> io::Result<()> {
-            writeln!(out, "{heading}. {students} answered{end}")?;
-            for (place, mark) in sheet.marks.iter().enumerate() {
-                let (student, at) = (mark.student, mark.at.to_local());
-                write!(out, "{:>4}  {student:<16}  {at}", place + 1)?;
-                for remark in remarks_of(&sheet, place).names() {
-                    write!(out, "  {}", words(remark))?;
-                }
-                writeln!(out)?;
-            }
-            out.flush()
-        };
-        printed(print())
+        printed(write_sheet(&mut out, &sheet, heading).and_then(|()| out.flush()))
     }
 
     /// Tells of a refusal.
@@ -562,6 +655,10 @@ struct OpenedLine {
     opened_at: String,
     already_open: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    closes_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    late_after: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<String>,
     attempts: u32,
 }
@@ -571,6 +668,12 @@ struct OpenRollCallLine {
     class: u32,
     opened_at: String,
     present: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    late: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    closes_at: Option<String>,
     attempts: u32,
 }
 
@@ -594,75 +697,22 @@ struct HistoryLine {
     opened_at: String,
     closed_at: String,
     present: u32,
+    revision: u32,
+    revised_at: String,
     attempts: u32,
 }
 
 impl HistoryLine {
-    fn new(info: &SheetInfo, attempts: u32) -> Self {
-        let SheetInfo { class, number, opened_at, closed_at, students, .. } = *info;
+    fn new(it: &Revision, attempts: u32) -> Self {
+        let SheetInfo { class, number, opened_at, closed_at, students, .. } = it.sheet;
         Self {
             class: class.get(),
             number: number.get(),
             opened_at: opened_at.to_rfc3339(),
             closed_at: closed_at.to_rfc3339(),
             present: students,
-            attempts,
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct SheetLine<'a> {
-    class: u32,
-    number: u32,
-    opened_at: String,
-    closed_at: String,
-    students: Vec<&'a str>,
-    entries: Vec<Entry<'a>>,
-    attempts: u32,
-}
-
-/// A mark on a sheet.
-#[derive(Serialize)]
-struct Entry<'a> {
-    student: &'a str,
-    status: &'static str,
-    at: String,
-    by: &'static str,
-    flags: Vec<&'static str>,
-}
-
-impl<'a> Entry<'a> {
-    fn new(mark: &'a Mark, remarks: Remarks) -> Self {
-        let by = if remarks.has(Remarks::BY_TEACHER) { "teacher" } else { "student" };
-        let flags = remarks.names().collect();
-        Self {
-            student: mark.student.as_str(),
-            status: "present",
-            at: mark.at.to_rfc3339(),
-            by,
-            flags,
-        }
-    }
-}
-
-/// What is remarked on the mark at this place.
-fn remarks_of(sheet: &Sheet, place: usize) -> Remarks {
-    u32::try_from(place).map(|place| sheet.remarks_at(place)).unwrap_or_default()
-}
-
-impl<'a> SheetLine<'a> {
-    fn new(sheet: &'a Sheet, number: RollCallNumber, attempts: u32) -> Self {
-        Self {
-            class: sheet.class.get(),
-            number: number.get(),
-            opened_at: WallTime::to_rfc3339(sheet.opened_at),
-            closed_at: WallTime::to_rfc3339(sheet.closed_at),
-            students: sheet.marks.iter().map(|mark| mark.student.as_str()).collect(),
-            entries: (0..)
-                .zip(&sheet.marks)
-                .map(|(place, mark)| Entry::new(mark, remarks_of(sheet, place)))
-                .collect(),
+            revision: it.revision,
+            revised_at: it.at.to_rfc3339(),
             attempts,
         }
     }

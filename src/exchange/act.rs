@@ -55,6 +55,16 @@ pub enum Act {
         /// Whether the student was there.
         there: bool,
     },
+    /// A teacher invites a student of the roster of a class. Who invites draws the code and tells the server
+    /// only its name.
+    Enrol {
+        /// The class.
+        class: ClassId,
+        /// The invite.
+        invite: InviteId,
+        /// The student.
+        student: StudentNumber,
+    },
 }
 
 /// The message of `ACT`.
@@ -102,7 +112,8 @@ impl MaxBytes for Guest {
 impl MaxBytes for Act {
     const MAX_BYTES: usize = 1 + longer(
         InviteId::MAX_BYTES + Guest::MAX_BYTES,
-        ClassId::MAX_BYTES + longer(PersonName::MAX_BYTES, StudentNumber::MAX_BYTES + 1),
+        ClassId::MAX_BYTES
+            + longer(PersonName::MAX_BYTES, InviteId::MAX_BYTES + StudentNumber::MAX_BYTES),
     );
 }
 

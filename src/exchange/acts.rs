@@ -114,6 +114,9 @@ impl fmt::Display for Deed {
             Self::Act(Act::Call { class, student, .. }) => {
                 write!(f, "called {student} in class {class}: not there")
             }
+            Self::Act(Act::Enrol { class, student, .. }) => {
+                write!(f, "invited student {student} of class {class}")
+            }
             Self::Joined(guest) => write!(f, "joined as {guest}"),
         }
     }

@@ -211,7 +211,10 @@ impl Operation {
             | Self::Correct { class, .. }
             | Self::Enrol { class, .. } => Some(class),
             Self::Act(
-                Act::Give { class, .. } | Act::Share { class, .. } | Act::Call { class, .. },
+                Act::Give { class, .. }
+                | Act::Share { class, .. }
+                | Act::Call { class, .. }
+                | Act::Enrol { class, .. },
             ) => Some(class),
             Self::Join { .. } | Self::Act(_) => None,
         }

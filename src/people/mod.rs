@@ -253,7 +253,8 @@ impl People {
         Ok(Joined { at, guest: found.guest })
     }
 
-    /// What an act leads to; `is_present` tells whether the student of a call has answered.
+    /// What an act leads to; `is_known` tells whether the student of a call has answered, or the one who is
+    /// invited is on the roster.
     ///
     /// # Errors
     /// Why it may not be done.
@@ -262,12 +263,12 @@ impl People {
         who: Principal,
         act: &Act,
         at: WallTime,
-        is_present: bool,
+        is_known: bool,
     ) -> Result<Acted, Refusal> {
         let Principal::Device(device) = who else { return Err(Refusal::NoDevice) };
         let needs_admin = match *act {
             Act::Share { class, .. } => !self.owns(who, class),
-            Act::Call { .. } => false,
+            Act::Call { .. } | Act::Enrol { .. } => false,
             _ => true,
         };
         // R-ACCESS-5
@@ -309,6 +310,19 @@ impl People {
                 }
                 usize::from(!self.shares.contains(&(class, with)))
             }
+            // R-ROSTER-6
+            Act::Enrol { class, invite, student } => {
+                if !self.holds(who, class) {
+                    return Err(Refusal::NotYourClass);
+                }
+                if !is_known {
+                    return Err(Refusal::UnknownStudent);
+                }
+                if self.invites.len() >= INVITES_MAX || self.invites.contains_key(&invite) {
+                    return Err(Refusal::NoRoom);
+                }
+                self.devices_for(student).count()
+            }
             Act::Call { class, .. } => {
                 if !self.holds(Principal::Device(device), class) {
                     return Err(Refusal::NotYourClass);
@@ -316,7 +330,7 @@ impl People {
                 if !self.rooms.contains_key(&class) {
                     return Err(Refusal::NotOpen);
                 }
-                if !is_present {
+                if !is_known {
                     return Err(Refusal::UnknownStudent);
                 }
                 1
@@ -479,6 +493,10 @@ impl People {
         match *act {
             Act::Invite { invite, guest } => {
                 let ends_at = at.after(INVITE_LIFE);
+                self.insert_invite(invite, Invite { guest, ends_at, used_by: None }, at);
+            }
+            Act::Enrol { invite, student, .. } => {
+                let (ends_at, guest) = (at.after(INVITE_LIFE), Guest::Student { student });
                 self.insert_invite(invite, Invite { guest, ends_at, used_by: None }, at);
             }
             Act::Revoke { device } => {

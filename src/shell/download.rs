@@ -113,6 +113,14 @@ impl Destination for Vec<u8> {
     }
 }
 
+impl FetchError {
+    /// Whether the server has no such object, or not any more.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        matches!(self, Self::Gone)
+    }
+}
+
 /// What the loop does next for a transfer.
 enum Step<T> {
     /// Send the datagram in the space.

@@ -15,12 +15,16 @@ mod file;
 mod files;
 mod idle;
 mod list;
+mod revisions;
 mod sheets;
+mod watch;
 
 pub use file::FileInquiry;
 pub use files::FilesInquiry;
 pub use list::{ListInquiry, Listed};
+pub use revisions::RevisionsInquiry;
 pub use sheets::SheetsInquiry;
+pub use watch::WatchInquiry;
 
 use crate::exchange::{Answer, Query};
 use crate::time::Instant;

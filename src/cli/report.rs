@@ -1,0 +1,275 @@
+//! `report`: how often each student of a class was there.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::Exit;
+use super::client::CommandClient;
+use super::export::RollCall;
+use super::json::print_json;
+use super::words::{counted, printed};
+use crate::attendance::Status;
+use crate::ids::{ClassId, StudentNumber};
+
+/// What is reported.
+#[derive(Args, Clone, Copy, Debug)]
+pub(super) struct ReportFlags {
+    /// The class.
+    #[arg(allow_negative_numbers = true)]
+    class: ClassId,
+    /// Who was there for fewer of a hundred lessons is named.
+    #[arg(long, value_name = "N", default_value_t = 75, value_parser = clap::value_parser!(u8).range(0..=100))]
+    minimum: u8,
+    /// How many lessons the course has in all: absences left are counted towards it.
+    #[arg(long, value_name = "N")]
+    planned: Option<u32>,
+}
+
+/// What a student was, in lessons: a roll call counts for as many as it was opened with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Row {
+    name: String,
+    /// Expected in so many: only closed roll calls on whose roster the student was, or that had none.
+    of: u32,
+    present: u32,
+    late: u32,
+    excused: u32,
+    absent: u32,
+}
+
+impl Row {
+    /// There, in tenths of a percent, rounded down; nothing where nobody was expected.
+    fn permille(&self) -> Option<u32> {
+        let there = u64::from(self.present + self.late) * 1_000;
+        there.checked_div(self.of.into()).map(|it| u32::try_from(it).unwrap_or(1_000))
+    }
+
+    /// So many lessons more can be missed until too many are: of those so far, or of those that are planned. An
+    /// excused absence is one.
+    fn left(&self, minimum: u8, planned: Option<u32>) -> i64 {
+        let of = u64::from(planned.unwrap_or(self.of).max(self.of));
+        let may_miss = of * u64::from(100 - minimum.min(100)) / 100;
+        i64::try_from(may_miss).unwrap_or(i64::MAX) - i64::from(self.absent + self.excused)
+    }
+
+    fn is_below(&self, minimum: u8) -> bool {
+        self.permille().is_some_and(|it| it < u32::from(minimum) * 10)
+    }
+}
+
+/// A class over its closed roll calls.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    roll_calls: usize,
+    lessons: u32,
+    /// By number.
+    students: BTreeMap<StudentNumber, Row>,
+    /// Who is on no roster of the class and answered, with how many lessons.
+    walk_ins: BTreeMap<StudentNumber, u32>,
+}
+
+impl Report {
+    pub(super) fn of(roll_calls: &[RollCall]) -> Self {
+        let lessons = roll_calls.iter().map(|it| u32::from(it.lessons())).sum();
+        let mut report = Self { roll_calls: roll_calls.len(), lessons, ..Self::default() };
+        for it in roll_calls {
+            report.count(it);
+        }
+        // Without a roster, whoever answers once is expected always.
+        let open: u32 =
+            roll_calls.iter().filter(|it| !it.has_roster()).map(|it| u32::from(it.lessons())).sum();
+        for row in report.students.values_mut() {
+            let known = row.present + row.late + row.excused + row.absent;
+            let missed = (row.of + open).saturating_sub(known);
+            row.of += open;
+            row.absent += missed;
+        }
+        report
+    }
+
+    fn count(&mut self, it: &RollCall) {
+        let lessons = u32::from(it.lessons());
+        for entry in &it.entries {
+            if !entry.listed {
+                *self.walk_ins.entry(entry.student).or_default() += lessons;
+                continue;
+            }
+            let row = self.students.entry(entry.student).or_default();
+            if let Some(name) = &entry.name {
+                row.name = name.to_string();
+            }
+            row.of += if it.has_roster() { lessons } else { 0 };
+            *match entry.status {
+                Status::Present => &mut row.present,
+                Status::Late => &mut row.late,
+                Status::Excused => &mut row.excused,
+                Status::Absent | Status::Left => &mut row.absent,
+            } += lessons;
+        }
+    }
+
+    /// In order of name, then number.
+    fn sorted(&self) -> Vec<(StudentNumber, &Row)> {
+        let mut rows: Vec<_> = self.students.iter().map(|(&number, row)| (number, row)).collect();
+        rows.sort_by(|one, other| (&one.1.name, one.0).cmp(&(&other.1.name, other.0)));
+        rows
+    }
+}
+
+pub(super) fn report(mut client: CommandClient, flags: ReportFlags) -> Result<(), Exit> {
+    let ReportFlags { class, minimum, planned } = flags;
+    let roll_calls = client.closed_roll_calls(class, true, None)?;
+    let report = Report::of(&roll_calls);
+    if client.json() {
+        return printed(print_lines(class, &report, minimum, planned));
+    }
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    printed(write_table(&mut out, class, &report, minimum, planned))
+}
+
+fn write_table(
+    out: &mut impl io::Write,
+    class: ClassId,
+    report: &Report,
+    minimum: u8,
+    planned: Option<u32>,
+) -> io::Result<()> {
+    let roll_calls = counted(report.roll_calls, "closed roll call", "closed roll calls");
+    let lessons = counted(report.lessons as usize, "lesson", "lessons");
+    writeln!(out, "Class {class}, {roll_calls}, {lessons}. Counted in lessons; present and late count as there.")?;
+    writeln!(
+        out,
+        "{:<16}  {:<28} {:>5} {:>5} {:>5} {:>5} {:>5} {:>7} {:>5}",
+        "number", "name", "of", "here", "late", "exc", "abs", "%", "left"
+    )?;
+    for (number, row) in report.sorted() {
+        let Row { name, of, present, late, excused, absent } = row;
+        let percent = row.permille().map_or_else(|| "-".into(), |it| format!("{}.{}", it / 10, it % 10));
+        let left = row.left(minimum, planned);
+        let below = if row.is_below(minimum) { format!("  below {minimum} %") } else { String::new() };
+        writeln!(
+            out,
+            "{number:<16}  {name:<28} {of:>5} {present:>5} {late:>5} {excused:>5} {absent:>5} {percent:>7} {left:>5}{below}"
+        )?;
+    }
+    if !report.walk_ins.is_empty() {
+        writeln!(out, "Not on the roster:")?;
+        for (number, lessons) in &report.walk_ins {
+            writeln!(out, "{number:<16}  {lessons}")?;
+        }
+    }
+    out.flush()
+}
+
+fn print_lines(class: ClassId, report: &Report, minimum: u8, planned: Option<u32>) -> io::Result<()> {
+    for (number, row) in report.sorted() {
+        print_json(&ReportLine {
+            class: class.get(),
+            student: number.as_str(),
+            name: Some(row.name.as_str()).filter(|it| !it.is_empty()),
+            roll_calls: report.roll_calls,
+            of: row.of,
+            present: row.present,
+            late: row.late,
+            excused: row.excused,
+            absent: row.absent,
+            percent: row.permille().map(|it| f64::from(it) / 10.0),
+            absences_left: row.left(minimum, planned),
+            below_minimum: row.is_below(minimum),
+            walk_in: false,
+        })?;
+    }
+    for (number, &lessons) in &report.walk_ins {
+        print_json(&ReportLine {
+            class: class.get(),
+            student: number.as_str(),
+            name: None,
+            roll_calls: report.roll_calls,
+            of: 0,
+            present: lessons,
+            late: 0,
+            excused: 0,
+            absent: 0,
+            percent: None,
+            absences_left: 0,
+            below_minimum: false,
+            walk_in: true,
+        })?;
+    }
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct ReportLine<'a> {
+    class: u32,
+    student: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    roll_calls: usize,
+    of: u32,
+    present: u32,
+    late: u32,
+    excused: u32,
+    absent: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    percent: Option<f64>,
+    absences_left: i64,
+    below_minimum: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    walk_in: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::export::tests::{roll_call, student};
+
+    fn row(report: &Report, number: &str) -> Row {
+        report.students[&student(number)].clone()
+    }
+
+    #[test]
+    fn nobody_has_more_presences_than_lessons_and_the_denominator_is_the_closed_ones() {
+        let roster = [("10", "Ana"), ("20", "Rui")];
+        let report = Report::of(&[
+            roll_call(1, 1, &roster[..1], &[("10", 1), ("99", 1)], &[]),
+            roll_call(2, 3, &roster, &[("10", 20)], &[("20", Status::Excused)]),
+        ]);
+        assert_eq!((report.roll_calls, report.lessons), (2, 4));
+        let ana = row(&report, "10");
+        assert_eq!((ana.of, ana.present, ana.late, ana.permille()), (4, 1, 3, Some(1_000)));
+        let rui = row(&report, "20");
+        assert_eq!((rui.of, rui.excused, rui.permille()), (3, 3, Some(0)), "counted from when he came");
+        assert!(rui.is_below(75) && !ana.is_below(75));
+        assert_eq!(report.walk_ins[&student("99")], 1);
+        for row in report.students.values() {
+            assert_eq!(row.present + row.late + row.excused + row.absent, row.of, "never 13 of 12");
+        }
+    }
+
+    #[test]
+    fn absences_left_count_towards_what_is_planned() {
+        let roster = [("10", "Ana")];
+        let absent = |number| roll_call(number, 2, &roster, &[], &[]);
+        let report = Report::of(&[absent(1), absent(2)]);
+        let ana = row(&report, "10");
+        assert_eq!(ana.left(75, None), -3, "one lesson of four may be missed");
+        assert_eq!(ana.left(75, Some(60)), 11, "fifteen of sixty");
+        assert_eq!(ana.left(74, Some(60)), 11);
+        assert_eq!(ana.left(0, Some(60)), 56);
+    }
+
+    #[test]
+    fn two_hundred_roll_calls_of_three_hundred_are_reported() {
+        let names: Vec<_> = (0..300).map(|it| format!("{it:05}")).collect();
+        let roster: Vec<_> = names.iter().map(|it| (it.as_str(), "Ana")).collect();
+        let answered: Vec<_> = names.iter().step_by(2).map(|it| (it.as_str(), 1)).collect();
+        let calls: Vec<_> = (1..=200).map(|it| roll_call(it, 1, &roster, &answered, &[])).collect();
+        let report = Report::of(&calls);
+        assert_eq!(row(&report, "00000").permille(), Some(1_000));
+        assert_eq!(row(&report, "00001").permille(), Some(0));
+    }
+}

@@ -1,0 +1,205 @@
+//! A closed sheet, as people and programs read it.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::local_time::LocalTime as _;
+use super::room::words;
+use super::words::counted;
+use crate::access::Remarks;
+use crate::attendance::{Change, Status, TrailEntry};
+use crate::ids::RollCallNumber;
+use crate::roll::{Sheet, SheetEntry};
+
+/// Writes a sheet for people, under a heading without its end.
+pub(super) fn write_sheet(out: &mut impl Write, sheet: &Sheet, heading: &str) -> io::Result<()> {
+    let entries = sheet.entries();
+    let has_roster = sheet.supplement.as_ref().is_some_and(|it| it.roster.is_some());
+    let end = if entries.is_empty() { "." } else { ":" };
+    writeln!(out, "{heading}. {}{end}", counts(&entries, has_roster, sheet))?;
+    let is_walk_in = |it: &&SheetEntry| !it.listed;
+    let (answered, others): (Vec<_>, Vec<_>) =
+        entries.iter().filter(|it| it.listed).partition(|it| it.at.is_some());
+    write_entries(out, answered.into_iter())?;
+    for (title, status) in [("Excused", Status::Excused), ("Left", Status::Left), ("Absent", Status::Absent)] {
+        let of_status: Vec<_> = others.iter().copied().filter(|it| it.status == status).collect();
+        if !of_status.is_empty() {
+            writeln!(out, "{title}, {}:", of_status.len())?;
+            write_entries(out, of_status.into_iter())?;
+        }
+    }
+    let walk_ins: Vec<_> = entries.iter().filter(is_walk_in).collect();
+    if !walk_ins.is_empty() {
+        writeln!(out, "Not on the roster, {}:", walk_ins.len())?;
+        write_entries(out, walk_ins.into_iter())?;
+    }
+    write_trail(out, sheet)
+}
+
+/// How many of which status, in a sentence without its end.
+fn counts(entries: &[SheetEntry], has_roster: bool, sheet: &Sheet) -> String {
+    if sheet.supplement.is_none() {
+        return format!("{} answered", counted(sheet.marks.len(), "student", "students"));
+    }
+    let of = |status| entries.iter().filter(|it| it.listed && it.status == status).count();
+    let listed = entries.iter().filter(|it| it.listed).count();
+    let there = of(Status::Present) + of(Status::Late);
+    let mut said = if has_roster {
+        format!("{there} of {listed} present")
+    } else {
+        format!("{} present", counted(there, "student", "students"))
+    };
+    for (status, word) in [
+        (Status::Late, "of them late"),
+        (Status::Excused, "excused"),
+        (Status::Left, "left"),
+        (Status::Absent, "absent"),
+    ] {
+        if of(status) > 0 {
+            said.push_str(&format!(", {} {word}", of(status)));
+        }
+    }
+    let walk_ins = entries.iter().filter(|it| !it.listed).count();
+    if walk_ins > 0 {
+        said.push_str(&format!(", {walk_ins} not on the roster"));
+    }
+    said
+}
+
+fn write_entries<'a>(
+    out: &mut impl Write,
+    entries: impl Iterator<Item = &'a SheetEntry>,
+) -> io::Result<()> {
+    for (place, entry) in entries.enumerate() {
+        let student = entry.student;
+        let name = entry.name.as_ref().map(|it| format!("  {it}")).unwrap_or_default();
+        let at = entry.at.map(|at| format!("  {}", at.to_local())).unwrap_or_default();
+        write!(out, "{:>4}  {student:<16}{at}{name}", place + 1)?;
+        // Of who answered and is present there is no more to say.
+        let is_plain = entry.at.is_some() && entry.status == Status::Present;
+        let is_absent = entry.at.is_none();
+        if !is_plain && !is_absent {
+            write!(out, "  {}", entry.status)?;
+        }
+        if let Some(pressed_at) = entry.pressed_at {
+            write!(out, "  pressed at {}", pressed_at.to_local())?;
+        }
+        for remark in entry.remarks.names() {
+            write!(out, "  {}", words(remark))?;
+        }
+        if let Some(reason) = &entry.reason {
+            write!(out, "  ({reason})")?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+/// What happened beside marks.
+fn write_trail(out: &mut impl Write, sheet: &Sheet) -> io::Result<()> {
+    let Some(supplement) = sheet.supplement.as_ref().filter(|it| !it.trail.is_empty()) else {
+        return Ok(());
+    };
+    writeln!(out, "Revision {}. What happened:", supplement.revision)?;
+    supplement.trail.iter().try_for_each(|entry| writeln!(out, "      {}", told(entry)))
+}
+
+/// An entry of a trail in one line.
+fn told(entry: &TrailEntry) -> String {
+    let TrailEntry { at, by, change, reason } = entry;
+    let what = match change {
+        Change::Corrected { student, was: Some(was), is } => format!("{student}: {was} → {is}"),
+        Change::Corrected { student, was: None, is } => format!("{student}: {is}"),
+        Change::Extended { closes_at } => {
+            format!("extended to {}", closes_at.to_local_on(*at))
+        }
+        Change::Reopened => "opened again".to_owned(),
+    };
+    let by = by.map(|by| format!(", by {by}")).unwrap_or_default();
+    let reason = reason.as_ref().map(|it| format!(" ({it})")).unwrap_or_default();
+    format!("{}  {what}{by}{reason}", at.to_local())
+}
+
+/// A line of `--json` for a closed sheet.
+#[derive(Serialize)]
+pub(super) struct SheetLine {
+    class: u32,
+    number: u32,
+    revision: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lessons: Option<u8>,
+    opened_at: String,
+    closed_at: String,
+    students: Vec<String>,
+    entries: Vec<EntryLine>,
+    attempts: u32,
+}
+
+/// A student on a sheet.
+#[derive(Serialize)]
+pub(super) struct EntryLine {
+    student: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<String>,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pressed_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    walk_in: bool,
+    flags: Vec<&'static str>,
+}
+
+impl EntryLine {
+    pub(super) fn new(entry: &SheetEntry) -> Self {
+        // Who said so: the student, or a teacher, whose name is known where the teacher has joined.
+        let by = match (&entry.by, entry.at) {
+            (Some(name), _) => Some(name.to_string()),
+            (None, _) if entry.remarks.has(Remarks::BY_TEACHER) => Some("teacher".into()),
+            (None, Some(_)) => Some("student".into()),
+            (None, None) => None,
+        };
+        Self {
+            student: entry.student.to_string(),
+            name: entry.name.as_ref().map(ToString::to_string),
+            group: entry.group.as_ref().map(ToString::to_string),
+            status: entry.status.name(),
+            at: entry.at.map(crate::time::WallTime::to_rfc3339),
+            pressed_at: entry.pressed_at.map(crate::time::WallTime::to_rfc3339),
+            by,
+            reason: entry.reason.as_ref().map(ToString::to_string),
+            walk_in: !entry.listed,
+            flags: entry.flags().collect(),
+        }
+    }
+}
+
+impl SheetLine {
+    pub(super) fn new(sheet: &Sheet, number: RollCallNumber, attempts: u32) -> Self {
+        let entries = sheet.entries();
+        let plan = sheet.supplement.as_ref().map(|it| &it.plan);
+        let there = entries.iter().filter(|it| it.status.is_there());
+        Self {
+            class: sheet.class.get(),
+            number: number.get(),
+            revision: sheet.revision(),
+            title: plan.and_then(|it| it.title.as_ref()).map(ToString::to_string),
+            lessons: plan.map(|it| it.lessons).filter(|&it| it > 1),
+            opened_at: sheet.opened_at.to_rfc3339(),
+            closed_at: sheet.closed_at.to_rfc3339(),
+            students: there.map(|it| it.student.to_string()).collect(),
+            entries: entries.iter().map(EntryLine::new).collect(),
+            attempts,
+        }
+    }
+}
