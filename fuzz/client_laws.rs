@@ -204,7 +204,7 @@ struct UnderWay {
 }
 
 /// An operation that was sent.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Open {
     client: ClientId,
     number: RequestNumber,
@@ -317,12 +317,12 @@ impl Desk {
                 Operation::Mark { class: class(which), student, code: None }
             }
         };
-        self.begin(None, Some(operation), until);
+        self.begin(None, Some(operation.clone()), until);
         let until = until.duration();
         // An id that was drawn and never used grows old, too (R-CLIENT-5).
         let now = self.now;
         // What is to begin again has had its new name since that was said, and is settled under it.
-        if self.open.is_none_or(|it| it.fate != Fate::NotExecuted) {
+        if self.open.as_ref().is_none_or(|it| it.fate != Fate::NotExecuted) {
             self.starts.retain(|&(drawn, _)| age(drawn, now) <= WINDOW);
         }
         self.starts.push((now, now.wall.shifted(self.offset)));
@@ -351,7 +351,7 @@ impl Desk {
         let deadline = self.now.instant.after(until.duration());
         let begun_micros = self.now.instant.as_micros();
         let settles = operation.is_some()
-            && self.open.is_some_and(|open| {
+            && self.open.as_ref().is_some_and(|open| {
                 matches!(open.fate, Fate::Unknown | Fate::NotExecuted)
                     && age(open.first_sent, self.now) <= WINDOW
             });
@@ -368,7 +368,7 @@ impl Desk {
     }
 
     fn reply(&self, whose: &Whose, said: &Said) -> Option<Vec<u8>> {
-        let last = self.last?;
+        let last = self.last.clone()?;
         let (client, number) = match *whose {
             Whose::Last => (last.client, last.number),
             Whose::Earlier(which) => {
@@ -467,8 +467,10 @@ impl Desk {
         let named = |client, number| (reply.client, reply.number) == (client, number);
         match (under_way.asks, &self.open) {
             (Some(query), _) => {
-                let sent =
-                    self.last.filter(|last| under_way.sendings > 0 && last.ask == Ask::Read(query));
+                let sent = self
+                    .last
+                    .as_ref()
+                    .filter(|last| under_way.sendings > 0 && last.ask == Ask::Read(query));
                 sent.is_some_and(|last| named(last.client, last.number))
                     && (is_verdict(&reply.answer) || fits_query(query, &reply.answer))
             }
@@ -540,7 +542,7 @@ impl Desk {
                 }
                 Output::Progress(Progress::Settled { operation, answer }) => {
                     seen::SETTLED.held();
-                    let open = self.open.expect("something was sent");
+                    let open = self.open.clone().expect("something was sent");
                     assert_eq!((open.operation, open.fate), (operation, Fate::Answered));
                     assert_eq!(Some(answer), fits.take(), "settled by an answer that fits");
                     self.go_on();
@@ -565,7 +567,7 @@ impl Desk {
                     let ended = self.under_way.take().expect("it ends what was under way, once");
                     let open = self.open.as_mut();
                     let lost = open.filter(|open| {
-                        open.fate == Fate::Lost && Some(open.operation) == ended.operation
+                        open.fate == Fate::Lost && Some(&open.operation) == ended.operation.as_ref()
                     });
                     seen::LOST.held_if(unanswered.lost);
                     seen::UNKNOWN.held_if(!unanswered.lost);
@@ -593,7 +595,7 @@ impl Desk {
 
     fn sent(&mut self, datagram: &[u8]) {
         let request = decode_request(datagram).expect("what a client sends is a request").request;
-        let Request { attempt, client, number, ask } = request;
+        let Request { attempt, client, number, ask } = request.clone();
         let reads = matches!(ask, Ask::Read(_));
         let same = [&datagram[3..4], &datagram[5..datagram.len() - 4]].concat();
         let before = self.words.insert((client, reads, number), (same.clone(), attempt));
@@ -631,9 +633,9 @@ impl Desk {
         operation: Operation,
     ) {
         let now = self.now;
-        let wanted = self.under_way.as_ref().and_then(|it| it.operation);
-        let earlier = self.open;
-        let goes_on = earlier.is_some_and(|it| (it.client, it.number) == (client, number));
+        let wanted = self.under_way.as_ref().and_then(|it| it.operation.clone());
+        let earlier = self.open.clone();
+        let goes_on = earlier.as_ref().is_some_and(|it| (it.client, it.number) == (client, number));
         if goes_on {
             let earlier = earlier.expect("just seen");
             assert_eq!(earlier.operation, operation);
@@ -641,7 +643,7 @@ impl Desk {
             return;
         }
         let mut first_sent = now;
-        if let Some(earlier) = earlier {
+        if let Some(earlier) = earlier.clone() {
             match earlier.fate {
                 Fate::Unknown => panic!("settle first: {:?} is open", earlier.operation),
                 Fate::NotExecuted => {
@@ -662,12 +664,12 @@ impl Desk {
                 }
             }
             if earlier.fate != Fate::NotExecuted {
-                assert_eq!(Some(operation), wanted, "what was asked for");
+                assert_eq!(Some(&operation), wanted.as_ref(), "what was asked for");
             }
         } else {
-            assert_eq!(Some(operation), wanted, "what was asked for");
+            assert_eq!(Some(&operation), wanted.as_ref(), "what was asked for");
         }
-        if earlier.is_none_or(|it| it.client != client) {
+        if earlier.as_ref().is_none_or(|it| it.client != client) {
             assert_eq!(number, RequestNumber::FIRST, "a new client begins with 1");
             let drawn = self.starts.iter().any(|it| it.1 == started);
             assert!(drawn, "started when it drew its name, and that is not long ago");
@@ -709,7 +711,7 @@ fn sheet(class: ClassId, at: WallTime) -> SheetInfo {
 }
 
 fn fitting(request: &Request, at: WallTime, already: bool) -> Answer {
-    match request.ask {
+    match request.ask.clone() {
         Ask::Perform { operation: Operation::Open { class, .. }, .. } => {
             Answer::Opened(Opened { class, opened_at: at, already_open: already })
         }

@@ -330,7 +330,8 @@ impl Yard {
 
     /// One of the requests that were sent, of the later ones first.
     fn request(&self, which: u8) -> Option<(Request, Pull)> {
-        let request = *self.asked.iter().rev().nth(usize::from(which) % self.asked.len().max(1))?;
+        let request =
+            self.asked.iter().rev().nth(usize::from(which) % self.asked.len().max(1))?.clone();
         let Ask::Pull(pull) = request.ask else { panic!("{:?} is no pull", request.ask) };
         Some((request, pull))
     }
@@ -558,7 +559,7 @@ impl Yard {
             } else {
                 self.now = self.now.max(self.download.poll_timeout());
             }
-            while let Some(&request) = self.asked.get(answered) {
+            while let Some(request) = self.asked.get(answered).cloned() {
                 answered += 1;
                 let Ask::Pull(pull) = request.ask else { panic!("{:?} is no pull", request.ask) };
                 if pull.cookie == GOOD {

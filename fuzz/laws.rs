@@ -5,6 +5,7 @@
 //! apply the same laws; `tests/spec.rs` builds its invalid datagrams here.
 
 use rollcall::access::{Guest, Role, Terms, Who};
+use rollcall::attendance::{Correction, Listed, Plan, RosterChange, RosterEdit};
 use rollcall::exchange::{
     Act, Ask, Operation, Pull, Query, Received, Request, decode_reply, decode_request,
     encode_reply, encode_request,
@@ -12,7 +13,7 @@ use rollcall::exchange::{
 use rollcall::limits::{
     DATAGRAM_MAX_BYTES, DATAGRAM_MIN_BYTES, FILE_REQUEST_MIN_BYTES, FILES_REQUEST_MIN_BYTES,
     JOIN_REQUEST_MIN_BYTES, LIST_REQUEST_MIN_BYTES, REQUEST_MIN_BYTES, ROOM_REQUEST_MIN_BYTES,
-    SHEET_REQUEST_MIN_BYTES, STATUS_REQUEST_MIN_BYTES,
+    SHEET_REQUEST_MIN_BYTES, STATUS_REQUEST_MIN_BYTES, WORK_REQUEST_MIN_BYTES,
 };
 use rollcall::wire::{Datagram, Kind, Versions};
 
@@ -98,12 +99,23 @@ fn bare_body(request: &Request) -> Vec<u8> {
     body.extend_from_slice(request.client.as_bytes());
     body.extend(varint(request.number.get()));
     match request.ask {
-        Ask::Perform { started, operation } => {
+        Ask::Perform { started, ref operation } => {
             body.extend(varint(started.as_millis()));
-            body.extend(operation_body(&operation));
+            body.extend(operation_body(operation));
         }
-        Ask::Read(Query::Status { from: class } | Query::Room { class }) => {
+        Ask::Read(
+            Query::Status { from: class } | Query::Room { class } | Query::Roster { class },
+        ) => {
             body.extend(varint(class.get().into()));
+        }
+        Ask::Read(Query::Watch { class, from }) => {
+            body.extend(varint(class.get().into()));
+            body.extend(varint(from.into()));
+        }
+        Ask::Read(Query::Revisions { class, number, revision }) => {
+            body.extend(varint(class.get().into()));
+            body.extend(varint(number.get().into()));
+            body.extend(varint(revision.into()));
         }
         Ask::Read(Query::Sheets { class, at_most }) => {
             body.extend(varint(class.get().into()));
@@ -134,13 +146,42 @@ fn bare_body(request: &Request) -> Vec<u8> {
 fn operation_body(operation: &Operation) -> Vec<u8> {
     let class = operation.class().map(|class| varint(class.get().into())).unwrap_or_default();
     match *operation {
-        Operation::Open { terms: Terms { who, strict, code }, .. } => {
-            let who = match who {
-                Who::Anyone => 0,
-                Who::Device => 1,
-                Who::Enrolled => 2,
-            };
-            [class, vec![who, strict.into(), code.into()]].concat()
+        Operation::Open { terms, .. } => [class, terms_body(terms)].concat(),
+        Operation::OpenWith { terms, ref plan, .. } => {
+            let Plan { closes_after_s, late_after_s, lessons, accept_delayed_s, ref title } = *plan;
+            let seconds = |it: Option<u32>| option(it.map(|it| varint(it.into())));
+            [
+                class,
+                terms_body(terms),
+                seconds(closes_after_s),
+                seconds(late_after_s),
+                vec![lessons],
+                varint(accept_delayed_s.into()),
+                option(title.as_ref().map(|it| byte_string(it.as_str().as_bytes()))),
+            ]
+            .concat()
+        }
+        Operation::Extend { seconds, .. } => [class, varint(seconds.into())].concat(),
+        Operation::Reopen { .. } => class,
+        Operation::Deliver { student, code, delay_ms, .. } => {
+            let code = option(code.map(|code| varint(code.get().into())));
+            [class, byte_string(student.as_bytes()), code, varint(delay_ms.into())].concat()
+        }
+        Operation::Correct { ref correction, .. } => {
+            let Correction { number, student, status, ref reason } = **correction;
+            [
+                class,
+                option(number.map(|it| varint(it.get().into()))),
+                byte_string(student.as_bytes()),
+                vec![status as u8],
+                option(reason.as_ref().map(|it| byte_string(it.as_str().as_bytes()))),
+            ]
+            .concat()
+        }
+        Operation::Enrol { change: RosterChange { base, import, ref edits }, .. } => {
+            let count = varint(edits.len() as u64);
+            let edits: Vec<_> = edits.iter().flat_map(edit_body).collect();
+            [class, varint(base), varint(import), count, edits].concat()
         }
         Operation::Close { .. } => class,
         Operation::Mark { student, code, .. } => {
@@ -153,6 +194,28 @@ fn operation_body(operation: &Operation) -> Vec<u8> {
             base32(&text)
         }
         Operation::Act(act) => act_body(&act, class),
+    }
+}
+
+fn terms_body(Terms { who, strict, code }: Terms) -> Vec<u8> {
+    let who = match who {
+        Who::Anyone => 0,
+        Who::Device => 1,
+        Who::Enrolled => 2,
+    };
+    vec![who, strict.into(), code.into()]
+}
+
+fn edit_body(edit: &RosterEdit) -> Vec<u8> {
+    match edit {
+        RosterEdit::Put(Listed { student, name, group }) => [
+            vec![0],
+            byte_string(student.as_bytes()),
+            byte_string(name.as_str().as_bytes()),
+            option(group.as_ref().map(|it| byte_string(it.as_str().as_bytes()))),
+        ]
+        .concat(),
+        RosterEdit::Remove(student) => [vec![1], byte_string(student.as_bytes())].concat(),
     }
 }
 
@@ -180,6 +243,9 @@ fn act_body(act: &Act, class: Vec<u8>) -> Vec<u8> {
         Act::Call { student, there, .. } => {
             [vec![5], class, text(student.as_str()), vec![there.into()]].concat()
         }
+        Act::Enrol { invite, student, .. } => {
+            [vec![6], class, invite.as_bytes().to_vec(), text(student.as_str())].concat()
+        }
     }
 }
 
@@ -202,11 +268,16 @@ fn base32(digits: &str) -> Vec<u8> {
 
 fn least_bytes(kind: Kind) -> usize {
     match kind {
-        Kind::Open | Kind::Mark | Kind::Act => REQUEST_MIN_BYTES,
+        Kind::Open | Kind::Mark | Kind::Act | Kind::Plan | Kind::Reopen | Kind::Deliver => {
+            REQUEST_MIN_BYTES
+        }
+        Kind::Extend | Kind::Correct | Kind::Enrol => WORK_REQUEST_MIN_BYTES,
         Kind::Join => JOIN_REQUEST_MIN_BYTES,
         Kind::Room => ROOM_REQUEST_MIN_BYTES,
-        Kind::People | Kind::Acts | Kind::Mine | Kind::Spot => LIST_REQUEST_MIN_BYTES,
-        Kind::Close | Kind::Sheets => SHEET_REQUEST_MIN_BYTES,
+        Kind::People | Kind::Acts | Kind::Mine | Kind::Spot | Kind::Watch | Kind::Revisions => {
+            LIST_REQUEST_MIN_BYTES
+        }
+        Kind::Close | Kind::Sheets | Kind::Roster => SHEET_REQUEST_MIN_BYTES,
         Kind::Status => STATUS_REQUEST_MIN_BYTES,
         Kind::Files => FILES_REQUEST_MIN_BYTES,
         Kind::File => FILE_REQUEST_MIN_BYTES,

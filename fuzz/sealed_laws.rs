@@ -171,7 +171,7 @@ struct UnderWay {
 }
 
 /// One thing that a client was told to ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Ask {
     id: usize,
     operation: Operation,
@@ -425,10 +425,10 @@ impl World {
         if client.asked.is_some() {
             return;
         }
-        let ask = Ask { id: self.executions.len(), operation };
+        let ask = Ask { id: self.executions.len(), operation: operation.clone() };
         self.executions.push(0);
-        client.asked = Some(ask);
-        client.settling = client.linked.client().unsettled().and(client.last);
+        client.asked = Some(ask.clone());
+        client.settling = client.linked.client().unsettled().and(client.last.clone());
         client.last = Some(ask);
         client.linked.perform(now, operation, DEADLINE);
         self.wake(who);
@@ -449,7 +449,7 @@ impl World {
                 ClientOutput::Transmit => {
                     let id = client.linked.client().awaits().expect("it asks");
                     let name = Principal::Device(client.device).client(id);
-                    let ask = client.settling.or(client.asked).expect("it asks");
+                    let ask = client.settling.clone().or(client.asked.clone()).expect("it asks");
                     let asked = self.asked.entry(*name.as_bytes()).or_default();
                     if asked.last() != Some(&ask) {
                         asked.push(ask);
@@ -468,7 +468,7 @@ impl World {
                 ClientOutput::Unanswered(_) => client.asked = None,
                 ClientOutput::Progress(Progress::Settled { operation, answer }) => {
                     let settled = client.settling.take().map(|ask| ask.operation);
-                    assert_eq!(settled, Some(operation));
+                    assert_eq!(settled.as_ref(), Some(&operation));
                     let device = client.device;
                     self.judge_answer(device, operation, &answer);
                     return self.wake_after(who, sent);
@@ -599,7 +599,7 @@ impl World {
             self.executions[ask.id] += 1;
             assert_eq!(self.executions[ask.id], 1, "again, by another name: {record:?}");
             let executed = self.executed.entry(*name.as_bytes()).or_default();
-            let done = (*operation, client.outcome.clone());
+            let done = (operation.clone(), client.outcome.clone());
             let before = executed.outcomes.insert(client.number.get(), done);
             assert!(before.is_none(), "twice: {record:?}");
             seen::EXECUTED.held_if(self.is_set_up);
@@ -754,6 +754,7 @@ impl Roles {
                     other => panic!("nobody asks for {other:?}"),
                 })
             }
+            ref other => panic!("nobody asks for {other:?}"),
         }
     }
 

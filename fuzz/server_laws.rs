@@ -404,7 +404,7 @@ impl Hall {
         };
         let client = ClientId::from_bytes([who % 4; 16]);
         let number = RequestNumber::new(next).unwrap_or(RequestNumber::FIRST);
-        let request = Request { attempt: 1, client, number, ask };
+        let request = Request { attempt: 1, client, number, ask: ask.clone() };
         // Just long enough or a little longer; sometimes too short.
         let least = match ask.kind().byte() {
             0x01 | 0x03 | 0x05 => 48,

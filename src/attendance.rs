@@ -33,8 +33,7 @@ pub enum Status {
 
 impl Status {
     /// Each, in the order of their numbers.
-    pub const ALL: [Self; 5] =
-        [Self::Present, Self::Late, Self::Excused, Self::Absent, Self::Left];
+    pub const ALL: [Self; 5] = [Self::Present, Self::Late, Self::Excused, Self::Absent, Self::Left];
 
     /// The word for it in `--json`, exports, logs and the specification.
     #[must_use]
@@ -298,7 +297,8 @@ mod tests {
 
     #[test]
     fn a_line_is_what_can_be_seen_in_one_line() {
-        for text in ["Ana", "João d'Água-Ribeiro", "王小明", "=1+1", "a\u{301}", &"é".repeat(60)] {
+        for text in ["Ana", "João d'Água-Ribeiro", "王小明", "=1+1", "a\u{301}", &"é".repeat(60)]
+        {
             assert_eq!(text.parse::<StudentName>().unwrap().as_str(), text);
         }
         for (text, why) in [
@@ -316,8 +316,14 @@ mod tests {
     // spec: R-PLAN-1
     #[test]
     fn a_plan_is_late_before_it_closes_and_within_its_bounds() {
-        let plan = |closes_after_s, late_after_s| Plan { closes_after_s, late_after_s, ..Plan::default() };
-        for valid in [plan(None, None), plan(Some(600), Some(300)), plan(None, Some(1)), plan(Some(86_400), None)] {
+        let plan =
+            |closes_after_s, late_after_s| Plan { closes_after_s, late_after_s, ..Plan::default() };
+        for valid in [
+            plan(None, None),
+            plan(Some(600), Some(300)),
+            plan(None, Some(1)),
+            plan(Some(86_400), None),
+        ] {
             assert!(valid.is_valid(), "{valid:?}");
         }
         for wrong in [

@@ -10,8 +10,7 @@ use std::sync::Arc;
 use crate::access::{RoomCode, Terms};
 use crate::attendance::{Change, Status, TrailEntry};
 use crate::exchange::{
-    Act, ActRecord, Arrived, Closed, Enrolled, Extended, Operation, Outcome, Refusal,
-    Refused,
+    Act, ActRecord, Arrived, Closed, Enrolled, Extended, Operation, Outcome, Refusal, Refused,
 };
 use crate::hashing::HashKey;
 use crate::ids::{ClassId, RollCallNumber, StudentNumber};
@@ -220,12 +219,10 @@ impl State {
                 self.people.decide_act(who, &act, at, is_known).map(Outcome::Acted)
             }
             Operation::Extend { class, seconds } => self.decide_extend(who, class, seconds, at),
-            Operation::Enrol { class, ref change } => {
-                self.decide_use(who, class).and_then(|()| {
-                    let (version, students) = self.rosters.decide(class, change)?;
-                    Ok(Outcome::Enrolled(Enrolled { at, class, version, students }))
-                })
-            }
+            Operation::Enrol { class, ref change } => self.decide_use(who, class).and_then(|()| {
+                let (version, students) = self.rosters.decide(class, change)?;
+                Ok(Outcome::Enrolled(Enrolled { at, class, version, students }))
+            }),
             Operation::Reopen { class } => return self.decide_reopen(who, class, at),
             Operation::Correct { class, ref correction } => {
                 return self.decide_correct(who, class, correction, at);
@@ -294,8 +291,7 @@ impl State {
         now: Moment,
     ) -> Decision {
         let Moment { at, instant, codes } = now;
-        let refused =
-            |reason| Decision::Outcome(Outcome::MarkRefused(Refused { at, reason }));
+        let refused = |reason| Decision::Outcome(Outcome::MarkRefused(Refused { at, reason }));
         match self.people.decide_mark(who, class, student, (code, delay_ms), (codes, instant)) {
             Admission::Taken => {}
             Admission::Refused(reason) => return refused(reason),
@@ -443,7 +439,10 @@ impl State {
                 &Operation::OpenWith { class, ref plan, .. },
                 &Outcome::Opened { opened_at, already_open: false, .. },
             ) => self.agenda.insert(class, Proceedings::new(plan.clone(), opened_at)),
-            (&Operation::Extend { class, .. }, &Outcome::Extended(Extended { at, closes_at, .. })) => {
+            (
+                &Operation::Extend { class, .. },
+                &Outcome::Extended(Extended { at, closes_at, .. }),
+            ) => {
                 self.agenda.extend(class, at, closes_at);
                 let by = self.people.name_of(who);
                 let change = Change::Extended { closes_at };

@@ -163,7 +163,7 @@ impl Format {
             Outcome::ClockSkew { server_time } => {
                 format!("clock_ahead {}", server_time.as_millis())
             }
-            Outcome::Joined { .. } | Outcome::Acted(_) => unreachable!("nobody had a role"),
+            other => unreachable!("nobody had a role, and no roll call a plan: {other:?}"),
         }
     }
 
@@ -183,6 +183,9 @@ impl Format {
             SnapshotItem::KeptUntilPast(client) => format!("kept {client:?}"),
             SnapshotItem::People(_) | SnapshotItem::ClientOf { .. } => {
                 unreachable!("nobody had a role")
+            }
+            SnapshotItem::Roster(_) | SnapshotItem::Proceedings(_) => {
+                unreachable!("there were no rosters and no plans")
             }
         };
         let kind = words.split(' ').next().unwrap();

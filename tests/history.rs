@@ -135,7 +135,8 @@ impl Person {
     fn perform(&mut self, operation: Operation) {
         let begin = self.now();
         let mut earlier = Vec::new();
-        let result = self.caller.perform(operation, TIMEOUT, &mut |it, _| earlier.push(it.clone()));
+        let result =
+            self.caller.perform(operation.clone(), TIMEOUT, &mut |it, _| earlier.push(it.clone()));
         for progress in earlier {
             self.hear_of_earlier(progress);
         }

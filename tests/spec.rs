@@ -20,11 +20,13 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use rollcall::access::{Guest, InviteCode, InviteId, Role, RoomCode, Terms, Who};
+use rollcall::attendance::{Correction, Listed, Plan, RosterChange, RosterEdit, Status};
 use rollcall::exchange::{
-    Act, ActList, ActRecord, Acted, Answer, Ask, BeginAgain, Busy, Closed, Deed, Drawn, FileEntry,
-    FileInfo, FileList, FileState, Joined, Marked, MineList, MyMark, OpenRollCall, Opened,
-    Operation, PersonList, Pull, Pulled, Query, Refusal, Refused, Reply, Request, RoomState,
-    SheetInfo, SheetList, SpotList, StaffDevice, StatusList, decode_reply, decode_request,
+    Act, ActList, ActRecord, Acted, Answer, Arrived, Ask, BeginAgain, Busy, Closed, Corrected,
+    Deed, Drawn, Enrolled, Extended, FileEntry, FileInfo, FileList, FileState, Joined, Marked,
+    MineList, MyMark, OpenRollCall, Opened, Operation, PersonList, Pull, Pulled, Query, Refusal,
+    Refused, Reply, Request, Revision, RevisionList, RoomState, RosterInfo, SheetInfo, SheetList,
+    SpotList, StaffDevice, StatusList, Watched, WatchedEntry, decode_reply, decode_request,
     encode_reply, encode_request,
 };
 use rollcall::ids::{
@@ -164,7 +166,8 @@ impl Example {
         match self.text("kind") {
             "VERSIONS" => Message::Versions(self.text("spoken")),
             "OPEN" | "CLOSE" | "MARK" | "JOIN" | "ACT" | "STATUS" | "SHEETS" | "FILES" | "FILE"
-            | "PULL" | "PEOPLE" | "ACTS" | "ROOM" | "MINE" | "SPOT" => {
+            | "PULL" | "PEOPLE" | "ACTS" | "ROOM" | "MINE" | "SPOT" | "PLAN" | "EXTEND"
+            | "REOPEN" | "DELIVER" | "CORRECT" | "ENROL" | "ROSTER" | "WATCH" | "REVISIONS" => {
                 Message::Request(self.request())
             }
             _ => Message::Reply(self.reply()),
@@ -211,10 +214,142 @@ impl Example {
                 Ask::Read(Query::File { file: FileKey::from_bytes(key) })
             }
             "PULL" => Ask::Pull(self.pull()),
-            other => panic!("{other} is no request"),
+            other => self.ask_of_a_class(other),
         };
         let attempt = self.value("attempt");
         Request { attempt, client: self.client(), number: self.number(), ask }
+    }
+
+    /// What came with plans, rosters and corrections.
+    fn ask_of_a_class(&self, kind: &str) -> Ask {
+        let class = self.class("class");
+        let code = || self.has("code").then(|| self.value("code"));
+        let operation = match kind {
+            "ROSTER" => return Ask::Read(Query::Roster { class }),
+            "WATCH" => return Ask::Read(Query::Watch { class, from: self.value("from") }),
+            "REVISIONS" => {
+                let number = self.roll_call().expect("one");
+                let revision = self.value("revision");
+                return Ask::Read(Query::Revisions { class, number, revision });
+            }
+            "PLAN" => Operation::OpenWith { class, terms: self.terms(), plan: self.plan() },
+            "EXTEND" => Operation::Extend { class, seconds: self.value("seconds") },
+            "REOPEN" => Operation::Reopen { class },
+            "DELIVER" => {
+                let (student, delay_ms) = (self.value("student"), self.value("delay_ms"));
+                Operation::Deliver { class, student, code: code(), delay_ms }
+            }
+            "CORRECT" => {
+                let correction = Correction {
+                    number: self.roll_call(),
+                    student: self.value("student"),
+                    status: self.status("status"),
+                    reason: self.has("reason").then(|| self.value("reason")),
+                };
+                Operation::Correct { class, correction: Box::new(correction) }
+            }
+            "ENROL" => {
+                let (base, import) = (self.value("base"), self.value("import"));
+                let edits = self.fields.iter().filter_map(|&field| edit(field)).collect();
+                Operation::Enrol { class, change: RosterChange { base, import, edits } }
+            }
+            other => panic!("{other} is no request"),
+        };
+        Ask::Perform { started: self.time("started"), operation }
+    }
+
+    fn roll_call(&self) -> Option<RollCallNumber> {
+        self.has("roll_call")
+            .then(|| RollCallNumber::new(self.value("roll_call")).expect("not zero"))
+    }
+
+    fn status(&self, key: &str) -> Status {
+        Status::ALL[self.value::<usize>(key)]
+    }
+
+    fn plan(&self) -> Plan {
+        Plan {
+            closes_after_s: self.has("closes_after_s").then(|| self.value("closes_after_s")),
+            late_after_s: self.has("late_after_s").then(|| self.value("late_after_s")),
+            lessons: self.value("lessons"),
+            accept_delayed_s: self.value("accept_delayed_s"),
+            title: self.has("title").then(|| self.value("title")),
+        }
+    }
+
+    fn watched(&self) -> Watched {
+        let rows = self.fields.iter().filter(|field| field.0 == "entry").map(|&(_, row)| {
+            let columns: Vec<_> = row.split(' ').collect();
+            let &[student, at, status, remarks] = &columns[..] else { panic!("four: {row}") };
+            let remarks: u8 = remarks.parse().expect("a number");
+            WatchedEntry {
+                student: student.parse().expect("a student"),
+                at: WallTime::from_millis(at.parse().expect("a time")),
+                status: Status::ALL[status.parse::<usize>().expect("a number")],
+                remarks: remarks.try_into().expect("remarks"),
+            }
+        });
+        Watched {
+            class: self.class("class"),
+            number: self.roll_call().expect("one"),
+            opened_at: self.time("opened_at"),
+            closes_at: self.has("closes_at").then(|| self.time("closes_at")),
+            late_at: self.has("late_at").then(|| self.time("late_at")),
+            present: self.value("present"),
+            late: self.value("late"),
+            expected: self.has("expected").then(|| self.value("expected")),
+            expected_present: self.value("expected_present"),
+            remarked: self.value("remarked"),
+            wrong_codes: self.value("wrong_codes"),
+            roster: self.value("roster"),
+            corrections: self.value("corrections"),
+            code: self.has("code").then(|| self.value("code")),
+            left_ms: self.value("left_ms"),
+            title: self.has("title").then(|| self.value("title")),
+            entries: self.value("entries"),
+            listed: rows.collect(),
+        }
+    }
+
+    /// The answers that came with plans, rosters and corrections.
+    fn answer_of_a_class(&self, kind: &str) -> Answer {
+        let class = self.class("class");
+        match kind {
+            "EXTENDED" => {
+                let (at, closes_at) = (self.time("at"), self.time("closes_at"));
+                Answer::Extended(Extended { at, class, closes_at })
+            }
+            "CORRECTED" => Answer::Corrected(Corrected {
+                at: self.time("at"),
+                class,
+                number: self.roll_call().expect("one"),
+                revision: self.value("revision"),
+                was: self.has("was").then(|| self.status("was")),
+            }),
+            "ENROLLED" => Answer::Enrolled(Enrolled {
+                at: self.time("at"),
+                class,
+                version: self.value("version"),
+                students: self.value("students"),
+            }),
+            "ROSTER_INFO" => Answer::Roster(RosterInfo {
+                class,
+                version: self.value("version"),
+                students: self.value("students"),
+                bytes: self.value("bytes"),
+                content: self.content(),
+            }),
+            "WATCHED" => Answer::Watched(Box::new(self.watched())),
+            "REVISION_LIST" => Answer::Revisions(RevisionList {
+                revisions: vec![Revision {
+                    revision: self.value("revision"),
+                    at: self.time("at"),
+                    sheet: self.sheet_info(),
+                }],
+                more: self.value("more"),
+            }),
+            other => panic!("{other} is no answer"),
+        }
     }
 
     fn reply(&self) -> Reply {
@@ -273,7 +408,7 @@ impl Example {
                 })
             }
             "BUSY" => Answer::Busy(Busy { retry_after_ms: self.value("retry_after_ms") }),
-            other => panic!("{other} is no answer"),
+            other => self.answer_of_a_class(other),
         };
         Reply { client: self.client(), number: self.number(), answer }
     }
@@ -316,6 +451,11 @@ impl Example {
             "release" => Act::Release { student: self.value("student") },
             "give" => Act::Give { class: self.class("class"), to: self.value("name") },
             "share" => Act::Share { class: self.class("class"), with: self.value("name") },
+            "enrol" => {
+                let (class, student) = (self.class("class"), self.value("student"));
+                let invite = unhex(self.text("invite")).try_into().expect("16 bytes");
+                Act::Enrol { class, invite: InviteId::from_bytes(invite), student }
+            }
             "call" => {
                 let (class, student) = (self.class("class"), self.value("student"));
                 Act::Call { class, student, there: self.value("there") }
@@ -378,6 +518,11 @@ impl Example {
                 at,
                 already_present: standing == 1,
             }),
+            standing @ 2..=4 => {
+                let marked = Marked { class: self.class("class"), at, already_present: false };
+                let (late, unlisted) = (standing != 3, standing != 2);
+                Answer::Arrived(Arrived { marked, late, unlisted })
+            }
             refused => {
                 assert_eq!(self.text("class"), "0", "{}", self.name);
                 let reason = Refusal::try_from(refused - 16).expect("a reason");
@@ -432,6 +577,7 @@ impl Example {
             closed_at: self.time("closed_at"),
             marks: marks.collect(),
             remarks: self.remarks(),
+            supplement: None,
         }
     }
 
@@ -476,6 +622,22 @@ impl Example {
         }
         block.push('\n');
         block
+    }
+}
+
+/// `put = NUMBER GROUP NAME`, with a hyphen for no group, or `remove = NUMBER`.
+fn edit((key, value): (&str, &str)) -> Option<RosterEdit> {
+    match key {
+        "put" => {
+            let mut parts = value.splitn(3, ' ');
+            let mut part = || parts.next().expect("number, group, name");
+            let student = part().parse().expect("a student");
+            let group = Some(part()).filter(|it| *it != "-").map(|it| it.parse().expect("a group"));
+            let name = part().parse().expect("a name");
+            Some(RosterEdit::Put(Listed { student, name, group }))
+        }
+        "remove" => Some(RosterEdit::Remove(value.parse().expect("a student"))),
+        _ => None,
     }
 }
 
@@ -729,7 +891,7 @@ fn invalid(name: &str) -> Vec<u8> {
         "body-refusal-with-class" => marked(class, 17),
         "body-mark-without-class" => marked(&[0], 0),
         "body-standing" => marked(&[0], 16),
-        "body-reason" => request(Kind::Refused, &[tail, time, &[25]]),
+        "body-reason" => request(Kind::Refused, &[tail, time, &[30]]),
         "body-option" => request(Kind::FileList, &[tail, &[2]]),
         "body-pull-without-its-first" => pull(&[0, 0b110, 0]),
         "body-pull-past-the-last" => {
@@ -932,7 +1094,16 @@ fn the_table_of_kinds_is_the_librarys() {
     assert_eq!(least, BTreeMap::from(LEAST_BYTES.map(|(kind, bytes)| (kind, bytes as u64))));
 }
 
-const LEAST_BYTES: [(&str, usize); 15] = [
+const LEAST_BYTES: [(&str, usize); 24] = [
+    ("PLAN", limits::REQUEST_MIN_BYTES),
+    ("EXTEND", limits::WORK_REQUEST_MIN_BYTES),
+    ("REOPEN", limits::REQUEST_MIN_BYTES),
+    ("DELIVER", limits::REQUEST_MIN_BYTES),
+    ("CORRECT", limits::WORK_REQUEST_MIN_BYTES),
+    ("ENROL", limits::WORK_REQUEST_MIN_BYTES),
+    ("ROSTER", limits::SHEET_REQUEST_MIN_BYTES),
+    ("WATCH", limits::LIST_REQUEST_MIN_BYTES),
+    ("REVISIONS", limits::LIST_REQUEST_MIN_BYTES),
     ("OPEN", limits::REQUEST_MIN_BYTES),
     ("CLOSE", limits::SHEET_REQUEST_MIN_BYTES),
     ("MARK", limits::REQUEST_MIN_BYTES),
@@ -1053,6 +1224,18 @@ fn constants() -> BTreeMap<&'static str, Constant> {
         NOTICES_MAX,
         HELLO_RETRIES_MAX,
         UNANSWERED_MAX,
+        WORK_REQUEST_MIN_BYTES,
+        STUDENT_NAME_MAX_BYTES,
+        GROUP_MAX_BYTES,
+        REASON_MAX_BYTES,
+        TITLE_MAX_BYTES,
+        LESSONS_MAX,
+        ROSTER_EDITS_MAX,
+        WATCHED_MAX,
+        ROSTER_MAX,
+        ROSTERS_TOTAL_MAX,
+        TRAIL_MAX,
+        REOPEN_MARKS_MAX,
     ];
     let busy = Duration::from_millis(limits::BUSY_RETRY_AFTER_MS.into());
     let busy = [("BUSY_RETRY_AFTER_MS", Constant::Time(busy))];
@@ -1142,8 +1325,25 @@ fn the_longest_answers_are_as_long_as_chapter_9_says() {
     };
     for row in rows {
         let answer = match unquoted(row[0]) {
-            "OPEN" => Answer::Opened(Opened { class, opened_at: at, already_open: true }),
-            "MARK" => Answer::Marked(Marked { class, at, already_present: true }),
+            "EXTEND" => Answer::Extended(Extended { at, class, closes_at: at }),
+            "CORRECT" => {
+                let (number, was) = (RollCallNumber::MAX, Some(Status::Left));
+                Answer::Corrected(Corrected { at, class, number, revision: u32::MAX, was })
+            }
+            "ENROL" => {
+                Answer::Enrolled(Enrolled { at, class, version: u64::MAX, students: u32::MAX })
+            }
+            "ROSTER" => Answer::Roster(RosterInfo {
+                class,
+                version: u64::MAX,
+                students: u32::MAX,
+                bytes: u32::MAX,
+                content: sheet.content,
+            }),
+            "OPEN" | "PLAN" | "REOPEN" => {
+                Answer::Opened(Opened { class, opened_at: at, already_open: true })
+            }
+            "MARK" | "DELIVER" => Answer::Marked(Marked { class, at, already_present: true }),
             "CLOSE" => Answer::Closed(Closed { sheet, already_closed: true }),
             "JOIN" => {
                 let name = "x".repeat(limits::PERSON_NAME_MAX_BYTES).parse().expect("a name");
@@ -1373,6 +1573,13 @@ fn said(answer: &Answer) -> Vec<u8> {
         | Answer::Room(_)
         | Answer::Mine(_)
         | Answer::Spot(_)
+        | Answer::Arrived(_)
+        | Answer::Extended(_)
+        | Answer::Corrected(_)
+        | Answer::Enrolled(_)
+        | Answer::Roster(_)
+        | Answer::Watched(_)
+        | Answer::Revisions(_)
         // It hears this one under the name of another client, as it does each of these.
         | Answer::Revoked => (15, vec![]),
     };
@@ -1483,7 +1690,7 @@ impl Desk {
     }
 
     fn ask(&mut self, request: &Request) -> Option<Answer> {
-        let bytes = Message::Request(*request).encoded();
+        let bytes = Message::Request(request.clone()).encoded();
         let answer = decode_reply(&self.hand(&bytes)?).expect("an answer");
         assert_eq!((answer.client, answer.number), (request.client, request.number), "R-REQUEST-6");
         Some(answer.answer)
@@ -1585,7 +1792,7 @@ fn duplicates_are_told_as_chapter_10_says() {
     let first = perform(1, 1, START, open(1));
     assert_eq!(desk.ask(&first), Some(opened(1, 0, false)), "a new client");
     desk.wait(1_000);
-    let again = Request { attempt: 2, ..first };
+    let again = Request { attempt: 2, ..first.clone() };
     assert_eq!(desk.ask(&again), Some(opened(1, 0, false)), "the first answer again");
     assert_eq!(desk.perform(1, 1, open(2)), Some(begin_again()));
     assert_eq!(desk.perform(1, 1, close(1)), Some(begin_again()));
@@ -1692,6 +1899,7 @@ fn a_register_is_kept_as_chapter_11_says() {
             .map(|(student, millis)| Mark { student: student.parse().unwrap(), at: at(millis) })
             .to_vec(),
         remarks: vec![],
+        supplement: None,
     };
     assert_eq!(sheet, expected.info(RollCallNumber::FIRST));
     desk.wait(10);

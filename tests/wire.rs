@@ -12,12 +12,14 @@ use proptest::sample::{Index, select};
 use rollcall::access::{
     Guest, InviteCode, InviteId, PersonName, Remarks, Role, RoomCode, Terms, Who,
 };
+use rollcall::attendance::{Correction, Listed, Plan, RosterChange, RosterEdit, Status};
 use rollcall::exchange::{
-    Act, ActList, ActRecord, Acted, Answer, Ask, BeginAgain, Busy, Closed, Deed, Drawn, FileEntry,
-    FileInfo, FileList, FileState, Joined, Marked, MineList, MyMark, OpenRollCall, Opened,
-    Operation, PersonList, Pull, Pulled, Query, Refusal, Refused, Reply, Request, RoomState,
-    SheetInfo, SheetList, SpotList, StaffDevice, StatusList, acts, decode_reply, decode_request,
-    encode_reply, encode_request, files, mine, people, sheets, status,
+    Act, ActList, ActRecord, Acted, Answer, Ask, BeginAgain, Busy, Closed, Corrected, Deed, Drawn,
+    Enrolled, Extended, FileEntry, FileInfo, FileList, FileState, Joined, Marked, MineList, MyMark,
+    OpenRollCall, Opened, Operation, PersonList, Pull, Pulled, Query, Refusal, Refused, Reply,
+    Request, Revision, RevisionList, RoomState, RosterInfo, SheetInfo, SheetList, SpotList,
+    StaffDevice, StatusList, Watched, WatchedEntry, acts, decode_reply, decode_request,
+    encode_reply, encode_request, files, mine, people, revisions, sheets, status,
 };
 use rollcall::ids::{
     ActNumber, ClassId, ClientId, ContentId, Cookie, DeviceId, FileKey, FileName, RequestNumber,
@@ -27,7 +29,7 @@ use rollcall::limits::{
     BLOCK_BYTES, DATAGRAM_MAX_BYTES, DATAGRAM_MIN_BYTES, FILE_BYTES_MAX, FILE_NAME_MAX_BYTES,
     FILES_REQUEST_MIN_BYTES, LONE_PULL_MIN_BYTES, PERSON_NAME_MAX_BYTES, PULL_REQUEST_MIN_BYTES,
     SHEET_REQUEST_MIN_BYTES, SPOT_MAX, STATUS_REQUEST_MIN_BYTES, STUDENT_LENGTH_MAX_BYTES,
-    UDP_PAYLOAD_MAX_BYTES,
+    TITLE_MAX_BYTES, UDP_PAYLOAD_MAX_BYTES, WATCHED_MAX,
 };
 use rollcall::time::WallTime;
 use rollcall::wire::{Datagram, Kind, Rejected, Versions};
@@ -126,6 +128,83 @@ fn act() -> impl Strategy<Value = Act> {
             student,
             there
         }),
+        (class(), any::<[u8; 16]>(), student()).prop_map(|(class, invite, student)| Act::Enrol {
+            class,
+            invite: InviteId::from_bytes(invite),
+            student
+        }),
+    ]
+}
+
+fn plan() -> impl Strategy<Value = Plan> {
+    let length = || proptest::option::of(1..=86_400_u32);
+    let title = proptest::option::of("[A-Za-zÀ-ÿ0-9]{1,30}");
+    (length(), length(), 1..=20_u8, 0..=600_u16, title)
+        .prop_map(|(closes_after_s, late_after_s, lessons, accept_delayed_s, title)| Plan {
+            closes_after_s,
+            late_after_s,
+            lessons,
+            accept_delayed_s,
+            title: title.map(|it| it.parse().expect("a title")),
+        })
+        .prop_filter("late is before the end", Plan::is_valid)
+}
+
+fn listed() -> impl Strategy<Value = Listed> {
+    let group = proptest::option::of("[A-Z0-9]{1,9}");
+    (student(), "[A-Za-zÀ-ÿ]{1,20}( [A-Za-zÀ-ÿ]{1,20})?", group).prop_map(
+        |(student, name, group)| Listed {
+            student,
+            name: name.parse().expect("a name"),
+            group: group.map(|it| it.parse().expect("a group")),
+        },
+    )
+}
+
+fn roster_change() -> impl Strategy<Value = RosterChange> {
+    let edit = prop_oneof![
+        3 => listed().prop_map(RosterEdit::Put),
+        1 => student().prop_map(RosterEdit::Remove),
+    ];
+    (edgy(u64::MAX), edgy(u64::MAX), vec(edit, 1..8))
+        .prop_map(|(base, import, edits)| RosterChange { base, import, edits: edits.into() })
+}
+
+fn correction() -> impl Strategy<Value = Correction> {
+    let number = proptest::option::of(edgy_u32().prop_filter_map("zero", RollCallNumber::new));
+    let reason = proptest::option::of("[A-Za-zÀ-ÿ]{1,50}");
+    (number, student(), select(&Status::ALL), reason).prop_map(
+        |(number, student, status, reason)| Correction {
+            number,
+            student,
+            status,
+            reason: reason.map(|it| it.parse().expect("a reason")),
+        },
+    )
+}
+
+fn operation_on_a_class() -> impl Strategy<Value = Operation> {
+    prop_oneof![
+        (class(), terms(), plan()).prop_map(|(class, terms, plan)| Operation::OpenWith {
+            class,
+            terms,
+            plan
+        }),
+        (class(), 1..=86_400_u32).prop_map(|(class, seconds)| Operation::Extend { class, seconds }),
+        class().prop_map(|class| Operation::Reopen { class }),
+        (class(), student(), proptest::option::of(room_code()), edgy_u32()).prop_map(
+            |(class, student, code, delay_ms)| Operation::Deliver {
+                class,
+                student,
+                code,
+                delay_ms
+            }
+        ),
+        (class(), correction()).prop_map(|(class, correction)| Operation::Correct {
+            class,
+            correction: Box::new(correction)
+        }),
+        (class(), roster_change()).prop_map(|(class, change)| Operation::Enrol { class, change }),
     ]
 }
 
@@ -137,6 +216,7 @@ fn operation() -> impl Strategy<Value = Operation> {
             .prop_map(|(class, student, code)| Operation::Mark { class, student, code }),
         any::<[u8; 10]>().prop_map(|it| Operation::Join { code: InviteCode::from_bytes(it) }),
         act().prop_map(Operation::Act),
+        operation_on_a_class(),
     ]
 }
 
@@ -157,6 +237,12 @@ fn query() -> impl Strategy<Value = Query> {
         class().prop_map(|class| Query::Room { class }),
         edgy_u32().prop_map(|skip| Query::Mine { skip }),
         (class(), 1..=SPOT_MAX).prop_map(|(class, count)| Query::Spot { class, count }),
+        class().prop_map(|class| Query::Roster { class }),
+        (class(), edgy_u32()).prop_map(|(class, from)| Query::Watch { class, from }),
+        (class(), 1..=u32::MAX, edgy_u32()).prop_map(|(class, number, revision)| {
+            let number = RollCallNumber::new(number).expect("not zero");
+            Query::Revisions { class, number, revision }
+        }),
     ]
 }
 
@@ -479,11 +565,11 @@ proptest! {
             decode_request(&request_bytes(request)).expect("it was built").fingerprint
         };
         let first = fingerprint(&request);
-        prop_assert_eq!(fingerprint(&Request { attempt, ..request }), first);
+        prop_assert_eq!(fingerprint(&Request { attempt, ..request.clone() }), first);
         let others = [
-            Request { client: other.client, ..request },
-            Request { number: other.number, ..request },
-            Request { ask: other.ask, ..request },
+            Request { client: other.client, ..request.clone() },
+            Request { number: other.number, ..request.clone() },
+            Request { ask: other.ask, ..request.clone() },
         ];
         for other in others.iter().chain(&variations(&request)).filter(|&it| *it != request) {
             prop_assert_ne!(fingerprint(other), first, "{:?}", other);
@@ -494,7 +580,7 @@ proptest! {
 /// The request with one thing in what it asks made another.
 fn variations(request: &Request) -> Vec<Request> {
     let other = |class: ClassId| ClassId::new(class.get() ^ 2).or(ClassId::new(9)).expect("not 0");
-    let asks = match request.ask {
+    let asks = match request.ask.clone() {
         Ask::Perform { started, operation } => {
             let class = operation.class().unwrap_or(other(first_class()));
             let another: StudentNumber = "another".parse().expect("a student");
@@ -510,7 +596,29 @@ fn variations(request: &Request) -> Vec<Request> {
                 Operation::Act(Act::Share { class, with: name }),
                 Operation::Act(Act::Release { student: another }),
             ];
-            operations.push(match operation {
+            operations.push(match operation.clone() {
+                Operation::OpenWith { class, terms, plan } => {
+                    let lessons = plan.lessons % 20 + 1;
+                    Operation::OpenWith { class, terms, plan: Plan { lessons, ..plan } }
+                }
+                Operation::Extend { class, seconds } => {
+                    Operation::Extend { class, seconds: seconds % 86_400 + 1 }
+                }
+                Operation::Reopen { class } => Operation::Reopen { class: other(class) },
+                Operation::Deliver { class, student, code, delay_ms } => {
+                    Operation::Deliver { class, student, code, delay_ms: delay_ms ^ 1 }
+                }
+                Operation::Correct { class, mut correction } => {
+                    correction.status = match correction.status {
+                        Status::Present => Status::Late,
+                        _ => Status::Present,
+                    };
+                    Operation::Correct { class, correction }
+                }
+                Operation::Enrol { class, change } => {
+                    let import = change.import ^ 1;
+                    Operation::Enrol { class, change: RosterChange { import, ..change } }
+                }
                 Operation::Open { class, terms } => Operation::Open { class: other(class), terms },
                 Operation::Close { class } => Operation::Close { class: other(class) },
                 Operation::Mark { class, student, code } => {
@@ -566,6 +674,15 @@ fn variations(request: &Request) -> Vec<Request> {
                 Ask::Read(Query::Room { class: other(class) }),
                 Ask::Read(Query::Status { from: class }),
             ]
+        }
+        Ask::Read(Query::Roster { class }) => {
+            vec![Ask::Read(Query::Roster { class: other(class) }), Ask::Read(Query::Room { class })]
+        }
+        Ask::Read(Query::Watch { class, from }) => {
+            vec![Ask::Read(Query::Watch { class, from: from ^ 1 })]
+        }
+        Ask::Read(Query::Revisions { class, number, revision }) => {
+            vec![Ask::Read(Query::Revisions { class, number, revision: revision ^ 1 })]
         }
         Ask::Read(Query::Mine { skip }) => vec![Ask::Read(Query::Mine { skip: skip ^ 1 })],
         Ask::Read(Query::Spot { class, count }) => {
@@ -777,6 +894,8 @@ fn no_answer_is_longer_than_the_shortest_request_that_it_answers() {
     let class = first_class();
     let student = "1".parse().expect("a student");
     let sheet = ContentId::from_bytes([0; 32]);
+    let correction = Correction { number: None, student, status: Status::Present, reason: None };
+    let change = RosterChange { base: 0, import: 0, edits: [RosterEdit::Remove(student)].into() };
     let asks = [
         Operation::Open { class, terms: Terms::PLAIN }.into_ask(),
         Operation::Close { class }.into_ask(),
@@ -792,10 +911,19 @@ fn no_answer_is_longer_than_the_shortest_request_that_it_answers() {
         Ask::Read(Query::Room { class }),
         Ask::Read(Query::Mine { skip: 0 }),
         Ask::Read(Query::Spot { class, count: SPOT_MAX }),
+        Operation::OpenWith { class, terms: Terms::PLAIN, plan: Plan::default() }.into_ask(),
+        Operation::Extend { class, seconds: 1 }.into_ask(),
+        Operation::Reopen { class }.into_ask(),
+        Operation::Deliver { class, student, code: None, delay_ms: 0 }.into_ask(),
+        Operation::Correct { class, correction: Box::new(correction) }.into_ask(),
+        Operation::Enrol { class, change }.into_ask(),
+        Ask::Read(Query::Roster { class }),
+        Ask::Read(Query::Watch { class, from: 0 }),
+        Ask::Read(Query::Revisions { class, number: RollCallNumber::FIRST, revision: 0 }),
         Ask::Pull(Pull { object: sheet, cookie: Cookie::NONE, first: 0, wanted: 1 }),
     ];
     for ask in asks {
-        let shortest = shortest_that_is_read(&smallest(ask));
+        let shortest = shortest_that_is_read(&smallest(ask.clone()));
         for answer in longest_answers(ask.kind(), shortest) {
             let length = longest_reply(answer.clone());
             assert!(
@@ -1014,7 +1142,47 @@ fn longest_list(kind: Kind) -> Answer {
             let it = Drawn { student, remarks };
             Answer::Spot(SpotList { class, drawn: vec![it; usize::from(SPOT_MAX)] })
         }
+        Kind::Watch => {
+            let remarks = Remarks::try_from(63).expect("all of them");
+            let it = WatchedEntry { student, at, status: Status::Left, remarks };
+            Answer::Watched(Box::new(Watched {
+                class,
+                number: RollCallNumber::MAX,
+                opened_at: at,
+                closes_at: Some(at),
+                late_at: Some(at),
+                present: u32::MAX,
+                late: u32::MAX,
+                expected: Some(u32::MAX),
+                expected_present: u32::MAX,
+                remarked: u32::MAX,
+                wrong_codes: u32::MAX,
+                roster: u64::MAX,
+                corrections: u32::MAX,
+                code: RoomCode::new(999_999),
+                left_ms: u16::MAX,
+                title: Some("x".repeat(TITLE_MAX_BYTES).parse().expect("a title")),
+                entries: u32::MAX,
+                listed: vec![it; WATCHED_MAX],
+            }))
+        }
+        Kind::Revisions => {
+            let it = Revision { revision: u32::MAX, at, sheet: longest_info() };
+            Answer::Revisions(RevisionList { revisions: vec![it; revisions::CAPACITY], more })
+        }
         other => panic!("{other} is no such question"),
+    }
+}
+
+fn longest_info() -> SheetInfo {
+    SheetInfo {
+        class: ClassId::new(u32::MAX).expect("not zero"),
+        number: RollCallNumber::MAX,
+        opened_at: WallTime::MAX,
+        closed_at: WallTime::MAX,
+        students: u32::MAX,
+        bytes: u32::MAX,
+        content: ContentId::from_bytes([0xff; 32]),
     }
 }
 
@@ -1023,15 +1191,7 @@ fn longest_answers(kind: Kind, request_bytes: usize) -> Vec<Answer> {
     let class = ClassId::new(u32::MAX).expect("not zero");
     let at = WallTime::MAX;
     let reason = Refusal::TooManyClasses;
-    let sheet = SheetInfo {
-        class,
-        number: RollCallNumber::MAX,
-        opened_at: at,
-        closed_at: at,
-        students: u32::MAX,
-        bytes: u32::MAX,
-        content: ContentId::from_bytes([0xff; 32]),
-    };
+    let sheet = longest_info();
     let busy = Answer::Busy(Busy { retry_after_ms: u16::MAX });
     let begin_again = Answer::BeginAgain(BeginAgain { server_time: Some(at) });
     let verdicts = [Answer::Stale, begin_again, busy.clone(), Answer::Revoked];
@@ -1044,10 +1204,41 @@ fn longest_answers(kind: Kind, request_bytes: usize) -> Vec<Answer> {
             Answer::Acted(Acted { at, count: u32::MAX }),
             Answer::Refused(Refused { at, reason }),
         ],
-        Kind::People | Kind::Acts | Kind::Room | Kind::Mine | Kind::Spot => {
+        Kind::People
+        | Kind::Acts
+        | Kind::Room
+        | Kind::Mine
+        | Kind::Spot
+        | Kind::Watch
+        | Kind::Revisions => {
             vec![longest_list(kind), Answer::Refused(Refused { at, reason }), Answer::Revoked]
         }
-        Kind::Open => vec![
+        Kind::Extend => vec![
+            Answer::Extended(Extended { at, class, closes_at: at }),
+            Answer::Refused(Refused { at, reason }),
+        ],
+        Kind::Correct => {
+            let (number, was) = (RollCallNumber::MAX, Some(Status::Left));
+            vec![
+                Answer::Corrected(Corrected { at, class, number, revision: u32::MAX, was }),
+                Answer::Refused(Refused { at, reason }),
+            ]
+        }
+        Kind::Enrol => vec![
+            Answer::Enrolled(Enrolled { at, class, version: u64::MAX, students: u32::MAX }),
+            Answer::Refused(Refused { at, reason }),
+        ],
+        Kind::Roster => vec![
+            Answer::Roster(RosterInfo {
+                class,
+                version: u64::MAX,
+                students: u32::MAX,
+                bytes: u32::MAX,
+                content: sheet.content,
+            }),
+            Answer::Refused(Refused { at, reason }),
+        ],
+        Kind::Open | Kind::Plan | Kind::Reopen => vec![
             Answer::Opened(Opened { class, opened_at: at, already_open: true }),
             Answer::Refused(Refused { at, reason }),
         ],
@@ -1057,7 +1248,7 @@ fn longest_answers(kind: Kind, request_bytes: usize) -> Vec<Answer> {
                 Answer::Refused(Refused { at, reason }),
             ]
         }
-        Kind::Mark => vec![
+        Kind::Mark | Kind::Deliver => vec![
             Answer::Marked(Marked { class, at, already_present: true }),
             Answer::MarkRefused(Refused { at, reason }),
         ],

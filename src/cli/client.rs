@@ -134,7 +134,8 @@ impl CommandClient {
     /// Performs an operation. When it fails, the person has been told.
     pub(super) fn perform(&mut self, operation: Operation) -> Result<Answered, Exit> {
         let Self { caller, flags, line, .. } = self;
-        let result = caller.perform(operation.clone(), flags.timeout, &mut |it, at| line.show(it, at));
+        let result =
+            caller.perform(operation.clone(), flags.timeout, &mut |it, at| line.show(it, at));
         self.told(result, Some(operation))
     }
 

@@ -220,7 +220,9 @@ pub(super) fn settled(answer: &Answer) -> String {
             format!("was done at {}", at.to_local())
         }
         Answer::Marked(Marked { at, .. })
-        | Answer::Arrived(Arrived { marked: Marked { at, .. }, .. }) => format!("was recorded at {}", at.to_local()),
+        | Answer::Arrived(Arrived { marked: Marked { at, .. }, .. }) => {
+            format!("was recorded at {}", at.to_local())
+        }
         Answer::MarkRefused(Refused { at, reason }) | Answer::Refused(Refused { at, reason }) => {
             format!("was refused at {} ({})", at.to_local(), reason.name())
         }

@@ -60,7 +60,9 @@ mod tests {
             name: name.parse().unwrap(),
             group: None,
         };
-        [("042191010", "Ana Silva"), ("042191020", "João Água"), ("51000001", "Rui")].map(student).into()
+        [("042191010", "Ana Silva"), ("042191020", "João Água"), ("51000001", "Rui")]
+            .map(student)
+            .into()
     }
 
     #[test]

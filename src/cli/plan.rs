@@ -44,7 +44,8 @@ impl PlanFlags {
             );
             return Err(Exit::Usage);
         }
-        let accept_delayed_s = u16::try_from(accept_delayed.as_secs()).expect("at most ten minutes");
+        let accept_delayed_s =
+            u16::try_from(accept_delayed.as_secs()).expect("at most ten minutes");
         Ok(Plan {
             closes_after_s: closes_after.map(seconds),
             late_after_s: late_after.map(seconds),

@@ -139,7 +139,10 @@ fn write_table(
 ) -> io::Result<()> {
     let roll_calls = counted(report.roll_calls, "closed roll call", "closed roll calls");
     let lessons = counted(report.lessons as usize, "lesson", "lessons");
-    writeln!(out, "Class {class}, {roll_calls}, {lessons}. Counted in lessons; present and late count as there.")?;
+    writeln!(
+        out,
+        "Class {class}, {roll_calls}, {lessons}. Counted in lessons; present and late count as there."
+    )?;
     writeln!(
         out,
         "{:<16}  {:<28} {:>5} {:>5} {:>5} {:>5} {:>5} {:>7} {:>5}",
@@ -147,9 +150,11 @@ fn write_table(
     )?;
     for (number, row) in report.sorted() {
         let Row { name, of, present, late, excused, absent } = row;
-        let percent = row.permille().map_or_else(|| "-".into(), |it| format!("{}.{}", it / 10, it % 10));
+        let percent =
+            row.permille().map_or_else(|| "-".into(), |it| format!("{}.{}", it / 10, it % 10));
         let left = row.left(minimum, planned);
-        let below = if row.is_below(minimum) { format!("  below {minimum} %") } else { String::new() };
+        let below =
+            if row.is_below(minimum) { format!("  below {minimum} %") } else { String::new() };
         writeln!(
             out,
             "{number:<16}  {name:<28} {of:>5} {present:>5} {late:>5} {excused:>5} {absent:>5} {percent:>7} {left:>5}{below}"
@@ -164,7 +169,12 @@ fn write_table(
     out.flush()
 }
 
-fn print_lines(class: ClassId, report: &Report, minimum: u8, planned: Option<u32>) -> io::Result<()> {
+fn print_lines(
+    class: ClassId,
+    report: &Report,
+    minimum: u8,
+    planned: Option<u32>,
+) -> io::Result<()> {
     for (number, row) in report.sorted() {
         print_json(&ReportLine {
             class: class.get(),
@@ -242,7 +252,11 @@ mod tests {
         let ana = row(&report, "10");
         assert_eq!((ana.of, ana.present, ana.late, ana.permille()), (4, 1, 3, Some(1_000)));
         let rui = row(&report, "20");
-        assert_eq!((rui.of, rui.excused, rui.permille()), (3, 3, Some(0)), "counted from when he came");
+        assert_eq!(
+            (rui.of, rui.excused, rui.permille()),
+            (3, 3, Some(0)),
+            "counted from when he came"
+        );
         assert!(rui.is_below(75) && !ana.is_below(75));
         assert_eq!(report.walk_ins[&student("99")], 1);
         for row in report.students.values() {

@@ -66,7 +66,9 @@ pub(super) fn roster(client: CommandClient, work: RosterWork) -> Result<(), Exit
     match work {
         RosterWork::Import { class, file, yes } => import(client, class, &file, yes),
         RosterWork::Show { class } => show(client, class),
-        RosterWork::Codes { class, output, force } => codes(client, class, output.as_deref(), force),
+        RosterWork::Codes { class, output, force } => {
+            codes(client, class, output.as_deref(), force)
+        }
     }
 }
 
@@ -103,9 +105,10 @@ impl Changes {
     fn summary(&self) -> Vec<String> {
         const SHOWN_MAX: usize = 10;
         let added = self.added.iter().map(|it| format!("+ {} {}", it.student, it.name));
-        let changed = self.changed.iter().map(|(was, is)| {
-            format!("~ {} {} → {}", is.student, shown(was), shown(is))
-        });
+        let changed = self
+            .changed
+            .iter()
+            .map(|(was, is)| format!("~ {} {} → {}", is.student, shown(was), shown(is)));
         let removed = self.removed.iter().map(|it| format!("- {} {}", it.student, it.name));
         let mut lines = Vec::new();
         for (lines_of, count) in [
@@ -175,12 +178,7 @@ struct ImportedLine {
 }
 
 /// Shows what changes, and asks.
-fn agree(
-    client: &CommandClient,
-    class: ClassId,
-    changes: &Changes,
-    yes: bool,
-) -> Result<(), Exit> {
+fn agree(client: &CommandClient, class: ClassId, changes: &Changes, yes: bool) -> Result<(), Exit> {
     if yes {
         return Ok(());
     }
@@ -209,7 +207,8 @@ fn batches(edits: &[RosterEdit]) -> Vec<&[RosterEdit]> {
     let (mut batches, mut start, mut size) = (Vec::new(), 0, 0);
     for (place, edit) in edits.iter().enumerate() {
         let more = bytes(edit);
-        if place > start && (size + more > ROSTER_EDITS_BYTES || place - start >= ROSTER_EDITS_MAX) {
+        if place > start && (size + more > ROSTER_EDITS_BYTES || place - start >= ROSTER_EDITS_MAX)
+        {
             batches.push(&edits[start..place]);
             (start, size) = (place, 0);
         }
@@ -231,12 +230,15 @@ fn send(
     let import = u64::from_le_bytes(*entropy().first_chunk().expect("32 bytes"));
     let change = |edits: &[RosterEdit]| RosterChange { base, import, edits: edits.into() };
     let bar = progress_bar(edits.len());
-    let (next, attempts, stopped) = (Mutex::new(batches.iter()), AtomicU32::new(0), AtomicBool::new(false));
+    let (next, attempts, stopped) =
+        (Mutex::new(batches.iter()), AtomicU32::new(0), AtomicBool::new(false));
     let timeout = client.flags.timeout;
     let work = |mut caller: Caller| -> Result<(), Failure> {
         loop {
             let batch = next.lock().expect("nobody panics with it").next();
-            let Some(batch) = batch.filter(|_| !stopped.load(Ordering::Relaxed)) else { return Ok(()) };
+            let Some(batch) = batch.filter(|_| !stopped.load(Ordering::Relaxed)) else {
+                return Ok(());
+            };
             let operation = Operation::Enrol { class, change: change(batch) };
             let answered = caller.perform(operation, timeout, &mut |_, _| {});
             let answered = answered.inspect_err(|_| stopped.store(true, Ordering::Relaxed));
@@ -248,7 +250,12 @@ fn send(
                     stopped.store(true, Ordering::Relaxed);
                     return Err(Failure::Refused(refused));
                 }
-                _ => return Err(Failure::Refused(Refused { at: crate::time::WallTime::default(), reason: crate::exchange::Refusal::NoRoom })),
+                _ => {
+                    return Err(Failure::Refused(Refused {
+                        at: crate::time::WallTime::default(),
+                        reason: crate::exchange::Refusal::NoRoom,
+                    }));
+                }
             }
         }
     };
@@ -369,20 +376,27 @@ fn codes(
         made.push(Code { student, code: code.to_text() });
     }
     let link = client.link();
-    let is_cards = output.and_then(Path::extension).is_some_and(|it| it.eq_ignore_ascii_case("html"));
-    let text = if is_cards { cards(class, &link, &made) } else { table(&link, &made).map_err(failed)? };
+    let is_cards =
+        output.and_then(Path::extension).is_some_and(|it| it.eq_ignore_ascii_case("html"));
+    let text =
+        if is_cards { cards(class, &link, &made) } else { table(&link, &made).map_err(failed)? };
     match output {
         None => printed(io::stdout().write_all(&text)),
         Some(path) => {
             write_file(path, &text, force).map_err(failed)?;
             let codes = counted(made.len(), "code", "codes");
-            printed(writeln!(io::stdout(), "{codes} written to {}; each can be used once, for a week.", path.display()))
+            printed(writeln!(
+                io::stdout(),
+                "{codes} written to {}; each can be used once, for a week.",
+                path.display()
+            ))
         }
     }
 }
 
 fn table(link: &str, codes: &[Code]) -> Result<Vec<u8>, csv::Error> {
-    let mut table = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    let mut table =
+        csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     table.write_record(["number", "name", "group", "code", "link"])?;
     for Code { student, code } in codes {
         let group = student.group.as_ref().map_or("", crate::attendance::Line::as_str);
@@ -439,7 +453,12 @@ mod tests {
     fn every_batch_fits_a_datagram_and_nobody_is_left_out() {
         let name = "é".repeat(60);
         let edits: Vec<_> = (0..500)
-            .map(|it| RosterEdit::Put(student(&format!("{it:032}"), if it % 3 == 0 { &name } else { "Ana" })))
+            .map(|it| {
+                RosterEdit::Put(student(
+                    &format!("{it:032}"),
+                    if it % 3 == 0 { &name } else { "Ana" },
+                ))
+            })
             .collect();
         let batches = batches(&edits);
         assert_eq!(batches.concat(), edits);
@@ -452,8 +471,10 @@ mod tests {
 
     #[test]
     fn a_name_on_a_card_is_a_text_and_not_a_page() {
-        let code = Code { student: student("10", "<script>alert(1)</script>"), code: "AAAA".into() };
-        let page = String::from_utf8(cards(ClassId::new(1).unwrap(), "rollcall://x/#k", &[code])).unwrap();
+        let code =
+            Code { student: student("10", "<script>alert(1)</script>"), code: "AAAA".into() };
+        let page =
+            String::from_utf8(cards(ClassId::new(1).unwrap(), "rollcall://x/#k", &[code])).unwrap();
         assert!(!page.contains("<script"), "{page}");
     }
 }

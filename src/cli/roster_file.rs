@@ -139,9 +139,9 @@ fn decode(bytes: &[u8]) -> Result<String, RosterFileError> {
 
 /// What is no UTF-8 is of Windows-1252, unless a part of it is UTF-8 all the same.
 fn decode_windows(bytes: &[u8], valid_up_to: usize) -> Result<String, RosterFileError> {
-    let is_mixed = bytes.split(|it| *it == b'\n').any(|line| {
-        !line.is_ascii() && std::str::from_utf8(line).is_ok()
-    });
+    let is_mixed = bytes
+        .split(|it| *it == b'\n')
+        .any(|line| !line.is_ascii() && std::str::from_utf8(line).is_ok());
     if is_mixed {
         let what = "it is in another encoding than the lines before it; save the whole as UTF-8";
         let line = line_at(bytes, valid_up_to);
@@ -221,17 +221,44 @@ struct Columns {
 }
 
 const NUMBERS: [&str; 20] = [
-    "number", "student number", "student id", "studentid", "id number", "idnumber", "id",
-    "matricula", "numero de matricula", "no de matricula", "ra", "registro academico",
-    "prontuario", "numero", "nusp", "numero usp", "numero de identificacao", "codigo", "numero do aluno", "student",
+    "number",
+    "student number",
+    "student id",
+    "studentid",
+    "id number",
+    "idnumber",
+    "id",
+    "matricula",
+    "numero de matricula",
+    "no de matricula",
+    "ra",
+    "registro academico",
+    "prontuario",
+    "numero",
+    "nusp",
+    "numero usp",
+    "numero de identificacao",
+    "codigo",
+    "numero do aluno",
+    "student",
 ];
 const NAMES: [&str; 11] = [
-    "name", "full name", "student name", "nome", "nome completo", "nome do aluno", "aluno",
-    "discente", "nome do discente", "estudante", "participante",
+    "name",
+    "full name",
+    "student name",
+    "nome",
+    "nome completo",
+    "nome do aluno",
+    "aluno",
+    "discente",
+    "nome do discente",
+    "estudante",
+    "participante",
 ];
 const FIRST_NAMES: [&str; 4] = ["first name", "firstname", "given name", "primeiro nome"];
 const SURNAMES: [&str; 5] = ["last name", "lastname", "surname", "sobrenome", "ultimo nome"];
-const GROUPS: [&str; 8] = ["group", "groups", "section", "turma", "grupo", "grupos", "subturma", "class"];
+const GROUPS: [&str; 8] =
+    ["group", "groups", "section", "turma", "grupo", "grupos", "subturma", "class"];
 
 impl Columns {
     /// Those that a header names; nothing if the line is none.
@@ -261,7 +288,9 @@ impl Columns {
 
     /// Without a header: the first column that looks like numbers, and the one after it.
     fn guessed(rows: &[Row]) -> Result<Self, RosterFileError> {
-        let is_number = |it: &str| it.len() >= 2 && it.bytes().any(|byte| byte.is_ascii_digit()) && !it.contains(' ');
+        let is_number = |it: &str| {
+            it.len() >= 2 && it.bytes().any(|byte| byte.is_ascii_digit()) && !it.contains(' ')
+        };
         let width = rows.iter().map(|row| row.fields.len()).max().unwrap_or(0);
         let most = |place: usize| {
             let looks = rows.iter().filter(|row| is_number(row.field(place))).count();
@@ -269,8 +298,11 @@ impl Columns {
         };
         let line = rows.first().map_or(1, |row| row.line);
         let why = "it is not clear which column has the student numbers; begin the file with a line: number,name";
-        let number = (0..width).find(|it| most(*it)).ok_or(RosterFileError::Header { line, why })?;
-        let name = (0..width).find(|it| *it != number && !most(*it) && rows.iter().any(|row| !row.field(*it).is_empty()));
+        let number =
+            (0..width).find(|it| most(*it)).ok_or(RosterFileError::Header { line, why })?;
+        let name = (0..width).find(|it| {
+            *it != number && !most(*it) && rows.iter().any(|row| !row.field(*it).is_empty())
+        });
         let why = "there is no column with names; begin the file with a line: number,name";
         let name = name.ok_or(RosterFileError::Header { line, why })?;
         let group = (name + 1..width).find(|it| *it != number);
@@ -339,7 +371,8 @@ fn listed(columns: &Columns, row: &Row) -> Result<Listed, String> {
             "a spreadsheet has made '{number}' of the number; format that column as text and type the numbers again"
         ));
     }
-    let student = number.parse().map_err(|cause: NotAStudent| format!("'{}': {cause}", shown(number)))?;
+    let student =
+        number.parse().map_err(|cause: NotAStudent| format!("'{}': {cause}", shown(number)))?;
     if name.is_empty() {
         return Err(format!("{number} has no name; the line may have been cut off"));
     }
@@ -350,9 +383,7 @@ fn listed(columns: &Columns, row: &Row) -> Result<Listed, String> {
     let group = columns.group.map_or("", |it| row.field(it));
     let group = match group {
         "" => None,
-        group => {
-            Some(group.parse::<Group>().map_err(|cause| not_a_line("group", group, cause))?)
-        }
+        group => Some(group.parse::<Group>().map_err(|cause| not_a_line("group", group, cause))?),
     };
     Ok(Listed { student, name, group })
 }
@@ -369,9 +400,7 @@ fn shown(text: &str) -> String {
 fn formula(text: &str) -> Option<String> {
     let first = text.chars().next()?;
     let is_one = matches!(first, '=' | '+' | '-' | '@');
-    is_one.then(|| {
-        format!("'{}' begins with '{first}', as a formula does; remove it", shown(text))
-    })
+    is_one.then(|| format!("'{}' begins with '{first}', as a formula does; remove it", shown(text)))
 }
 
 /// `4.2191E+07`: a number that was one once.
@@ -402,10 +431,17 @@ mod tests {
     #[test]
     fn the_dialects_of_moodle_excel_and_sigaa_say_the_same() {
         let both = ["042191010 Ana Silva", "10 João d'Água"];
-        let windows = WINDOWS_1252.encode("sep=;\r\nMatrícula;Nome\r\n042191010;Ana Silva\r\n10;João d'Água\r\n").0;
-        let utf_16: Vec<u8> = [0xff, 0xfe].into_iter().chain(
-            "Number\tName\r\n042191010\tAna Silva\r\n10\tJoão d'Água\r\n".encode_utf16().flat_map(u16::to_le_bytes),
-        ).collect();
+        let windows = WINDOWS_1252
+            .encode("sep=;\r\nMatrícula;Nome\r\n042191010;Ana Silva\r\n10;João d'Água\r\n")
+            .0;
+        let utf_16: Vec<u8> = [0xff, 0xfe]
+            .into_iter()
+            .chain(
+                "Number\tName\r\n042191010\tAna Silva\r\n10\tJoão d'Água\r\n"
+                    .encode_utf16()
+                    .flat_map(u16::to_le_bytes),
+            )
+            .collect();
         for text in [
             "First name,Surname,ID number,Email address\nAna,Silva,042191010,a@x.br\nJoão,d'Água,10,j@x.br\n".as_bytes(),
             "Nome,Sobrenome,\"Número de identificação\"\nAna,Silva,042191010\nJoão,d'Água,10\n".as_bytes(),
@@ -431,19 +467,37 @@ mod tests {
             (b"\x89PNG\r\n\x1a\n\0\0", "it is no text; save the table as CSV first"),
             (b"number,name\n", "it has no students, only a header"),
             (b"number,surname\n1,2\n", "line 1: the header names no column with the names"),
-            (b"name,email\nAna,a@x\n", "line 1: the header names no column with the student numbers"),
+            (
+                b"name,email\nAna,a@x\n",
+                "line 1: the header names no column with the student numbers",
+            ),
             (b"10,Ana\n10,Rui\n", "line 2: 10 is Rui here and Ana in line 1; keep one of them"),
             (b"10,Ana\n20\n", "line 2: 20 has no name; the line may have been cut off"),
             (b"10,Ana\n20,\"Ru", "line 2: a quotation mark is opened and never closed"),
             (b"10,Ana\n,Rui\n", "line 2: there is no student number"),
-            (b"10,Ana\n4.2191E+07,Rui\n", "line 2: a spreadsheet has made '4.2191E+07' of the number"),
-            (b"number;name\n10;Ana\n\"4,2191E+07\";Rui\n", "line 3: a spreadsheet has made '4,2191E+07'"),
+            (
+                b"10,Ana\n4.2191E+07,Rui\n",
+                "line 2: a spreadsheet has made '4.2191E+07' of the number",
+            ),
+            (
+                b"number;name\n10;Ana\n\"4,2191E+07\";Rui\n",
+                "line 3: a spreadsheet has made '4,2191E+07'",
+            ),
             (b"10,Ana\n20,=1+1\n", "line 2: '=1+1' begins with '=', as a formula does"),
             (b"10,Ana\n+20,Rui\n", "line 2: '+20' begins with '+'"),
             (b"10,Ana\n20,R\0ui\n", "line 2: it has a byte 0x00"),
-            (b"10,Jo\xc3\xa3o\n20,Jos\xe9\n", "line 2: it is in another encoding than the lines before it"),
-            ("10,Ana\n20,Rui\u{202e}\n".as_bytes(), "line 2: the name 'Rui\\u{202e}' cannot be one"),
-            (b"10,Ana\n123456789012345678901234567890123,Rui\n", "line 2: '123456789012345678901234567890123'"),
+            (
+                b"10,Jo\xc3\xa3o\n20,Jos\xe9\n",
+                "line 2: it is in another encoding than the lines before it",
+            ),
+            (
+                "10,Ana\n20,Rui\u{202e}\n".as_bytes(),
+                "line 2: the name 'Rui\\u{202e}' cannot be one",
+            ),
+            (
+                b"10,Ana\n123456789012345678901234567890123,Rui\n",
+                "line 2: '123456789012345678901234567890123'",
+            ),
             (b"Ana\nRui\n", "line 1: it is not clear which column"),
         ] {
             let said = wrong(text);

@@ -33,7 +33,7 @@ enum Event {
     /// No answer before the deadline; it is asked again.
     Waiting(StudentNumber),
     /// No answer, and nobody asks again.
-    GivenUp(StudentNumber),
+    GivenUp,
     Failed(String),
 }
 
@@ -112,7 +112,7 @@ impl Reader<'_> {
         self.repeated = Some(student);
         let (class, meant) = (self.class, did_you_mean(self.roster, student));
         complain(format_args!(
-            "{student} is not on the roster of class {class}{meant} The same number again marks it as a walk-in."
+            "{student} is not on the roster of class {class}{meant}; the same number again marks it as a walk-in"
         ));
         None
     }
@@ -131,12 +131,13 @@ fn mark_all(
         let next = work.lock().expect("nobody panics with it").recv();
         let Ok(student) = next else { return };
         loop {
-            let correction = Correction { number: None, student, status: Status::Present, reason: None };
+            let correction =
+                Correction { number: None, student, status: Status::Present, reason: None };
             let operation = Operation::Correct { class, correction: Box::new(correction) };
             let was_last = has_ended.load(Ordering::Relaxed);
             let event = match caller.perform(operation, timeout, &mut |_, _| {}) {
                 Ok(answered) => Event::Answered(student, answered.answer),
-                Err(CallError::Unanswered(_)) if was_last => Event::GivenUp(student),
+                Err(CallError::Unanswered(_)) if was_last => Event::GivenUp,
                 Err(CallError::Unanswered(_)) => Event::Waiting(student),
                 Err(error) => Event::Failed(error.to_string()),
             };
@@ -174,7 +175,7 @@ impl<'a> Desk<'a> {
             Event::Waiting(student) => {
                 complain(format_args!("{student} has no answer yet; it is sent again"));
             }
-            Event::GivenUp(_) => self.worst = self.worst.worse(Exit::Unknown),
+            Event::GivenUp => self.worst = self.worst.worse(Exit::Unknown),
             Event::Failed(error) => {
                 complain(error);
                 return Err(Exit::Failed);
@@ -200,9 +201,11 @@ impl<'a> Desk<'a> {
             return printed(print_json(&ScanLine { class: self.class.get(), student, outcome }));
         }
         let found = self.roster.students.binary_search_by_key(&student, |it| it.student);
-        let name = found.map(|place| self.roster.students[place].name.to_string()).unwrap_or_default();
+        let name =
+            found.map(|place| self.roster.students[place].name.to_string()).unwrap_or_default();
         // A beep for what is done, two for what is not; a sign too, for whoever sees no colours.
-        let (sign, colour, bell) = if good { ("✓", "32", "\x07") } else { ("✗", "31", "\x07\x07") };
+        let (sign, colour, bell) =
+            if good { ("✓", "32", "\x07") } else { ("✗", "31", "\x07\x07") };
         let line = safe(&format!("{sign} {student}  {name}  {words}"));
         let line = if self.in_colour { format!("\x1b[{colour}m{line}\x1b[0m{bell}") } else { line };
         printed(writeln!(io::stdout(), "{line}"))

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::likeness::nearest;
 use super::local_time::LocalTime as _;
 use super::room::words;
 use super::words::counted;
@@ -22,7 +23,9 @@ pub(super) fn write_sheet(out: &mut impl Write, sheet: &Sheet, heading: &str) ->
     let (answered, others): (Vec<_>, Vec<_>) =
         entries.iter().filter(|it| it.listed).partition(|it| it.at.is_some());
     write_entries(out, answered.into_iter())?;
-    for (title, status) in [("Excused", Status::Excused), ("Left", Status::Left), ("Absent", Status::Absent)] {
+    for (title, status) in
+        [("Excused", Status::Excused), ("Left", Status::Left), ("Absent", Status::Absent)]
+    {
         let of_status: Vec<_> = others.iter().copied().filter(|it| it.status == status).collect();
         if !of_status.is_empty() {
             writeln!(out, "{title}, {}:", of_status.len())?;
@@ -32,7 +35,15 @@ pub(super) fn write_sheet(out: &mut impl Write, sheet: &Sheet, heading: &str) ->
     let walk_ins: Vec<_> = entries.iter().filter(is_walk_in).collect();
     if !walk_ins.is_empty() {
         writeln!(out, "Not on the roster, {}:", walk_ins.len())?;
-        write_entries(out, walk_ins.into_iter())?;
+        write_entries(out, walk_ins.iter().copied())?;
+        let roster =
+            sheet.supplement.as_ref().and_then(|it| it.roster.as_deref()).unwrap_or_default();
+        for it in walk_ins {
+            if let Some(meant) = nearest(it.student.as_str(), roster) {
+                let (student, name) = (meant.student, &meant.name);
+                writeln!(out, "      {} may be {student} {name}", it.student)?;
+            }
+        }
     }
     write_trail(out, sheet)
 }
@@ -165,9 +176,11 @@ impl EntryLine {
         // Who said so: the student, or a teacher, whose name is known where the teacher has joined.
         let by = match (&entry.by, entry.at) {
             (Some(name), _) => Some(name.to_string()),
-            (None, _) if entry.remarks.has(Remarks::BY_TEACHER) => Some("teacher".into()),
-            (None, Some(_)) => Some("student".into()),
-            (None, None) => None,
+            _ if entry.corrected || entry.remarks.has(Remarks::BY_TEACHER) => {
+                Some("teacher".into())
+            }
+            (_, Some(_)) => Some("student".into()),
+            _ => None,
         };
         Self {
             student: entry.student.to_string(),

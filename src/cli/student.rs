@@ -18,7 +18,9 @@ use super::local_time::LocalTime as _;
 use super::prompt::{Line, Prompt, fields};
 use super::words::{complain, parse, printed, remark, typed};
 use crate::access::RoomCode;
-use crate::exchange::{Answer, Arrived, Marked, MyMark, Operation, Query, Refusal, Refused, SheetList};
+use crate::exchange::{
+    Answer, Arrived, Marked, MyMark, Operation, Query, Refusal, Refused, SheetList,
+};
 use crate::ids::{ClassId, RollCallNumber, StudentNumber};
 use crate::shell::call::Answered;
 use crate::time::WallTime;

@@ -11,17 +11,17 @@ use serde::Serialize;
 
 use super::Exit;
 use super::client::{ClientFlags, CommandClient, local_clock};
+use super::correct::{CorrectionFlags, correct, extend, reopen};
+use super::export::{ExportFlags, export};
 use super::join::{Joining, join};
 use super::json::{RefusedLine, print_json};
 use super::local_time::LocalTime as _;
-use super::prompt::{Line, Prompt};
-use super::correct::{CorrectionFlags, correct, extend, reopen};
-use super::export::{ExportFlags, export};
 use super::plan::{PlanFlags, parse_window};
+use super::prompt::{Line, Prompt};
 use super::report::{ReportFlags, report};
 use super::room;
-use super::scan::scan;
 use super::roster::{RosterWork, roster};
+use super::scan::scan;
 use super::sheet::{SheetLine, write_sheet};
 use super::words::{complain, counted, parse, printed, remark, typed};
 use crate::access::{PersonName, Terms, Who};
@@ -504,8 +504,9 @@ impl Teacher {
     ) -> Result<(), Exit> {
         let mut of = number;
         let from = number.unwrap_or(RollCallNumber::MAX);
-        let (found, attempts) =
-            self.client.revisions(class, from, &mut |it| *of.get_or_insert(it.sheet.number) == it.sheet.number)?;
+        let (found, attempts) = self.client.revisions(class, from, &mut |it| {
+            *of.get_or_insert(it.sheet.number) == it.sheet.number
+        })?;
         if let Some(found) = found.iter().find(|it| it.revision == revision) {
             return self.show_closed(&found.sheet, attempts);
         }

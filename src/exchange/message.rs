@@ -27,9 +27,9 @@ use super::status::Status;
 use super::verdict::{Revoked, Stale};
 use super::watch::Watch;
 use super::{
-    ActList, Acted, Answer, Ask, BeginAgain, Busy, Closed, Corrected, Enrolled, Extended, FileState,
-    Joined, MineList, Opened, Operation, PersonList, Pull, Query, Refused, RevisionList, RoomState,
-    RosterInfo, SheetList, SpotList, StatusList, Watched,
+    ActList, Acted, Answer, Ask, BeginAgain, Busy, Closed, Corrected, Enrolled, Extended,
+    FileState, Joined, MineList, Opened, Operation, PersonList, Pull, Query, Refused, RevisionList,
+    RoomState, RosterInfo, SheetList, SpotList, StatusList, Watched,
 };
 use crate::ids::{ClientId, RequestNumber};
 use crate::time::WallTime;

@@ -72,11 +72,7 @@ pub const CAPACITY: usize =
     (LIST_REQUEST_MIN_BYTES - REPLY_REST_MAX_BYTES - 1 - bool::MAX_BYTES) / Revision::MAX_BYTES;
 
 /// Whether this answers the question for the revisions of that class from that one down.
-pub(super) fn fits(
-    class: ClassId,
-    from: (RollCallNumber, u32),
-    answer: &Answer,
-) -> bool {
+pub(super) fn fits(class: ClassId, from: (RollCallNumber, u32), answer: &Answer) -> bool {
     let Answer::Revisions(RevisionList { revisions, more }) = answer else { return false };
     let place = |it: &Revision| (it.sheet.number, it.revision);
     let falls = revisions.windows(2).all(|pair| place(&pair[0]) > place(&pair[1]));

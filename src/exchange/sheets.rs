@@ -143,11 +143,10 @@ mod tests {
             bytes,
             content: ContentId::of(b"a sheet"),
         };
-        for (students, least, most) in [(0, 4, 31), (1, 7, 77), (2_000_000, 6_000_004, 92_000_031)].map(
-            |(students, least, most)| {
+        for (students, least, most) in [(0, 4, 31), (1, 7, 77), (2_000_000, 6_000_004, 92_000_031)]
+            .map(|(students, least, most)| {
                 (students, least, most + u32::try_from(SheetInfo::SUPPLEMENT_MAX_BYTES).unwrap())
-            },
-        )
+            })
         {
             assert!(info(students, least).is_plausible() && info(students, most).is_plausible());
             assert!(!info(students, least - 1).is_plausible(), "{students} students");

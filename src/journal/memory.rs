@@ -119,7 +119,8 @@ impl Journal for MemoryJournal {
         limit: usize,
     ) -> Result<Vec<SheetInfo>, JournalError> {
         let of_class = |info: &SheetInfo| info.class == class && info.number <= at_most;
-        let mut found: Vec<_> = self.sheets.iter().rev().map(|sheet| sheet.info).filter(of_class).collect();
+        let mut found: Vec<_> =
+            self.sheets.iter().rev().map(|sheet| sheet.info).filter(of_class).collect();
         // A roll call that was corrected is not newer than the one after it.
         found.sort_by_key(|info| std::cmp::Reverse(info.number));
         found.truncate(limit);

@@ -359,7 +359,8 @@ impl People {
                 None
             }
             (
-                &(Operation::Mark { class, student, .. } | Operation::Deliver { class, student, .. }),
+                &(Operation::Mark { class, student, .. }
+                | Operation::Deliver { class, student, .. }),
                 outcome,
             ) => {
                 self.apply_mark(who, class, student, outcome);

@@ -15,12 +15,14 @@ mod sheet;
 mod supplement;
 
 pub use marks::SheetBytes;
-pub use proceedings::{Agenda, Proceedings, ProceedingsItem};
 pub(crate) use proceedings::ProceedingsWalk;
+pub use proceedings::{Agenda, Proceedings, ProceedingsItem};
 pub use register::{Applied, Contradiction, Register, RegisterItem};
-pub use roster::{NotARoster, Roster, RosterItem, RosterObject, Rosters};
 pub(crate) use roster::RosterWalk;
+pub use roster::{NotARoster, Roster, RosterItem, RosterObject, Rosters};
 pub(crate) use sessions::Walked;
 pub use sessions::{ClientRecord, Sessions, Silent, Verdict};
-pub use sheet::{ClosedSheet, Extras, Kept, Mark, Particulars, Remarked, Sheet, SheetError, SheetReader};
+pub use sheet::{
+    ClosedSheet, Extras, Kept, Mark, Particulars, Remarked, Sheet, SheetError, SheetReader,
+};
 pub use supplement::{Pressed, SheetEntry, Standing, Supplement};

@@ -151,9 +151,20 @@ pub enum ProceedingsItem {
         late_at: Option<WallTime>,
         closed_revision: u32,
     },
-    Standing { class: ClassId, student: StudentNumber, status: Status },
-    Pressed { class: ClassId, student: StudentNumber, at: WallTime },
-    Trail { class: ClassId, entry: TrailEntry },
+    Standing {
+        class: ClassId,
+        student: StudentNumber,
+        status: Status,
+    },
+    Pressed {
+        class: ClassId,
+        student: StudentNumber,
+        at: WallTime,
+    },
+    Trail {
+        class: ClassId,
+        entry: TrailEntry,
+    },
 }
 
 /// The proceedings of all open roll calls that have some.
@@ -225,7 +236,13 @@ impl Agenda {
     pub(crate) fn restore(&mut self, item: ProceedingsItem) -> Result<(), Contradiction> {
         match item {
             ProceedingsItem::Begin { class, plan, closes_at, late_at, closed_revision } => {
-                let it = Proceedings { plan, closes_at, late_at, closed_revision, ..Proceedings::default() };
+                let it = Proceedings {
+                    plan,
+                    closes_at,
+                    late_at,
+                    closed_revision,
+                    ..Proceedings::default()
+                };
                 self.insert(class, it);
             }
             ProceedingsItem::Standing { class, student, status } => {
@@ -283,7 +300,8 @@ impl Iterator for ProceedingsWalk {
             return Some(item);
         }
         let (class, it) = self.classes.next()?;
-        let Proceedings { plan, closes_at, late_at, closed_revision, standings, pressed, trail } = it;
+        let Proceedings { plan, closes_at, late_at, closed_revision, standings, pressed, trail } =
+            it;
         self.current = Some(Rest {
             class,
             standings: standings.into_iter(),

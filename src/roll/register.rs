@@ -234,7 +234,8 @@ impl Register {
                 Ok(Applied::default())
             }
             (
-                &(Operation::Mark { class, student, .. } | Operation::Deliver { class, student, .. }),
+                &(Operation::Mark { class, student, .. }
+                | Operation::Deliver { class, student, .. }),
                 outcome,
             ) => {
                 if let Some(Marked { at, already_present: false, .. }) = outcome.marked() {
@@ -247,12 +248,9 @@ impl Register {
             }
             // A refusal, or something that had already been so: nothing to do. Operations are named, so
             // that a new one cannot be answered and then do nothing.
-            (
-                Operation::Open { .. }
-                | Operation::OpenWith { .. }
-                | Operation::Close { .. },
-                _,
-            ) => Ok(Applied::default()),
+            (Operation::Open { .. } | Operation::OpenWith { .. } | Operation::Close { .. }, _) => {
+                Ok(Applied::default())
+            }
             // What changes no mark, or is done by the other methods.
             (
                 Operation::Join { .. }
@@ -885,7 +883,8 @@ mod tests {
 
     fn students(register: &mut Register, number: u32, millis: u64) -> Vec<String> {
         let outcome = register.decide_close(class(number), at(millis), Extras::default());
-        let closed = register.apply(&close(number), &outcome, Extras::default()).unwrap().closed.unwrap();
+        let closed =
+            register.apply(&close(number), &outcome, Extras::default()).unwrap().closed.unwrap();
         closed.bytes.marks().map(|mark| mark.student.to_string()).collect()
     }
 
@@ -1222,8 +1221,12 @@ mod tests {
         let opened = run(&mut register, &open(1), 1);
         assert!(register.apply(&open(1), &opened, Extras::default()).is_err(), "open twice");
         run(&mut register, &mark(1, "10"), 2);
-        assert!(register.apply(&mark(1, "10"), &marked, Extras::default()).is_err(), "marked twice");
-        let Outcome::Closed(mut closed) = register.decide_close(class(1), at(3), Extras::default()) else {
+        assert!(
+            register.apply(&mark(1, "10"), &marked, Extras::default()).is_err(),
+            "marked twice"
+        );
+        let Outcome::Closed(mut closed) = register.decide_close(class(1), at(3), Extras::default())
+        else {
             panic!("closed")
         };
         closed.sheet.students = 2;

@@ -128,7 +128,8 @@ impl Roster {
     #[must_use]
     pub fn to_bytes(&self, class: ClassId) -> Vec<u8> {
         let students: Vec<_> = self.iter().collect();
-        let object = RosterObject { form: RosterObject::FORM, class, version: self.version, students };
+        let object =
+            RosterObject { form: RosterObject::FORM, class, version: self.version, students };
         postcard::to_stdvec(&object).expect("a roster can be written")
     }
 }
@@ -230,15 +231,15 @@ impl Rosters {
         let none = Roster::default();
         let roster = self.by_class.get(&class).unwrap_or(&none);
         // R-ROSTER-2
-        if change.base != roster.version && (change.import != roster.import || roster.version == 0) {
+        if change.base != roster.version && (change.import != roster.import || roster.version == 0)
+        {
             return Err(Refusal::RosterChanged);
         }
         let mut changed = roster.clone();
         change.edits.iter().for_each(|edit| changed.edit(edit));
         let total = self.total - roster.len() + changed.len();
         // R-ROSTER-3
-        if changed.len() > roster.len()
-            && (changed.len() > ROSTER_MAX || total > ROSTERS_TOTAL_MAX)
+        if changed.len() > roster.len() && (changed.len() > ROSTER_MAX || total > ROSTERS_TOTAL_MAX)
         {
             return Err(Refusal::NoRoom);
         }
@@ -358,16 +359,25 @@ mod tests {
         let other = change(0, 8, vec![put("20", "Rui")]);
         assert_eq!(run(&mut rosters, &other), Err(Refusal::RosterChanged), "began before");
         assert_eq!(run(&mut rosters, &change(0, 7, vec![put("30", "Eva")])), Ok((2, 2)), "goes on");
-        assert_eq!(run(&mut rosters, &change(2, 8, vec![put("20", "Rui")])), Ok((3, 3)), "began after");
+        assert_eq!(
+            run(&mut rosters, &change(2, 8, vec![put("20", "Rui")])),
+            Ok((3, 3)),
+            "began after"
+        );
         let late = change(0, 7, vec![put("40", "Ivo")]);
-        assert_eq!(run(&mut rosters, &late), Err(Refusal::RosterChanged), "the first goes no further");
+        assert_eq!(
+            run(&mut rosters, &late),
+            Err(Refusal::RosterChanged),
+            "the first goes no further"
+        );
         assert_eq!(names(&rosters), ["10 Ana", "20 Rui", "30 Eva"]);
     }
 
     #[test]
     fn a_snapshot_restores_the_same_rosters() {
         let mut rosters = Rosters::default();
-        run(&mut rosters, &change(0, 7, vec![put("10", "Ana"), put("042191010", "João d'Água")])).unwrap();
+        run(&mut rosters, &change(0, 7, vec![put("10", "Ana"), put("042191010", "João d'Água")]))
+            .unwrap();
         let mut restored = Rosters::default();
         rosters.items().for_each(|item| restored.restore(item).unwrap());
         assert!(restored.items().eq(rosters.items()));
@@ -379,9 +389,10 @@ mod tests {
         let longer = [&bytes[..], &[0]].concat();
         assert_eq!(RosterObject::from_bytes(&longer, class(1)), Err(NotARoster::Malformed));
         assert_eq!(RosterObject::from_bytes(&[2], class(1)), Err(NotARoster::NewerForm));
-        assert!(restored.restore(RosterItem::Listed {
-            class: class(9),
-            listed: read.students[0].clone()
-        }).is_err());
+        assert!(
+            restored
+                .restore(RosterItem::Listed { class: class(9), listed: read.students[0].clone() })
+                .is_err()
+        );
     }
 }

@@ -69,7 +69,9 @@ pub struct SheetEntry {
     pub pressed_at: Option<WallTime>,
     /// What is remarked.
     pub remarks: Remarks,
-    /// Who corrected the student last, where that is known.
+    /// True if a teacher has said what the student was.
+    pub corrected: bool,
+    /// Who that was, where that is known.
     pub by: Option<PersonName>,
     /// Why.
     pub reason: Option<Reason>,
@@ -92,9 +94,10 @@ impl Supplement {
         marked: impl Iterator<Item = StudentNumber>,
     ) -> Self {
         let is_delayed = !proceedings.pressed().is_empty();
-        let pressed = (0..).zip(marked).take_while(|_| is_delayed).filter_map(|(place, student)| {
-            proceedings.pressed_at(student).map(|at| Pressed { place, at })
-        });
+        let pressed =
+            (0..).zip(marked).take_while(|_| is_delayed).filter_map(|(place, student)| {
+                proceedings.pressed_at(student).map(|at| Pressed { place, at })
+            });
         let standings = proceedings.standings().iter();
         Self {
             revision: proceedings.revision(),
@@ -185,9 +188,9 @@ impl Sheet {
         let expected = supplement.roster.iter().flatten().map(|it| it.student);
         let is_unmarked = |it: &StudentNumber| !marked.contains(it);
         let corrected = standing.filter(is_unmarked);
-        let absent =
-            expected.filter(|it| is_unmarked(it) && supplement.standing(*it).is_none());
-        let entry = |student| SheetEntry::of(student, Status::Absent).supplemented(supplement, None);
+        let absent = expected.filter(|it| is_unmarked(it) && supplement.standing(*it).is_none());
+        let entry =
+            |student| SheetEntry::of(student, Status::Absent).supplemented(supplement, None);
         corrected.chain(absent).map(entry).collect()
     }
 }
@@ -203,6 +206,7 @@ impl SheetEntry {
             at: None,
             pressed_at: None,
             remarks: Remarks::NONE,
+            corrected: false,
             by: None,
             reason: None,
         }
@@ -214,9 +218,7 @@ impl SheetEntry {
         let listed = supplement.listed(student);
         let is_late = self.at.is_some_and(|at| supplement.is_late(pressed_at.unwrap_or(at)));
         let by_itself = if is_late { Status::Late } else { self.status };
-        let is_theirs = |it: &&TrailEntry| {
-            matches!(it.change, Change::Corrected { student: of, .. } if of == student)
-        };
+        let is_theirs = |it: &&TrailEntry| matches!(it.change, Change::Corrected { student: of, .. } if of == student);
         let status = supplement.standing(student);
         let last = status.and_then(|_| supplement.trail.iter().rev().find(is_theirs));
         Self {
@@ -225,6 +227,7 @@ impl SheetEntry {
             status: status.unwrap_or(by_itself),
             listed: supplement.roster.is_none() || listed.is_some(),
             pressed_at,
+            corrected: status.is_some(),
             by: last.and_then(|it| it.by),
             reason: last.and_then(|it| it.reason.clone()),
             ..self

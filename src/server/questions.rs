@@ -14,7 +14,9 @@ use crate::exchange::{
     files,
 };
 use crate::ids::{ClassId, FileKey, RollCallNumber};
-use crate::limits::{CORRECTIONS_AWAITED_MAX, FILE_QUESTIONS_MAX, LISTING_LIFE, SHEET_QUESTIONS_MAX};
+use crate::limits::{
+    CORRECTIONS_AWAITED_MAX, FILE_QUESTIONS_MAX, LISTING_LIFE, SHEET_QUESTIONS_MAX,
+};
 use crate::record::{Rows, RowsQuestion};
 use crate::stats::Counter;
 use crate::time::{Instant, Now};

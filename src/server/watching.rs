@@ -90,8 +90,11 @@ impl<P: Clone + Hash> Server<P> {
         let marked = register.marks(class).map(|mark| entry(&mark, proceedings, room));
         let unmarked = proceedings.standings().iter();
         let unmarked = unmarked.filter(|it| !register.is_present(class, *it.0));
-        let unmarked = unmarked.map(|(&student, &status)| {
-            WatchedEntry { student, at: opened_at, status, remarks: Remarks::NONE }
+        let unmarked = unmarked.map(|(&student, &status)| WatchedEntry {
+            student,
+            at: opened_at,
+            status,
+            remarks: Remarks::NONE,
         });
         let mut watched = Watched {
             class,

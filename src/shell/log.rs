@@ -102,7 +102,8 @@ fn tell(operation: &Operation, outcome: &Outcome, client: ClientId, from: &str) 
         Outcome::Marked(Marked { at, already_present, .. })
         | Outcome::Arrived(Arrived { marked: Marked { at, already_present, .. }, .. }) => {
             let already = already(already_present);
-            if let Operation::Mark { student, .. } | Operation::Deliver { student, .. } = operation {
+            if let Operation::Mark { student, .. } | Operation::Deliver { student, .. } = operation
+            {
                 trace!(
                     "{student} was {already}marked present in {class} at {at} by {client:?} \
                      from {from}"

@@ -118,16 +118,17 @@ impl State {
         let mut sheet = closed.sheet();
         let is_marked = sheet.marks.iter().any(|mark| mark.student == student);
         if status.is_there() && !is_marked {
-            let place = u32::try_from(sheet.marks.len()).expect("bounded by MARKS_PER_ROLL_CALL_MAX");
+            let place =
+                u32::try_from(sheet.marks.len()).expect("bounded by MARKS_PER_ROLL_CALL_MAX");
             sheet.marks.push(Mark { student, at });
             if closed.terms.is_some() {
                 sheet.remarks.push(Remarked { place, remarks: Remarks::BY_TEACHER });
             }
         }
         let before = sheet.supplement.as_deref();
-        let mut supplement = before.cloned().unwrap_or_else(|| {
-            Supplement::of(&Proceedings::default(), None, std::iter::empty())
-        });
+        let mut supplement = before
+            .cloned()
+            .unwrap_or_else(|| Supplement::of(&Proceedings::default(), None, std::iter::empty()));
         let standing = Standing { student, status };
         match supplement.standings.binary_search_by_key(&student, |it| it.student) {
             Ok(place) => supplement.standings[place] = standing,

@@ -38,7 +38,8 @@ impl KeptRollCalls {
     ) {
         self.remove(class, number);
         // What nobody opens again is not worth the memory.
-        let is_huge = closed.as_ref().is_some_and(|it| it.info.students as usize > REOPEN_MARKS_MAX);
+        let is_huge =
+            closed.as_ref().is_some_and(|it| it.info.students as usize > REOPEN_MARKS_MAX);
         if is_huge {
             return;
         }

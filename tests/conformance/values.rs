@@ -23,7 +23,9 @@ use rollcall::journal::encoding::{decode_items, decode_records, encode_items, en
 use rollcall::limits::{BLOCK_BYTES, FILE_BYTES_MAX};
 use rollcall::people::{Invite, PeopleItem, PersonId, Pool, RoomSecret, Staff, Tried};
 use rollcall::record::{Record, SnapshotItem};
-use rollcall::roll::{ClientRecord, Mark, RegisterItem, Remarked, Sheet};
+use rollcall::roll::{
+    ClientRecord, Mark, ProceedingsItem, RegisterItem, Remarked, RosterItem, Sheet,
+};
 use rollcall::time::WallTime;
 use rollcall::wire::{Datagram, Versions};
 use serde::Serialize;
@@ -122,7 +124,7 @@ pub(crate) const FORMATS: &[(&str, Write)] = &[
         it.answered(Answer::Refused(Refused { at, reason: Refusal::DiskLow }))
     }),
     ("refused-access", |it| {
-        let (at, reasons) = (it.time(), &Refusal::ALL[6..]);
+        let (at, reasons) = (it.time(), &Refusal::ALL[6..24]);
         let place = usize::try_from(it.below(reasons.len() as u64)).expect("small");
         it.answered(Answer::Refused(Refused { at, reason: reasons[place] }))
     }),
@@ -268,7 +270,12 @@ pub(crate) const FORMATS: &[(&str, Write)] = &[
     }),
 ];
 
-fn stored(value: &impl Serialize) -> Vec<u8> {
+/// Every format, also those that came later.
+pub(crate) fn formats() -> impl Iterator<Item = &'static (&'static str, Write)> {
+    FORMATS.iter().chain(crate::attendance::FORMATS)
+}
+
+pub(crate) fn stored(value: &impl Serialize) -> Vec<u8> {
     postcard::to_stdvec(value).expect("everything on the disk can be written")
 }
 
@@ -283,7 +290,7 @@ impl Values {
         Self { state: crc32fast::hash(name.as_bytes()).into() }
     }
 
-    fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.state;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -291,77 +298,77 @@ impl Values {
         mixed ^ (mixed >> 31)
     }
 
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound
     }
 
-    fn flag(&mut self) -> bool {
+    pub(crate) fn flag(&mut self) -> bool {
         self.below(2) == 1
     }
 
     /// Every length in bits is as likely as every other, so that each length of a varint comes.
-    fn number(&mut self) -> u64 {
+    pub(crate) fn number(&mut self) -> u64 {
         let bits = self.below(65);
         let number = self.next();
         if bits == 0 { 0 } else { number >> (64 - bits) }
     }
 
-    fn u32(&mut self) -> u32 {
+    pub(crate) fn u32(&mut self) -> u32 {
         let bits = self.below(33);
         let number = self.next() & u64::from(u32::MAX);
         u32::try_from(number >> (32 - bits)).expect("32 bits")
     }
 
-    fn bytes<const LENGTH: usize>(&mut self) -> [u8; LENGTH] {
+    pub(crate) fn bytes<const LENGTH: usize>(&mut self) -> [u8; LENGTH] {
         std::array::from_fn(|_| self.next().to_le_bytes()[7])
     }
 
-    fn some<T>(&mut self, most: u64, mut draw: impl FnMut(&mut Self) -> T) -> Vec<T> {
+    pub(crate) fn some<T>(&mut self, most: u64, mut draw: impl FnMut(&mut Self) -> T) -> Vec<T> {
         let count = self.below(most + 1);
         (0..count).map(|_| draw(self)).collect()
     }
 
-    fn text(&mut self, alphabet: &[char], most: u64) -> String {
+    pub(crate) fn text(&mut self, alphabet: &[char], most: u64) -> String {
         let length = 1 + self.below(most);
         let mut letter = || alphabet[usize::try_from(self.below(alphabet.len() as u64)).unwrap()];
         (0..length).map(|_| letter()).collect()
     }
 
-    fn class(&mut self) -> ClassId {
+    pub(crate) fn class(&mut self) -> ClassId {
         ClassId::new(self.u32().max(1)).expect("not zero")
     }
 
-    fn student(&mut self) -> StudentNumber {
+    pub(crate) fn student(&mut self) -> StudentNumber {
         let alphabet: Vec<_> = ('!'..='~').collect();
         self.text(&alphabet, 32).parse().expect("graphic ASCII")
     }
 
-    fn file_name(&mut self) -> FileName {
+    pub(crate) fn file_name(&mut self) -> FileName {
         let alphabet = ['a', 'Z', '0', ' ', '-', 'é', 'ß', '漢', '🎓'];
         FileName::try_from(self.text(&alphabet, 40)).expect("the name of a file")
     }
 
-    fn time(&mut self) -> WallTime {
+    pub(crate) fn time(&mut self) -> WallTime {
         WallTime::from_millis(self.number().min(WallTime::MAX.as_millis()))
     }
 
-    fn client(&mut self) -> ClientId {
+    pub(crate) fn client(&mut self) -> ClientId {
         ClientId::from_bytes(self.bytes())
     }
 
-    fn request_number(&mut self) -> RequestNumber {
+    pub(crate) fn request_number(&mut self) -> RequestNumber {
         RequestNumber::new(self.number().max(1)).expect("not zero")
     }
 
-    fn content(&mut self) -> ContentId {
+    pub(crate) fn content(&mut self) -> ContentId {
         ContentId::from_bytes(self.bytes())
     }
 
-    fn cookie(&mut self) -> Cookie {
+    pub(crate) fn cookie(&mut self) -> Cookie {
         Cookie::from_bytes(self.bytes())
     }
 
-    fn refusal(&mut self) -> Refusal {
+    pub(crate) fn refusal(&mut self) -> Refusal {
         // Not Refusal::ALL: a refusal that is added later changes no hash.
         let all = [
             Refusal::NotOpen,
@@ -373,19 +380,19 @@ impl Values {
         all[usize::try_from(self.below(all.len() as u64)).expect("small")]
     }
 
-    fn block(&mut self) -> Vec<u8> {
+    pub(crate) fn block(&mut self) -> Vec<u8> {
         let length = usize::try_from(self.below(BLOCK_BYTES as u64 + 1)).expect("small");
         (0..length).map(|_| self.next().to_le_bytes()[7]).collect()
     }
 
-    fn pull(&mut self) -> Pull {
+    pub(crate) fn pull(&mut self) -> Pull {
         let (object, cookie, first) = (self.content(), self.cookie(), self.u32());
         let reachable = (u32::MAX - first).min(63);
         let wanted = self.next() & (u64::MAX >> (63 - reachable)) | 1;
         Pull { object, cookie, first, wanted }
     }
 
-    fn file_state(&mut self) -> FileState {
+    pub(crate) fn file_state(&mut self) -> FileState {
         let (a, b) = (self.number().min(FILE_BYTES_MAX), self.number().min(FILE_BYTES_MAX));
         match self.below(3) {
             0 => FileState::Absent,
@@ -394,7 +401,7 @@ impl Values {
         }
     }
 
-    fn operation(&mut self) -> Operation {
+    pub(crate) fn operation(&mut self) -> Operation {
         let (class, student) = (self.class(), self.student());
         match self.below(3) {
             0 => Operation::Open { class, terms: Terms::PLAIN },
@@ -403,7 +410,7 @@ impl Values {
         }
     }
 
-    fn sheet_info(&mut self) -> SheetInfo {
+    pub(crate) fn sheet_info(&mut self) -> SheetInfo {
         SheetInfo {
             class: self.class(),
             number: self.roll_call_number(),
@@ -415,7 +422,7 @@ impl Values {
         }
     }
 
-    fn outcome(&mut self) -> Outcome {
+    pub(crate) fn outcome(&mut self) -> Outcome {
         let (class, at, flag, reason) = (self.class(), self.time(), self.flag(), self.refusal());
         let (roll_call, number) = (self.roll_call(), self.roll_call_number());
         match self.below(6) {
@@ -430,15 +437,15 @@ impl Values {
         }
     }
 
-    fn roll_call(&mut self) -> RollCallId {
+    pub(crate) fn roll_call(&mut self) -> RollCallId {
         RollCallId::new(self.number())
     }
 
-    fn roll_call_number(&mut self) -> RollCallNumber {
+    pub(crate) fn roll_call_number(&mut self) -> RollCallNumber {
         RollCallNumber::new(self.u32().max(1)).expect("not zero")
     }
 
-    fn client_record(&mut self) -> ClientRecord {
+    pub(crate) fn client_record(&mut self) -> ClientRecord {
         ClientRecord {
             client: self.client(),
             started: self.time(),
@@ -448,11 +455,11 @@ impl Values {
         }
     }
 
-    fn mark(&mut self) -> Mark {
+    pub(crate) fn mark(&mut self) -> Mark {
         Mark { student: self.student(), at: self.time() }
     }
 
-    fn register_item(&mut self) -> RegisterItem {
+    pub(crate) fn register_item(&mut self) -> RegisterItem {
         match self.below(7) {
             0 => RegisterItem::NextRollCall(self.roll_call()),
             1 => RegisterItem::LastSheet(self.sheet_info()),
@@ -473,7 +480,7 @@ impl Values {
         }
     }
 
-    fn record(&mut self) -> Record {
+    pub(crate) fn record(&mut self) -> Record {
         let at = self.time();
         match self.below(4) {
             0 => {
@@ -486,7 +493,7 @@ impl Values {
         }
     }
 
-    fn snapshot_item(&mut self) -> SnapshotItem {
+    pub(crate) fn snapshot_item(&mut self) -> SnapshotItem {
         match self.below(4) {
             0 => SnapshotItem::Latest(self.time()),
             1 => SnapshotItem::Client(self.client_record()),
@@ -495,17 +502,18 @@ impl Values {
         }
     }
 
-    fn sheet(&mut self) -> Sheet {
+    pub(crate) fn sheet(&mut self) -> Sheet {
         Sheet {
             class: self.class(),
             opened_at: self.time(),
             closed_at: self.time(),
             marks: self.some(20, Self::mark),
             remarks: vec![],
+            supplement: None,
         }
     }
 
-    fn remarked_sheet(&mut self) -> Sheet {
+    pub(crate) fn remarked_sheet(&mut self) -> Sheet {
         let mut sheet = self.sheet();
         sheet.marks.push(self.mark());
         for place in (0..).take(sheet.marks.len()) {
@@ -517,24 +525,24 @@ impl Values {
         sheet
     }
 
-    fn device(&mut self) -> DeviceId {
+    pub(crate) fn device(&mut self) -> DeviceId {
         DeviceId::from_bytes(self.bytes())
     }
 
-    fn invite(&mut self) -> InviteId {
+    pub(crate) fn invite(&mut self) -> InviteId {
         InviteId::from_bytes(self.bytes())
     }
 
-    fn invite_code(&mut self) -> InviteCode {
+    pub(crate) fn invite_code(&mut self) -> InviteCode {
         InviteCode::from_bytes(self.bytes())
     }
 
-    fn name(&mut self) -> PersonName {
+    pub(crate) fn name(&mut self) -> PersonName {
         let alphabet = ['a', 'Z', '0', '-', 'é', 'ß', '漢', '🎓'];
         self.text(&alphabet, 16).parse().expect("a name")
     }
 
-    fn terms(&mut self) -> Terms {
+    pub(crate) fn terms(&mut self) -> Terms {
         let who = match self.below(3) {
             0 => Who::Anyone,
             1 => Who::Device,
@@ -543,24 +551,24 @@ impl Values {
         Terms { who, strict: self.flag(), code: self.flag() }
     }
 
-    fn room_code(&mut self) -> Option<RoomCode> {
+    pub(crate) fn room_code(&mut self) -> Option<RoomCode> {
         let number = u32::try_from(self.below(1_000_000)).expect("six digits");
         self.flag().then(|| RoomCode::new(number).expect("six digits"))
     }
 
-    fn remarks(&mut self) -> Remarks {
+    pub(crate) fn remarks(&mut self) -> Remarks {
         u8::try_from(self.below(64)).expect("small").try_into().expect("six bits")
     }
 
-    fn spot_count(&mut self) -> u8 {
+    pub(crate) fn spot_count(&mut self) -> u8 {
         u8::try_from(1 + self.below(20)).expect("small")
     }
 
-    fn act_number(&mut self) -> ActNumber {
+    pub(crate) fn act_number(&mut self) -> ActNumber {
         ActNumber::new(self.number().max(1)).expect("not zero")
     }
 
-    fn guest(&mut self) -> Guest {
+    pub(crate) fn guest(&mut self) -> Guest {
         let (name, student) = (self.name(), self.student());
         match self.below(3) {
             0 => Guest::Staff { role: Role::Admin, name },
@@ -569,7 +577,7 @@ impl Values {
         }
     }
 
-    fn act(&mut self) -> Act {
+    pub(crate) fn act(&mut self) -> Act {
         let (class, name, student) = (self.class(), self.name(), self.student());
         match self.below(6) {
             0 => Act::Invite { invite: self.invite(), guest: self.guest() },
@@ -581,7 +589,7 @@ impl Values {
         }
     }
 
-    fn act_record(&mut self) -> ActRecord {
+    pub(crate) fn act_record(&mut self) -> ActRecord {
         let (number, at) = (self.act_number(), self.time());
         let by = self.flag().then(|| self.device());
         let name = self.flag().then(|| self.name());
@@ -589,7 +597,7 @@ impl Values {
         ActRecord { number, at, by, name, deed }
     }
 
-    fn access_operation(&mut self) -> Operation {
+    pub(crate) fn access_operation(&mut self) -> Operation {
         let (class, student) = (self.class(), self.student());
         match self.below(4) {
             0 => Operation::Open { class, terms: Terms { strict: true, ..self.terms() } },
@@ -599,7 +607,7 @@ impl Values {
         }
     }
 
-    fn access_outcome(&mut self) -> Outcome {
+    pub(crate) fn access_outcome(&mut self) -> Outcome {
         let at = self.time();
         if self.flag() {
             Outcome::Acted(Acted { at, count: self.u32() })
@@ -609,7 +617,7 @@ impl Values {
         }
     }
 
-    fn access_record(&mut self) -> Record {
+    pub(crate) fn access_record(&mut self) -> Record {
         let at = self.time();
         match self.below(4) {
             0 => {
@@ -628,16 +636,16 @@ impl Values {
         }
     }
 
-    fn secret(&mut self) -> RoomSecret {
+    pub(crate) fn secret(&mut self) -> RoomSecret {
         RoomSecret::from_bytes(self.bytes())
     }
 
     /// People are counted where they are kept, and nowhere else.
-    fn person(&mut self) -> PersonId {
+    pub(crate) fn person(&mut self) -> PersonId {
         postcard::from_bytes(&stored(&self.u32())).expect("a number")
     }
 
-    fn access_item(&mut self) -> SnapshotItem {
+    pub(crate) fn access_item(&mut self) -> SnapshotItem {
         let (class, person, device) = (self.class(), self.person(), self.device());
         let (student, flag) = (self.student(), self.flag());
         SnapshotItem::People(match self.below(13) {
@@ -680,12 +688,12 @@ impl Values {
         })
     }
 
-    fn performed(&mut self, operation: Operation) -> Vec<u8> {
+    pub(crate) fn performed(&mut self, operation: Operation) -> Vec<u8> {
         let started = self.time();
         self.asked(Ask::Perform { started, operation })
     }
 
-    fn asked(&mut self, ask: Ask) -> Vec<u8> {
+    pub(crate) fn asked(&mut self, ask: Ask) -> Vec<u8> {
         let attempt = self.next().to_le_bytes()[7];
         let request =
             Request { attempt, client: self.client(), number: self.request_number(), ask };
@@ -694,7 +702,7 @@ impl Values {
         datagram.as_bytes().to_vec()
     }
 
-    fn answered(&mut self, answer: Answer) -> Vec<u8> {
+    pub(crate) fn answered(&mut self, answer: Answer) -> Vec<u8> {
         let reply = Reply { client: self.client(), number: self.request_number(), answer };
         let mut datagram = Datagram::new();
         encode_reply(&reply, &mut datagram);
@@ -715,6 +723,10 @@ pub(crate) fn check_variety(count: usize) {
             item_name(&values.access_item()),
             outcome_name(&values.access_outcome()),
             operation_name(values.access_operation()),
+            record_name(&values.attendance_record()),
+            item_name(&values.attendance_item()),
+            outcome_name(&values.attendance_outcome()),
+            operation_name(values.attendance_operation()),
             record_name(&values.record()),
             item_name(&values.snapshot_item()),
             outcome_name(&values.outcome()),
@@ -728,13 +740,15 @@ pub(crate) fn check_variety(count: usize) {
         assert_eq!(decode_records(&encode_records(&records, Vec::new())), Ok(records));
         let records = values.some(6, Values::access_record);
         assert_eq!(decode_records(&encode_records(&records, Vec::new())), Ok(records));
-        let items = vec![values.snapshot_item(), values.access_item()];
+        let records = values.some(6, Values::attendance_record);
+        assert_eq!(decode_records(&encode_records(&records, Vec::new())), Ok(records));
+        let items = vec![values.snapshot_item(), values.access_item(), values.attendance_item()];
         assert_eq!(decode_items(&encode_items(items.clone())[0]), Ok(items));
     }
     for name in VARIANTS {
         assert!(seen.contains_key(name), "{name} is never drawn");
     }
-    for (name, write) in FORMATS.iter().filter(|row| row.0.chars().all(|it| !it.is_lowercase())) {
+    for (name, write) in formats().filter(|row| row.0.chars().all(|it| !it.is_lowercase())) {
         let mut values = Values::of(name);
         for _ in 0..count {
             let bytes = write(&mut values);
@@ -797,6 +811,25 @@ const VARIANTS: &[&str] = &[
     "Absent",
     "Reading",
     "Ready",
+    "ClosedAtDeadline",
+    "Reopening",
+    "Roster",
+    "Listed",
+    "Proceedings",
+    "Standing",
+    "Pressed",
+    "Trail",
+    "Arrived",
+    "Extended",
+    "Reopened",
+    "Corrected",
+    "Enrolled",
+    "OpenWith",
+    "Extend",
+    "Reopen",
+    "Deliver",
+    "Correct",
+    "Enrol",
 ];
 
 fn record_name(record: &Record) -> &'static str {
@@ -809,6 +842,8 @@ fn record_name(record: &Record) -> &'static str {
         Record::CodeDrawn { .. } => "CodeDrawn",
         Record::AdminInvited { .. } => "AdminInvited",
         Record::Restored => "Restored",
+        Record::ClosedAtDeadline { .. } => "ClosedAtDeadline",
+        Record::Reopening(_) => "Reopening",
     }
 }
 
@@ -825,6 +860,14 @@ fn item_name(item: &SnapshotItem) -> &'static str {
         SnapshotItem::Register(RegisterItem::Empty { .. }) => "Empty",
         SnapshotItem::KeptUntilPast(_) => "KeptUntilPast",
         SnapshotItem::ClientOf { .. } => "ClientOf",
+        SnapshotItem::Roster(RosterItem::Begin { .. }) => "Roster",
+        SnapshotItem::Roster(RosterItem::Listed { .. }) => "Listed",
+        SnapshotItem::Proceedings(item) => match item {
+            ProceedingsItem::Begin { .. } => "Proceedings",
+            ProceedingsItem::Standing { .. } => "Standing",
+            ProceedingsItem::Pressed { .. } => "Pressed",
+            ProceedingsItem::Trail { .. } => "Trail",
+        },
         SnapshotItem::People(item) => match item {
             PeopleItem::Acts(_) => "Acts",
             PeopleItem::Person { .. } => "Person",
@@ -852,6 +895,11 @@ fn outcome_name(outcome: &Outcome) -> &'static str {
         Outcome::ClockSkew { .. } => "ClockSkew",
         Outcome::Joined { .. } => "Joined",
         Outcome::Acted(_) => "Acted",
+        Outcome::Arrived(_) => "Arrived",
+        Outcome::Extended(_) => "Extended",
+        Outcome::Reopened { .. } => "Reopened",
+        Outcome::Corrected { .. } => "Corrected",
+        Outcome::Enrolled(_) => "Enrolled",
     }
 }
 
@@ -862,6 +910,12 @@ fn operation_name(operation: Operation) -> &'static str {
         Operation::Mark { .. } => "MarkStudent",
         Operation::Join { .. } => "UseInvite",
         Operation::Act(_) => "Act",
+        Operation::OpenWith { .. } => "OpenWith",
+        Operation::Extend { .. } => "Extend",
+        Operation::Reopen { .. } => "Reopen",
+        Operation::Deliver { .. } => "Deliver",
+        Operation::Correct { .. } => "Correct",
+        Operation::Enrol { .. } => "Enrol",
     }
 }
 

@@ -66,16 +66,16 @@ pub(crate) const CASES: &[Case] = &[
     case("silence", ALL, UNKNOWN, FEW, |_, _| Vec::new()),
     case("the number of the next question", ALL, UNKNOWN, FEW, |world, request| {
         let number = request.number.next().expect("far from the end");
-        honest(world, &Request { number, ..*request })
+        honest(world, &Request { number, ..request.clone() })
     }),
     case("the number of the question before", ALL, UNKNOWN, FEW, |world, request| {
         let number = RequestNumber::new(request.number.get().saturating_sub(1));
         let number = number.unwrap_or(RequestNumber::new(u64::MAX).expect("above zero"));
-        honest(world, &Request { number, ..*request })
+        honest(world, &Request { number, ..request.clone() })
     }),
     case("the client id of another", ALL, UNKNOWN, FEW, |world, request| {
         let client = ClientId::from_bytes([9; 16]);
-        honest(world, &Request { client, ..*request })
+        honest(world, &Request { client, ..request.clone() })
     }),
     case("an answer of another kind", ALL, UNKNOWN, FEW, of_another_kind),
     case("another class", OF_A_CLASS, UNKNOWN, FEW, |world, request| {
@@ -471,6 +471,7 @@ fn of_another_class() -> rollcall::roll::Sheet {
         closed_at: at(9_000),
         marks: Vec::new(),
         remarks: Vec::new(),
+        supplement: None,
     }
 }
 

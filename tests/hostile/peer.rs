@@ -47,6 +47,7 @@ impl World {
             closed_at: at(9_000),
             marks: marks.collect(),
             remarks: Vec::new(),
+            supplement: None,
         };
         let file = (0..10_000_u32).map(|place| place.to_le_bytes()[0] ^ 0x5a).collect();
         Self { sheet, file, asked: 0, held: Vec::new() }
@@ -66,7 +67,7 @@ impl World {
 
     /// What an honest server answers.
     pub(crate) fn honest(&self, request: &Request) -> Vec<Answer> {
-        let one = match request.ask {
+        let one = match request.ask.clone() {
             Ask::Perform { operation: Operation::Open { class, .. }, .. } => {
                 Answer::Opened(Opened { class, opened_at: at(1_000), already_open: false })
             }

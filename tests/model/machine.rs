@@ -286,6 +286,8 @@ fn see_state(server: &Server<usize>, date: WallTime, hasher: &mut impl Hasher) {
             SnapshotItem::Client(_) | SnapshotItem::ClientOf { .. } => clients.push(written(&item)),
             SnapshotItem::Register(_)
             | SnapshotItem::People(_)
+            | SnapshotItem::Roster(_)
+            | SnapshotItem::Proceedings(_)
             | SnapshotItem::KeptUntilPast(_) => written(&item).hash(hasher),
         }
     }

@@ -108,7 +108,7 @@ impl Person {
         let what = match happening {
             Happening::Perform => {
                 person.deadline = person.now.instant.after(DEADLINE);
-                Some(What::Perform(script[person.step]))
+                Some(What::Perform(script[person.step].clone()))
             }
             Happening::GiveUp | Happening::Overdue => {
                 person.now.instant = person.now.instant.max(person.deadline);
@@ -230,7 +230,7 @@ impl Person {
         self.listening = self.sent.last().filter(|_| listens).map(|it| (it.0, it.1));
         let mut words = format!("{:?} {:?}", self.idle, client.unsettled());
         let mut outputs = Vec::new();
-        if let Some(&operation) = script.get(self.step).filter(|_| self.idle) {
+        if let Some(operation) = script.get(self.step).cloned().filter(|_| self.idle) {
             let event = Event { now: self.now, what: What::Perform(operation) };
             outputs = step_client(&mut client, &event);
         }
@@ -259,7 +259,7 @@ impl Person {
 
 fn step_client(client: &mut Client, event: &Event) -> Outputs {
     match &event.what {
-        What::Perform(operation) => client.perform(event.now, *operation, DEADLINE),
+        What::Perform(operation) => client.perform(event.now, operation.clone(), DEADLINE),
         What::Timeout => client.handle_timeout(event.now),
         What::Datagram(bytes) => _ = client.handle_datagram(event.now, bytes),
     }

@@ -117,9 +117,11 @@ impl Class {
     fn after(&self, event: &Event) -> Option<Self> {
         let mut class = self.clone();
         let right = match (&event.question, &event.heard) {
-            (Question::Do(operation), None) => return class.unheard(*operation).then_some(class),
+            (Question::Do(operation), None) => {
+                return class.unheard(operation.clone()).then_some(class);
+            }
             (Question::Do(operation), Some(Heard::Answer(answer))) => {
-                class.answers(*operation, answer)
+                class.answers(operation.clone(), answer)
             }
             (Question::Status, Some(Heard::Status(told))) => class.status(*told),
             _ => false,
@@ -144,7 +146,7 @@ impl Class {
                 self.last = Some(Last::Unread { opened_at, students });
                 true
             }
-            Operation::Join { .. } | Operation::Act(_) => false,
+            _ => false,
         }
     }
 

@@ -209,7 +209,7 @@ fn scenario_2_the_answer_to_a_close_is_lost_twenty_times_and_the_server_starts_a
         if attempt % 7 == 0 {
             stage.restart();
         }
-        assert_eq!(stage.hand(&bytes(&Request { attempt, ..request })), first);
+        assert_eq!(stage.hand(&bytes(&Request { attempt, ..request.clone() })), first);
     }
 }
 

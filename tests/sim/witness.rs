@@ -27,7 +27,7 @@ pub(crate) struct Ticket(pub(crate) usize);
 pub(crate) type Name = (ClientId, RequestNumber);
 
 /// A request's name and all that it says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
     /// The name.
     pub(crate) name: Name,
@@ -145,7 +145,7 @@ impl Witness {
     /// Which of its requests was executed, if one was.
     #[must_use]
     pub(crate) fn executed(&self, ticket: Ticket) -> Option<Asked> {
-        self.tickets[ticket.0].executed.first().copied()
+        self.tickets[ticket.0].executed.first().cloned()
     }
 
     /// The classes that are open, as far as the durable records tell.
@@ -188,8 +188,8 @@ impl Witness {
     fn copy_arrived(&self, effect: &Effect) {
         seen::COPY.held();
         seen::COPY_AFTER_START.held_if(effect.starts < self.starts);
-        let operation = effect.asked.operation;
-        let Some(room) = self.rooms.get(&class_of(&operation)) else { return };
+        let operation = &effect.asked.operation;
+        let Some(room) = self.rooms.get(&class_of(operation)) else { return };
         let (is_open, is_next) = (room.open.is_some(), room.opened > effect.roll_call);
         let is_closed = !is_open || is_next;
         match operation {
@@ -199,7 +199,7 @@ impl Witness {
                 seen::MARK_AFTER_CLOSE.held_if(is_closed);
                 seen::MARK_IN_NEXT.held_if(is_open && is_next);
             }
-            Operation::Join { .. } | Operation::Act(_) => {}
+            _ => {}
         }
     }
 
@@ -231,7 +231,7 @@ impl Witness {
             self.under_way.insert(process, ticket);
             return;
         }
-        let orphan = story.names.iter().find(|earlier| !self.disowned.contains(earlier)).copied();
+        let orphan = story.names.iter().find(|earlier| !self.disowned.contains(earlier)).cloned();
         if let Some(earlier) = orphan {
             let story =
                 format!("{ticket:?} goes out as {asked:?}, and {earlier:?} may be executed");
@@ -247,14 +247,14 @@ impl Witness {
         seen::SECOND_NAME.held_if(!self.tickets[ticket.0].names.is_empty());
         let others = self.names.get(&asked.name).into_iter().flatten();
         seen::CLONED.held_if(others.clone().any(|it| self.tickets[it.0].process != process));
-        self.tickets[ticket.0].names.push(asked);
+        self.tickets[ticket.0].names.push(asked.clone());
         self.names.entry(asked.name).or_default().push(ticket);
         if self
             .effects
             .get(&asked.name)
             .is_some_and(|effect| effect.asked == asked && executes(&effect.outcome))
         {
-            self.count_execution(ticket, asked);
+            self.count_execution(ticket, asked.clone());
         }
     }
 
@@ -280,7 +280,7 @@ impl Witness {
         };
         seen::HEARD_AFTER_START.held_if(starts < self.starts);
         if let (Operation::Mark { class, student, .. }, &Answer::Marked(Marked { at, .. })) =
-            (self.tickets[ticket.0].operation, answer)
+            (self.tickets[ticket.0].operation.clone(), answer)
         {
             self.receipts.push(Receipt { ticket, class, student, at, roll_call, starts });
         }
@@ -306,7 +306,7 @@ impl Witness {
     /// A record of an operation became durable.
     pub(crate) fn durable_answered(&mut self, at: WallTime, asked: Asked, outcome: &Outcome) {
         self.time(at);
-        let Asked { name, operation, .. } = asked;
+        let Asked { name, operation, .. } = asked.clone();
         seen::LATER.held_if(name.1 != RequestNumber::FIRST);
         self.arrived.retain(|it| it.name != name);
         self.follow(name);
@@ -331,13 +331,16 @@ impl Witness {
         self.judge(at, operation, outcome);
         let starts = self.starts;
         let roll_call = self.rooms.get(&class).map_or(0, |room| room.opened);
-        self.effects.insert(name, Effect { asked, outcome: outcome.clone(), roll_call, starts });
+        self.effects.insert(
+            name,
+            Effect { asked: asked.clone(), outcome: outcome.clone(), roll_call, starts },
+        );
         if executes(outcome) {
             let same = |ticket: &&Ticket| self.tickets[ticket.0].names.contains(&asked);
             let tickets: Vec<Ticket> =
                 self.names.get(&name).into_iter().flatten().filter(same).copied().collect();
             for ticket in tickets {
-                self.count_execution(ticket, asked);
+                self.count_execution(ticket, asked.clone());
             }
         }
     }
@@ -350,7 +353,7 @@ impl Witness {
             .effects
             .values()
             .filter(|effect| effect.asked.name.0 == client && !executes(&effect.outcome));
-        self.forgotten_skews.extend(skewed.map(|effect| effect.asked));
+        self.forgotten_skews.extend(skewed.map(|effect| effect.asked.clone()));
         if self.known.remove(&client).is_none() {
             self.accuse("who is forgotten was known", format!("{client:?}"));
         }
@@ -423,7 +426,7 @@ impl Witness {
             Outcome::Closed(closed) => seen::ALREADY_CLOSED.held_if(closed.already_closed),
             Outcome::Refused(_) => seen::NEVER_OPENED.held(),
             Outcome::ClockSkew { .. } => seen::SKEW_AHEAD.held(),
-            Outcome::Joined { .. } | Outcome::Acted(_) => {}
+            _ => {}
         }
     }
 
@@ -453,7 +456,7 @@ impl Witness {
     fn count_execution(&mut self, ticket: Ticket, asked: Asked) {
         let executed = &mut self.tickets[ticket.0].executed;
         if !executed.contains(&asked) {
-            executed.push(asked);
+            executed.push(asked.clone());
             let names = &self.tickets[ticket.0].names;
             seen::BEGUN_AGAIN.held_if(names.first().is_some_and(|first| *first != asked));
         }
@@ -468,7 +471,7 @@ impl Witness {
     fn judge(&mut self, at: WallTime, operation: Operation, outcome: &Outcome) {
         let class = class_of(&operation);
         let room = self.rooms.entry(class).or_default();
-        let right = match (operation, outcome) {
+        let right = match (operation.clone(), outcome) {
             (_, Outcome::ClockSkew { server_time }) => *server_time == at,
             (
                 Operation::Open { .. },

@@ -554,7 +554,8 @@ impl World {
                     let name = (client.client, client.number);
                     // A record keeps a client's first `started`; what this request said is in the
                     // arrival, and the operation is what counts.
-                    let asked = Asked { name, started: client.started, operation: *operation };
+                    let asked =
+                        Asked { name, started: client.started, operation: operation.clone() };
                     trace!(self, "  {:?} {:?} {:?}", asked.name, operation, client.outcome);
                     self.witness.durable_answered(*at, asked, &client.outcome);
                 }
@@ -567,6 +568,9 @@ impl World {
                 Record::ClockSet { at } => panic!("nobody sets the clock here: {at}"),
                 Record::CodeDrawn { .. } | Record::AdminInvited { .. } | Record::Restored => {
                     panic!("nobody has a role here: {record:?}")
+                }
+                Record::ClosedAtDeadline { .. } | Record::Reopening(_) => {
+                    panic!("no roll call has a plan here: {record:?}")
                 }
             }
         }
@@ -888,14 +892,15 @@ impl World {
 
     fn perform(&mut self, person: usize, operation: Operation) {
         let process = process(person, self.people[person].life);
-        let ticket = self.witness.begun(process, operation);
+        let ticket = self.witness.begun(process, operation.clone());
         trace!(self, "person {person} asks {ticket:?}: {operation:?}");
         self.figures.operations += 1;
         let history = self.histories.entry(class_of(&operation)).or_default();
         let event = history.len();
-        let question = Question::Do(operation);
+        let question = Question::Do(operation.clone());
         history.push(Event { begin: self.now, end: u64::MAX, question, heard: None });
-        let what = What::Operation { ticket, operation, event, names: Vec::new() };
+        let what =
+            What::Operation { ticket, operation: operation.clone(), event, names: Vec::new() };
         self.people[person].current = Some(Waiting { since: self.now, what });
         seen::TWO_OPEN.held_if(self.people[person].earlier.is_some());
         let (now, deadline) = (self.now_of(person), self.deadline());
@@ -1004,7 +1009,7 @@ impl World {
         let Request { client, number, ask, .. } = received.request;
         if let Ask::Perform { started, operation } = ask {
             let asked = Asked { name: (client, number), started, operation };
-            match self.ticket_of(person, asked) {
+            match self.ticket_of(person, asked.clone()) {
                 Some(ticket) => {
                     trace!(self, "person {person} sends {ticket:?} as {client:?} {}", number.get());
                     self.witness.asked(ticket, asked);
@@ -1026,7 +1031,8 @@ impl World {
     fn ticket_of(&mut self, person: usize, asked: Asked) -> Option<Ticket> {
         let Person { earlier, current, .. } = &mut self.people[person];
         let both = earlier.iter_mut().chain(current).map(|waiting| &mut waiting.what);
-        let mut fitting: Vec<_> = both.filter_map(|what| what.fitting(asked.operation)).collect();
+        let mut fitting: Vec<_> =
+            both.filter_map(|what| what.fitting(asked.operation.clone())).collect();
         let known = fitting.iter().position(|(_, names)| names.contains(&asked.name));
         let (ticket, names) = fitting.get_mut(known.unwrap_or(0))?;
         names.push(asked.name);
@@ -1288,7 +1294,7 @@ impl World {
     fn merged(&self, class: ClassId, history: Vec<Event>) -> Vec<Event> {
         let mut merged: Vec<(Option<Asked>, Event)> = Vec::new();
         for (place, event) in history.into_iter().enumerate() {
-            let asked = self.answered_as.get(&(class, place)).copied();
+            let asked = self.answered_as.get(&(class, place)).cloned();
             let same = |other: &&mut (Option<Asked>, Event)| asked.is_some() && other.0 == asked;
             match merged.iter_mut().find(same) {
                 Some((_, earlier)) => {

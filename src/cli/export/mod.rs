@@ -120,12 +120,18 @@ pub(super) fn export(mut client: CommandClient, flags: &ExportFlags) -> Result<(
         return Err(Exit::Usage);
     }
     if format == Format::Moodle && all {
-        complain("Moodle imports one session at a time: leave out --all, or say which with --number N");
+        complain(
+            "Moodle imports one session at a time: leave out --all, or say which with --number N",
+        );
         return Err(Exit::Usage);
     }
     // Before anything is fetched.
     if let Some(path) = output.as_ref().filter(|path| path.exists() && !force) {
-        let what = if path.is_dir() { "is a folder; name the file in it" } else { "is there already; --force replaces it" };
+        let what = if path.is_dir() {
+            "is a folder; name the file in it"
+        } else {
+            "is there already; --force replaces it"
+        };
         complain(format_args!("{} {what}", path.display()));
         return Err(Exit::Failed);
     }
@@ -249,7 +255,10 @@ pub(super) mod tests {
             class: ClassId::new(3030).unwrap(),
             opened_at,
             closed_at: minute(90),
-            marks: answered.iter().map(|&(it, at)| Mark { student: student(it), at: minute(at) }).collect(),
+            marks: answered
+                .iter()
+                .map(|&(it, at)| Mark { student: student(it), at: minute(at) })
+                .collect(),
             remarks: vec![],
             supplement: Some(Arc::new(supplement)),
         };
@@ -257,8 +266,15 @@ pub(super) mod tests {
     }
 
     pub(in crate::cli) fn lesson() -> RollCall {
-        let roster = [("042191010", "Ana Silva"), ("10", "=HYPERLINK(1)"), ("20", "João"), ("30", "Eva")];
-        roll_call(7, 2, &roster, &[("042191010", 1), ("20", 15), ("99", 2)], &[("30", Status::Excused)])
+        let roster =
+            [("042191010", "Ana Silva"), ("10", "=HYPERLINK(1)"), ("20", "João"), ("30", "Eva")];
+        roll_call(
+            7,
+            2,
+            &roster,
+            &[("042191010", 1), ("20", 15), ("99", 2)],
+            &[("30", Status::Excused)],
+        )
     }
 
     #[test]
@@ -282,8 +298,12 @@ pub(super) mod tests {
         let bytes = json(&[lesson()]).unwrap();
         let read: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
         assert_eq!(read["students"], serde_json::json!(["042191010", "20", "99"]));
-        let statuses: Vec<_> =
-            read["entries"].as_array().unwrap().iter().map(|it| it["status"].as_str().unwrap()).collect();
+        let statuses: Vec<_> = read["entries"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| it["status"].as_str().unwrap())
+            .collect();
         assert_eq!(statuses, ["present", "late", "present", "excused", "absent"]);
         assert_eq!(read["entries"][3]["by"], "Ana Silva");
         assert_eq!(read["entries"][2]["walk_in"], true);

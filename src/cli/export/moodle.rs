@@ -9,7 +9,8 @@ use crate::cli::write_file::not_made;
 
 /// One session. Who is on no roster of the class is not in Moodle's course either.
 pub(super) fn session(it: &RollCall) -> io::Result<Vec<u8>> {
-    let mut table = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    let mut table =
+        csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     table.write_record(["idnumber", "status"])?;
     for entry in it.entries.iter().filter(|entry| entry.listed) {
         let number = entry.student.as_str();
@@ -40,7 +41,8 @@ mod tests {
     fn the_file_keeps_moodles_rules() {
         let text = String::from_utf8(session(&lesson()).unwrap()).unwrap();
         assert_eq!(text, "idnumber,status\r\n042191010,P\r\n20,L\r\n30,E\r\n10,A\r\n");
-        let students: Vec<_> = text.lines().skip(1).map(|it| it.split(',').next().unwrap()).collect();
+        let students: Vec<_> =
+            text.lines().skip(1).map(|it| it.split(',').next().unwrap()).collect();
         let distinct: BTreeSet<_> = students.iter().collect();
         assert_eq!(distinct.len(), students.len(), "duplicates are refused");
     }

@@ -14,8 +14,23 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The columns of the long table.
 pub(super) const LONG: [&str; 17] = [
-    "class", "title", "number", "revision", "lessons", "opened_at", "closed_at", "student", "name",
-    "group", "status", "listed", "at", "pressed_at", "by", "reason", "flags",
+    "class",
+    "title",
+    "number",
+    "revision",
+    "lessons",
+    "opened_at",
+    "closed_at",
+    "student",
+    "name",
+    "group",
+    "status",
+    "listed",
+    "at",
+    "pressed_at",
+    "by",
+    "reason",
+    "flags",
 ];
 
 fn writer() -> csv::Writer<Vec<u8>> {
@@ -122,7 +137,8 @@ pub(super) fn wide(roll_calls: &[RollCall]) -> io::Result<Vec<u8>> {
     let counted = COUNTS.map(str::to_owned);
     table.write_record(titles.chain(roll_calls.iter().map(column)).chain(counted))?;
     for (number, student) in students(roll_calls) {
-        let status = |place: usize| student.statuses.get(&place).map_or("", |it| letter(*it)).to_owned();
+        let status =
+            |place: usize| student.statuses.get(&place).map_or("", |it| letter(*it)).to_owned();
         let who = [inert(number.as_str()), inert(&student.name), inert(&student.group)];
         let statuses = (0..roll_calls.len()).map(status);
         let counts = counts(roll_calls, &student).map(|it| it.to_string());
@@ -146,17 +162,28 @@ mod tests {
     fn the_long_table_has_a_row_for_everybody_with_absences_and_offsets() {
         let rows = rows(&long(&[lesson()]).unwrap());
         assert_eq!(rows[0], LONG);
-        let brief: Vec<_> = rows[1..].iter().map(|it| [7, 8, 10, 11].map(|at| it[at].as_str())).collect();
-        assert_eq!(brief, [
-            ["042191010", "Ana Silva", "present", "yes"],
-            ["20", "João", "late", "yes"],
-            ["99", "", "present", "no"],
-            ["30", "Eva", "excused", "yes"],
-            ["10", "'=HYPERLINK(1)", "absent", "yes"],
-        ]);
+        let brief: Vec<_> =
+            rows[1..].iter().map(|it| [7, 8, 10, 11].map(|at| it[at].as_str())).collect();
+        assert_eq!(
+            brief,
+            [
+                ["042191010", "Ana Silva", "present", "yes"],
+                ["20", "João", "late", "yes"],
+                ["99", "", "present", "no"],
+                ["30", "Eva", "excused", "yes"],
+                ["10", "'=HYPERLINK(1)", "absent", "yes"],
+            ]
+        );
         let offset = &rows[1][12][19..];
-        assert!(offset.starts_with('+') || offset.starts_with('-'), "ISO 8601 with offset: {}", rows[1][12]);
-        assert_eq!((&*rows[1][16], &*rows[4][14], &*rows[4][15]), ("delayed", "Ana Silva", "a note"));
+        assert!(
+            offset.starts_with('+') || offset.starts_with('-'),
+            "ISO 8601 with offset: {}",
+            rows[1][12]
+        );
+        assert_eq!(
+            (&*rows[1][16], &*rows[4][14], &*rows[4][15]),
+            ("delayed", "Ana Silva", "a note")
+        );
     }
 
     #[test]

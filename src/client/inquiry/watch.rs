@@ -50,9 +50,8 @@ impl Inquiry for WatchInquiry {
 
     fn handle_answer(&mut self, _: Instant, answer: Answer) {
         let Answer::Watched(watched) = answer else { return };
-        let is_other = |it: &Watched| {
-            (it.corrections, it.number) != (watched.corrections, watched.number)
-        };
+        let is_other =
+            |it: &Watched| (it.corrections, it.number) != (watched.corrections, watched.number);
         if self.last.as_deref().is_some_and(is_other) {
             self.found.clear();
             self.last = None;

@@ -171,10 +171,7 @@ pub(super) fn sheet(connection: &Connection, content: ContentId) -> Result<Optio
 }
 
 /// The canonical bytes of an earlier revision of a sheet.
-fn earlier_revision(
-    connection: &Connection,
-    content: ContentId,
-) -> Result<Option<Vec<u8>>, Fault> {
+fn earlier_revision(connection: &Connection, content: ContentId) -> Result<Option<Vec<u8>>, Fault> {
     let found: Option<(i64, Vec<u8>)> = connection
         .prepare_cached("SELECT roll_call, sheet FROM revision WHERE content = ?1 LIMIT 1")?
         .query_row([content.as_bytes()], |row| row.try_into())

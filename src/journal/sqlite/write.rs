@@ -126,11 +126,7 @@ fn insert_entries(transaction: &Transaction<'_>, id: i64, sheet: &Sheet) -> Resu
     Ok(())
 }
 
-fn insert_trail(
-    transaction: &Transaction<'_>,
-    id: i64,
-    trail: &[TrailEntry],
-) -> Result<(), Fault> {
+fn insert_trail(transaction: &Transaction<'_>, id: i64, trail: &[TrailEntry]) -> Result<(), Fault> {
     let mut insert = transaction.prepare_cached(INSERT_TRAIL)?;
     for (position, TrailEntry { at, by, change, reason }) in (1_i64..).zip(trail) {
         let (student, was, status) = match *change {
