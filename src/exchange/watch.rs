@@ -127,6 +127,7 @@ pub(super) fn fits(class: ClassId, from: u32, answer: &Answer) -> bool {
     match answer {
         Answer::Watched(it) => {
             let rest = it.entries.saturating_sub(from) as usize;
+            // R-WATCH-2
             // As many as there are, or as fit: a list ends.
             it.class == class && it.listed.len() == rest.min(WATCHED_MAX)
         }

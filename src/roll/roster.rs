@@ -114,6 +114,7 @@ impl Roster {
     }
 
     fn edit(&mut self, edit: &RosterEdit) {
+        // R-ROSTER-1
         match edit {
             RosterEdit::Put(listed) => {
                 // An entry with this number is equal to the new one, and would stay.

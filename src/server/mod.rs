@@ -540,4 +540,6 @@ impl<P: Clone + Hash> Server<P> {
 }
 
 #[cfg(test)]
+mod attendance_tests;
+#[cfg(test)]
 mod tests;

@@ -63,6 +63,7 @@ impl<P: Clone + Hash> Server<P> {
                         (answer, counter)
                     }
                     Decision::Load(class, number) => {
+                        // R-CORRECT-6
                         self.questions.load(class, number);
                         return Counter::Loading;
                     }

@@ -37,6 +37,7 @@ impl RosterObjects {
 impl<P: Clone + Hash> Server<P> {
     /// The roster of a class in brief. Its bytes can be pulled from now on, as those of a sheet.
     pub(super) fn roster(&mut self, who: Principal, class: ClassId) -> Result<RosterInfo, Refusal> {
+        // R-WATCH-1
         self.check_holds(who, class)?;
         let rosters = &self.state.rosters;
         let version = rosters.version(class);

@@ -41,6 +41,7 @@ impl State {
         match self.kept.get(class, number) {
             None => Decision::Load(class, number),
             Some(None) => Decision::of(Err(Refusal::NoSuchRollCall), at),
+            // R-CORRECT-3
             Some(Some(closed)) => {
                 Decision::of(self.decide_correct_closed(who, closed, correction, at), at)
             }

@@ -116,6 +116,7 @@ mod tests {
         panic!("it does not end")
     }
 
+    // spec: R-WATCH-2
     #[test]
     fn everybody_is_listed_and_a_correction_in_between_begins_it_again() {
         assert_eq!(run(|_| 0), Ok(100));
