@@ -619,6 +619,76 @@ mod tests {
         }
     }
 
+    fn supplemented() -> Sheet {
+        use crate::attendance::{Change, Listed, Plan, Status, TrailEntry};
+        use crate::roll::{Pressed, Standing};
+        let (student, at) = ("10".parse().unwrap(), WallTime::from_millis(4_000));
+        let change = Change::Corrected { student, was: None, is: Status::Late };
+        let reason = Some("a note".parse().unwrap());
+        let listed = |number: &str| Listed {
+            student: number.parse().unwrap(),
+            name: "Ana".parse().unwrap(),
+            group: None,
+        };
+        let supplement = Supplement {
+            revision: 2,
+            plan: Plan::default(),
+            closes_at: None,
+            late_at: Some(at),
+            pressed: vec![Pressed { place: 1, at }],
+            standings: vec![Standing { student, status: Status::Late }],
+            trail: vec![TrailEntry { at, by: None, change, reason }],
+            roster: Some(vec![listed("042191010"), listed("20")]),
+        };
+        Sheet { supplement: Some(Arc::new(supplement)), ..sheet() }
+    }
+
+    // spec: R-SHEET-12, R-SHEET-1
+    #[test]
+    fn a_sheet_with_a_supplement_is_of_the_third_form_and_is_read_in_pieces_of_any_length() {
+        for sheet in [supplemented(), Sheet { remarks: remarked().remarks, ..supplemented() }] {
+            let (bytes, info) = (sheet.to_bytes(), sheet.info(FIRST));
+            assert!(bytes.starts_with(&THIRD_FORM));
+            for length in 1..=bytes.len() {
+                let mut reader = SheetReader::new(info);
+                bytes.chunks(length).for_each(|piece| reader.push(piece));
+                assert_eq!(reader.finish().as_ref(), Ok(&sheet), "pieces of {length}");
+            }
+            let closed = ClosedSheet::new(RollCallId::FIRST, FIRST, &sheet);
+            assert_eq!((closed.sheet(), closed.bytes.to_vec()), (sheet, bytes));
+            assert_eq!(ClosedSheet::from(super::Kept::from(&closed)), closed, "kept as it was");
+        }
+    }
+
+    // spec: R-SHEET-12
+    #[test]
+    fn a_supplement_that_no_server_writes_is_no_sheet() {
+        let right = supplemented();
+        let change = |change: fn(&mut Supplement)| {
+            let mut supplement = Supplement::clone(right.supplement.as_ref().unwrap());
+            change(&mut supplement);
+            Sheet { supplement: Some(Arc::new(supplement)), ..right.clone() }
+        };
+        let wrong = [
+            (change(|it| it.revision = 0), "counted from 1"),
+            (change(|it| it.pressed[0].place = 2), "of a mark that there is not"),
+            (change(|it| it.pressed.push(it.pressed[0])), "twice of one mark"),
+            (change(|it| it.standings.push(it.standings[0])), "twice of one student"),
+            (change(|it| it.roster.as_mut().unwrap().reverse()), "out of order"),
+            (change(|it| it.plan.lessons = 0), "a plan that there cannot be"),
+        ];
+        for (sheet, why) in wrong {
+            let read = Sheet::from_bytes(&sheet.to_bytes(), &sheet.info(FIRST));
+            assert_eq!(read, Err(SheetError::NotASheet), "{why}");
+        }
+        let bytes = right.to_bytes();
+        for bytes in [&bytes[..bytes.len() - 1], &[&bytes[..], &[0]].concat()] {
+            let (length, content) = (u32::try_from(bytes.len()).unwrap(), ContentId::of(bytes));
+            let info = SheetInfo { bytes: length, content, ..right.info(FIRST) };
+            assert_eq!(Sheet::from_bytes(bytes, &info), Err(SheetError::NotASheet));
+        }
+    }
+
     // spec: R-SHEET-10
     #[test]
     fn a_sheet_of_a_later_form_is_told_as_that_and_not_as_damaged() {

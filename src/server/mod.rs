@@ -540,6 +540,7 @@ impl<P: Clone + Hash> Server<P> {
 }
 
 #[cfg(test)]
+#[path = "attendance/tests.rs"]
 mod attendance_tests;
 #[cfg(test)]
 mod tests;

@@ -46,7 +46,8 @@ REASONS = {1: "not_open", 2: "never_opened", 3: "roll_call_full", 4: "too_many_o
            6: "disk_low", 7: "not_a_teacher", 8: "not_an_admin", 9: "not_your_class", 10: "no_device",
            11: "invite_unknown", 12: "invite_used", 13: "invite_ended", 14: "other_person", 15: "unknown_device",
            16: "unknown_teacher", 17: "unknown_student", 18: "no_room", 19: "code_needed", 20: "wrong_code",
-           21: "code_limit", 22: "other_device", 23: "other_number", 24: "not_enrolled"}
+           21: "code_limit", 22: "other_device", 23: "other_number", 24: "not_enrolled", 25: "taken_back",
+           26: "too_late", 27: "roster_changed", 28: "no_such_roll_call", 29: "reopen_too_late"}
 STANDING_REFUSED = 16
 
 
@@ -205,13 +206,22 @@ def is_file_name(data: bytes) -> bool:
 
 
 def is_person_name(data: bytes) -> bool:
+    return is_line(data, 64)
+
+
+def is_line(data: bytes, most: int) -> bool:
+    """What 6.19 calls a line, of at most so many bytes."""
     try:
         name = data.decode("utf-8")
     except UnicodeDecodeError:
         return False
     odd = any(it.isspace() and it != " " for it in name) or "  " in name or name != name.strip()
     invisible = any(first <= ord(it) <= last for it in name for first, last in INVISIBLE)
-    return 1 <= len(data) <= 64 and not odd and not invisible
+    return 1 <= len(data) <= most and not odd and not invisible
+
+
+def line(most: int) -> Type:
+    return text(counted(lambda data: is_line(data, most)))
 
 
 def one_of(variants: list[dict[str, Type]]) -> Type:
@@ -236,7 +246,7 @@ CLIENT, CONTENT, COOKIE, FILE_KEY = fixed(16), fixed(32), fixed(16), fixed(16)
 SIZE = integer(64, most=SIZE_MAX)
 STUDENT = text(counted(is_student))
 PADDING = counted(lambda data: not any(data))
-STANDING = byte(lambda value: value in (0, 1) or value - STANDING_REFUSED in REASONS)
+STANDING = byte(lambda value: value <= 4 or value - STANDING_REFUSED in REASONS)
 REASON = byte(lambda value: value in REASONS)
 DEVICE, INVITE, INVITE_CODE = fixed(16), fixed(16), fixed(10)
 PERSON_NAME = text(counted(is_person_name))
@@ -251,7 +261,8 @@ GUEST = one_of([{"role": ROLE, "name": PERSON_NAME}, {"student": STUDENT}])
 ACT = one_of(
     [{"invite": INVITE, "guest": GUEST}, {"device": DEVICE}, {"student": STUDENT},
      {"class": CLASS, "name": PERSON_NAME}, {"class": CLASS, "name": PERSON_NAME},
-     {"class": CLASS, "student": STUDENT, "there": BOOL}]
+     {"class": CLASS, "student": STUDENT, "there": BOOL},
+     {"class": CLASS, "invite": INVITE, "student": STUDENT}]
 )  # fmt: skip
 DEED = one_of([{"act": ACT}, {"guest": GUEST}])
 STAFF_DEVICE = structure(
@@ -275,8 +286,46 @@ SHEET = structure(
 )  # fmt: skip
 
 
+def plan_type() -> Type:
+    """R-PLAN-1."""
+    fields = structure(
+        {"closes_after_s": option(integer(32, 1, 86_400)), "late_after_s": option(integer(32, 1, 86_400)),
+         "lessons": byte(lambda value: 1 <= value <= 20), "accept_delayed_s": integer(16, most=600),
+         "title": option(line(80))}
+    )  # fmt: skip
+
+    def read(reader: Reader) -> dict[str, Any]:
+        plan: dict[str, Any] = fields.read(reader)
+        closes, late = plan["closes_after_s"], plan["late_after_s"]
+        require(closes is None or late is None or late < closes)
+        return plan
+
+    return Type(read, fields.write)
+
+
+PLAN = plan_type()
+STATUS = byte(lambda value: value <= 4)
+STATUSES = ("present", "late", "excused", "absent", "left")
+LISTED = structure({"student": STUDENT, "name": line(120), "group": option(line(40))})
+EDIT = one_of([{"listed": LISTED}, {"student": STUDENT}])
+EDITS = Type(
+    lambda reader: (edits := list_of(EDIT).read(reader), require(1 <= len(edits) <= 64))[0], list_of(EDIT).write
+)
+ENTRY = structure({"student": STUDENT, "at": TIME, "status": STATUS, "remarks": REMARKS})
+CHANGE = one_of([{"student": STUDENT, "was": option(STATUS), "is": STATUS}, {"closes_at": TIME}, {}])
+TRAIL_ENTRY = structure({"at": TIME, "by": option(PERSON_NAME), "change": CHANGE, "reason": option(line(120))})
+SUPPLEMENT = structure(
+    {"revision": integer(32, 1), "plan": PLAN, "closes_at": option(TIME), "late_at": option(TIME),
+     "pressed": list_of(structure({"place": U32, "at": TIME})),
+     "standings": list_of(structure({"student": STUDENT, "status": STATUS})),
+     "trail": list_of(TRAIL_ENTRY), "roster": option(list_of(LISTED))}
+)  # fmt: skip
+ROSTER = structure(
+    {"form": byte(lambda value: value == 1), "class": CLASS, "version": U64, "students": list_of(LISTED)}
+)  # fmt: skip
 REMARKED = list_of(structure({"place": U32, "remarks": REMARKS}))
 SECOND_FORM = b"\0\2"
+THIRD_FORM = b"\0\3"
 
 
 # --- Kinds and messages (chapters 5 and 6) ------------------------------------------------------
@@ -328,6 +377,18 @@ KINDS = [
              **{"class": CLASS, "student": STUDENT, "code": option(ROOM_CODE)}),
     _request("JOIN", 0x04, 108, ("JOINED", "REFUSED", *VERDICTS), started=TIME, code=INVITE_CODE),
     _request("ACT", 0x05, 48, ("ACTED", "REFUSED", *VERDICTS), started=TIME, act=ACT),
+    _request("PLAN", 0x06, 48, ("OPENED", "REFUSED", *VERDICTS), started=TIME,
+             **{"class": CLASS, "terms": TERMS, "plan": PLAN}),
+    _request("EXTEND", 0x07, 64, ("EXTENDED", "REFUSED", *VERDICTS), started=TIME,
+             **{"class": CLASS, "seconds": integer(32, 1, 86_400)}),
+    _request("REOPEN", 0x08, 48, ("OPENED", "REFUSED", *VERDICTS), started=TIME, **{"class": CLASS}),
+    _request("DELIVER", 0x09, 48, ("MARKED", *VERDICTS), started=TIME,
+             **{"class": CLASS, "student": STUDENT, "code": option(ROOM_CODE), "delay_ms": U32}),
+    _request("CORRECT", 0x0A, 64, ("CORRECTED", "REFUSED", *VERDICTS), started=TIME,
+             **{"class": CLASS, "roll_call": option(ROLL_CALL_NUMBER), "student": STUDENT, "status": STATUS,
+                "reason": option(line(120))}),
+    _request("ENROL", 0x0B, 64, ("ENROLLED", "REFUSED", *VERDICTS), started=TIME,
+             **{"class": CLASS, "base": U64, "import": U64, "edits": EDITS}),
     _request("STATUS", 0x11, 64, ("STATUS_LIST", "BUSY", "REVOKED"), **{"from": CLASS}),
     _request("SHEETS", 0x12, 102, ("SHEET_LIST", "BUSY", "REVOKED"), **{"class": CLASS, "at_most": ROLL_CALL_NUMBER}),
     _request("FILES", 0x13, 1161, ("FILE_LIST", "BUSY", "REVOKED"), **{"from": U32}),
@@ -338,12 +399,20 @@ KINDS = [
     _request("ROOM", 0x18, 76, ("ROOM_STATE", *ASIDE), **{"class": CLASS}),
     _request("MINE", 0x19, 1161, ("MINE_LIST", *ASIDE), skip=U32),
     _request("SPOT", 0x1A, 1161, ("SPOT_LIST", *ASIDE), **{"class": CLASS, "count": SPOT_COUNT}),
+    _request("ROSTER", 0x1B, 102, ("ROSTER_INFO", *ASIDE), **{"class": CLASS}),
+    _request("WATCH", 0x1C, 1161, ("WATCHED", *ASIDE), **{"class": CLASS, "from": U32}),
+    _request("REVISIONS", 0x1D, 1161, ("REVISION_LIST", "BUSY", "REVOKED"),
+             **{"class": CLASS, "roll_call": ROLL_CALL_NUMBER, "revision": U32}),
     _answer("OPENED", 0x81, {"class": CLASS, "opened_at": TIME, "already_open": BOOL}),
     _answer("CLOSED", 0x82, {"sheet": SHEET_IN_BRIEF, "already_closed": BOOL}),
     _answer("MARKED", 0x83, {"class": U32, "at": TIME, "standing": STANDING}),
     _answer("REFUSED", 0x84, {"at": TIME, "reason": REASON}),
     _answer("JOINED", 0x85, {"at": TIME, "guest": GUEST}),
     _answer("ACTED", 0x86, {"at": TIME, "count": U32}),
+    _answer("EXTENDED", 0x87, {"at": TIME, "class": CLASS, "closes_at": TIME}),
+    _answer("CORRECTED", 0x88, {"at": TIME, "class": CLASS, "roll_call": ROLL_CALL_NUMBER, "revision": U32,
+                                "was": option(STATUS)}),
+    _answer("ENROLLED", 0x89, {"at": TIME, "class": CLASS, "version": U64, "students": U32}),
     _answer("STATUS_LIST", 0x91, {"open": list_of(OPEN_ROLL_CALL), "more": BOOL}),
     _answer("SHEET_LIST", 0x92, {"sheets": list_of(SHEET_IN_BRIEF), "more": BOOL}),
     _answer("FILE_LIST", 0x93, {"list": option(FILE_LIST)}),
@@ -356,6 +425,14 @@ KINDS = [
                                  "wrong_codes": U32, "terms": TERMS, "code": option(ROOM_CODE), "left_ms": U16}),
     _answer("MINE_LIST", 0x9A, {"marks": list_of(MY_MARK), "more": BOOL}),
     _answer("SPOT_LIST", 0x9B, {"class": CLASS, "drawn": list_of(structure({"student": STUDENT, "remarks": REMARKS}))}),
+    _answer("ROSTER_INFO", 0x9C, {"class": CLASS, "version": U64, "students": U32, "bytes": U32, "content": CONTENT}),
+    _answer("WATCHED", 0x9D, {"class": CLASS, "roll_call": ROLL_CALL_NUMBER, "opened_at": TIME,
+                              "closes_at": option(TIME), "late_at": option(TIME), "present": U32, "late": U32,
+                              "expected": option(U32), "expected_present": U32, "remarked": U32, "wrong_codes": U32,
+                              "roster": U64, "corrections": U32, "code": option(ROOM_CODE), "left_ms": U16,
+                              "title": option(line(80)), "entries": U32, "listed": list_of(ENTRY)}),
+    _answer("REVISION_LIST", 0x9E, {"revisions": list_of(structure({"revision": U32, "at": TIME, "sheet": SHEET_IN_BRIEF})),
+                                    "more": BOOL}),
     _answer("STALE", 0xA1, {}),
     _answer("BEGIN_AGAIN", 0xA2, {"server_time": option(TIME)}),
     _answer("BUSY", 0xA3, {"retry_after_ms": U16}),
@@ -363,7 +440,7 @@ KINDS = [
 ]
 BY_CODE = {kind.code: kind for kind in KINDS}
 BY_NAME = {kind.name: kind for kind in KINDS}
-OPERATIONS = ("OPEN", "CLOSE", "MARK", "JOIN", "ACT")
+OPERATIONS = ("OPEN", "CLOSE", "MARK", "JOIN", "ACT", "PLAN", "EXTEND", "REOPEN", "DELIVER", "CORRECT", "ENROL")
 PLAIN_TERMS = {"who": 0, "strict": 0, "code": 0}
 VERSIONS_CODE = 0xFF
 SEALED = {"server": 0x7E, "client": 0xFE}
@@ -463,8 +540,10 @@ def check_sum(data: bytes) -> None:
 
 
 def encode_sheet(sheet: dict[str, Any]) -> bytes:
-    """Of form 1, or of form 2 if something is remarked on it."""
+    """Of form 3 if it has a supplement, else of form 1, or of form 2 if something is remarked on it."""
     remarks = sheet.get("remarks")
+    if sheet.get("supplement"):
+        return THIRD_FORM + SHEET.write(sheet) + REMARKED.write(remarks or []) + SUPPLEMENT.write(sheet["supplement"])
     return SECOND_FORM + SHEET.write(sheet) + REMARKED.write(remarks) if remarks else SHEET.write(sheet)
 
 
@@ -473,22 +552,55 @@ class LaterForm(Exception):
 
 
 def decode_sheet(data: bytes) -> dict[str, Any]:
-    is_second = data[:2] == SECOND_FORM
-    if data[:1] == b"\0" and not is_second:
+    is_second, is_third = data[:2] == SECOND_FORM, data[:2] == THIRD_FORM
+    if data[:1] == b"\0" and not is_second and not is_third:
         raise LaterForm
     reader = Reader(data)
-    reader.take(len(SECOND_FORM) if is_second else 0)
+    reader.take(len(SECOND_FORM) if is_second or is_third else 0)
     sheet: dict[str, Any] = SHEET.read(reader)
-    if is_second:  # R-SHEET-11
-        sheet["remarks"] = REMARKED.read(reader)
-        places = [row["place"] for row in sheet["remarks"]]
-        require(bool(places) and all(row["remarks"] for row in sheet["remarks"]))
-        require(places == sorted(set(places)) and places[-1] < len(sheet["marks"]))
+    if is_second or is_third:  # R-SHEET-11, R-SHEET-12
+        remarks = REMARKED.read(reader)
+        places = [row["place"] for row in remarks]
+        require((is_third or bool(places)) and all(row["remarks"] for row in remarks))
+        require(places == sorted(set(places)) and all(place < len(sheet["marks"]) for place in places))
+        sheet |= {"remarks": remarks} if remarks else {}
+    if is_third:
+        sheet["supplement"] = SUPPLEMENT.read(reader)
+        check_supplement(sheet["supplement"], len(sheet["marks"]))
     if reader.at != len(data):
         raise Rejected("left_over")
     if encode_sheet(sheet) != data:
         raise Rejected("not_canonical")
     return sheet
+
+
+def rises(values: list[Any]) -> bool:
+    return all(one < other for one, other in zip(values, values[1:]))
+
+
+def check_supplement(supplement: dict[str, Any], marks: int) -> None:
+    """R-SHEET-12."""
+    pressed = [row["place"] for row in supplement["pressed"]]
+    require(rises(pressed) and all(place < marks for place in pressed))
+    require(rises([row["student"] for row in supplement["standings"]]))
+    require(rises([row["student"] for row in supplement["roster"] or []]))
+
+
+def statuses(sheet: dict[str, Any]) -> dict[str, str]:
+    """What everybody on a sheet was, by student (chapter 12)."""
+    supplement = sheet.get("supplement")
+    if supplement is None:
+        return {mark["student"]: STATUSES[0] for mark in sheet["marks"]}
+    late_at, found = supplement["late_at"], {}
+    pressed = {row["place"]: row["at"] for row in supplement["pressed"]}
+    for place, mark in enumerate(sheet["marks"]):
+        is_late = late_at is not None and pressed.get(place, mark["at"]) >= late_at
+        found[mark["student"]] = STATUSES[1 if is_late else 0]
+    for listed in supplement["roster"] or []:
+        found.setdefault(listed["student"], STATUSES[3])
+    for standing in supplement["standings"]:
+        found[standing["student"]] = STATUSES[standing["status"]]
+    return found
 
 
 # --- The client (chapter 15) --------------------------------------------------------------------

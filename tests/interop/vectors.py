@@ -15,9 +15,9 @@ from typing import Any
 import rollcall
 
 IN_HEXADECIMAL = ("client", "content", "data", "object", "key", "cookie", "invite", "device", "after", "by")
-AS_TEXT = ("student", "name", "by_name", "guest", "act", "terms")
+AS_TEXT = ("student", "name", "by_name", "guest", "act", "terms", "title", "reason_text")
 ROLES = ("admin", "teacher")
-ACTS = ("invite", "revoke", "release", "give", "share", "call")
+ACTS = ("invite", "revoke", "release", "give", "share", "call", "enrol")
 IN_BRIEF = ("class", "roll_call", "opened_at", "closed_at", "students", "bytes", "content")
 BLOCK = re.compile(r"^```(vector|vector-invalid|sheet)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -40,6 +40,8 @@ def word(written: str) -> bytes:
 def value(name: str, written: str) -> Any:
     if name in IN_HEXADECIMAL:
         return bytes.fromhex(written)
+    if name == "reason" and not written.isdigit():
+        return written
     if written in ("true", "false"):
         return int(written == "true")
     if name == "padding":
@@ -50,7 +52,7 @@ def value(name: str, written: str) -> Any:
 def message(lines: Lines) -> rollcall.Message:
     """The message that the lines of an example tell."""
     (_, kind), *rest = lines
-    several = ("open", "file", "mark", "drawn")
+    several = ("open", "file", "mark", "drawn", "put", "remove", "entry")
     fields: dict[str, Any] = {
         # The code of an invite is bytes, that of a room a number.
         name: bytes.fromhex(written) if (kind, name) == ("JOIN", "code") else value(name, written)
@@ -58,13 +60,17 @@ def message(lines: Lines) -> rollcall.Message:
         if name not in several
     }
     told_of_people(kind, fields, rest)
+    told_of_classes(kind, fields, rest)
     if kind == "STATUS_LIST":
         rows = [map(int, written.split()) for name, written in rest if name == "open"]
         fields["open"] = [dict(zip(("class", "opened_at", "present"), row)) for row in rows]
-    if kind in ("CLOSED", "SHEET_LIST"):
+    if kind in ("CLOSED", "SHEET_LIST", "REVISION_LIST"):
         # The number of the roll call has another name here than the number of the request.
         brief = {"number" if name == "roll_call" else name: fields.pop(name) for name in IN_BRIEF if name in fields}
-        fields |= {"sheet": brief} if kind == "CLOSED" else {"sheets": [brief] if brief else []}
+        if kind == "REVISION_LIST":
+            fields["revisions"] = [{"revision": fields.pop("revision"), "at": fields.pop("at"), "sheet": brief}]
+        else:
+            fields |= {"sheet": brief} if kind == "CLOSED" else {"sheets": [brief] if brief else []}
     tail = {name: fields[name] for name in ("client", "number") if name in fields}
     if kind == "BEGIN_AGAIN":
         fields.setdefault("server_time", None)
@@ -119,6 +125,32 @@ def told_of_people(kind: str, fields: dict[str, Any], rest: Lines) -> None:
         fields["drawn"] = [{"student": student, "remarks": int(remarks)} for student, remarks in rows]
 
 
+def told_of_classes(kind: str, fields: dict[str, Any], rest: Lines) -> None:
+    """The same for the messages of plans, rosters and corrections."""
+    may_be_missing = {"DELIVER": ("code",), "CORRECT": ("roll_call", "reason"), "CORRECTED": ("was",),
+                      "WATCHED": ("closes_at", "late_at", "expected", "code", "title")}  # fmt: skip
+    for name in may_be_missing.get(kind, ()):
+        fields.setdefault(name, None)
+    if kind == "PLAN":
+        names = ("closes_after_s", "late_after_s", "lessons", "accept_delayed_s", "title")
+        fields["plan"] = {name: fields.pop(name, None) for name in names}
+    if kind == "ENROL":
+        fields["edits"] = [edit(name, written) for name, written in rest if name in ("put", "remove")]
+    if kind == "WATCHED":
+        rows = [written.split() for name, written in rest if name == "entry"]
+        fields["listed"] = [
+            {"student": student, "at": int(at), "status": int(status), "remarks": int(remarks)}
+            for student, at, status, remarks in rows
+        ]
+
+
+def edit(name: str, written: str) -> dict[str, Any]:
+    if name == "remove":
+        return {"which": 1, "student": written}
+    student, group, called = written.split(" ", 2)
+    return {"which": 0, "listed": {"student": student, "name": called, "group": None if group == "-" else group}}
+
+
 def check_valid(lines: Lines, data: bytes) -> None:
     if lines[0][1] == "VERSIONS":
         spoken = bytes(int(number) for number in dict(lines)["spoken"].split())
@@ -157,7 +189,7 @@ def check_sheet(lines: Lines, data: bytes) -> None:
 def check_later_form() -> None:
     """A sheet that begins with 0 is of a later form, and not damaged (R-SHEET-10)."""
     try:
-        rollcall.decode_sheet(bytes([0, 3, 7]))
+        rollcall.decode_sheet(bytes([0, 4, 7]))
     except rollcall.LaterForm:
         return
     raise AssertionError("a later form is taken")
