@@ -215,7 +215,7 @@ pub const ROSTER_IMPORTS_AT_ONCE: usize = 8;
 /// The numbers that are read and wait for their receipts at once.
 pub const SCANS_AT_ONCE: usize = 4;
 /// The largest file that is read as a roster.
-pub const ROSTER_FILE_MAX_BYTES: u64 = 64 << 20;
+pub const ROSTER_FILE_MAX_BYTES: u64 = 24 << 20;
 /// The rosters that are kept in memory as objects to be fetched.
 pub const ROSTERS_CACHED_MAX: usize = 8;
 /// The longest time for which a roll call is open before it closes by itself.

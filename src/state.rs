@@ -28,6 +28,7 @@ mod correct;
 mod kept;
 
 use kept::KeptRollCalls;
+pub(crate) use kept::Known;
 
 /// The state that a journal can bring back.
 #[derive(Clone)]

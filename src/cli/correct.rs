@@ -52,7 +52,7 @@ pub(super) fn correct(
     let CorrectionFlags { class, students, reason, number } = flags;
     let mut corrector = Corrector { client, class, number, reason, status, roster: None };
     match &students[..] {
-        [only] if only.as_str() == STANDARD_INPUT => corrector.from_input(),
+        [only] if only.as_str() == STANDARD_INPUT => corrector.all_from_input(),
         _ if students.iter().any(|it| it.as_str() == STANDARD_INPUT) => {
             complain("'-' stands for standard input; write no other student beside it");
             Err(Exit::Usage)
@@ -68,8 +68,8 @@ struct Corrector {
     number: Option<RollCallNumber>,
     reason: Option<Reason>,
     status: Status,
-    /// Fetched when a name is wanted; nothing if there is none.
-    roster: Option<Option<RosterObject>>,
+    /// Fetched when a name is wanted.
+    roster: Option<RosterObject>,
 }
 
 impl Corrector {
@@ -89,7 +89,7 @@ impl Corrector {
         if worst == Exit::Done { Ok(()) } else { Err(worst) }
     }
 
-    fn from_input(&mut self) -> Result<(), Exit> {
+    fn all_from_input(&mut self) -> Result<(), Exit> {
         let mut input = Prompt::at_standard_input(true);
         let mut worst = Exit::Done;
         while let Some(line) = typed(input.read_quietly())? {
@@ -170,7 +170,7 @@ impl Corrector {
         if self.status != Status::Present || self.name_of(student)?.is_some() {
             return Ok(());
         }
-        let Some(Some(roster)) = &self.roster else { return Ok(()) };
+        let Some(roster) = &self.roster else { return Ok(()) };
         if roster.students.is_empty() {
             return Ok(());
         }
@@ -187,7 +187,7 @@ impl Corrector {
     ) -> Result<(), Exit> {
         if refused.reason == Refusal::UnknownStudent && !self.client.json() {
             self.name_of(student)?;
-            if let Some(Some(roster)) = &self.roster {
+            if let Some(roster) = &self.roster {
                 let (class, meant) = (self.class, did_you_mean(roster, student));
                 complain(format_args!(
                     "{student} has not answered in class {class} and is not on its roster{meant}"
@@ -200,9 +200,9 @@ impl Corrector {
 
     fn name_of(&mut self, student: StudentNumber) -> Result<Option<String>, Exit> {
         if self.roster.is_none() {
-            self.roster = Some(Some(self.client.roster(self.class)?.0));
+            self.roster = Some(self.client.roster(self.class)?.0);
         }
-        let Some(Some(roster)) = &self.roster else { return Ok(None) };
+        let Some(roster) = &self.roster else { return Ok(None) };
         let found = roster.students.binary_search_by_key(&student, |it| it.student);
         Ok(found.ok().map(|place| roster.students[place].name.to_string()))
     }

@@ -57,17 +57,17 @@ pub(super) fn outcome(operation: Option<Operation>, attempts: u32) -> String {
 /// An operation as the subject of a sentence.
 pub(super) fn subject(operation: &Operation) -> String {
     match operation {
-        Operation::Open { class, .. } => format!("the opening of class {class}"),
+        Operation::Open { class, .. } | Operation::OpenWith { class, .. } => {
+            format!("the opening of class {class}")
+        }
         Operation::Close { class } => format!("the close of class {class}"),
-        Operation::Mark { class, student, .. } => format!("the mark of {student} in class {class}"),
-        Operation::Join { .. } => "the use of the invite".into(),
-        Operation::Act(act) => format!("the act ({})", Deed::Act(*act)),
-        Operation::OpenWith { class, .. } => format!("the opening of class {class}"),
-        Operation::Extend { class, .. } => format!("the extension of class {class}"),
-        Operation::Reopen { class } => format!("the reopening of class {class}"),
-        Operation::Deliver { class, student, .. } => {
+        Operation::Mark { class, student, .. } | Operation::Deliver { class, student, .. } => {
             format!("the mark of {student} in class {class}")
         }
+        Operation::Join { .. } => "the use of the invite".into(),
+        Operation::Act(act) => format!("the act ({})", Deed::Act(*act)),
+        Operation::Extend { class, .. } => format!("the extension of class {class}"),
+        Operation::Reopen { class } => format!("the reopening of class {class}"),
         Operation::Correct { class, correction } => {
             format!("the correction of {} in class {class}", correction.student)
         }
@@ -78,17 +78,17 @@ pub(super) fn subject(operation: &Operation) -> String {
 /// An operation as something that may have happened.
 pub(super) fn done(operation: &Operation) -> String {
     match operation {
-        Operation::Open { class, .. } => format!("class {class} was opened"),
+        Operation::Open { class, .. } | Operation::OpenWith { class, .. } => {
+            format!("class {class} was opened")
+        }
         Operation::Close { class } => format!("class {class} was closed"),
-        Operation::Mark { class, student, .. } => format!("{student} was marked in class {class}"),
-        Operation::Join { .. } => "the invite was used".into(),
-        Operation::Act(act) => format!("this was done: {}", Deed::Act(*act)),
-        Operation::OpenWith { class, .. } => format!("class {class} was opened"),
-        Operation::Extend { class, .. } => format!("class {class} was extended"),
-        Operation::Reopen { class } => format!("class {class} was opened again"),
-        Operation::Deliver { class, student, .. } => {
+        Operation::Mark { class, student, .. } | Operation::Deliver { class, student, .. } => {
             format!("{student} was marked in class {class}")
         }
+        Operation::Join { .. } => "the invite was used".into(),
+        Operation::Act(act) => format!("this was done: {}", Deed::Act(*act)),
+        Operation::Extend { class, .. } => format!("class {class} was extended"),
+        Operation::Reopen { class } => format!("class {class} was opened again"),
         Operation::Correct { class, correction } => {
             format!("{} was corrected in class {class}", correction.student)
         }

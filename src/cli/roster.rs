@@ -402,7 +402,7 @@ fn table(link: &str, codes: &[Code]) -> Result<Vec<u8>, csv::Error> {
         let group = student.group.as_ref().map_or("", crate::attendance::Line::as_str);
         table.write_record([student.student.as_str(), student.name.as_str(), group, code, link])?;
     }
-    Ok(table.into_inner().map_err(|error| error.into_error())?)
+    Ok(table.into_inner().map_err(csv::IntoInnerError::into_error)?)
 }
 
 /// A page with cards to be cut out, four in a line.

@@ -68,12 +68,12 @@ fn counts(entries: &[SheetEntry], has_roster: bool, sheet: &Sheet) -> String {
         (Status::Absent, "absent"),
     ] {
         if of(status) > 0 {
-            said.push_str(&format!(", {} {word}", of(status)));
+            said = format!("{said}, {} {word}", of(status));
         }
     }
     let walk_ins = entries.iter().filter(|it| !it.listed).count();
     if walk_ins > 0 {
-        said.push_str(&format!(", {walk_ins} not on the roster"));
+        said = format!("{said}, {walk_ins} not on the roster");
     }
     said
 }

@@ -608,7 +608,7 @@ impl Teacher {
             None => counted(present as usize, "student", "students"),
         };
         if late > 0 {
-            present.push_str(&format!(", {late} of them late,"));
+            present = format!("{present}, {late} of them late,");
         }
         let since = opened_at.to_local();
         let end = closes_at.map(|it| format!(" It closes at {}.", it.to_local_on(opened_at)));

@@ -209,8 +209,8 @@ impl Operation {
             | Self::Reopen { class }
             | Self::Deliver { class, .. }
             | Self::Correct { class, .. }
-            | Self::Enrol { class, .. } => Some(class),
-            Self::Act(
+            | Self::Enrol { class, .. }
+            | Self::Act(
                 Act::Give { class, .. }
                 | Act::Share { class, .. }
                 | Act::Call { class, .. }

@@ -29,7 +29,7 @@ impl<P> Server<P> {
 
     /// Closes the roll call of a class if that is due.
     pub(super) fn close_if_due(&mut self, at: WallTime, class: ClassId) {
-        let closes_at = self.state.agenda.of(class).and_then(|it| it.closes_at());
+        let closes_at = self.state.agenda.of(class).and_then(crate::roll::Proceedings::closes_at);
         if let Some(closes_at) = closes_at.filter(|&it| it <= at) {
             self.close_at(class, closes_at);
         }

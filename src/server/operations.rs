@@ -13,7 +13,7 @@ use crate::people::{CodeClock, RoomSecret};
 use crate::principal::Principal;
 use crate::record::Record;
 use crate::roll::{ClientRecord, Verdict};
-use crate::state::{Changed, Decision, Moment};
+use crate::state::{Changed, Decision, Known, Moment};
 use crate::stats::Counter;
 use crate::time::{Instant, Now, WallTime};
 
@@ -109,7 +109,7 @@ impl<P: Clone + Hash> Server<P> {
         client: ClientRecord,
     ) {
         if let &Outcome::Reopened { class, number, .. } = &client.outcome
-            && let Some(Some(closed)) = self.state.kept.get(class, number)
+            && let Known::Here(closed) = self.state.kept.get(class, number)
         {
             // R-REOPEN-3
             let kept = Record::Reopening(Box::new(closed.as_ref().into()));
@@ -148,15 +148,14 @@ impl<P: Clone + Hash> Server<P> {
         operation: &Operation,
         outcome: &Outcome,
     ) -> Option<(ClassId, RoomSecret)> {
-        let (class, roll_call) = match (operation, outcome) {
-            (
-                &(Operation::Open { class, .. } | Operation::OpenWith { class, .. }),
-                &Outcome::Opened { roll_call, already_open: false, .. },
-            )
-            | (&Operation::Reopen { class }, &Outcome::Reopened { roll_call, .. }) => {
-                (class, roll_call)
-            }
-            _ => return None,
+        let ((
+            &(Operation::Open { class, .. } | Operation::OpenWith { class, .. }),
+            &Outcome::Opened { roll_call, already_open: false, .. },
+        )
+        | (&Operation::Reopen { class }, &Outcome::Reopened { roll_call, .. })) =
+            (operation, outcome)
+        else {
+            return None;
         };
         let hash = Sha256::new()
             .chain_update(b"rollcall/1 room")

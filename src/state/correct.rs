@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::kept::Known;
 use super::{Decision, State};
 use crate::access::Remarks;
 use crate::attendance::{Change, Correction, Status, TrailEntry};
@@ -39,10 +40,10 @@ impl State {
             return Decision::of(Err(Refusal::NoSuchRollCall), at);
         }
         match self.kept.get(class, number) {
-            None => Decision::Load(class, number),
-            Some(None) => Decision::of(Err(Refusal::NoSuchRollCall), at),
+            Known::Unread => Decision::Load(class, number),
+            Known::Absent => Decision::of(Err(Refusal::NoSuchRollCall), at),
             // R-CORRECT-3
-            Some(Some(closed)) => {
+            Known::Here(closed) => {
                 Decision::of(self.decide_correct_closed(who, closed, correction, at), at)
             }
         }
@@ -166,7 +167,7 @@ impl State {
         };
         self.register.revise(info);
         // A replay has not read the sheet, and needs none: the journal has its rows.
-        let Some(Some(closed)) = self.kept.get(class, corrected.number) else {
+        let Known::Here(closed) = self.kept.get(class, corrected.number) else {
             return Ok(Applied::default());
         };
         let closed = Arc::clone(closed);
@@ -221,9 +222,9 @@ impl State {
             return Decision::of(Err(reason), at);
         }
         match self.kept.get(class, last.number) {
-            None => Decision::Load(class, last.number),
-            Some(None) => Decision::of(Err(Refusal::NoSuchRollCall), at),
-            Some(Some(closed)) => Decision::Outcome(Outcome::Reopened {
+            Known::Unread => Decision::Load(class, last.number),
+            Known::Absent => Decision::of(Err(Refusal::NoSuchRollCall), at),
+            Known::Here(closed) => Decision::Outcome(Outcome::Reopened {
                 at,
                 class,
                 roll_call: closed.roll_call,
@@ -240,7 +241,7 @@ impl State {
         outcome: &Outcome,
     ) -> Result<(), Contradiction> {
         let &Outcome::Reopened { at, number, .. } = outcome else { return Ok(()) };
-        let Some(Some(closed)) = self.kept.get(class, number) else {
+        let Known::Here(closed) = self.kept.get(class, number) else {
             return Err(Contradiction("a roll call is opened again that is not known"));
         };
         let closed = Arc::clone(closed);

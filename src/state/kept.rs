@@ -17,16 +17,26 @@ pub(crate) struct KeptRollCalls {
     entries: VecDeque<(ClassId, RollCallNumber, Option<Arc<ClosedSheet>>)>,
 }
 
+/// What is known of a closed roll call.
+#[derive(Clone, Copy)]
+pub(crate) enum Known<'a> {
+    /// It has to be read first.
+    Unread,
+    /// There is no such roll call.
+    Absent,
+    /// Its last revision.
+    Here(&'a Arc<ClosedSheet>),
+}
+
 impl KeptRollCalls {
-    /// The last revision of this roll call; `Some(None)` if there is no such roll call; `None` if it has to be
-    /// read first.
-    pub(crate) fn get(
-        &self,
-        class: ClassId,
-        number: RollCallNumber,
-    ) -> Option<Option<&Arc<ClosedSheet>>> {
+    /// The last revision of this roll call, as far as it is known here.
+    pub(crate) fn get(&self, class: ClassId, number: RollCallNumber) -> Known<'_> {
         let found = self.entries.iter().find(|it| (it.0, it.1) == (class, number));
-        found.map(|it| it.2.as_ref())
+        match found.map(|it| it.2.as_ref()) {
+            None => Known::Unread,
+            Some(None) => Known::Absent,
+            Some(Some(closed)) => Known::Here(closed),
+        }
     }
 
     /// This is the last revision of this roll call.
