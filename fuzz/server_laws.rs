@@ -377,7 +377,8 @@ impl Hall {
             }
         };
         // Much padding is never needed, so that some of its numbers say: what only a device may ask.
-        let operation = if padding < OF_PEOPLE { operation } else { of_people(operation, padding) };
+        let operation =
+            if padding < OF_PEOPLE { operation } else { of_people(&operation, padding) };
         let caller = &mut self.clients[usize::from(who % 4)];
         let next = match *number {
             Number::Next => caller.number.saturating_add(1),
@@ -710,10 +711,10 @@ impl Hall {
 const OF_PEOPLE: u8 = 192;
 
 /// What only a device may ask for, in place of this.
-fn of_people(asked: Result<Operation, Ask>, which: u8) -> Result<Operation, Ask> {
+fn of_people(asked: &Result<Operation, Ask>, which: u8) -> Result<Operation, Ask> {
     let is_odd = which % 2 == 1;
     let device = DeviceId::from_bytes([which; 16]);
-    match asked {
+    match *asked {
         Ok(Operation::Open { class, .. }) if is_odd => {
             Ok(Operation::Open { class, terms: Terms::SEALED })
         }
