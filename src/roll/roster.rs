@@ -15,7 +15,7 @@ use super::Contradiction;
 use crate::attendance::{Listed, RosterChange, RosterEdit};
 use crate::exchange::Refusal;
 use crate::ids::{ClassId, StudentNumber};
-use crate::limits::{ROSTER_MAX, ROSTERS_TOTAL_MAX};
+use crate::limits::ROSTER_MAX;
 
 /// A student of a class, as it is kept: the lengths of number and name, number, name, group.
 #[derive(Clone, Debug)]
@@ -224,11 +224,17 @@ impl Rosters {
         self.by_class.is_empty()
     }
 
-    /// The version and the number of students that the change of a roster leads to. Changes nothing.
+    /// The version and the number of students that the change of a roster leads to, if all rosters together may
+    /// have so many. Changes nothing.
     ///
     /// # Errors
     /// Why it is not made.
-    pub fn decide(&self, class: ClassId, change: &RosterChange) -> Result<(u64, u32), Refusal> {
+    pub fn decide(
+        &self,
+        class: ClassId,
+        change: &RosterChange,
+        total_max: usize,
+    ) -> Result<(u64, u32), Refusal> {
         let none = Roster::default();
         let roster = self.by_class.get(&class).unwrap_or(&none);
         // R-ROSTER-2
@@ -240,8 +246,7 @@ impl Rosters {
         change.edits.iter().for_each(|edit| changed.edit(edit));
         let total = self.total - roster.len() + changed.len();
         // R-ROSTER-3
-        if changed.len() > roster.len() && (changed.len() > ROSTER_MAX || total > ROSTERS_TOTAL_MAX)
-        {
+        if changed.len() > roster.len() && (changed.len() > ROSTER_MAX || total > total_max) {
             return Err(Refusal::NoRoom);
         }
         let students = u32::try_from(changed.len()).expect("bounded by ROSTER_MAX");
@@ -326,7 +331,7 @@ mod tests {
     }
 
     fn run(rosters: &mut Rosters, change: &RosterChange) -> Result<(u64, u32), Refusal> {
-        let decided = rosters.decide(class(1), change)?;
+        let decided = rosters.decide(class(1), change, 4)?;
         rosters.apply(class(1), change, decided.0);
         Ok(decided)
     }
