@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use crate::access::{RoomCode, Terms};
-use crate::attendance::{Change, Status, TrailEntry};
+use crate::attendance::{Change, TrailEntry};
 use crate::exchange::{
     Act, ActRecord, Arrived, Closed, Enrolled, Extended, Operation, Outcome, Refusal, Refused,
 };
@@ -312,7 +312,7 @@ impl State {
         let proceedings = self.agenda.of(class);
         // R-CORRECT-4
         let standing = proceedings.and_then(|it| it.standing(student));
-        let is_taken_back = matches!(standing, Some(Status::Absent | Status::Left));
+        let is_taken_back = standing.is_some_and(|it| !it.is_there());
         if is_taken_back && self.register.is_present(class, student) {
             return refused(Refusal::TakenBack);
         }

@@ -40,7 +40,8 @@ use rollcall::journal::encoding::encode_records;
 use rollcall::limits;
 use rollcall::record::{Record, Recovery as _};
 use rollcall::roll::{
-    ClosedSheet, Mark, Pressed, Remarked, Roster, RosterObject, Rosters, Sheet, Standing, Supplement,
+    ClosedSheet, Mark, Pressed, Remarked, Roster, RosterObject, Rosters, Sheet, Standing,
+    Supplement,
 };
 use rollcall::server::{Output, Server};
 use rollcall::stats::Counter;
@@ -606,10 +607,10 @@ impl Example {
             accept_delayed_s: accept_delayed_s.parse().expect("a number"),
             title: unless_hyphen(title),
         };
-        let pressed = self.rows("pressed").into_iter().map(|[place, at]| Pressed {
-            place: place.parse().expect("a place"),
-            at: millis(at),
-        });
+        let pressed = self
+            .rows("pressed")
+            .into_iter()
+            .map(|[place, at]| Pressed { place: place.parse().expect("a place"), at: millis(at) });
         let standings = self.rows("standing").into_iter().map(|[student, status]| Standing {
             student: student.parse().expect("a student"),
             status: status_of(status),
@@ -1396,6 +1397,10 @@ fn times() -> impl Iterator<Item = (&'static str, Constant)> {
         INVITE_LIFE,
         ADMIN_LINK_LIFE,
         ROOM_CODE_STEP,
+        WINDOW_LENGTH_MAX,
+        ACCEPT_DELAYED_DEFAULT,
+        REOPEN_MAX,
+        DEADLINE_CHECK_INTERVAL,
     ]
     .into_iter()
 }
