@@ -8,13 +8,13 @@
 use std::sync::Arc;
 
 use crate::access::{RoomCode, Terms};
-use crate::attendance::{Change, Status, TrailEntry};
+use crate::attendance::{Change, TrailEntry};
 use crate::exchange::{
     Act, ActRecord, Arrived, Closed, Enrolled, Extended, Operation, Outcome, Refusal, Refused,
 };
 use crate::hashing::HashKey;
 use crate::ids::{ClassId, RollCallNumber, StudentNumber};
-use crate::limits::{CLASSES_MAX, OPEN_ROLL_CALLS_MAX};
+use crate::limits::{CLASSES_MAX, OPEN_ROLL_CALLS_MAX, ROSTERS_TOTAL_MAX};
 use crate::people::{self, Admission, CodeClock, People, PeopleItem, Pool, Room};
 use crate::principal::Principal;
 use crate::record::{Record, Recovery, SnapshotItem};
@@ -199,7 +199,10 @@ impl State {
                 return self.decide_mark(who, (class, student), (code, 0), now);
             }
             Operation::Deliver { class, student, code, delay_ms } => {
-                if let Err(reason) = self.decide_delay(class, delay_ms, at) {
+                // Who is on the roll call already is told so, however long ago that was.
+                if !self.register.is_present(class, student)
+                    && let Err(reason) = self.decide_delay(class, delay_ms, at)
+                {
                     return Decision::Outcome(Outcome::MarkRefused(Refused { at, reason }));
                 }
                 return self.decide_mark(who, (class, student), (code, delay_ms), now);
@@ -221,7 +224,8 @@ impl State {
             }
             Operation::Extend { class, seconds } => self.decide_extend(who, class, seconds, at),
             Operation::Enrol { class, ref change } => self.decide_use(who, class).and_then(|()| {
-                let (version, students) = self.rosters.decide(class, change)?;
+                let most = self.share_of(who, ROSTERS_TOTAL_MAX);
+                let (version, students) = self.rosters.decide(class, change, most)?;
                 Ok(Outcome::Enrolled(Enrolled { at, class, version, students }))
             }),
             Operation::Reopen { class } => return self.decide_reopen(who, class, at),
@@ -262,14 +266,21 @@ impl State {
         let terms = if who == Principal::Plain { Terms::PLAIN } else { Terms::SEALED };
         self.people.decide_open(who, class, terms, self.register.is_open(class))?;
         let is_new = self.rosters.version(class) == 0;
-        let (rosters, strangers) = (self.rosters.len(), who == Principal::Plain);
         // R-ROSTER-3
-        let most = if strangers && !self.people.is_empty() {
-            Pool::Strangers.share_of(CLASSES_MAX)
+        if is_new && self.rosters.len() >= self.share_of(who, CLASSES_MAX) {
+            return Err(Refusal::TooManyClasses);
+        }
+        Ok(())
+    }
+
+    /// Up to where this principal may fill a table of this capacity that has no shares of its own: who asks
+    /// plainly leaves the rest to teachers, where there are some.
+    fn share_of(&self, who: Principal, capacity: usize) -> usize {
+        if who == Principal::Plain && !self.people.is_empty() {
+            Pool::Strangers.share_of(capacity)
         } else {
-            CLASSES_MAX
-        };
-        if is_new && rosters >= most { Err(Refusal::TooManyClasses) } else { Ok(()) }
+            capacity
+        }
     }
 
     /// Whether an answer may arrive so long after it was pressed.
@@ -301,7 +312,7 @@ impl State {
         let proceedings = self.agenda.of(class);
         // R-CORRECT-4
         let standing = proceedings.and_then(|it| it.standing(student));
-        let is_taken_back = matches!(standing, Some(Status::Absent | Status::Left));
+        let is_taken_back = standing.is_some_and(|it| !it.is_there());
         if is_taken_back && self.register.is_present(class, student) {
             return refused(Refusal::TakenBack);
         }

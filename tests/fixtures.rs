@@ -19,6 +19,9 @@ use rollcall::time::{Instant, Now, WallTime};
 use rollcall::wire::Datagram;
 use tempfile::TempDir;
 
+#[path = "fixtures/journal_v4.rs"]
+mod journal_v4;
+
 /// What must be found: the lines of `contents.txt`, their first word apart.
 struct Contents(Vec<(String, Vec<String>)>);
 
@@ -116,6 +119,13 @@ fn client(text: &str) -> ClientId {
 
 fn time(text: &str) -> WallTime {
     WallTime::from_millis(number(text))
+}
+
+/// A time as `--json` tells it.
+fn time_of(text: &serde_json::Value) -> WallTime {
+    let text = text.as_str().unwrap();
+    let at = chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis();
+    WallTime::from_millis(at.try_into().unwrap())
 }
 
 fn operation(words: &[String]) -> Operation {

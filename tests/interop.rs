@@ -92,8 +92,10 @@ fn the_second_reader_agrees_on_every_example() {
     let counted = python("vectors.py", &[specification], None);
     let examples = include_str!("../proto-spec.md");
     let of = |what: &str| examples.lines().filter(|line| line.starts_with(what)).count();
-    let (valid, invalid, sheets) = (of("```vector "), of("```vector-invalid "), of("```sheet"));
-    let expected = format!("{valid} examples, {invalid} invalid datagrams, {sheets} sheet\n");
+    let (valid, invalid) = (of("```vector "), of("```vector-invalid "));
+    let (sheets, rosters) = (of("```sheet"), of("```roster"));
+    let objects = format!("{sheets} sheets, {rosters} roster");
+    let expected = format!("{valid} examples, {invalid} invalid datagrams, {objects}\n");
     assert_eq!(counted, expected, "none was left out");
 }
 

@@ -17,10 +17,13 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rollcall::access::{Guest, InviteCode, InviteId, Role, RoomCode, Terms, Who};
-use rollcall::attendance::{Correction, Listed, Plan, RosterChange, RosterEdit, Status};
+use rollcall::attendance::{
+    Change, Correction, Listed, Plan, RosterChange, RosterEdit, Status, TrailEntry,
+};
 use rollcall::exchange::{
     Act, ActList, ActRecord, Acted, Answer, Arrived, Ask, BeginAgain, Busy, Closed, Corrected,
     Deed, Drawn, Enrolled, Extended, FileEntry, FileInfo, FileList, FileState, Joined, Marked,
@@ -36,7 +39,10 @@ use rollcall::ids::{
 use rollcall::journal::encoding::encode_records;
 use rollcall::limits;
 use rollcall::record::{Record, Recovery as _};
-use rollcall::roll::{ClosedSheet, Mark, Remarked, Sheet};
+use rollcall::roll::{
+    ClosedSheet, Mark, Pressed, Remarked, Roster, RosterObject, Rosters, Sheet, Standing,
+    Supplement,
+};
 use rollcall::server::{Output, Server};
 use rollcall::stats::Counter;
 use rollcall::time::{Instant, Now, WallTime};
@@ -48,7 +54,7 @@ const SPEC: &str = include_str!("../proto-spec.md");
 
 /// A fenced block that describes bytes.
 struct Example {
-    /// `vector`, `vector-invalid` or `sheet`.
+    /// `vector`, `vector-invalid`, `sheet` or `roster`.
     what: &'static str,
     name: &'static str,
     /// The lines from the opening fence up to but without the closing one.
@@ -71,7 +77,7 @@ impl Example {
             let length = lines[at + 1..].iter().position(|&line| line == "```");
             let end = at + 1 + length.expect("every fence is closed");
             let (what, name) = info.split_once(' ').unwrap_or((info, ""));
-            if matches!(what, "vector" | "vector-invalid" | "sheet") {
+            if matches!(what, "vector" | "vector-invalid" | "sheet" | "roster") {
                 examples.push(Self::parse(what, name, at..end, &lines[at + 1..end]));
             }
             at = end + 1;
@@ -577,8 +583,82 @@ impl Example {
             closed_at: self.time("closed_at"),
             marks: marks.collect(),
             remarks: self.remarks(),
-            supplement: None,
+            supplement: self.has("revision").then(|| Arc::new(self.supplement())),
         }
+    }
+
+    /// The rows of so many columns under this key; the last one has the rest of the line.
+    fn rows<const COLUMNS: usize>(&self, key: &str) -> Vec<[&'static str; COLUMNS]> {
+        let rows = self.fields.iter().filter(|field| field.0 == key);
+        let columns = |row: &'static str| row.splitn(COLUMNS, ' ').collect::<Vec<_>>();
+        rows.map(|field| columns(field.1).try_into().expect("so many columns")).collect()
+    }
+
+    fn supplement(&self) -> Supplement {
+        let [[closes_after_s, late_after_s, lessons, accept_delayed_s, title]] =
+            self.rows("plan")[..]
+        else {
+            panic!("one plan")
+        };
+        let plan = Plan {
+            closes_after_s: unless_hyphen(closes_after_s),
+            late_after_s: unless_hyphen(late_after_s),
+            lessons: lessons.parse().expect("a number"),
+            accept_delayed_s: accept_delayed_s.parse().expect("a number"),
+            title: unless_hyphen(title),
+        };
+        let pressed = self
+            .rows("pressed")
+            .into_iter()
+            .map(|[place, at]| Pressed { place: place.parse().expect("a place"), at: millis(at) });
+        let standings = self.rows("standing").into_iter().map(|[student, status]| Standing {
+            student: student.parse().expect("a student"),
+            status: status_of(status),
+        });
+        let extended = self.rows("extended").into_iter().map(|[at, closes_at, by]| TrailEntry {
+            at: millis(at),
+            by: unless_hyphen(by),
+            change: Change::Extended { closes_at: millis(closes_at) },
+            reason: None,
+        });
+        let corrected = self.rows("corrected").into_iter();
+        let corrected = corrected.map(|[at, student, was, is, by, reason]| TrailEntry {
+            at: millis(at),
+            by: unless_hyphen(by),
+            change: Change::Corrected {
+                student: student.parse().expect("a student"),
+                was: Some(was).filter(|it| *it != "-").map(status_of),
+                is: status_of(is),
+            },
+            reason: unless_hyphen(reason),
+        });
+        Supplement {
+            revision: self.value("revision"),
+            plan,
+            closes_at: self.has("closes_at").then(|| self.time("closes_at")),
+            late_at: self.has("late_at").then(|| self.time("late_at")),
+            pressed: pressed.collect(),
+            standings: standings.collect(),
+            trail: extended.chain(corrected).collect(),
+            roster: Some(self.listed()),
+        }
+    }
+
+    fn listed(&self) -> Vec<Listed> {
+        let listed = |[student, group, name]: [&str; 3]| Listed {
+            student: student.parse().expect("a student"),
+            name: name.parse().expect("a name"),
+            group: unless_hyphen(group),
+        };
+        self.rows("listed").into_iter().map(listed).collect()
+    }
+
+    fn roster(&self) -> Roster {
+        let edits = self.listed().into_iter().map(RosterEdit::Put).collect();
+        let mut rosters = Rosters::default();
+        let (class, version) = (self.class("class"), self.value("version"));
+        rosters.apply(class, &RosterChange { base: 0, import: 1, edits }, version);
+        rosters.of(class).expect("somebody is on it").clone()
     }
 
     fn remarks(&self) -> Vec<Remarked> {
@@ -596,6 +676,7 @@ impl Example {
         match self.what {
             "vector" => self.message().encoded(),
             "sheet" => self.sheet().to_bytes(),
+            "roster" => self.roster().to_bytes(self.class("class")),
             _ => invalid(self.name),
         }
     }
@@ -623,6 +704,19 @@ impl Example {
         block.push('\n');
         block
     }
+}
+
+/// What stands there, unless it is a hyphen.
+fn unless_hyphen<T: FromStr<Err: std::fmt::Debug>>(text: &str) -> Option<T> {
+    Some(text).filter(|it| *it != "-").map(|it| it.parse().expect("what it is"))
+}
+
+fn millis(text: &str) -> WallTime {
+    WallTime::from_millis(text.parse().expect("a time"))
+}
+
+fn status_of(text: &str) -> Status {
+    Status::ALL[text.parse::<usize>().expect("a number")]
 }
 
 /// `put = NUMBER GROUP NAME`, with a hyphen for no group, or `remove = NUMBER`.
@@ -973,10 +1067,12 @@ fn example(name: &str) -> Vec<u8> {
 #[test]
 fn the_worked_sheet_has_its_bytes_and_its_name() {
     let sheets = Example::of("sheet");
-    let [example, remarked] = &sheets[..] else { panic!("one sheet, and one with remarks") };
-    let (sheet, info) = (remarked.sheet(), remarked.sheet().info(RollCallNumber::FIRST));
-    assert_eq!(remarked.text("sha256"), format!("{:?}", info.content));
-    assert_eq!(Sheet::from_bytes(&remarked.bytes, &info), Ok(sheet));
+    let [example, remarked, corrected] = &sheets[..] else { panic!("one of each form") };
+    for later in [remarked, corrected] {
+        let (sheet, info) = (later.sheet(), later.sheet().info(RollCallNumber::FIRST));
+        assert_eq!(later.text("sha256"), format!("{:?}", info.content));
+        assert_eq!(Sheet::from_bytes(&later.bytes, &info), Ok(sheet));
+    }
     let sheet = example.sheet();
     let info = sheet.info(RollCallNumber::FIRST);
     assert_eq!(hex(&example.bytes), hex(&sheet.to_bytes()));
@@ -1007,6 +1103,38 @@ fn the_worked_sheet_has_its_bytes_and_its_name() {
             _ => {}
         }
     }
+}
+
+#[test]
+fn everybody_on_the_worked_sheet_is_what_chapter_12_says() {
+    let sheets = Example::of("sheet");
+    let corrected = sheets.iter().find(|it| it.name == "corrected").expect("the third form");
+    let entries = corrected.sheet().entries();
+    let shown = entries.iter().map(|it| {
+        let walk_in = if it.listed { "" } else { " walk-in" };
+        format!("{} {}{walk_in}", it.student, it.status)
+    });
+    let expected = ["042191010 present", "10 present", "30 late walk-in", "20 excused"];
+    assert_eq!(shown.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn the_worked_roster_is_what_its_info_tells_of() {
+    let rosters = Example::of("roster");
+    let [example] = &rosters[..] else { panic!("one roster") };
+    let class = example.class("class");
+    let content = ContentId::of(&example.bytes);
+    assert_eq!(example.text("sha256"), format!("{content:?}"));
+    let read = RosterObject::from_bytes(&example.bytes, class).expect("a roster");
+    assert_eq!(read.students, example.listed());
+    let info = Example::of("vector").into_iter().find(|it| it.name == "roster-info");
+    let Message::Reply(Reply { answer: Answer::Roster(info), .. }) = info.expect("one").message()
+    else {
+        panic!("it tells of a roster")
+    };
+    let students = read.students.len().try_into().expect("few");
+    let bytes = example.bytes.len().try_into().expect("few");
+    assert_eq!(info, RosterInfo { class, version: read.version, students, bytes, content });
 }
 
 #[test]
@@ -1269,6 +1397,10 @@ fn times() -> impl Iterator<Item = (&'static str, Constant)> {
         INVITE_LIFE,
         ADMIN_LINK_LIFE,
         ROOM_CODE_STEP,
+        WINDOW_LENGTH_MAX,
+        ACCEPT_DELAYED_DEFAULT,
+        REOPEN_MAX,
+        DEADLINE_CHECK_INTERVAL,
     ]
     .into_iter()
 }
@@ -1434,7 +1566,7 @@ fn citations(text: &str) -> impl Iterator<Item = &str> {
 
 #[test]
 fn every_example_is_where_the_fuzzer_starts_from() {
-    for example in Example::all().iter().filter(|it| it.what != "sheet") {
+    for example in Example::all().iter().filter(|it| it.what.starts_with("vector")) {
         expect_in_corpus("decode", example.name, &example.bytes);
         // The same without its frame, after the place of a change that `decode_framed` makes.
         let bytes = &example.bytes;

@@ -72,10 +72,42 @@ impl From<Corrected> for Answer {
 /// Whether this answers a correction in that class.
 pub(super) fn fits(class: ClassId, correction: &Correction, answer: &Answer) -> bool {
     match answer {
+        // R-CORRECT-7
         Answer::Corrected(it) => {
             it.class == class && correction.number.is_none_or(|number| number == it.number)
         }
         Answer::Refused(_) => true,
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::{Refusal, Refused};
+
+    // spec: R-CORRECT-7, R-CLIENT-8
+    #[test]
+    fn a_correction_is_answered_for_the_roll_call_that_was_asked_for() {
+        let class = |number| ClassId::new(number).unwrap();
+        let at = WallTime::from_millis(7);
+        let number = |number| RollCallNumber::new(number).unwrap();
+        let corrected = |of, which| {
+            let (class, number) = (class(of), number(which));
+            Answer::Corrected(Corrected { at, class, number, revision: 2, was: None })
+        };
+        let correction = |number| Correction {
+            number,
+            student: "10".parse().unwrap(),
+            status: Status::Late,
+            reason: None,
+        };
+        let fits = |asked, answer: &Answer| super::fits(class(3030), &correction(asked), answer);
+        assert!(fits(Some(number(7)), &corrected(3030, 7)));
+        assert!(fits(None, &corrected(3030, 7)), "which one, the server says");
+        assert!(!fits(Some(number(8)), &corrected(3030, 7)));
+        assert!(!fits(None, &corrected(3031, 7)));
+        assert!(fits(None, &Answer::Refused(Refused { at, reason: Refusal::NoRoom })));
+        assert!(!fits(None, &Answer::Revoked));
     }
 }

@@ -74,9 +74,53 @@ pub const CAPACITY: usize =
 /// Whether this answers the question for the revisions of that class from that one down.
 pub(super) fn fits(class: ClassId, from: (RollCallNumber, u32), answer: &Answer) -> bool {
     let Answer::Revisions(RevisionList { revisions, more }) = answer else { return false };
+    // R-WATCH-4
     let place = |it: &Revision| (it.sheet.number, it.revision);
     let falls = revisions.windows(2).all(|pair| place(&pair[0]) > place(&pair[1]));
     let fits = |it: &Revision| it.sheet.class == class && place(it) <= from;
     // A page that is not the last one is full: a list ends.
     falls && revisions.iter().all(fits) && (revisions.len() >= CAPACITY || !more)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::ContentId;
+
+    // spec: R-WATCH-4
+    #[test]
+    fn a_list_of_revisions_falls_and_is_full_unless_it_ends() {
+        let class = |number| ClassId::new(number).unwrap();
+        let place = |number, revision| (RollCallNumber::new(number).unwrap(), revision);
+        let revision = |of: u32, number, revision| {
+            let at = WallTime::from_millis(7);
+            let sheet = SheetInfo {
+                class: class(of),
+                number: RollCallNumber::new(number).unwrap(),
+                opened_at: at,
+                closed_at: at,
+                students: 0,
+                bytes: 4,
+                content: ContentId::of(b"a sheet"),
+            };
+            Revision { revision, at, sheet }
+        };
+        let fits = |revisions: &[Revision], more| {
+            let list = RevisionList { revisions: revisions.to_vec(), more };
+            super::fits(class(3030), place(9, 2), &Answer::Revisions(list))
+        };
+        assert!(fits(&[], false));
+        let falling = [revision(3030, 9, 2), revision(3030, 9, 1), revision(3030, 8, 7)];
+        assert!(fits(&falling, false));
+        assert!(!fits(&falling, true), "there was room for more");
+        assert!(!fits(&[falling[1], falling[0]], false), "it rises");
+        assert!(!fits(&[falling[0], falling[0]], false), "it stands still");
+        assert!(!fits(&[revision(3030, 9, 3)], false), "above what was asked for");
+        assert!(!fits(&[revision(3031, 9, 2)], false), "of another class");
+        let full: Vec<_> = (1..=14).rev().map(|number| revision(3030, 8, number)).collect();
+        assert!(fits(&full, true));
+        assert_eq!(CAPACITY, 14, "as chapter 9 says");
+        let other = Answer::Sheets(crate::exchange::SheetList { sheets: vec![], more: false });
+        assert!(!super::fits(class(3030), place(9, 2), &other));
+    }
 }

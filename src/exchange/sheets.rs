@@ -64,12 +64,12 @@ impl SheetInfo {
     // before them and the number of remarks after them.
     const HEAD_MIN_BYTES: u64 = 4;
     const HEAD_MAX_BYTES: u64 = 2 + 5 + 7 + 7 + 5 + 5;
-    // A whole roster, a trail, a standing and a delay for each student, and a little more.
-    const SUPPLEMENT_MAX_BYTES: u64 =
-        200 * ROSTER_MAX as u64 + 400 * TRAIL_MAX as u64 + 45 * ROSTER_MAX as u64 + 1_024;
-    // A student number with its length, and a time; a place and what is remarked there.
+    // A whole roster, a whole trail with a standing for each entry, and a little more.
+    const SUPPLEMENT_MAX_BYTES: u64 = 200 * ROSTER_MAX as u64 + 400 * TRAIL_MAX as u64 + 1_024;
+    // A student number with its length, and a time; a place and what is remarked there; a place and when it was
+    // pressed.
     const MARK_MIN_BYTES: u64 = 2 + 1;
-    const MARK_MAX_BYTES: u64 = 1 + STUDENT_LENGTH_MAX_BYTES as u64 + 7 + 5 + 1;
+    const MARK_MAX_BYTES: u64 = 1 + STUDENT_LENGTH_MAX_BYTES as u64 + 7 + (5 + 1) + (5 + 7);
 }
 
 impl Message for Sheets {
@@ -143,10 +143,8 @@ mod tests {
             bytes,
             content: ContentId::of(b"a sheet"),
         };
-        for (students, least, most) in [(0, 4, 31), (1, 7, 77), (2_000_000, 6_000_004, 92_000_031)]
-            .map(|(students, least, most)| {
-                (students, least, most + u32::try_from(SheetInfo::SUPPLEMENT_MAX_BYTES).unwrap())
-            })
+        for (students, least, most) in
+            [(0, 4, 21_639_455), (1, 7, 21_639_513), (2_000_000, 6_000_004, 137_639_455)]
         {
             assert!(info(students, least).is_plausible() && info(students, most).is_plausible());
             assert!(!info(students, least - 1).is_plausible(), "{students} students");

@@ -74,6 +74,15 @@ pub struct WatchedEntry {
     pub remarks: Remarks,
 }
 
+impl WatchedEntry {
+    /// Whether it has no mark, on a roll call that was opened then: a teacher has said what the student is, who
+    /// has not answered. These come last, so that who answers is before them.
+    #[must_use]
+    pub fn is_unmarked(&self, opened_at: WallTime) -> bool {
+        self.at == opened_at && !self.status.is_there()
+    }
+}
+
 impl Message for Watch {
     const KIND: Kind = Kind::Watch;
 }

@@ -167,6 +167,12 @@ impl People {
         }
     }
 
+    /// Whether the class is somebody's.
+    #[must_use]
+    pub fn is_owned(&self, class: ClassId) -> bool {
+        self.owners.contains_key(&class)
+    }
+
     /// Whether a roll call of this class may be opened; `is_open` says that one is open.
     ///
     /// # Errors

@@ -296,17 +296,22 @@ impl Register {
         marks.iter().try_for_each(|&mark| self.insert_mark(class, mark))
     }
 
-    /// The sheet of a closed roll call is another one.
+    /// The sheet of a closed roll call is another one. It is never forgotten from then on.
     pub fn revise(&mut self, info: &SheetInfo) {
         self.preserve_past(info.class);
+        // R-SHEET-5
+        self.empty.retain(|it| (it.class, it.number) != (info.class, info.number));
         let Some(past) = self.past.get_mut(&info.class) else { return };
         if past.last.number == info.number {
             past.last = *info;
-            past.with_students = past.with_students.take().filter(|_| info.students == 0);
-        } else if let Some(earlier) = &mut past.with_students
-            && earlier.number == info.number
-        {
-            **earlier = *info;
+            past.with_students = None;
+            return;
+        }
+        // It is the one that is left when a last one without students is forgotten, unless a later one is.
+        let is_last_empty = past.last.students == 0
+            && self.empty.iter().any(|it| (it.class, it.number) == (info.class, past.last.number));
+        if is_last_empty && past.with_students.as_ref().is_none_or(|it| it.number <= info.number) {
+            past.with_students = Some(Box::new(*info));
         }
     }
 
@@ -1109,6 +1114,40 @@ mod tests {
             assert_eq!(register.last_sheet(class(3)).unwrap().number.get(), 2);
         }
         assert_eq!(restored.items().collect::<Vec<_>>(), register.items().collect::<Vec<_>>());
+    }
+
+    // spec: R-SHEET-5, R-CORRECT-3
+    #[test]
+    fn what_nobody_answered_and_a_teacher_corrected_is_not_forgotten() {
+        let mut register = register();
+        register.set_limits(RegisterLimits { empty_sheets: 2, ..RegisterLimits::default() });
+        let revise = |register: &mut Register, number: u32, of: u32| {
+            let info = register.last_sheet(class(number)).unwrap();
+            let number = RollCallNumber::new(of).unwrap();
+            let revised = SheetInfo { number, students: 1, ..info };
+            register.revise(&revised);
+            revised
+        };
+        roll_call(&mut register, 1, 0);
+        let corrected = revise(&mut register, 1, 1);
+        roll_call(&mut register, 2, 3);
+        roll_call(&mut register, 2, 0);
+        roll_call(&mut register, 2, 0);
+        let second = revise(&mut register, 2, 2);
+        assert_eq!(register.last_sheet(class(2)).unwrap().number.get(), 3);
+        let mut restored = Register::new(HashKey::new(8));
+        register.items().for_each(|item| restored.restore(&item).unwrap());
+        restored.set_limits(RegisterLimits { empty_sheets: 2, ..RegisterLimits::default() });
+        for register in [&mut register, &mut restored] {
+            for number in 10..20 {
+                let (_, forgotten) = roll_call(register, number, 0);
+                let kept = [RollCallId::new(1), RollCallId::new(3)];
+                assert!(kept.iter().all(|it| !forgotten.contains(it)), "{forgotten:?}");
+            }
+            assert_eq!(register.last_sheet(class(1)), Some(corrected));
+            assert_eq!(register.last_sheet(class(2)), Some(second), "the last one is forgotten");
+            assert_eq!(roll_call(register, 2, 1).0, 4, "it goes on counting");
+        }
     }
 
     #[test]

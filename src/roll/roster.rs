@@ -15,7 +15,7 @@ use super::Contradiction;
 use crate::attendance::{Listed, RosterChange, RosterEdit};
 use crate::exchange::Refusal;
 use crate::ids::{ClassId, StudentNumber};
-use crate::limits::{ROSTER_MAX, ROSTERS_TOTAL_MAX};
+use crate::limits::ROSTER_MAX;
 
 /// A student of a class, as it is kept: the lengths of number and name, number, name, group.
 #[derive(Clone, Debug)]
@@ -162,6 +162,7 @@ impl RosterObject {
         }
         let (roster, rest): (Self, _) =
             postcard::take_from_bytes(bytes).map_err(|_| NotARoster::Malformed)?;
+        // R-ROSTER-7
         let rises = roster.students.windows(2).all(|pair| pair[0].student < pair[1].student);
         let is_canonical = postcard::to_stdvec(&roster).is_ok_and(|it| it == bytes);
         if rest.is_empty() && rises && is_canonical && roster.class == class {
@@ -224,11 +225,17 @@ impl Rosters {
         self.by_class.is_empty()
     }
 
-    /// The version and the number of students that the change of a roster leads to. Changes nothing.
+    /// The version and the number of students that the change of a roster leads to, if all rosters together may
+    /// have so many. Changes nothing.
     ///
     /// # Errors
     /// Why it is not made.
-    pub fn decide(&self, class: ClassId, change: &RosterChange) -> Result<(u64, u32), Refusal> {
+    pub fn decide(
+        &self,
+        class: ClassId,
+        change: &RosterChange,
+        total_max: usize,
+    ) -> Result<(u64, u32), Refusal> {
         let none = Roster::default();
         let roster = self.by_class.get(&class).unwrap_or(&none);
         // R-ROSTER-2
@@ -240,8 +247,7 @@ impl Rosters {
         change.edits.iter().for_each(|edit| changed.edit(edit));
         let total = self.total - roster.len() + changed.len();
         // R-ROSTER-3
-        if changed.len() > roster.len() && (changed.len() > ROSTER_MAX || total > ROSTERS_TOTAL_MAX)
-        {
+        if changed.len() > roster.len() && (changed.len() > ROSTER_MAX || total > total_max) {
             return Err(Refusal::NoRoom);
         }
         let students = u32::try_from(changed.len()).expect("bounded by ROSTER_MAX");
@@ -326,7 +332,7 @@ mod tests {
     }
 
     fn run(rosters: &mut Rosters, change: &RosterChange) -> Result<(u64, u32), Refusal> {
-        let decided = rosters.decide(class(1), change)?;
+        let decided = rosters.decide(class(1), change, 4)?;
         rosters.apply(class(1), change, decided.0);
         Ok(decided)
     }
@@ -374,6 +380,22 @@ mod tests {
         assert_eq!(names(&rosters), ["10 Ana", "20 Rui", "30 Eva"]);
     }
 
+    // spec: R-ROSTER-3, R-POOL-2
+    #[test]
+    fn all_rosters_together_have_a_bound_and_who_is_over_it_can_only_remove() {
+        let mut rosters = Rosters::default();
+        let four = ["1", "2", "3", "4"].map(|it| put(it, "Ana")).to_vec();
+        assert_eq!(run(&mut rosters, &change(0, 7, four)), Ok((1, 4)));
+        assert_eq!(run(&mut rosters, &change(1, 8, vec![put("5", "Ana")])), Err(Refusal::NoRoom));
+        let put_elsewhere = change(0, 9, vec![put("5", "Ana")]);
+        assert_eq!(rosters.decide(class(2), &put_elsewhere, 4), Err(Refusal::NoRoom));
+        assert_eq!(rosters.decide(class(2), &put_elsewhere, 5), Ok((1, 1)), "who has more room");
+        assert_eq!(rosters.decide(class(1), &change(1, 8, vec![put("4", "Rui")]), 1), Ok((2, 4)));
+        let remove = RosterEdit::Remove("4".parse().unwrap());
+        assert_eq!(rosters.decide(class(1), &change(1, 8, vec![remove]), 1), Ok((2, 3)));
+    }
+
+    // spec: R-ROSTER-7
     #[test]
     fn a_snapshot_restores_the_same_rosters() {
         let mut rosters = Rosters::default();

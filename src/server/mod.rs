@@ -422,7 +422,10 @@ impl<P: Clone + Hash> Server<P> {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let sweep = (!self.state.sessions.is_empty()).then_some(self.next_sweep);
-        [self.blocks.poll_timeout(), sweep, self.next_deadline].into_iter().flatten().min()
+        // The first one is noticed at once, and looked at from then on.
+        let deadline = self.state.agenda.next_deadline();
+        let deadline = deadline.map(|_| self.next_deadline.unwrap_or(Instant::ZERO));
+        [self.blocks.poll_timeout(), sweep, deadline].into_iter().flatten().min()
     }
 
     /// The next effect, or `None` when there is nothing to do until the next event. A datagram to

@@ -187,6 +187,7 @@ impl<P: Clone + Hash> Server<P> {
                     Answer::Mine(MineList { marks, more })
                 }
                 (RowsQuestion::Revisions { limit, .. }, Rows::Revisions(revisions)) => {
+                    // R-WATCH-3
                     let (revisions, more) = page(revisions, limit);
                     Answer::Revisions(RevisionList { revisions, more })
                 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::kept::Known;
 use super::{Decision, State};
-use crate::access::Remarks;
+use crate::access::{Remarks, Terms};
 use crate::attendance::{Change, Correction, Status, TrailEntry};
 use crate::exchange::{Corrected, Outcome, Refusal, Refused};
 use crate::ids::{ClassId, RollCallNumber};
@@ -254,7 +254,9 @@ impl State {
         // R-REOPEN-2
         proceedings.note(TrailEntry { at, by, change: Change::Reopened, reason: None });
         self.agenda.insert(class, proceedings);
-        if let Some(terms) = closed.terms {
+        // What was closed before terms were kept is not opened for everybody.
+        let is_owned = self.people.is_owned(class);
+        if let Some(terms) = closed.terms.or_else(|| is_owned.then_some(Terms::SEALED)) {
             let remarked = remarks.iter().map(|it| (students[it.place as usize], it.remarks));
             let particulars =
                 Particulars { devices: closed.devices.clone(), remarks: remarked.collect() };

@@ -31,6 +31,8 @@ PULL_TIMER_MIN_S = 0.004
 SHEET_STUDENTS_MAX = 1_000_000
 TIME_MAX = 253_402_300_799_999
 BLOCK_INDEX_MAX = 4_294_967_295
+WATCHED_MAX = 18
+REVISIONS_MAX = 14
 SIZE_MAX = BLOCK_INDEX_MAX * BLOCK_BYTES
 
 WINDOW_S = 15 * 60.0
@@ -586,6 +588,19 @@ def check_supplement(supplement: dict[str, Any], marks: int) -> None:
     require(rises([row["student"] for row in supplement["roster"] or []]))
 
 
+def decode_roster(data: bytes, class_: int) -> dict[str, Any]:
+    """R-ROSTER-7."""
+    if data[:1] != b"\1":
+        raise LaterForm
+    reader = Reader(data)
+    roster: dict[str, Any] = ROSTER.read(reader)
+    if reader.at != len(data):
+        raise Rejected("left_over")
+    require(ROSTER.write(roster) == data and roster["class"] == class_)
+    require(rises([row["student"] for row in roster["students"]]))
+    return roster
+
+
 def statuses(sheet: dict[str, Any]) -> dict[str, str]:
     """What everybody on a sheet was, by student (chapter 12)."""
     supplement = sheet.get("supplement")
@@ -768,6 +783,17 @@ class Request:
             is_last = self.fields["from"] + len(names) >= message["list"]["total"]
             room = min(self.room, SEALED_ROOM_BYTES) - 42 - sum(12 + len(name) for name in names)
             return rises and (is_last or room < 12 + 255)
+        if message.kind == "WATCHED":  # R-WATCH-2
+            least = min(WATCHED_MAX, max(message["entries"] - self.fields["from"], 0))
+            return message["class"] == self.fields["class"] and len(message["listed"]) == least
+        if message.kind == "REVISION_LIST":  # R-WATCH-4
+            places = [(row["sheet"]["number"], row["revision"]) for row in message["revisions"]]
+            ours = all(row["sheet"]["class"] == self.fields["class"] for row in message["revisions"])
+            below = all(place <= (self.fields["roll_call"], self.fields["revision"]) for place in places)
+            is_full = len(places) >= REVISIONS_MAX or not message["more"]
+            return ours and below and rises(places[::-1]) and is_full
+        if message.kind == "CORRECTED" and self.fields["roll_call"] not in (None, message["roll_call"]):  # R-CORRECT-7
+            return False
         named = message.fields.get("sheet") or message.fields
         if message.kind == "MARKED" and named["class"] == 0:
             return True
@@ -842,14 +868,9 @@ class Client:
     def fetch(self, info: dict[str, Any]) -> dict[str, Any]:
         """The sheet of this sheet info, checked (R-SHEET-4, R-SHEET-7)."""
         students, length = info["students"], info["bytes"]
-        if students > SHEET_STUDENTS_MAX or not 4 + 3 * students <= length <= 31 + 46 * students:
+        if students > SHEET_STUDENTS_MAX or not 4 + 3 * students <= length <= 21_639_455 + 58 * students:
             raise SheetDamaged
-        for _ in range(2):  # R-TRANSFER-9
-            data = self.pull(info["content"], length)
-            if hashlib.sha256(data).digest() == info["content"]:
-                break
-        else:
-            raise SheetDamaged
+        data = self._object(info)
         try:
             sheet = decode_sheet(data)
         except Rejected as rejected:
@@ -858,6 +879,85 @@ class Client:
         if told != {name: sheet[name] for name in told} or len(sheet["marks"]) != students:
             raise SheetDamaged
         return sheet
+
+    def _object(self, info: dict[str, Any]) -> bytes:
+        """The bytes of an object that were told of in brief, checked."""
+        for _ in range(2):  # R-TRANSFER-9
+            data = self.pull(info["content"], info["bytes"])
+            if hashlib.sha256(data).digest() == info["content"]:
+                return data
+        raise SheetDamaged
+
+    # What came with plans, rosters and corrections (chapter 25).
+
+    def plan(self, class_: int, **plan: Any) -> Message:
+        usual = {"closes_after_s": None, "late_after_s": None, "lessons": 1, "accept_delayed_s": 600, "title": None}
+        return self.operate("PLAN", {"class": class_, "terms": PLAIN_TERMS, "plan": usual | plan})
+
+    def extend(self, class_: int, seconds: int) -> Message:
+        return self.operate("EXTEND", {"class": class_, "seconds": seconds})
+
+    def reopen(self, class_: int) -> Message:
+        return self.operate("REOPEN", {"class": class_})
+
+    def deliver(self, class_: int, student: str, pressed: float) -> Message:
+        """Delivers what was pressed when the monotonic clock showed that."""
+        delay_ms = int((self.monotonic() - pressed) * 1000)
+        return self.operate("DELIVER", {"class": class_, "student": student, "code": None, "delay_ms": delay_ms})
+
+    def correct(
+        self, class_: int, student: str, status: str, *, roll_call: int | None = None, reason: str | None = None
+    ) -> Message:
+        fields = {"class": class_, "roll_call": roll_call, "student": student, "reason": reason}
+        return self.operate("CORRECT", fields | {"status": STATUSES.index(status)})
+
+    def enrol(self, class_: int, base: int, of_import: int, edits: list[dict[str, Any]]) -> Message:
+        return self.operate("ENROL", {"class": class_, "base": base, "import": of_import, "edits": edits})
+
+    def roster(self, class_: int) -> dict[str, Any]:
+        """The roster of a class: R-ROSTER-7, and asked for anew if its server has it no more."""
+        while True:
+            info = self.ask("ROSTER", {"class": class_})
+            try:
+                return decode_roster(self._object(info.fields), class_)
+            except Gone:
+                continue
+
+    def watch(self, class_: int) -> tuple[Message, list[dict[str, Any]]]:
+        """An open roll call with all its entries, page by page."""
+        entries: list[dict[str, Any]] = []
+        last: Message | None = None
+        while True:
+            page = self.ask("WATCH", {"class": class_, "from": len(entries)})
+            if page.kind == "REFUSED":
+                return page, []
+            changed = [name for name in ("corrections", "roll_call", "present") if last and last[name] != page[name]]
+            last = None if changed else page
+            if changed == ["present"]:  # R-WATCH-2
+                marked = [entry["at"] != page["opened_at"] or entry["status"] < 2 for entry in entries]
+                if all(marked):
+                    last = page
+                else:
+                    entries = entries[: marked.index(False)]
+                    continue
+            elif changed:
+                entries = []
+                continue
+            entries += page["listed"]
+            if len(entries) >= page["entries"]:
+                return page, entries
+
+    def revisions(self, class_: int) -> list[dict[str, Any]]:
+        """Every revision of the sheets of a class, the last one first, page by page."""
+        found: list[dict[str, Any]] = []
+        number = revision = 2**32 - 1
+        while True:
+            page = self.ask("REVISIONS", {"class": class_, "roll_call": number, "revision": revision})
+            found += page["revisions"]
+            if not page["more"]:
+                return found
+            # Below revision 1 of a roll call come those of the one before.
+            number, revision = found[-1]["sheet"]["number"], found[-1]["revision"] - 1
 
     def pull(self, content: bytes, length: int) -> bytes:
         """The blocks of an object, each asked for alone, so that no cookie is needed (R-COOKIE-1)."""

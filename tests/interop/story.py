@@ -7,6 +7,7 @@ Usage: story.py HOST:PORT story [LOST DOUBLED SEED]
 from __future__ import annotations
 
 import sys
+import time
 from typing import Any
 
 import rollcall
@@ -60,6 +61,114 @@ def lesson(client: Client, class_: int) -> None:
     assert client.last_sheet(class_ + 1) is None
     never = client.close(class_ + 1)
     assert (never.kind, never["reason"]) == ("REFUSED", 2)
+
+
+def put(student: str, name: str, group: str | None = None) -> dict[str, Any]:
+    return {"which": 0, "listed": {"student": student, "name": name, "group": group}}
+
+
+def reason(answer: Message) -> str:
+    """Why something was refused."""
+    number = answer["standing"] - rollcall.STANDING_REFUSED if answer.kind == "MARKED" else answer["reason"]
+    return rollcall.REASONS[number]
+
+
+def roster(client: Client, class_: int) -> None:
+    """An import in several datagrams, another one that began on what is no longer so, a removal."""
+    edits = [put(student, f"Student {place}", "A" if place % 2 else None) for place, student in enumerate(STUDENTS)]
+    assert client.roster(class_)["students"] == []
+    for place, first in enumerate(range(0, len(edits), 25)):
+        told = client.enrol(class_, 0, 7, edits[first : first + 25])
+        assert (told.kind, told["version"], told["students"]) == ("ENROLLED", place + 1, min(first + 25, 70)), told
+    assert reason(client.enrol(class_, 0, 8, edits[:1])) == "roster_changed"
+    gone = client.enrol(class_, 3, 9, [{"which": 1, "student": STUDENTS[69]}, put(STUDENTS[0], "João d'Água")])
+    assert (gone["version"], gone["students"]) == (4, 69)
+    expected = [edit["listed"] for edit in [put(STUDENTS[0], "João d'Água"), *edits[1:69]]]
+    assert client.roster(class_) == {"form": 1, "class": class_, "version": 4, "students": expected}
+
+
+def attendance(client: Client, class_: int) -> None:
+    """A roster, a plan, who is late, who comes without being expected, corrections, revisions, a close taken back."""
+    roster(client, class_)
+    opened = client.plan(class_, closes_after_s=600, late_after_s=2, lessons=2, title="Redes")
+    pressed, late_at = time.monotonic(), opened["opened_at"] + 2_000
+    assert opened["already_open"] == 0 and client.plan(class_, lessons=3)["already_open"] == 1
+    was: dict[str, str] = dict.fromkeys(STUDENTS[:69], "absent")
+
+    def mark(student: str) -> None:
+        told = client.mark(class_, student)
+        is_late, is_walk_in = told["at"] >= late_at, student not in STUDENTS[:69]
+        assert told["standing"] == {(False, False): 0, (True, False): 2, (False, True): 3, (True, True): 4}[is_late, is_walk_in]
+        was[student] = "late" if is_late else "present"
+
+    mark(STUDENTS[0])
+    time.sleep(2.1)
+    mark(STUDENTS[1])
+    mark("walk-in")
+    delivered = client.deliver(class_, STUDENTS[2], pressed)
+    assert delivered["at"] >= late_at
+    was[STUDENTS[2]] = "late" if delivered["standing"] == 2 else "present"
+    assert client.deliver(class_, STUDENTS[2], pressed - 3_600)["standing"] == 1
+    assert reason(client.deliver(class_, STUDENTS[3], pressed - 3_600)) == "too_late"
+    assert client.extend(class_, 60)["closes_at"] == opened["opened_at"] + 660_000
+
+    def correct(student: str, status: str, revision: int, **more: Any) -> None:
+        told = client.correct(class_, student, status, **more)
+        assert (told.kind, told["revision"]) == ("CORRECTED", revision), told
+        before = was.get(student)
+        assert told["was"] == (None if before is None else rollcall.STATUSES.index(before)), told
+        was[student] = status
+
+    correct(STUDENTS[3], "excused", 0, reason="medical note")
+    correct(STUDENTS[1], "absent", 0)
+    assert reason(client.mark(class_, STUDENTS[1])) == "taken_back"
+    correct("another", "present", 0)
+    assert reason(client.correct(class_, "nobody", "excused")) == "unknown_student"
+    page, entries = client.watch(class_)
+    assert (page["title"], page["expected"], page["corrections"], len(entries)) == ("Redes", 69, 4, 6)
+    told = {entry["student"]: rollcall.STATUSES[entry["status"]] for entry in entries}
+    assert told == {student: was[student] for student in told}
+    assert (page["present"], page["expected_present"]) == (4, 2)
+
+    first = client.close(class_)["sheet"]
+    sheet = client.fetch(first)
+    supplement = sheet["supplement"]
+    assert rollcall.statuses(sheet) == was and supplement["revision"] == 1
+    assert [row["place"] for row in supplement["pressed"]] == [3] and supplement["plan"]["lessons"] == 2
+    assert [entry["reason"] for entry in supplement["trail"]] == [None, "medical note", None, None]
+    assert client.watch(class_)[0]["reason"] == 1 and reason(client.extend(class_, 60)) == "not_open"
+
+    correct(STUDENTS[1], "left", 2, reason="went at 14:00")
+    correct(STUDENTS[1], "left", 2)
+    correct(STUDENTS[4], "present", 3, roll_call=first["number"])
+    second = client.last_sheet(class_)
+    assert second is not None and rollcall.statuses(second) == was
+    listed = client.revisions(class_)
+    assert [row["revision"] for row in listed] == [3, 2, 1] and listed[2]["sheet"] == first
+    assert client.fetch(first) == sheet
+    assert reason(client.correct(class_, STUDENTS[4], "late", roll_call=99)) == "no_such_roll_call"
+
+    again = client.reopen(class_)
+    assert (again["opened_at"], again["already_open"]) == (opened["opened_at"], 0)
+    assert client.reopen(class_)["already_open"] == 1
+    assert reason(client.mark(class_, STUDENTS[1])) == "taken_back"
+    mark(STUDENTS[5])
+    third = client.close(class_)["sheet"]
+    assert third["number"] == first["number"]
+    assert rollcall.statuses(client.fetch(third)) == was
+    assert [row["revision"] for row in client.revisions(class_)] == [4, 3, 2, 1]
+    for student in STUDENTS[10:26]:
+        correct(student, "late", len(client.revisions(class_)) + 1)
+    assert [row["revision"] for row in client.revisions(class_)] == list(range(20, 0, -1))
+
+
+def end(client: Client, class_: int) -> None:
+    """A roll call closes by itself, and whoever comes then finds it closed at its end."""
+    opened = client.plan(class_, closes_after_s=1)
+    time.sleep(1.2)
+    assert reason(client.mark(class_, STUDENTS[0])) == "not_open"
+    closed = client.close(class_)
+    assert closed["already_closed"] == 1 and closed["sheet"]["closed_at"] == opened["opened_at"] + 1_000
 
 
 def pages(client: Client, first: int, count: int, length: int) -> None:
@@ -147,6 +256,8 @@ def story(server: tuple[str, int], lost: float, doubled: float, seed: int) -> No
     pages(client, 500, 12, 64)
     if lost == 0:
         pages(client, 500, 90, rollcall.DATAGRAM_MAX_BYTES)
+    attendance(client, 3070)
+    end(client, 3071)
     wrong_clocks(network.address, 3040)
     unknown_and_stale(network.address, 3050)
     settle_first(server, 3060)

@@ -19,7 +19,7 @@ AS_TEXT = ("student", "name", "by_name", "guest", "act", "terms", "title", "reas
 ROLES = ("admin", "teacher")
 ACTS = ("invite", "revoke", "release", "give", "share", "call", "enrol")
 IN_BRIEF = ("class", "roll_call", "opened_at", "closed_at", "students", "bytes", "content")
-BLOCK = re.compile(r"^```(vector|vector-invalid|sheet)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(vector|vector-invalid|sheet|roster)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 Lines = list[tuple[str, str]]
 
@@ -181,8 +181,59 @@ def check_sheet(lines: Lines, data: bytes) -> None:
     remarked = [written.split() for name, written in lines if name == "remarked"]
     if remarked:
         sheet["remarks"] = [{"place": int(place), "remarks": int(remarks)} for place, remarks in remarked]
+    if "revision" in fields:
+        sheet["supplement"] = supplement(lines)
     assert rollcall.decode_sheet(data) == sheet
     assert rollcall.encode_sheet(sheet) == data
+    assert hashlib.sha256(data).hexdigest() == fields["sha256"]
+
+
+def supplement(lines: Lines) -> dict[str, Any]:
+    """What the lines of a sheet of form 3 tell beside those of form 2."""
+    fields = dict(lines)
+
+    def rows(called: str, columns: int) -> list[list[str]]:
+        return [written.split(" ", columns - 1) for name, written in lines if name == called]
+
+    names = ("closes_after_s", "late_after_s", "lessons", "accept_delayed_s")
+    *numbers, title = rows("plan", 5)[0]
+    plan = dict(zip(names, map(number, numbers))) | {"title": said(title)}
+    trail: list[dict[str, Any]] = [
+        {"at": int(at), "by": said(by), "change": {"which": 1, "closes_at": int(closes_at)}, "reason": None}
+        for at, closes_at, by in rows("extended", 3)
+    ]
+    for at, student, was, is_, by, reason in rows("corrected", 6):
+        change = {"which": 0, "student": student, "was": number(was), "is": int(is_)}
+        trail.append({"at": int(at), "by": said(by), "change": change, "reason": said(reason)})
+    return {
+        "revision": int(fields["revision"]), "plan": plan,
+        "closes_at": number(fields.get("closes_at", "-")), "late_at": number(fields.get("late_at", "-")),
+        "pressed": [{"place": int(place), "at": int(at)} for place, at in rows("pressed", 2)],
+        "standings": [{"student": student, "status": int(status)} for student, status in rows("standing", 2)],
+        "trail": trail, "roster": listed(lines),
+    }  # fmt: skip
+
+
+def said(written: str) -> str | None:
+    """A hyphen is nothing."""
+    return None if written == "-" else written
+
+
+def number(written: str) -> int | None:
+    return None if written == "-" else int(written)
+
+
+def listed(lines: Lines) -> list[dict[str, Any]]:
+    rows = [written.split(" ", 2) for name, written in lines if name == "listed"]
+    return [{"student": student, "name": name, "group": said(group)} for student, group, name in rows]
+
+
+def check_roster(lines: Lines, data: bytes) -> None:
+    fields = dict(lines)
+    class_ = int(fields["class"])
+    roster = {"form": 1, "class": class_, "version": int(fields["version"]), "students": listed(lines)}
+    assert rollcall.decode_roster(data, class_) == roster
+    assert rollcall.ROSTER.write(roster) == data
     assert hashlib.sha256(data).hexdigest() == fields["sha256"]
 
 
@@ -196,7 +247,9 @@ def check_later_form() -> None:
 
 
 def main(specification: Path) -> None:
-    checks = {"vector": check_valid, "vector-invalid": check_invalid, "sheet": check_sheet}
+    checks = {
+        "vector": check_valid, "vector-invalid": check_invalid, "sheet": check_sheet, "roster": check_roster,
+    }  # fmt: skip
     counts: Counter[str] = Counter()
     kinds: set[str] = set()
     for sort, name, block in BLOCK.findall(specification.read_text(encoding="utf-8")):
@@ -206,11 +259,13 @@ def main(specification: Path) -> None:
         except Exception as error:
             raise SystemExit(f"{sort} {name}: {error!r}") from error
         counts[sort] += 1
-        kinds.add(lines[0][1])
+        if sort == "vector":
+            kinds.add(lines[0][1])
     check_later_form()
     missing = set(rollcall.BY_NAME) - kinds
     assert not missing, f"kinds without an example: {missing}"
-    print(f"{counts['vector']} examples, {counts['vector-invalid']} invalid datagrams, {counts['sheet']} sheet")
+    objects = f"{counts['sheet']} sheets, {counts['roster']} roster"
+    print(f"{counts['vector']} examples, {counts['vector-invalid']} invalid datagrams, {objects}")
 
 
 if __name__ == "__main__":

@@ -8,8 +8,10 @@ use crate::time::Instant;
 
 /// Asks for an open roll call and everybody on it from a place on, some with each answer.
 ///
-/// When somebody was corrected between two answers, what was told before may be old: then it begins again,
-/// once for each correction, and a server that always says so is not asked for ever.
+/// When somebody was corrected between two answers, what was told before may be old: then it begins again. Who
+/// answers gets a place before those without a mark, who come last: then it goes on from the first of these. A
+/// server that always says so is not asked for ever. Who wants to go on later does it from the first one
+/// [without a mark](WatchedEntry::is_unmarked).
 pub struct WatchInquiry {
     class: ClassId,
     from: u32,
@@ -19,8 +21,8 @@ pub struct WatchInquiry {
 }
 
 impl WatchInquiry {
-    /// More corrections than this while one list is read are none of a teacher's.
-    const BEGINNINGS_MAX: u32 = 100;
+    /// More corrections and answers than this while one list is read are none of a class's.
+    const BEGINNINGS_MAX: u32 = 1_000;
 
     /// Everybody from this place on.
     #[must_use]
@@ -54,6 +56,15 @@ impl Inquiry for WatchInquiry {
             |it: &Watched| (it.corrections, it.number) != (watched.corrections, watched.number);
         if self.last.as_deref().is_some_and(is_other) {
             self.found.clear();
+            self.last = None;
+            self.beginnings += 1;
+            return;
+        }
+        // R-WATCH-2
+        let has_answers = self.last.as_deref().is_some_and(|it| it.present != watched.present);
+        let is_unmarked = |it: &WatchedEntry| it.is_unmarked(watched.opened_at);
+        if let Some(first) = self.found.iter().position(is_unmarked).filter(|_| has_answers) {
+            self.found.truncate(first);
             self.last = None;
             self.beginnings += 1;
             return;
@@ -104,7 +115,7 @@ mod tests {
 
     fn run(mut corrections: impl FnMut(u32) -> u32) -> Result<usize, u32> {
         let mut inquiry = WatchInquiry::new(ClassId::new(1).unwrap(), 0);
-        for asked in 0..1_000 {
+        for asked in 0..10_000 {
             match inquiry.poll(Instant::ZERO) {
                 Step::Ask(Query::Watch { from, .. }) => {
                     inquiry.handle_answer(Instant::ZERO, answer(100, from, corrections(asked)));
@@ -123,8 +134,44 @@ mod tests {
         assert_eq!(run(|asked| u32::from(asked > 2)), Ok(100));
     }
 
+    // spec: R-WATCH-2
+    #[test]
+    fn who_answers_while_those_without_a_mark_are_listed_is_not_missed() {
+        let opened_at = WallTime::from_millis(1);
+        let entry = |place: u32, marks: u32| {
+            let (at, status) = if place < marks {
+                (WallTime::from_millis(7), Status::Present)
+            } else {
+                (opened_at, Status::Excused)
+            };
+            let student = if place < marks { place } else { 1_000 + place - marks };
+            let student = student.to_string().parse().unwrap();
+            WatchedEntry { student, at, status, remarks: Remarks::NONE }
+        };
+        // One more has answered before each answer but the last ones; forty were excused.
+        let mut inquiry = WatchInquiry::new(ClassId::new(1).unwrap(), 0);
+        let mut asked = 0;
+        let found = loop {
+            let marks = 30 + u32::min(asked, 9);
+            asked += 1;
+            match inquiry.poll(Instant::ZERO) {
+                Step::Ask(Query::Watch { from, .. }) => {
+                    let Answer::Watched(watched) = answer(marks + 40, from, 0) else { panic!() };
+                    let places = (from..marks + 40).take(WATCHED_MAX);
+                    let listed = places.map(|place| entry(place, marks)).collect();
+                    let watched = Watched { opened_at, present: marks, listed, ..*watched };
+                    inquiry.handle_answer(Instant::ZERO, Answer::Watched(Box::new(watched)));
+                }
+                Step::Done((_, found)) => break found,
+                _ => panic!("it goes on"),
+            }
+        };
+        let students: std::collections::BTreeSet<_> = found.iter().map(|it| it.student).collect();
+        assert_eq!((found.len(), students.len()), (79, 79));
+    }
+
     #[test]
     fn a_server_that_corrects_without_end_is_not_asked_without_end() {
-        assert!(run(|asked| asked).unwrap_err() < 300);
+        assert!(run(|asked| asked).unwrap_err() < 3_000);
     }
 }

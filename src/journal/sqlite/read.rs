@@ -254,14 +254,19 @@ fn revisions(
     limit: usize,
 ) -> Result<Vec<Revision>, Fault> {
     let mut statement = connection.prepare_cached(
-        "SELECT id, class, number, opened_at, closed_at, students, bytes, content, revision, \
-            coalesce(revised_at, closed_at) FROM roll_call WHERE class = ?1 \
+        "SELECT * FROM (SELECT id, class, number, opened_at, closed_at, students, bytes, content, revision, \
+            coalesce(revised_at, closed_at) FROM roll_call \
+            WHERE class = ?1 AND (number, revision) <= (?2, ?3) ORDER BY number DESC LIMIT ?4) \
         UNION ALL \
-        SELECT roll_call, class, number, opened_at, closed_at, students, length(sheet), content, revision, \
-            revised_at FROM revision WHERE class = ?1 \
-        ORDER BY number DESC, revision DESC",
+        SELECT * FROM (SELECT roll_call, class, number, opened_at, closed_at, students, length(sheet), content, \
+            revision, revised_at FROM revision \
+            WHERE class = ?1 AND (number, revision) <= (?2, ?3) \
+            ORDER BY number DESC, revision DESC LIMIT ?4) \
+        ORDER BY number DESC, revision DESC LIMIT ?4",
     )?;
-    let mut rows = statement.query([class.get()])?;
+    // One more than is asked for tells that there are more.
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
+    let mut rows = statement.query((class.get(), number.get(), revision, limit))?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let info: InfoRow = (
@@ -275,13 +280,7 @@ fn revisions(
             row.get(7)?,
         );
         let at = to_time(row.get(9)?, Location::RollCall(info.0))?;
-        let it = Revision { revision: row.get(8)?, at, sheet: to_info(info)? };
-        if (it.sheet.number, it.revision) <= (number, revision) {
-            found.push(it);
-        }
-        if found.len() > limit {
-            break;
-        }
+        found.push(Revision { revision: row.get(8)?, at, sheet: to_info(info)? });
     }
     Ok(found)
 }

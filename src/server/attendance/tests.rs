@@ -830,3 +830,164 @@ fn a_snapshot_that_is_made_while_all_this_goes_on_is_the_state_at_its_beginning(
     assert_eq!(told(&restored.snapshot().collect::<Vec<_>>()), told(&expected));
     assert_eq!(desk.server.open_roll_calls(), 1, "it went on meanwhile");
 }
+
+// spec: R-DELAY-1, R-DELAY-2, R-ROLL-4
+#[test]
+fn an_answer_that_was_executed_and_not_heard_of_is_told_again_however_late() {
+    let mut desk = Desk::new();
+    desk.open(PLAIN, Plan { accept_delayed_s: 60, ..Plan::default() });
+    desk.wait(seconds(10));
+    let Answer::Marked(first) = desk.deliver("10", seconds(5)) else { panic!("in time") };
+    // The process ended before it heard so; the next one knows only when it was pressed.
+    desk.wait(seconds(300));
+    for delay in [305, 1_000_000] {
+        let Answer::Marked(marked) = desk.deliver("10", seconds(delay)) else { panic!("recorded") };
+        assert_eq!((marked.at, marked.already_present), (first.at, true));
+    }
+    assert_eq!(refusal(&desk.deliver("20", seconds(305))), Some(Refusal::TooLate));
+}
+
+// spec: R-PLAN-2
+#[test]
+fn an_end_that_was_just_planned_wakes_the_loop_and_so_does_one_in_a_journal() {
+    let mut desk = Desk::new();
+    desk.open(PLAIN, plan(Some(60), None));
+    let wakes = |desk: &Desk| desk.server.poll_timeout().is_some_and(|it| it <= desk.now.instant);
+    assert!(wakes(&desk), "to look at the clock");
+    desk.server.handle_timeout(desk.now);
+    assert!(!wakes(&desk), "and not for ever");
+    desk.restart();
+    assert!(wakes(&desk));
+}
+
+// spec: R-PLAN-2
+#[test]
+fn nobody_watches_a_roll_call_past_its_end() {
+    let mut desk = Desk::new();
+    desk.open(PLAIN, plan(Some(60), None));
+    let watch = Query::Watch { class: class(), from: 0 };
+    assert!(matches!(desk.ask(PLAIN, watch), Answer::Watched(_)));
+    desk.wait(seconds(60));
+    assert_eq!(refusal(&desk.ask(PLAIN, watch)), Some(Refusal::NotOpen));
+}
+
+// spec: R-WATCH-3
+#[test]
+fn the_revisions_of_a_class_are_told_page_by_page() {
+    let mut desk = Desk::new();
+    for _ in 0..2 {
+        desk.perform(PLAIN, Operation::Open { class: class(), terms: Terms::PLAIN });
+        desk.mark("10");
+        desk.close(PLAIN);
+        for turn in 0..15 {
+            let status = if turn % 2 == 0 { Status::Late } else { Status::Present };
+            assert!(matches!(desk.correct(PLAIN, "10", status), Answer::Corrected(_)));
+        }
+    }
+    let mut place = (RollCallNumber::MAX, u32::MAX);
+    let mut told = Vec::new();
+    let mut pages = Vec::new();
+    loop {
+        let query = Query::Revisions { class: class(), number: place.0, revision: place.1 };
+        let Answer::Revisions(list) = desk.ask(PLAIN, query) else { panic!("it is nobody's") };
+        pages.push(list.revisions.len());
+        told.extend(list.revisions.iter().map(|it| (it.sheet.number.get(), it.revision)));
+        if !list.more {
+            break;
+        }
+        let last = list.revisions.last().unwrap();
+        place = (last.sheet.number, last.revision - 1);
+    }
+    let of = |number| (1..=16).rev().map(move |revision| (number, revision));
+    assert_eq!(told, of(2).chain(of(1)).collect::<Vec<_>>());
+    assert_eq!(pages, [14, 14, 4]);
+}
+
+// spec: R-ACCESS-1, R-ACCESS-2, R-ACCESS-3
+#[test]
+fn only_who_holds_a_class_plans_extends_reopens_corrects_and_enrols() {
+    let mut desk = Desk::of_teachers();
+    let put = RosterEdit::Put(Listed {
+        student: student("10"),
+        name: "Ana".parse().unwrap(),
+        group: None,
+    });
+    let change = RosterChange { base: 0, import: 7, edits: [put].into() };
+    let correction =
+        Correction { number: None, student: student("10"), status: Status::Present, reason: None };
+    let planned = |terms| Operation::OpenWith { class: class(), terms, plan: Plan::default() };
+    let others = || {
+        [
+            Operation::Extend { class: class(), seconds: 60 },
+            Operation::Correct { class: class(), correction: Box::new(correction.clone()) },
+            Operation::Reopen { class: class() },
+            Operation::Enrol { class: class(), change: change.clone() },
+        ]
+    };
+    // Whoever makes the roster of a class first has it.
+    assert_eq!(refusal(&desk.perform(STUDENT, others()[3].clone())), Some(Refusal::NotATeacher));
+    assert!(matches!(desk.perform(ANA, others()[3].clone()), Answer::Enrolled(_)));
+    let sealed = || planned(Terms::SEALED);
+    for open in [false, true] {
+        assert_eq!(refusal(&desk.perform(EVA, sealed())), Some(Refusal::NotYourClass));
+        assert_eq!(refusal(&desk.perform(STUDENT, sealed())), Some(Refusal::NotATeacher));
+        assert_eq!(refusal(&desk.perform(PLAIN, planned(Terms::PLAIN))), Some(Refusal::NoDevice));
+        for operation in others() {
+            for (who, expected) in [
+                (EVA, Refusal::NotYourClass),
+                (STUDENT, Refusal::NotATeacher),
+                (PLAIN, Refusal::NoDevice),
+            ] {
+                let told = desk.perform(who, operation.clone());
+                assert_eq!(refusal(&told), Some(expected), "{operation:?} of {who}");
+            }
+        }
+        if !open {
+            assert!(matches!(desk.perform(ANA, sealed()), Answer::Opened(_)));
+        }
+    }
+    for operation in &others()[..3] {
+        let told = desk.perform(ANA, operation.clone());
+        assert_eq!(refusal(&told), None, "{operation:?}");
+    }
+}
+
+// spec: R-ACCESS-2
+#[test]
+fn a_plain_answer_is_not_delivered_into_a_roll_call_that_a_device_opened() {
+    let mut desk = Desk::of_teachers();
+    desk.open(ANA, Plan::default());
+    assert_eq!(refusal(&desk.deliver("10", Duration::ZERO)), Some(Refusal::NoDevice));
+}
+
+// spec: R-ROLL-1, R-ROLL-2
+#[test]
+fn a_plan_of_a_roll_call_that_is_open_already_changes_nothing() {
+    let mut desk = Desk::new();
+    let Answer::Opened(first) = desk.open(PLAIN, plan(Some(60), None)) else { panic!("opened") };
+    desk.wait(seconds(1));
+    let Answer::Opened(second) = desk.open(PLAIN, plan(Some(600), None)) else { panic!("open") };
+    assert_eq!((second.opened_at, second.already_open), (first.opened_at, true));
+    desk.wait(seconds(100));
+    assert_eq!(desk.close(PLAIN).closed_at, first.opened_at.after(seconds(60)));
+}
+
+// spec: R-CORRECT-4
+#[test]
+fn nobody_is_told_to_be_present_who_is_not_on_the_sheet_as_that() {
+    let mut desk = Desk::new();
+    desk.enrol(PLAIN, 0, 7, &NAMES);
+    desk.perform(PLAIN, Operation::Open { class: class(), terms: Terms::PLAIN });
+    for status in [Status::Excused, Status::Absent, Status::Left] {
+        // Without a mark the answer is one; with a mark it was taken back.
+        desk.correct(PLAIN, "10", status);
+        assert!(matches!(desk.mark("10"), Answer::Marked(_)) || status != Status::Excused);
+        desk.correct(PLAIN, "10", status);
+        assert_eq!(refusal(&desk.mark("10")), Some(Refusal::TakenBack), "{status}");
+        assert_eq!(refusal(&desk.deliver("10", Duration::ZERO)), Some(Refusal::TakenBack));
+    }
+    for status in [Status::Late, Status::Present] {
+        desk.correct(PLAIN, "10", status);
+        assert!(matches!(desk.mark("10"), Answer::Marked(Marked { already_present: true, .. })));
+    }
+}
