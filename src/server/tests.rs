@@ -1149,8 +1149,6 @@ fn a_roster_that_was_emptied_has_the_version_that_is_told() {
         panic!("a roster")
     };
     assert_eq!((info.version, info.students), (2, 0));
-    let block = bench.lone_block(info.content, 0);
-    let Answer::Pulled(pulled) = decode_reply(&block).unwrap().answer else { panic!("a block") };
-    let object = RosterObject::from_bytes(&pulled.block, class(1)).unwrap();
+    let object = RosterObject::from_bytes(&bench.lone_block(info.content, 0), class(1)).unwrap();
     assert_eq!((object.version, object.students.len()), (2, 0));
 }
