@@ -1,7 +1,7 @@
 //! Plans and corrections at their bounds, which no test reaches from outside.
 
 use super::*;
-use crate::attendance::{Correction, Plan};
+use crate::attendance::{Correction, Plan, Status};
 use crate::hashing::HashKey;
 use crate::limits::{CORRECTED_CACHED_MAX, REOPEN_MARKS_MAX};
 use crate::roll::{Mark, ProceedingsItem, Sheet};

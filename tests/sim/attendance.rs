@@ -14,13 +14,9 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use rollcall::access::Terms;
-use rollcall::attendance::{
-    Change, Correction, Listed, Plan, RosterChange, RosterEdit, Status,
-};
+use rollcall::attendance::{Change, Correction, Listed, Plan, RosterChange, RosterEdit, Status};
 use rollcall::client::{Client, Output as Told, Progress};
-use rollcall::exchange::{
-    Answer, Arrived, Ask, Corrected, Marked, Operation, Pull, Request,
-};
+use rollcall::exchange::{Answer, Arrived, Ask, Corrected, Marked, Operation, Pull, Request};
 use rollcall::ids::{
     ClassId, ClientId, ContentId, Cookie, RequestNumber, RollCallNumber, StudentNumber,
 };
@@ -209,7 +205,8 @@ impl World {
 
     fn run(mut self) -> Result<u64, String> {
         let end = self.params.heals_after_s.map_or(DAY, |it| DAY.min(it * SECOND));
-        while self.people.iter().any(|it| it.acts_left > 0 || it.asked.is_some()) && self.now < end {
+        while self.people.iter().any(|it| it.acts_left > 0 || it.asked.is_some()) && self.now < end
+        {
             if !self.step() {
                 break;
             }
@@ -262,12 +259,11 @@ impl World {
 
     fn happen(&mut self, happening: Happening) {
         match happening {
+            Happening::ToServer { .. } if self.server.is_none() => {}
             Happening::ToServer { person, datagram } => {
-                if self.server.is_some() {
-                    self.inbox.push((person, datagram));
-                    let wait = self.rng.random_range(0..2_000);
-                    self.plan_turn(wait);
-                }
+                self.inbox.push((person, datagram));
+                let wait = self.rng.random_range(0..2_000);
+                self.plan_turn(wait);
             }
             Happening::ToClient { person, datagram } => {
                 let now = self.now_of_people();
@@ -489,12 +485,11 @@ impl World {
         if self.people[person].acts_left == 0 {
             return;
         }
-        let pause = u64::from(self.params.pause_s) * SECOND;
+        let pause = self.params.pause_s * SECOND;
         if self.people[person].client.is_idle() {
             self.people[person].acts_left -= 1;
             let teacher = self.people[person].teacher;
-            let operation =
-                if teacher { self.of_a_teacher() } else { self.of_a_student(person) };
+            let operation = if teacher { self.of_a_teacher() } else { self.of_a_student(person) };
             self.perform(person, operation);
         }
         let wait = self.rng.random_range(0..=pause);
@@ -511,7 +506,7 @@ impl World {
     }
 
     fn class(&mut self) -> ClassId {
-        let classes = u32::try_from(self.params.classes).expect("few");
+        let classes = self.params.classes;
         ClassId::new(self.rng.random_range(1..=classes)).expect("above zero")
     }
 
@@ -616,7 +611,8 @@ impl World {
     fn heard(&mut self, operation: &Operation, answer: &Answer) {
         match (operation, answer) {
             (
-                &(Operation::Mark { class, student, .. } | Operation::Deliver { class, student, .. }),
+                &(Operation::Mark { class, student, .. }
+                | Operation::Deliver { class, student, .. }),
                 answer,
             ) => {
                 let (at, late) = match *answer {
@@ -630,12 +626,12 @@ impl World {
                 seen::RECEIPT_LATE.held_if(late == Some(true));
                 self.receipts.push(Receipt { class, student, at, late });
             }
-            (Operation::Correct { correction, .. }, Answer::Corrected(Corrected { was, .. })) => {
-                if *was != Some(correction.status) {
-                    seen::CORRECTION_HEARD.held();
-                    let reason = correction.reason.as_ref().expect("each has one");
-                    self.heard.insert(reason.to_string());
-                }
+            (Operation::Correct { correction, .. }, Answer::Corrected(Corrected { was, .. }))
+                if *was != Some(correction.status) =>
+            {
+                seen::CORRECTION_HEARD.held();
+                let reason = correction.reason.as_ref().expect("each has one");
+                self.heard.insert(reason.to_string());
             }
             _ => {}
         }
@@ -727,7 +723,9 @@ impl World {
             };
             seen::RECEIPT_CORRECTED.held_if(found.iter().any(|it| it.1));
             if !found.iter().any(is_so) {
-                return Err(format!("{student} at {at} of class {class}: {found:?}, told {told:?}"));
+                return Err(format!(
+                    "{student} at {at} of class {class}: {found:?}, told {told:?}"
+                ));
             }
         }
         Ok(())
