@@ -3,6 +3,7 @@
 use super::*;
 use crate::attendance::{Correction, Plan, Status};
 use crate::hashing::HashKey;
+use crate::ids::DeviceId;
 use crate::limits::{CORRECTED_CACHED_MAX, REOPEN_MARKS_MAX};
 use crate::roll::{Mark, ProceedingsItem, Sheet};
 
@@ -236,4 +237,92 @@ fn as_many_roll_calls_are_in_memory_as_are_announced() {
     }
     let kept = (1..=20).filter(|&it| state.kept.get(class(it), RollCallNumber::FIRST).is_some());
     assert_eq!(kept.count(), CORRECTED_CACHED_MAX);
+}
+
+/// What a device did, as the journal has it.
+fn record(by: DeviceId, operation: &Operation, outcome: Outcome) -> Record {
+    let client = ClientRecord {
+        client: crate::ids::ClientId::from_bytes([1; 16]),
+        started: at(0),
+        number: crate::ids::RequestNumber::FIRST,
+        fingerprint: 0,
+        outcome,
+    };
+    Record::AnsweredTo { at: at(1), by, operation: operation.clone(), client }
+}
+
+#[test]
+fn a_roll_call_of_a_device_that_is_opened_again_is_the_same_after_a_replay() {
+    let (teacher, one, other) = (device(1), device(2), device(3));
+    let mut live = state();
+    let name = "Ana".parse().unwrap();
+    let admin = crate::access::InviteCode::from_bytes([1; 10]);
+    let invite = crate::access::InviteCode::from_bytes([2; 10]);
+    let guest = crate::access::Guest::Staff { role: crate::access::Role::Teacher, name };
+    live.people.apply_admin_invite(admin.id(), name, at(0), at(9));
+    let mut replayed = live.clone();
+    let terms = Terms { code: false, ..Terms::SEALED };
+    let plan = Plan { late_after_s: Some(2), ..Plan::default() };
+    let call = crate::exchange::Act::Call { class: class(1), student: student(10), there: true };
+    let deliver =
+        Operation::Deliver { class: class(1), student: student(12), code: None, delay_ms: 1_000 };
+    let invites = crate::exchange::Act::Invite { invite: invite.id(), guest };
+    let reopen = Operation::Reopen { class: class(1) };
+    let steps = [
+        (teacher, Operation::Join { code: admin }),
+        (teacher, Operation::Act(invites)),
+        (teacher, Operation::Join { code: invite }),
+        (teacher, Operation::OpenWith { class: class(1), terms, plan }),
+        (one, mark(1, 10)),
+        (one, mark(1, 11)),
+        (other, deliver),
+        (teacher, correct(1, None, 13, Status::Present)),
+        (teacher, correct(1, None, 11, Status::Excused)),
+        (teacher, Operation::Act(call)),
+        (teacher, close(1)),
+        (teacher, correct(1, None, 14, Status::Late)),
+        (teacher, reopen.clone()),
+        (other, mark(1, 15)),
+        (teacher, correct(1, None, 10, Status::Left)),
+        (teacher, close(1)),
+        (teacher, reopen),
+    ];
+    let mut sheets = Vec::new();
+    for (now, (by, operation)) in (1..).zip(steps) {
+        let (at, instant) = (at(now), Instant::ZERO);
+        let codes = CodeClock::new(crate::time::Now { instant, wall: at });
+        let who = Principal::Device(by);
+        let decided = live.decide(who, &operation, Moment { at, instant, codes });
+        let Decision::Outcome(outcome) = decided else { panic!("{operation:?}") };
+        assert!(!matches!(outcome, Outcome::Refused(_) | Outcome::MarkRefused(_)), "{outcome:?}");
+        if let Outcome::Reopened { class, number, .. } = outcome {
+            // As if it had been read: a start forgets what is in memory.
+            let closed = live.kept.sheet(class, number).unwrap();
+            replayed.kept = KeptRollCalls::default();
+            replayed.replay(Record::Reopening(Box::new(closed.as_ref().into()))).unwrap();
+        }
+        let changed = live.apply(who, &operation, &outcome).unwrap();
+        sheets.extend(changed.applied.closed);
+        replayed.replay(record(by, &operation, outcome)).unwrap();
+        // The clients and the time are not what this is about.
+        let of_it = |it: &SnapshotItem| {
+            !matches!(
+                it,
+                SnapshotItem::ClientOf { .. } | SnapshotItem::Client(_) | SnapshotItem::Latest(_)
+            )
+        };
+        let items = |state: &State| state.items().filter(of_it).collect::<Vec<_>>();
+        assert_eq!(items(&replayed), items(&live), "after {operation:?}");
+    }
+    let revisions: Vec<_> = sheets.iter().map(ClosedSheet::revision).collect();
+    assert_eq!(revisions, [1, 2, 3]);
+    let remarks = |place: u32| sheets[2].sheet().remarks_at(place);
+    assert!(remarks(3).has(crate::access::Remarks::BY_TEACHER), "13 was marked by the teacher");
+    assert!(remarks(4).has(crate::access::Remarks::BY_TEACHER), "14, after the close");
+    assert!(remarks(0).has(crate::access::Remarks::CALLED_PRESENT));
+    assert!(sheets[2].devices.contains_key(&student(15)));
+}
+
+fn device(which: u8) -> DeviceId {
+    DeviceId::from_bytes([which; 16])
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use rollcall::access::{Guest, InviteCode, Role};
 use rollcall::exchange::{
-    Act, Answer, Ask, Closed, Marked, Opened, Operation, Outcome, Request, decode_reply,
-    decode_request, encode_request,
+    Act, Answer, Arrived, Ask, Closed, Corrected, Marked, Opened, Operation, Outcome, Request,
+    decode_reply, decode_request, encode_request,
 };
 use rollcall::ids::{ClientId, DeviceId, RequestNumber};
 use rollcall::principal::Principal;
@@ -52,6 +52,8 @@ impl Said {
                 | Answer::Marked(_)
                 | Answer::MarkRefused(_)
                 | Answer::Refused(_)
+                | Answer::Arrived(_)
+                | Answer::Corrected(_)
         )
     }
 }
@@ -172,7 +174,8 @@ impl Machine {
     pub(crate) fn has(&self, receipt: &Said) -> bool {
         let sheets = &self.disk.sheets;
         match receipt.answer {
-            Answer::Marked(Marked { at, .. }) => {
+            Answer::Marked(Marked { at, .. })
+            | Answer::Arrived(Arrived { marked: Marked { at, .. }, .. }) => {
                 let mark = Mark { student: student(receipt.to), at };
                 self.marks().contains(&mark) || sheets.iter().any(|it| it.marks.contains(&mark))
             }
@@ -189,8 +192,25 @@ impl Machine {
             Answer::Closed(Closed { sheet, .. }) => {
                 sheets.iter().any(|kept| kept.info(sheet.number) == sheet)
             }
+            Answer::Corrected(Corrected { at, revision, .. }) if revision > 1 => {
+                let is_told = |sheet: &Sheet| {
+                    let trail = sheet.supplement.iter().flat_map(|it| &it.trail);
+                    sheet.revision() == revision && trail.last().is_some_and(|last| last.at == at)
+                };
+                sheets.iter().any(is_told)
+            }
             _ => true,
         }
+    }
+
+    /// Whether one roll call was closed in two ways, or has one revision twice.
+    pub(crate) fn has_two_closes(&self) -> bool {
+        let sheets = &self.disk.sheets;
+        let revisions: BTreeSet<_> =
+            sheets.iter().map(|it| (it.opened_at, it.revision())).collect();
+        let closes: BTreeSet<_> = sheets.iter().map(|it| (it.opened_at, it.closed_at)).collect();
+        let roll_calls: BTreeSet<_> = sheets.iter().map(|it| it.opened_at).collect();
+        revisions.len() < sheets.len() || closes.len() > roll_calls.len()
     }
 
     /// Whether a student is on one sheet twice.

@@ -55,6 +55,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rollcall::access::{Terms, Who};
+use rollcall::attendance::{Correction, Plan, Status};
 use rollcall::exchange::Operation;
 use stateright::{Checker, HasDiscoveries, Model};
 
@@ -119,6 +120,26 @@ fn two_students_one_teacher_one_crash() {
     let crashes = if is_large() { 2 } else { 1 };
     let memory = explore("two students", SmallWorld { crashes, ..class_of_two() });
     assert!(was_seen(&memory.loss) && was_seen(&memory.stale));
+}
+
+#[test]
+fn a_deadline_a_close_and_a_correction_meet() {
+    let plan = Plan { closes_after_s: Some(30), ..Plan::default() };
+    let open = Operation::OpenWith { class: class(), terms: Terms::PLAIN, plan };
+    let correction =
+        Correction { number: None, student: student(1), status: Status::Left, reason: None };
+    let correct = Operation::Correct { class: class(), correction: Box::new(correction) };
+    let give_ups = if is_large() { 2 } else { 1 };
+    let world = SmallWorld {
+        scripts: vec![vec![open, close(), correct], vec![mark(1)]],
+        minutes: 1,
+        lazy_turns: false,
+        give_ups,
+        ..class_of_one()
+    };
+    let memory = explore("a deadline", world);
+    assert!(was_seen(&memory.loss) && was_seen(&memory.stale));
+    assert!(was_seen(&memory.closed_by_itself) && was_seen(&memory.corrected));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::time::Duration;
 use rollcall::exchange::{Answer, BeginAgain, Marked, Operation, Outcome, decode_request};
 use rollcall::ids::{ClassId, DeviceId, StudentNumber};
 use rollcall::principal::Principal;
-use rollcall::record::Batch;
+use rollcall::record::{Batch, Record};
 use rollcall::roll::Sheet;
 use rollcall::server::Output;
 use rollcall::time::{Instant, Now, WallTime};
@@ -45,6 +45,8 @@ pub(crate) struct SmallWorld {
     pub(crate) date_moves: bool,
     /// Whether the server's loop may take several datagrams before it turns.
     pub(crate) lazy_turns: bool,
+    /// How often a minute passes for the server alone, which then looks for what is to be closed.
+    pub(crate) minutes: u8,
     /// Whether everything is sealed, and there is a forger.
     pub(crate) sealed: bool,
     pub(crate) memory: Arc<Memory>,
@@ -66,6 +68,8 @@ pub(crate) struct Memory {
     pub(crate) begin_again: AtomicBool,
     pub(crate) forged: AtomicBool,
     pub(crate) marked_by_forger: AtomicBool,
+    pub(crate) closed_by_itself: AtomicBool,
+    pub(crate) corrected: AtomicBool,
 }
 
 /// What becomes of a person, or `None` if something makes no difference.
@@ -82,6 +86,7 @@ pub(crate) struct World {
     executed: Vec<Execution>,
     crashes: u8,
     nights: u8,
+    minutes: u8,
     give_ups: u8,
     /// Whether the first student was ever heard.
     first_was_heard: bool,
@@ -105,6 +110,7 @@ pub(crate) enum Law {
     Acknowledged,
     NoLateEffect,
     HoldsTheKey,
+    OneClose,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,6 +128,7 @@ pub(crate) enum Step {
     Commit,
     Crash,
     Night,
+    Minute,
 }
 
 impl Model for SmallWorld {
@@ -146,6 +153,7 @@ impl Model for SmallWorld {
             executed: Vec::new(),
             crashes: 0,
             nights: 0,
+            minutes: 0,
             give_ups: 0,
             first_was_heard: false,
             broken: None,
@@ -197,6 +205,9 @@ impl Model for SmallWorld {
         if world.nights < self.nights {
             steps.push(Step::Night);
         }
+        if world.minutes < self.minutes {
+            steps.push(Step::Minute);
+        }
     }
 
     fn next_state(&self, last: &World, step: Step) -> Option<World> {
@@ -235,6 +246,12 @@ impl Model for SmallWorld {
                 machine.crash();
                 world.crashes += 1;
             }
+            Step::Minute => {
+                world.minutes += 1;
+                let now = self.servers_now(&world);
+                Arc::make_mut(&mut world.machine).server.handle_timeout(now);
+                self.turn(&mut world);
+            }
             Step::Night => {
                 world.nights += 1;
                 for who in 0..world.people.len() {
@@ -272,6 +289,9 @@ impl Model for SmallWorld {
             Property::always("who marked is who holds the key", |_, world: &World| {
                 world.broken != Some(Law::HoldsTheKey)
             }),
+            Property::always("one close, whoever was first", |_, world: &World| {
+                world.broken != Some(Law::OneClose)
+            }),
             Property::sometimes("everything can finish", |model: &Self, world: &World| {
                 let all =
                     |(person, script): (&Arc<Person>, &Vec<_>)| person.answered == script.len();
@@ -287,8 +307,10 @@ impl SmallWorld {
     fn servers_now(&self, world: &World) -> Now {
         let ahead = if world.crashes == 0 { self.server_ahead } else { Duration::ZERO };
         // Nobody sees the difference between this second and one in which a restart takes as long.
-        let passed =
-            ahead + NIGHT * world.nights.into() + Duration::from_secs(world.crashes.into());
+        let passed = ahead
+            + NIGHT * world.nights.into()
+            + Duration::from_secs(world.crashes.into())
+            + Duration::from_secs(60) * world.minutes.into();
         let moved = if self.date_moves { world.executed.len() } else { 0 };
         let millis = i64::try_from(passed.as_millis()).expect("a few nights")
             + i64::try_from(moved).expect("a few executions");
@@ -332,6 +354,11 @@ impl SmallWorld {
         while let Some(output) = machine.server.poll_output(&mut space) {
             match output {
                 Output::Append(batch) => {
+                    let closes = |it: &Record| matches!(it, Record::ClosedAtDeadline { .. });
+                    let is_closed = batch.records.iter().any(closes);
+                    self.memory.closed_by_itself.fetch_or(is_closed, Ordering::Relaxed);
+                    let is_corrected = batch.sheets.iter().any(|it| it.revision() > 1);
+                    self.memory.corrected.fetch_or(is_corrected, Ordering::Relaxed);
                     world.note_executions(&batch);
                     let by_forger = |it: &Execution| it.who == FORGER && it.marked.is_some();
                     let is_marked = world.executed.iter().any(by_forger);
@@ -405,6 +432,9 @@ impl SmallWorld {
             let receipts_hold = world.answers.iter().all(|it| world.machine.has(it));
             if !receipts_hold || world.machine.has_somebody_twice() {
                 world.break_law(Law::Acknowledged);
+            }
+            if world.machine.has_two_closes() {
+                world.break_law(Law::OneClose);
             }
             let now = self.servers_now(world);
             Arc::make_mut(&mut world.machine).look(now.wall, world.crashes < self.crashes);
@@ -501,7 +531,8 @@ impl World {
             said.hash.hash(&mut hasher);
         }
         self.executed.hash(&mut hasher);
-        (self.crashes, self.nights, self.give_ups, self.first_was_heard).hash(&mut hasher);
+        (self.crashes, self.nights, self.minutes).hash(&mut hasher);
+        (self.give_ups, self.first_was_heard).hash(&mut hasher);
         self.broken.map(|law| law as u8).hash(&mut hasher);
         hasher.finish()
     }
