@@ -744,11 +744,11 @@ fn used_folder() -> tempfile::TempDir {
 #[test]
 fn a_journal_of_a_newer_server_is_a_failure() {
     let folder = used_folder();
-    database(folder.path()).pragma_update(None, "user_version", 5).expect("our database");
+    database(folder.path()).pragma_update(None, "user_version", 6).expect("our database");
     let before = contents(folder.path());
     server_refuses(folder.path(), "update the server");
     assert_eq!(contents(folder.path()), before);
-    database(folder.path()).pragma_update(None, "user_version", 4).expect("our database");
+    database(folder.path()).pragma_update(None, "user_version", 5).expect("our database");
     let server = Server::on(folder.path());
     assert_eq!(server.teacher(["close", "1"]).expect(0).object()["students"], json!(["10"]));
 }

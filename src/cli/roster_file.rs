@@ -123,9 +123,10 @@ fn decode(bytes: &[u8]) -> Result<String, RosterFileError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let is_text = |it: &u8| *it >= b' ' || matches!(it, b'\t' | b'\r' | b'\n');
     if let Some(place) = bytes.iter().position(|it| !is_text(it)) {
-        // One in a text is somebody's slip; a file that begins with one is none.
+        // One in a text is somebody's slip; a picture or a workbook begins with many.
         let line = line_at(bytes, place);
-        if bytes[place] == 0 && place > 64 || line > 1 {
+        let start = &bytes[..bytes.len().min(512)];
+        if 12 * start.iter().filter(|it| !is_text(it)).count() <= start.len() {
             let what = format!("it has a byte {:#04x}, which no text has", bytes[place]);
             return Err(RosterFileError::Problems(vec![Problem { line, what }]));
         }

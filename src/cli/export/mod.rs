@@ -246,7 +246,13 @@ pub(super) mod tests {
             plan,
             closes_at: None,
             late_at: Some(minute(10)),
-            pressed: vec![Pressed { place: 0, at: minute(0) }],
+            // The first answer was delayed, if it came in time.
+            pressed: answered
+                .first()
+                .filter(|it| it.1 < 10)
+                .map(|_| Pressed { place: 0, at: minute(0) })
+                .into_iter()
+                .collect(),
             trail: trail.collect(),
             standings,
             roster: Some(roster),
