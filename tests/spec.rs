@@ -1108,7 +1108,7 @@ fn the_worked_sheet_has_its_bytes_and_its_name() {
 #[test]
 fn everybody_on_the_worked_sheet_is_what_chapter_12_says() {
     let sheets = Example::of("sheet");
-    let corrected = sheets.iter().find(|it| it.name == "corrected").expect("the third form");
+    let corrected = sheets.iter().find(|it| it.name == "third-form").expect("one");
     let entries = corrected.sheet().entries();
     let shown = entries.iter().map(|it| {
         let walk_in = if it.listed { "" } else { " walk-in" };
