@@ -66,6 +66,41 @@ pub(crate) mod seen {
     }
 }
 
+/// What the laws of plans, corrections and rosters speak of.
+pub(crate) mod taught {
+    crate::premises::premises! {
+        CLOSED_BY_ITSELF: "a roll call was closed at its deadline" => "one close, at the deadline";
+        CLOSED_FIRST: "a request met a roll call whose deadline had passed" => "one close, at the deadline";
+        CLOSED_OVER_CRASH: "a deadline passed that was journaled before a crash" => "one close, at the deadline";
+        LATE: "somebody answered late" => "a status is what times and the trail say";
+        WALK_IN: "somebody answered who is not on the roster" => "a status is what times and the trail say";
+        ABSENT: "a roll call was closed that somebody of the roster had not answered"
+            => "a status is what times and the trail say";
+        EXTENDED: "an end was moved" => "one close, at the deadline";
+        LATE_MOVED: "an end was moved before anybody was late" => "a status is what times and the trail say";
+        REOPENED: "a closed roll call was opened again" => "revisions without gaps";
+        REOPEN_LATE: "a roll call was to be opened again ten minutes after its close" => "revisions without gaps";
+        DELIVERED: "an answer arrived after it was pressed" => "both times";
+        DELIVERED_LATE: "an answer arrived too long after it was pressed" => "both times";
+        PUNCTUAL_BY_PRESS: "an answer arrived late that was pressed in time" => "both times";
+        CORRECTED_OPEN: "an open roll call was corrected" => "a status is what times and the trail say";
+        CORRECTED: "a closed roll call was corrected" => "revisions without gaps";
+        CORRECTED_SAME: "somebody was corrected to what they are" => "revisions without gaps";
+        CORRECTED_ADDED: "a correction put somebody on a closed sheet" => "revisions without gaps";
+        CORRECTED_EARLIER: "a roll call before the last one was corrected" => "revisions without gaps";
+        UNKNOWN_STUDENT: "somebody was taken back whom nobody knows" => "revisions without gaps";
+        TAKEN_BACK: "somebody answered who was taken back" => "a status is what times and the trail say";
+        EXCUSED_ANSWERS: "somebody answered who was excused" => "a status is what times and the trail say";
+        LOADED: "a closed roll call was read before it was corrected" => "silence while it is read";
+        ENROLLED: "a roster was changed" => "the last import wins";
+        GOES_ON: "an import went on" => "the last import wins";
+        STALE_IMPORT: "an import came that was begun before another" => "the last import wins";
+        WATCHED: "an open roll call was watched" => "a status is what times and the trail say";
+        REVISIONS: "the revisions of a class were listed, of which a sheet has several" => "revisions without gaps";
+        OLD_REVISION: "a block of a sheet was pulled of which there is a newer revision" => "a revision never changes";
+    }
+}
+
 /// Milliseconds that a first request may be away from the server's time (R-JUDGE-11).
 const WINDOW_MILLIS: u64 = 900_000;
 /// Microseconds of silence after which a client may be forgotten (R-FORGET-1).
@@ -108,6 +143,8 @@ pub(crate) struct Auditor {
     forgotten: BTreeSet<ClientName>,
     /// The batches before the last crash.
     before_crash: usize,
+    /// Every roster that was told of: a server may give its bytes, as long as it has them.
+    rosters: Vec<Vec<u8>>,
 }
 
 /// The folder that is offered: now, and as it was before.
@@ -137,11 +174,37 @@ struct State {
     written: u64,
     clients: BTreeMap<ClientName, Client>,
     open: BTreeMap<u32, RollCall>,
-    /// The sheets of each class in brief, in the order of their closes.
+    /// The last revisions of the sheets of each class in brief, in order of their numbers.
     histories: BTreeMap<u32, Vec<SheetInfo>>,
-    /// The canonical bytes of every sheet, in the order of their closes.
+    /// Every revision of every sheet of a class.
+    revisions: BTreeMap<(u32, u64, u64), SheetInfo>,
+    /// What each closed roll call came to, by class and number.
+    closed: BTreeMap<(u32, u64), Closed>,
+    rosters: BTreeMap<u32, Roster>,
+    /// The canonical bytes of every revision of every sheet, in the order in which they were made.
     sheets: Vec<Vec<u8>>,
 }
+
+#[derive(Clone, Default)]
+struct Roster {
+    version: u64,
+    import: u64,
+    /// Name and group of each student.
+    students: BTreeMap<Vec<u8>, (Vec<u8>, Option<Vec<u8>>)>,
+}
+
+/// A closed roll call with all that its sheet says.
+#[derive(Clone)]
+struct Closed {
+    roll_call: RollCall,
+    closed_at: u64,
+    /// Who was expected, if it has a supplement at all.
+    expected: Option<Expected>,
+    revision: u64,
+}
+
+/// Who was expected at a close; nothing if the class had no roster.
+type Expected = Option<BTreeMap<Vec<u8>, (Vec<u8>, Option<Vec<u8>>)>>;
 
 #[derive(Clone)]
 struct Client {
@@ -157,13 +220,43 @@ struct Client {
 
 #[derive(Clone)]
 struct RollCall {
+    number: u64,
     opened_at: u64,
     marks: Vec<(Vec<u8>, u64)>,
+    /// Everything else, if there is any of it.
+    plan: Option<Agenda>,
+}
+
+/// What a roll call has beside its marks.
+#[derive(Clone)]
+struct Agenda {
+    /// The plan as it was sent, and for how many milliseconds an answer may be on its way.
+    plan: Vec<u8>,
+    delay_ms: u64,
+    title: Option<Vec<u8>>,
+    closes_at: Option<u64>,
+    late_at: Option<u64>,
+    /// The revision of its sheet at the last close; 0 if it was not closed yet.
+    revision: u64,
+    standings: BTreeMap<Vec<u8>, u8>,
+    pressed: BTreeMap<Vec<u8>, u64>,
+    trail: Vec<Entry>,
+}
+
+/// What a trail says: when, what (as it is written), and why. Nobody has a name who asks plainly.
+#[derive(Clone)]
+struct Entry {
+    at: u64,
+    change: Vec<u8>,
+    reason: Option<Vec<u8>>,
 }
 
 #[derive(Clone)]
 struct SheetInfo {
     number: u64,
+    revision: u64,
+    /// When this revision was made.
+    at: u64,
     bytes: Vec<u8>,
 }
 
@@ -185,6 +278,14 @@ enum Due {
         at_most: u64,
         batch: usize,
     },
+    /// The revisions of a class, as they were in that batch or are in a later one.
+    Revisions {
+        class: u32,
+        from: (u64, u64),
+        batch: usize,
+    },
+    /// With how many milliseconds the code of the room lasts between these, which nobody looks at here.
+    Watched(Vec<u8>, Vec<u8>),
     /// The folder, as it was then or is later.
     List {
         from: usize,
@@ -218,13 +319,20 @@ impl Auditor {
         Self { saved: BTreeMap::from([(0, State::default())]), ..Self::default() }
     }
 
-    /// Notes a datagram that the server gets, and what it owes for it. Gives its place.
+    /// The place of the next datagram.
+    pub(crate) fn place(&self) -> usize {
+        self.handed
+    }
+
+    /// Notes a datagram that the server gets, and what it owes for it; `loads` says that it has to read a
+    /// closed roll call first. Gives its place.
     pub(crate) fn datagram(
         &mut self,
         from: Address,
         micros: u64,
         wall: u64,
         datagram: &[u8],
+        loads: bool,
     ) -> usize {
         let place = self.handed;
         self.handed += 1;
@@ -238,6 +346,10 @@ impl Auditor {
             Reading::OtherVersion => {
                 seen::OTHER_VERSION.held();
                 (Said::NOBODY, Some(Due::Answers(vec![frame(0, 0xff, &[1, 1])])))
+            }
+            Reading::Asked(asked) if loads => {
+                self.loads(wall, &asked);
+                (asked.said, None)
             }
             Reading::Asked(asked) => (asked.said, self.asked(from, micros, wall, &asked)),
         };
@@ -269,7 +381,7 @@ impl Auditor {
         self.durable = usize::try_from(batch).expect("few batches");
         // Nothing tells or goes back to what was before, but lists that were asked for then.
         let asked = self.owed.values().filter_map(|owed| match owed.due {
-            Due::Sheets { batch, .. } => Some(batch),
+            Due::Sheets { batch, .. } | Due::Revisions { batch, .. } => Some(batch),
             _ => None,
         });
         let oldest = asked.min().map_or(self.durable, |asked| asked.min(self.durable));
@@ -298,6 +410,17 @@ impl Auditor {
                 vec![said.answer(0x96, &cookie)]
             }
             Due::Answers(answers) => answers,
+            Due::Watched(before, after) => {
+                // The one number between them, whatever it is.
+                let head = said.answer(0x9d, &before).len() - 4;
+                let left = answer.len().saturating_sub(head + after.len() + 4);
+                let left = answer.get(head..head + left.min(3)).unwrap_or_default();
+                vec![said.answer(0x9d, &[&before[..], left, &after[..]].concat())]
+            }
+            Due::Revisions { class, from, batch } => {
+                let states = self.saved.range(batch..=self.durable).map(|it| it.1);
+                states.map(|it| it.revisions(said, class, from)).collect()
+            }
             Due::Sheets { class, at_most, batch } => {
                 let states = self.saved.range(batch..=self.durable).map(|it| it.1);
                 states.map(|it| it.sheets(said, class, at_most, request_bytes)).collect()
@@ -341,7 +464,9 @@ impl Auditor {
         let durable = &self.saved[&self.durable].sheets;
         let sheet = durable.iter().find(|it| Sha256::digest(it)[..] == object[..]);
         let sure = sheet.is_some();
-        let content = sheet.map(|it| &it[..]).or_else(|| self.folder.content(object));
+        let roster = || self.rosters.iter().find(|it| Sha256::digest(it)[..] == object[..]);
+        let content = sheet.or_else(roster).map(|it| &it[..]);
+        let content = content.or_else(|| self.folder.content(object));
         let bytes = content.map_or(&[][..], |content| block_of(content, index));
         // Of a file it may have none of them, and one answer says it all (R-PULL-3).
         if first && !sure && answer == pulled(&[]) {
@@ -349,6 +474,9 @@ impl Auditor {
             return None;
         }
         seen::OF_A_SHEET.held_if(sure && !bytes.is_empty());
+        let is_last = |it: &SheetInfo| it.bytes.ends_with(&object);
+        let last = self.present.histories.values().flatten().any(is_last);
+        taught::OLD_REVISION.held_if(sure && !bytes.is_empty() && !last);
         seen::OF_A_FILE.held_if(!sure && !bytes.is_empty());
         seen::PAST_THE_END.held_if(bytes.is_empty());
         assert_eq!(answer, pulled(bytes), "block {index}, in order (R-PULL-2)");
@@ -357,6 +485,11 @@ impl Auditor {
             return None;
         }
         (!blocks.is_empty()).then_some(Due::Blocks { object, blocks, first: false })
+    }
+
+    /// Whether everything that happened is durable.
+    pub(crate) fn is_saved(&self) -> bool {
+        !self.unsaved && self.last_batch() <= self.durable
     }
 
     /// Whether blocks are owed that were pulled.
@@ -402,9 +535,16 @@ impl Auditor {
 
     /// Time has passed for the server, which now has this time and knows these clients.
     pub(crate) fn timeout(&mut self, micros: u64, wall: u64, time: u64, known: &[ClientName]) {
-        let State { clients, written, time: before, .. } = &mut self.present;
-        assert!(time == *before || time == wall.max(*before), "R-TIME-1");
-        *before = time;
+        let before = self.present.time;
+        assert!(time == before || time == wall.max(before), "R-TIME-1");
+        self.present.time = time;
+        let over_crash = self.before_crash > 0;
+        while let Some(class) = self.present.due(None) {
+            taught::CLOSED_OVER_CRASH.held_if(over_crash && self.was_known(class));
+            self.present.close_by_itself(class);
+            self.unsaved = true;
+        }
+        let State { clients, written, .. } = &mut self.present;
         let forgotten: Vec<_> =
             clients.keys().filter(|client| !known.contains(client)).copied().collect();
         for client in forgotten {
@@ -468,15 +608,89 @@ impl Auditor {
         self.present.clients.get(&client).map(|known| known.number)
     }
 
+    /// When the next roll call closes by itself, by the server's clock.
+    pub(crate) fn next_end(&self) -> Option<u64> {
+        let plans = self.present.open.values().filter_map(|it| it.plan.as_ref());
+        plans.filter_map(|it| it.closes_at).min()
+    }
+
+    /// The version of the roster of a class, and the import that made it.
+    pub(crate) fn roster(&self, class: u32) -> (u64, u64) {
+        self.present.rosters.get(&class).map_or((0, 0), |it| (it.version, it.import))
+    }
+
     /// The names of the sheets that were closed, to be asked for.
     pub(crate) fn sheet(&self, which: usize) -> Option<[u8; 32]> {
         let sheets = &self.present.sheets;
         (!sheets.is_empty()).then(|| Sha256::digest(&sheets[which % sheets.len()]).into())
     }
 
+    /// Whether the roll call that is open was durable before the last crash.
+    fn was_known(&self, class: u32) -> bool {
+        let open = self.present.open.get(&class).map(|it| it.number);
+        let before = self.saved.first_key_value().and_then(|(_, it)| it.open.get(&class));
+        open.is_some() && before.map(|it| it.number) == open
+    }
+
+    /// What is asked for closes a roll call first whose deadline has passed.
+    fn close_first(&mut self, class: Option<u32>) {
+        let Some(class) = class else { return };
+        if self.present.due(Some(class)).is_some() {
+            taught::CLOSED_FIRST.held();
+            self.present.close_by_itself(class);
+            self.unsaved = true;
+        }
+    }
+
+    /// The server reads a closed roll call before it looks at this: it must be one that it may not have in
+    /// memory, and nothing else comes of it.
+    fn loads(&mut self, wall: u64, asked: &Asked) {
+        let What::Perform { started, ref operation } = asked.what else {
+            panic!("nothing is read for a question");
+        };
+        self.present.time = self.present.time.max(wall);
+        self.close_first(operation.class());
+        let state = &self.present;
+        let Said { client, number } = asked.said;
+        let next = state.clients.get(&client).map_or(1, |it| it.number.saturating_add(1));
+        let is_new = !state.clients.contains_key(&client);
+        assert_eq!(number, next, "what is not executed needs no roll call");
+        assert!(!is_new || started.abs_diff(state.time) <= WINDOW_MILLIS, "nor does this");
+        assert!(state.is_about_closed(operation), "nothing has to be read for it");
+        taught::LOADED.held();
+    }
+
     fn asked(&mut self, from: Address, micros: u64, wall: u64, asked: &Asked) -> Option<Due> {
         let said = asked.said;
         let answers = match asked.what {
+            What::Roster { class } => {
+                let bytes = self.present.roster_bytes(class);
+                let roster = self.present.rosters.get(&class).cloned().unwrap_or_default();
+                let numbers = [varint(class.into()), varint(roster.version)].concat();
+                let count = varint(roster.students.len() as u64);
+                let length = varint(bytes.len() as u64);
+                let name = Sha256::digest(&bytes).to_vec();
+                if !self.rosters.contains(&bytes) {
+                    self.rosters.push(bytes);
+                }
+                vec![said.answer(0x9c, &[numbers, count, length, name].concat())]
+            }
+            What::Watch { class, from } => {
+                let state = &mut self.present;
+                state.time = wall.max(state.time);
+                self.close_first(Some(class));
+                if let Some((before, after)) = self.present.watched(class, from) {
+                    taught::WATCHED.held();
+                    return Some(Due::Watched(before, after));
+                }
+                let State { time, written, .. } = &mut self.present;
+                self.unsaved |= *written < *time;
+                *written = (*written).max(*time);
+                vec![said.answer(0x84, &[varint(*time), vec![1]].concat())]
+            }
+            What::Revisions { class, from } => {
+                return Some(Due::Revisions { class, from, batch: self.durable });
+            }
             What::Status { from } => self.lists(said, from),
             What::Sheets { class, at_most } => {
                 return Some(Due::Sheets { class, at_most, batch: self.durable });
@@ -527,10 +741,11 @@ impl Auditor {
         operation: &Operation,
     ) -> Option<Vec<u8>> {
         let Said { client, number } = asked.said;
-        let state = &mut self.present;
-        seen::CLOCK_BACK.held_if(wall < state.time);
+        seen::CLOCK_BACK.held_if(wall < self.present.time);
         seen::MET_FORGOTTEN.held_if(self.forgotten.contains(&client));
-        state.time = state.time.max(wall);
+        self.present.time = self.present.time.max(wall);
+        self.close_first(operation.class());
+        let state = &mut self.present;
         let time = state.time;
         let first_started = match state.clients.get_mut(&client) {
             Some(known) => {
@@ -673,34 +888,29 @@ impl State {
     fn execute(&mut self, said: Said, operation: &Operation) -> Vec<u8> {
         let at = self.time;
         match operation {
-            Operation::Open(class) => {
+            Operation::Open(class, plan) => {
                 let already = self.open.contains_key(class);
                 seen::ALREADY_OPEN.held_if(already);
                 seen::OPENED_AGAIN.held_if(!already && self.histories.contains_key(class));
-                let new = || RollCall { opened_at: at, marks: Vec::new() };
+                let number = self.last_number(*class) + 1;
+                let plan = plan.as_ref().map(|plan| Agenda::new(plan, at));
+                let new = || RollCall { number, opened_at: at, marks: Vec::new(), plan };
                 let open = self.open.entry(*class).or_insert_with(new);
                 let body = [varint((*class).into()), varint(open.opened_at), vec![already.into()]];
                 said.answer(0x81, &body.concat())
             }
+            Operation::Extend(class, seconds) => self.extend(said, *class, *seconds),
+            Operation::Reopen(class) => self.reopen(said, *class),
+            Operation::Correct(class, correction) => self.correct(said, *class, correction),
+            Operation::Enrol(class, change) => self.enrol(said, *class, change),
             // A device is needed for all else: plain requests know no terms, no people and no roles.
-            Operation::Sealed => {
+            Operation::Sealed(_) => {
                 seen::NO_DEVICE.held();
                 said.answer(0x84, &[varint(at), vec![NO_DEVICE]].concat())
             }
-            Operation::Mark(class, student, has_code) => {
+            Operation::Mark(class, student, has_code, delay_ms) => {
                 seen::CODE_FOR_NOTHING.held_if(*has_code && self.open.contains_key(class));
-                let Some(open) = self.open.get_mut(class) else {
-                    seen::MARK_REFUSED.held_if(self.histories.contains_key(class));
-                    return said.answer(0x83, &[vec![0], varint(at), vec![17]].concat());
-                };
-                let first = open.marks.iter().find(|mark| mark.0 == *student).map(|mark| mark.1);
-                seen::ALREADY_PRESENT.held_if(first.is_some());
-                if first.is_none() {
-                    open.marks.push((student.clone(), at));
-                }
-                let since = varint(first.unwrap_or(at));
-                let standing = vec![first.is_some().into()];
-                said.answer(0x83, &[varint((*class).into()), since, standing].concat())
+                self.mark(said, *class, student, *delay_ms)
             }
             Operation::Close(class) => {
                 let open = self.open.remove(class);
@@ -709,11 +919,7 @@ impl State {
                 seen::NEVER_OPENED.held_if(already && !self.histories.contains_key(class));
                 if let Some(open) = open {
                     seen::CLOSED.held_if(!open.marks.is_empty());
-                    let sheet = open.sheet(*class, at);
-                    let history = self.histories.entry(*class).or_default();
-                    let number = history.len() as u64 + 1;
-                    history.push(open.info(*class, number, at, &sheet));
-                    self.sheets.push(sheet);
+                    self.close(*class, open, at);
                 }
                 match self.histories.get(class).and_then(|history| history.last()) {
                     Some(info) => said.answer(0x82, &[&info.bytes[..], &[already.into()]].concat()),
@@ -724,31 +930,444 @@ impl State {
     }
 }
 
+/// Plans, corrections and rosters.
+impl State {
+    /// The number of the last roll call of a class, closed or not.
+    fn last_number(&self, class: u32) -> u64 {
+        let open = self.open.get(&class).map_or(0, |it| it.number);
+        let closed = self.histories.get(&class).and_then(|it| it.last()).map_or(0, |it| it.number);
+        open.max(closed)
+    }
+
+    /// The class whose roll call is to be closed by now, of all of them or of this one.
+    fn due(&self, of: Option<u32>) -> Option<u32> {
+        let ends = self.open.iter().filter(|(class, _)| of.is_none_or(|of| of == **class));
+        let ends = ends.filter_map(|(class, it)| Some((it.plan.as_ref()?.closes_at?, *class)));
+        ends.min().filter(|it| it.0 <= self.time).map(|it| it.1)
+    }
+
+    /// The deadline has passed: it is closed at the deadline, whatever time it is now.
+    fn close_by_itself(&mut self, class: u32) {
+        taught::CLOSED_BY_ITSELF.held();
+        let open = self.open.remove(&class).expect("it is open");
+        let closes_at = open.plan.as_ref().and_then(|it| it.closes_at).expect("it has an end");
+        self.written = self.written.max(closes_at);
+        self.close(class, open, closes_at);
+    }
+
+    fn close(&mut self, class: u32, roll_call: RollCall, closed_at: u64) {
+        let roster = self.rosters.get(&class).map(|it| &it.students).filter(|it| !it.is_empty());
+        let revision = roll_call.plan.as_ref().map_or(0, |it| it.revision) + 1;
+        let has_marked = |student: &Vec<u8>| roll_call.marks.iter().any(|mark| mark.0 == *student);
+        taught::ABSENT.held_if(roster.is_some_and(|it| !it.keys().all(has_marked)));
+        let is_more = roster.is_some() || roll_call.plan.is_some();
+        let expected = is_more.then(|| roster.cloned());
+        self.keep(class, Closed { roll_call, closed_at, expected, revision });
+    }
+
+    /// A revision is made, in place of the one before as the last one.
+    fn keep(&mut self, class: u32, closed: Closed) {
+        let sheet = closed.sheet(class);
+        let info = closed.info(class, &sheet);
+        let number = info.number;
+        let before = self.revisions.range((class, number, 0)..=(class, number, u64::MAX));
+        assert_eq!(before.count() as u64 + 1, info.revision, "revisions without gaps");
+        let history = self.histories.entry(class).or_default();
+        match history.iter_mut().find(|it| it.number == number) {
+            Some(last) => *last = info.clone(),
+            None => history.push(info.clone()),
+        }
+        self.revisions.insert((class, number, info.revision), info);
+        self.closed.insert((class, number), closed);
+        self.sheets.push(sheet);
+    }
+
+    /// Whether it changes a closed roll call, if nothing stands in its way.
+    fn is_about_closed(&self, operation: &Operation) -> bool {
+        match operation {
+            Operation::Reopen(class) => {
+                !self.open.contains_key(class) && self.histories.contains_key(class)
+            }
+            Operation::Correct(class, correction) => {
+                let number = self.number_of(*class, correction);
+                let is_open = self.open.get(class).map(|it| it.number) == number;
+                number.is_some_and(|number| self.closed.contains_key(&(*class, number))) && !is_open
+            }
+            _ => false,
+        }
+    }
+
+    /// Which roll call is corrected: the one that is named, the open one, or the last one.
+    fn number_of(&self, class: u32, correction: &Correction) -> Option<u64> {
+        let open = self.open.get(&class).map(|it| it.number);
+        let last = self.histories.get(&class).and_then(|it| it.last()).map(|it| it.number);
+        correction.number.or(open).or(last)
+    }
+
+    fn refused(&self, said: Said, reason: u8) -> Vec<u8> {
+        said.answer(0x84, &[varint(self.time), vec![reason]].concat())
+    }
+
+    fn mark(&mut self, said: Said, class: u32, student: &[u8], delay: Option<u64>) -> Vec<u8> {
+        let at = self.time;
+        let refused =
+            |reason: u8| said.answer(0x83, &[vec![0], varint(at), vec![16 + reason]].concat());
+        let roster = self.rosters.get(&class).map(|it| &it.students).filter(|it| !it.is_empty());
+        let unlisted = roster.is_some_and(|it| !it.contains_key(student));
+        let Some(open) = self.open.get_mut(&class) else {
+            seen::MARK_REFUSED.held_if(self.histories.contains_key(&class));
+            return refused(NOT_OPEN);
+        };
+        if let Some(delay) = delay {
+            let most = open.plan.as_ref().map_or(600_000, |it| it.delay_ms);
+            if delay > most || open.opened_at + delay > at {
+                taught::DELIVERED_LATE.held();
+                return refused(TOO_LATE);
+            }
+        }
+        let first = open.marks.iter().find(|mark| mark.0 == student).map(|mark| mark.1);
+        let standing = open.plan.as_ref().and_then(|it| it.standings.get(student).copied());
+        if first.is_some() && matches!(standing, Some(ABSENT | LEFT)) {
+            taught::TAKEN_BACK.held();
+            return refused(TAKEN_BACK);
+        }
+        seen::ALREADY_PRESENT.held_if(first.is_some());
+        let told = |at: u64, standing: u8| {
+            said.answer(0x83, &[varint(class.into()), varint(at), vec![standing]].concat())
+        };
+        if let Some(first) = first {
+            return told(first, 1);
+        }
+        open.marks.push((student.to_vec(), at));
+        let pressed_at = delay.map(|delay| at - delay);
+        taught::EXCUSED_ANSWERS.held_if(standing == Some(EXCUSED));
+        taught::DELIVERED.held_if(delay.is_some_and(|it| it > 0));
+        let is_late = |at| open.plan.as_ref().and_then(|it| it.late_at).is_some_and(|it| at >= it);
+        let late = is_late(pressed_at.unwrap_or(at));
+        taught::PUNCTUAL_BY_PRESS.held_if(!late && is_late(at));
+        taught::LATE.held_if(late);
+        taught::WALK_IN.held_if(unlisted);
+        if pressed_at.is_some() {
+            open.agenda();
+        }
+        if let Some(plan) = &mut open.plan {
+            plan.standings.remove(student);
+            plan.pressed.extend(pressed_at.map(|it| (student.to_vec(), it)));
+        }
+        told(at, [0, 2, 3, 4][usize::from(late) + 2 * usize::from(unlisted)])
+    }
+
+    fn extend(&mut self, said: Said, class: u32, seconds: u64) -> Vec<u8> {
+        let at = self.time;
+        let Some(open) = self.open.get_mut(&class) else { return self.refused(said, NOT_OPEN) };
+        let plan = open.agenda();
+        let from = plan.closes_at.unwrap_or(at);
+        let closes_at = from + 1_000 * seconds;
+        taught::EXTENDED.held();
+        if let Some(late_at) = &mut plan.late_at
+            && *late_at > at
+        {
+            taught::LATE_MOVED.held();
+            *late_at += 1_000 * seconds;
+        }
+        plan.closes_at = Some(closes_at);
+        let change = [vec![1], varint(closes_at)].concat();
+        plan.trail.push(Entry { at, change, reason: None });
+        said.answer(0x87, &[varint(at), varint(class.into()), varint(closes_at)].concat())
+    }
+
+    fn reopen(&mut self, said: Said, class: u32) -> Vec<u8> {
+        let at = self.time;
+        let opened = |opened_at: u64, already: u8| {
+            said.answer(0x81, &[varint(class.into()), varint(opened_at), vec![already]].concat())
+        };
+        if let Some(open) = self.open.get(&class) {
+            return opened(open.opened_at, 1);
+        }
+        let Some(last) = self.histories.get(&class).and_then(|it| it.last()) else {
+            return self.refused(said, NEVER_OPENED);
+        };
+        let closed = self.closed[&(class, last.number)].clone();
+        if at.abs_diff(closed.closed_at) > 600_000 {
+            taught::REOPEN_LATE.held();
+            return self.refused(said, REOPEN_TOO_LATE);
+        }
+        taught::REOPENED.held();
+        let Closed { mut roll_call, revision, .. } = closed;
+        let plan = roll_call.agenda();
+        (plan.closes_at, plan.revision) = (None, revision);
+        plan.trail.push(Entry { at, change: vec![2], reason: None });
+        let opened_at = roll_call.opened_at;
+        self.open.insert(class, roll_call);
+        opened(opened_at, 0)
+    }
+
+    fn correct(&mut self, said: Said, class: u32, correction: &Correction) -> Vec<u8> {
+        let at = self.time;
+        let Correction { student, status, reason, .. } = correction;
+        let Some(number) = self.number_of(class, correction) else {
+            return self.refused(said, NEVER_OPENED);
+        };
+        let roster =
+            self.rosters.get(&class).map(|it| it.students.clone()).filter(|it| !it.is_empty());
+        let is_open = self.open.get(&class).is_some_and(|it| it.number == number);
+        let (mut roll_call, expected) = if is_open {
+            (self.open[&class].clone(), roster)
+        } else {
+            let Some(closed) = self.closed.get(&(class, number)) else {
+                return self.refused(said, NO_SUCH_ROLL_CALL);
+            };
+            (closed.roll_call.clone(), closed.expected.clone().flatten())
+        };
+        let was = roll_call.status(student, expected.as_ref());
+        if was.is_none() && !matches!(*status, PRESENT | LATE) {
+            taught::UNKNOWN_STUDENT.held();
+            return self.refused(said, UNKNOWN_STUDENT);
+        }
+        let revision = if is_open { 0 } else { self.closed[&(class, number)].revision };
+        let corrected = |revision: u64| {
+            let was = was.map_or(vec![0], |was| vec![1, was]);
+            let numbers = [at, class.into(), number, revision].into_iter().flat_map(varint);
+            said.answer(0x88, &[numbers.collect(), was].concat())
+        };
+        if was == Some(*status) {
+            taught::CORRECTED_SAME.held();
+            return corrected(revision);
+        }
+        let is_marked = roll_call.marks.iter().any(|mark| mark.0 == *student);
+        let is_added = matches!(*status, PRESENT | LATE) && !is_marked;
+        if is_added {
+            roll_call.marks.push((student.clone(), at));
+        }
+        let was = was.map_or(vec![0], |was| vec![1, was]);
+        let change = [vec![0], byte_string(student), was, vec![*status]].concat();
+        let plan = roll_call.agenda();
+        plan.standings.insert(student.clone(), *status);
+        plan.trail.push(Entry { at, change, reason: reason.clone() });
+        if is_open {
+            taught::CORRECTED_OPEN.held();
+            self.open.insert(class, roll_call);
+            return corrected(0);
+        }
+        taught::CORRECTED.held();
+        taught::CORRECTED_ADDED.held_if(is_added);
+        taught::CORRECTED_EARLIER.held_if(number < self.last_number(class));
+        let closed = self.closed[&(class, number)].clone();
+        let expected = closed.expected.or(Some(None));
+        let revision = closed.revision + 1;
+        self.keep(class, Closed { roll_call, expected, revision, ..closed });
+        corrected(revision)
+    }
+
+    fn enrol(&mut self, said: Said, class: u32, change: &Change) -> Vec<u8> {
+        let at = self.time;
+        let Change { base, import, edits } = change;
+        let before = self.rosters.get(&class).map_or((0, 0), |it| (it.version, it.import));
+        let goes_on = *import == before.1 && before.0 > 0;
+        if *base != before.0 && !goes_on {
+            taught::STALE_IMPORT.held();
+            return self.refused(said, ROSTER_CHANGED);
+        }
+        taught::ENROLLED.held();
+        taught::GOES_ON.held_if(*base != before.0);
+        let roster = self.rosters.entry(class).or_default();
+        for (student, entry) in edits {
+            roster.students.remove(student);
+            roster.students.extend(entry.clone().map(|entry| (student.clone(), entry)));
+        }
+        (roster.version, roster.import) = (roster.version + 1, *import);
+        let numbers = [at, class.into(), roster.version, roster.students.len() as u64];
+        said.answer(0x89, &numbers.into_iter().flat_map(varint).collect::<Vec<_>>())
+    }
+
+    /// The canonical bytes of the roster of a class.
+    fn roster_bytes(&self, class: u32) -> Vec<u8> {
+        let none = Roster::default();
+        let roster = self.rosters.get(&class).unwrap_or(&none);
+        let head = [vec![1], varint(class.into()), varint(roster.version)].concat();
+        [head, listed(&roster.students)].concat()
+    }
+
+    /// A `WATCHED` up to how long the code lasts, and from there on.
+    fn watched(&self, class: u32, from: u64) -> Option<(Vec<u8>, Vec<u8>)> {
+        let open = self.open.get(&class)?;
+        let roster = self.rosters.get(&class);
+        let students = roster.map(|it| &it.students).filter(|it| !it.is_empty());
+        let plan = open.plan.as_ref();
+        let mut entries = Vec::new();
+        for (student, at) in &open.marks {
+            entries.push((student, *at, open.status(student, students).expect("it is there")));
+        }
+        for (student, status) in plan.iter().flat_map(|it| &it.standings) {
+            if !open.marks.iter().any(|mark| mark.0 == *student) {
+                entries.push((student, open.opened_at, *status));
+            }
+        }
+        let is_there = |it: &&(&Vec<u8>, u64, u8)| matches!(it.2, PRESENT | LATE);
+        let is_expected =
+            |it: &&(&Vec<u8>, u64, u8)| students.is_some_and(|all| all.contains_key(it.0));
+        let count = |count: usize| varint(count as u64);
+        let before = [
+            varint(class.into()),
+            varint(open.number),
+            varint(open.opened_at),
+            option(plan.and_then(|it| it.closes_at).map(varint)),
+            option(plan.and_then(|it| it.late_at).map(varint)),
+            count(entries.iter().filter(is_there).count()),
+            count(entries.iter().filter(|it| it.2 == LATE).count()),
+            option(students.map(|it| count(it.len()))),
+            count(entries.iter().filter(is_there).filter(is_expected).count()),
+            vec![0, 0],
+            varint(roster.map_or(0, |it| it.version)),
+            count(plan.map_or(0, |it| it.trail.len())),
+            vec![0],
+        ];
+        let first = usize::try_from(from).unwrap_or(usize::MAX).min(entries.len());
+        let told = &entries[first..entries.len().min(first.saturating_add(18))];
+        let mut after = option(plan.and_then(|it| it.title.as_ref()).map(|it| byte_string(it)));
+        after.extend([count(entries.len()), count(told.len())].concat());
+        for (student, at, status) in told {
+            after.extend([byte_string(student), varint(*at), vec![*status, 0]].concat());
+        }
+        Some((before.concat(), after))
+    }
+
+    /// A `REVISION_LIST`.
+    fn revisions(&self, said: Said, class: u32, (number, revision): (u64, u64)) -> Vec<u8> {
+        let asked = self.revisions.range((class, 0, 0)..=(class, number, revision));
+        let asked: Vec<_> = asked.map(|it| it.1).rev().collect();
+        taught::REVISIONS.held_if(asked.iter().any(|it| it.revision > 1));
+        let listed = &asked[..asked.len().min(14)];
+        let mut body = varint(listed.len() as u64);
+        for info in listed {
+            body.extend([varint(info.revision), varint(info.at), info.bytes.clone()].concat());
+        }
+        body.push((listed.len() < asked.len()).into());
+        said.answer(0x9e, &body)
+    }
+}
+
+/// Something that may be there.
+fn option(value: Option<Vec<u8>>) -> Vec<u8> {
+    value.map_or(vec![0], |value| [vec![1], value].concat())
+}
+
+/// The students of a roster as they are written.
+fn listed(students: &BTreeMap<Vec<u8>, (Vec<u8>, Option<Vec<u8>>)>) -> Vec<u8> {
+    let mut bytes = varint(students.len() as u64);
+    for (student, (name, group)) in students {
+        let group = option(group.as_ref().map(|it| byte_string(it)));
+        bytes.extend([byte_string(student), byte_string(name), group].concat());
+    }
+    bytes
+}
+
+impl Agenda {
+    fn new(plan: &Plan, opened_at: u64) -> Self {
+        let after = |seconds: &Option<u64>| seconds.map(|it| opened_at + 1_000 * it);
+        Self {
+            plan: plan.bytes.clone(),
+            delay_ms: plan.delay_ms,
+            title: plan.title.clone(),
+            closes_at: after(&plan.closes_after),
+            late_at: after(&plan.late_after),
+            revision: 0,
+            standings: BTreeMap::new(),
+            pressed: BTreeMap::new(),
+            trail: Vec::new(),
+        }
+    }
+
+    /// That of a roll call that was opened without a plan.
+    fn usual() -> Self {
+        let bytes = [vec![0, 0, 1], varint(600), vec![0]].concat();
+        let (closes_after, late_after, title) = (None, None, None);
+        Self::new(&Plan { bytes, closes_after, late_after, delay_ms: 600_000, title }, 0)
+    }
+}
+
 impl RollCall {
+    /// What it has beside its marks; there is something from now on.
+    fn agenda(&mut self) -> &mut Agenda {
+        self.plan.get_or_insert_with(Agenda::usual)
+    }
+
+    /// What a student is: what was corrected last, or else what the time of the answer says, or else absent.
+    fn status(
+        &self,
+        student: &[u8],
+        expected: Option<&BTreeMap<Vec<u8>, (Vec<u8>, Option<Vec<u8>>)>>,
+    ) -> Option<u8> {
+        let plan = self.plan.as_ref();
+        if let Some(standing) = plan.and_then(|it| it.standings.get(student)) {
+            return Some(*standing);
+        }
+        if let Some((_, at)) = self.marks.iter().find(|mark| mark.0 == student) {
+            let at = plan.and_then(|it| it.pressed.get(student)).unwrap_or(at);
+            let is_late = plan.and_then(|it| it.late_at).is_some_and(|late_at| *at >= late_at);
+            return Some(if is_late { LATE } else { PRESENT });
+        }
+        expected.is_some_and(|it| it.contains_key(student)).then_some(ABSENT)
+    }
+}
+
+impl Closed {
     /// The canonical bytes of chapter 12.
-    fn sheet(&self, class: u32, closed_at: u64) -> Vec<u8> {
-        let mut bytes = [varint(class.into()), varint(self.opened_at), varint(closed_at)].concat();
-        bytes.extend(varint(self.marks.len() as u64));
-        for (student, at) in &self.marks {
+    fn sheet(&self, class: u32) -> Vec<u8> {
+        let Self { roll_call, closed_at, expected, revision } = self;
+        let RollCall { opened_at, marks, .. } = roll_call;
+        let mut bytes = [varint(class.into()), varint(*opened_at), varint(*closed_at)].concat();
+        bytes.extend(varint(marks.len() as u64));
+        for (student, at) in marks {
             bytes.extend(byte_string(student));
             bytes.extend(varint(*at));
         }
-        bytes
+        let Some(expected) = expected else { return bytes };
+        let plan = roll_call.plan.clone().unwrap_or_else(Agenda::usual);
+        let places = (0..).zip(marks).filter_map(|(place, (student, _))| {
+            Some([varint(place), varint(*plan.pressed.get(student)?)].concat())
+        });
+        let standing =
+            |(student, status): (&Vec<u8>, &u8)| [byte_string(student), vec![*status]].concat();
+        let entry = |it: &Entry| {
+            let reason = option(it.reason.as_ref().map(|it| byte_string(it)));
+            [varint(it.at), vec![0], it.change.clone(), reason].concat()
+        };
+        let supplement = [
+            varint(*revision),
+            plan.plan.clone(),
+            option(plan.closes_at.map(varint)),
+            option(plan.late_at.map(varint)),
+            list(places.collect()),
+            list(plan.standings.iter().map(standing).collect()),
+            list(plan.trail.iter().map(entry).collect()),
+            option(expected.as_ref().map(listed)),
+        ];
+        // Of form 3, without remarks.
+        [vec![0, 3], bytes, vec![0], supplement.concat()].concat()
     }
 
-    fn info(&self, class: u32, number: u64, closed_at: u64, sheet: &[u8]) -> SheetInfo {
+    fn info(&self, class: u32, sheet: &[u8]) -> SheetInfo {
+        let RollCall { number, opened_at, ref marks, ref plan } = self.roll_call;
         let numbers = [
             u64::from(class),
             number,
-            self.opened_at,
-            closed_at,
-            self.marks.len() as u64,
+            opened_at,
+            self.closed_at,
+            marks.len() as u64,
             sheet.len() as u64,
         ];
         let mut bytes: Vec<u8> = numbers.into_iter().flat_map(varint).collect();
         bytes.extend_from_slice(&Sha256::digest(sheet));
-        SheetInfo { number, bytes }
+        let last = plan.as_ref().and_then(|it| it.trail.last()).map_or(0, |it| it.at);
+        let at = if self.revision > 1 { last.max(self.closed_at) } else { self.closed_at };
+        SheetInfo { number, revision: self.revision, at, bytes }
     }
+}
+
+/// A list as it is written.
+fn list(entries: Vec<Vec<u8>>) -> Vec<u8> {
+    [varint(entries.len() as u64), entries.concat()].concat()
 }
 
 impl Said {
@@ -780,6 +1399,17 @@ enum What {
         class: u32,
         at_most: u64,
     },
+    Roster {
+        class: u32,
+    },
+    Watch {
+        class: u32,
+        from: u64,
+    },
+    Revisions {
+        class: u32,
+        from: (u64, u64),
+    },
     Files {
         from: usize,
     },
@@ -800,12 +1430,76 @@ enum What {
 }
 
 enum Operation {
-    Open(u32),
+    Open(u32, Option<Plan>),
     Close(u32),
-    /// Also whether it has a code, which a roll call that was opened plainly does not look at.
-    Mark(u32, Vec<u8>, bool),
-    /// What only a device may ask for.
-    Sealed,
+    /// Also whether it has a code, which a roll call that was opened plainly does not look at, and how many
+    /// milliseconds ago it was pressed.
+    Mark(u32, Vec<u8>, bool, Option<u64>),
+    /// By so many seconds.
+    Extend(u32, u64),
+    Reopen(u32),
+    Correct(u32, Correction),
+    Enrol(u32, Change),
+    /// What only a device may ask for, and the class that it is about.
+    Sealed(Option<u32>),
+}
+
+/// A plan, as it was sent, and what it says.
+struct Plan {
+    bytes: Vec<u8>,
+    closes_after: Option<u64>,
+    late_after: Option<u64>,
+    delay_ms: u64,
+    title: Option<Vec<u8>>,
+}
+
+struct Correction {
+    number: Option<u64>,
+    student: Vec<u8>,
+    status: u8,
+    reason: Option<Vec<u8>>,
+}
+
+/// What becomes of each student: name and group, or nothing if the student goes.
+type Edit = (Vec<u8>, Option<(Vec<u8>, Option<Vec<u8>>)>);
+
+struct Change {
+    base: u64,
+    import: u64,
+    edits: Vec<Edit>,
+}
+
+/// The numbers of what a student can be.
+const PRESENT: u8 = 0;
+const LATE: u8 = 1;
+const EXCUSED: u8 = 2;
+const ABSENT: u8 = 3;
+const LEFT: u8 = 4;
+
+/// Those of refusals.
+const NOT_OPEN: u8 = 1;
+const NEVER_OPENED: u8 = 2;
+const UNKNOWN_STUDENT: u8 = 17;
+const TAKEN_BACK: u8 = 25;
+const TOO_LATE: u8 = 26;
+const ROSTER_CHANGED: u8 = 27;
+const NO_SUCH_ROLL_CALL: u8 = 28;
+const REOPEN_TOO_LATE: u8 = 29;
+
+impl Operation {
+    /// The class that it is about.
+    fn class(&self) -> Option<u32> {
+        match *self {
+            Self::Open(class, _)
+            | Self::Close(class)
+            | Self::Mark(class, ..)
+            | Self::Extend(class, _)
+            | Self::Reopen(class)
+            | Self::Correct(class, _)
+            | Self::Enrol(class, _) => Some(class),
+            Self::Sealed(class) => class,
+        }
+    }
 }
 
 enum Reading {
@@ -844,8 +1538,8 @@ impl Asked {
                 let started = rest.number(TIME_MAX_MILLIS)?;
                 let class = rest.class()?;
                 let (operation, least) = match kind {
-                    0x01 if rest.are_plain_terms()? => (Operation::Open(class), 48),
-                    0x01 => (Operation::Sealed, 48),
+                    0x01 if rest.are_plain_terms()? => (Operation::Open(class, None), 48),
+                    0x01 => (Operation::Sealed(Some(class)), 48),
                     0x02 => (Operation::Close(class), 102),
                     _ => {
                         let student = rest.student()?;
@@ -853,7 +1547,7 @@ impl Asked {
                         if has_code {
                             rest.number(999_999)?;
                         }
-                        (Operation::Mark(class, student, has_code), 48)
+                        (Operation::Mark(class, student, has_code, None), 48)
                     }
                 };
                 (What::Perform { started, operation }, least)
@@ -861,12 +1555,30 @@ impl Asked {
             0x04 => {
                 let started = rest.number(TIME_MAX_MILLIS)?;
                 rest.take(10)?;
-                (What::Perform { started, operation: Operation::Sealed }, 108)
+                (What::Perform { started, operation: Operation::Sealed(None) }, 108)
             }
             0x05 => {
                 let started = rest.number(TIME_MAX_MILLIS)?;
-                rest.act()?;
-                (What::Perform { started, operation: Operation::Sealed }, 48)
+                let class = rest.act()?;
+                (What::Perform { started, operation: Operation::Sealed(class) }, 48)
+            }
+            0x06..=0x0b => {
+                let started = rest.number(TIME_MAX_MILLIS)?;
+                let class = rest.class()?;
+                let operation = rest.of_a_teacher(kind, class)?;
+                let least = if matches!(kind, 0x06 | 0x08 | 0x09) { 48 } else { 64 };
+                (What::Perform { started, operation }, least)
+            }
+            0x1b => (What::Roster { class: rest.class()? }, 102),
+            0x1c => {
+                let class = rest.class()?;
+                (What::Watch { class, from: rest.number(u32::MAX.into())? }, 1_161)
+            }
+            0x1d => {
+                let class = rest.class()?;
+                let number = rest.number(u32::MAX.into()).filter(|&number| number > 0)?;
+                let revision = rest.number(u32::MAX.into())?;
+                (What::Revisions { class, from: (number, revision) }, 1_161)
             }
             0x11 => (What::Status { from: rest.class()? }, 64),
             0x12 => {
@@ -979,40 +1691,116 @@ impl<'a> Rest<'a> {
         Some(who == 0 && !strict && !code)
     }
 
-    /// An act, whatever it is.
-    fn act(&mut self) -> Option<()> {
-        match self.number(5)? {
+    /// An act, whatever it is; the class that it is about.
+    fn act(&mut self) -> Option<Option<u32>> {
+        match self.number(6)? {
             0 => {
                 self.take(16)?;
                 match self.number(1)? {
                     0 => {
                         self.number(1)?;
-                        self.name()
+                        self.line(64)?;
                     }
-                    _ => self.student().map(drop),
+                    _ => drop(self.student()?),
                 }
+                Some(None)
             }
-            1 => self.take(16).map(drop),
-            2 => self.student().map(drop),
+            1 => self.take(16).map(|_| None),
+            2 => self.student().map(|_| None),
             3 | 4 => {
-                self.class()?;
-                self.name()
+                let class = self.class()?;
+                self.line(64)?;
+                Some(Some(class))
+            }
+            5 => {
+                let class = self.class()?;
+                self.student()?;
+                self.flag()?;
+                Some(Some(class))
             }
             _ => {
-                self.class()?;
+                let class = self.class()?;
+                self.take(16)?;
                 self.student()?;
-                self.flag().map(drop)
+                Some(Some(class))
             }
         }
     }
 
-    /// A person's name.
-    fn name(&mut self) -> Option<()> {
-        let name = std::str::from_utf8(self.byte_string()?).ok()?;
+    /// What a teacher asks for, or a student who answered before, behind the class.
+    fn of_a_teacher(&mut self, kind: u8, class: u32) -> Option<Operation> {
+        Some(match kind {
+            0x06 => {
+                let is_plain = self.are_plain_terms()?;
+                let plan = self.plan()?;
+                if is_plain {
+                    Operation::Open(class, Some(plan))
+                } else {
+                    Operation::Sealed(Some(class))
+                }
+            }
+            0x07 => Operation::Extend(class, self.number(86_400).filter(|&it| it > 0)?),
+            0x08 => Operation::Reopen(class),
+            0x09 => {
+                let student = self.student()?;
+                let has_code = self.flag()?;
+                if has_code {
+                    self.number(999_999)?;
+                }
+                Operation::Mark(class, student, has_code, Some(self.number(u32::MAX.into())?))
+            }
+            0x0a => {
+                let number =
+                    self.option(|rest| rest.number(u32::MAX.into()).filter(|&it| it > 0))?;
+                let student = self.student()?;
+                let status = u8::try_from(self.number(4)?).expect("bounded");
+                let reason = self.option(|rest| rest.line(120))?;
+                Operation::Correct(class, Correction { number, student, status, reason })
+            }
+            _ => {
+                let (base, import) = (self.number(u64::MAX)?, self.number(u64::MAX)?);
+                let count = self.number(64).filter(|&it| it > 0)?;
+                let mut edits = Vec::new();
+                for _ in 0..count {
+                    let puts = self.number(1)? == 0;
+                    let student = self.student()?;
+                    let entry = if puts {
+                        let name = self.line(120)?;
+                        Some((name, self.option(|rest| rest.line(40))?))
+                    } else {
+                        None
+                    };
+                    edits.push((student, entry));
+                }
+                Operation::Enrol(class, Change { base, import, edits })
+            }
+        })
+    }
+
+    fn plan(&mut self) -> Option<Plan> {
+        let all = self.0;
+        let length = |rest: &mut Self| rest.number(86_400).filter(|&it| it > 0);
+        let (closes_after, late_after) = (self.option(length)?, self.option(length)?);
+        self.byte().filter(|lessons| (1..=20).contains(lessons))?;
+        let delay_ms = 1_000 * self.number(600)?;
+        let title = self.option(|rest| rest.line(80))?;
+        let bytes = all[..all.len() - self.0.len()].to_vec();
+        let fits = closes_after.zip(late_after).is_none_or(|(closes, late)| late < closes);
+        fits.then_some(Plan { bytes, closes_after, late_after, delay_ms, title })
+    }
+
+    fn option<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
+        if self.flag()? { read(self).map(Some) } else { Some(None) }
+    }
+
+    /// A text that can be seen, in one line.
+    fn line(&mut self, most: usize) -> Option<Vec<u8>> {
+        let bytes = self.byte_string()?;
+        let text = std::str::from_utf8(bytes).ok()?;
         let is_odd = |it: char| is_unseen(it) || (it.is_whitespace() && it != ' ');
-        let is_bare = !name.starts_with(' ') && !name.ends_with(' ') && !name.contains("  ");
-        let fits = (1..=64).contains(&name.len()) && is_bare && !name.contains(is_odd);
-        fits.then_some(())
+        let is_bare = !text.starts_with(' ') && !text.ends_with(' ') && !text.contains("  ");
+        let fits = (1..=most).contains(&text.len()) && is_bare && !text.contains(is_odd);
+        fits.then(|| bytes.to_vec())
     }
 
     fn student(&mut self) -> Option<Vec<u8>> {

@@ -572,7 +572,7 @@ fn strangers(server: &Server<u8>) -> [ClientId; 2] {
     [next(), next()]
 }
 
-fn hear(server: &mut Server<u8>, wall: WallTime, request: Request) {
+fn hear(server: &mut Server<u8>, wall: WallTime, request: &Request) {
     let now = Now { instant: Instant::ZERO, wall };
     server.handle_datagram(now, 1, &laws::request(&request, 90));
 }

@@ -162,7 +162,6 @@ fn operation_body(operation: &Operation) -> Vec<u8> {
             .concat()
         }
         Operation::Extend { seconds, .. } => [class, varint(seconds.into())].concat(),
-        Operation::Reopen { .. } => class,
         Operation::Deliver { student, code, delay_ms, .. } => {
             let code = option(code.map(|code| varint(code.get().into())));
             [class, byte_string(student.as_bytes()), code, varint(delay_ms.into())].concat()
@@ -183,7 +182,7 @@ fn operation_body(operation: &Operation) -> Vec<u8> {
             let edits: Vec<_> = edits.iter().flat_map(edit_body).collect();
             [class, varint(base), varint(import), count, edits].concat()
         }
-        Operation::Close { .. } => class,
+        Operation::Close { .. } | Operation::Reopen { .. } => class,
         Operation::Mark { student, code, .. } => {
             let code = option(code.map(|code| varint(code.get().into())));
             [class, byte_string(student.as_bytes()), code].concat()

@@ -462,7 +462,7 @@ impl World {
                 ClientOutput::Answered { answer, .. } => {
                     let operation = client.asked.take().expect("it asked").operation;
                     let device = client.device;
-                    self.judge_answer(device, operation, &answer);
+                    self.judge_answer(device, &operation, &answer);
                     return self.wake_after(who, sent);
                 }
                 ClientOutput::Unanswered(_) => client.asked = None,
@@ -470,7 +470,7 @@ impl World {
                     let settled = client.settling.take().map(|ask| ask.operation);
                     assert_eq!(settled.as_ref(), Some(&operation));
                     let device = client.device;
-                    self.judge_answer(device, operation, &answer);
+                    self.judge_answer(device, &operation, &answer);
                     return self.wake_after(who, sent);
                 }
                 ClientOutput::Progress(Progress::Abandoned { .. }) => client.settling = None,
@@ -502,7 +502,7 @@ impl World {
     }
 
     /// An answer that was taken says what was executed for that device.
-    fn judge_answer(&self, device: DeviceId, operation: Operation, answer: &Answer) {
+    fn judge_answer(&self, device: DeviceId, operation: &Operation, answer: &Answer) {
         if *answer == Answer::Revoked {
             seen::REVOKED.held();
             assert!(self.roles.revoked.contains(&device), "{device:?} is revoked by nobody");

@@ -7,15 +7,18 @@ use std::hash::{Hash, Hasher};
 use arbitrary::{Arbitrary, Unstructured};
 use rollcall::access::{InviteCode, RoomCode, Terms};
 use rollcall::exchange::{
-    Act, Ask, FileEntry, FileInfo, FileState, Operation, Pull, Query, Request,
+    Act, Ask, FileEntry, FileInfo, FileState, Operation, Pull, Query, Request, Revision,
+    encode_request,
 };
 use rollcall::ids::{
     ActNumber, ClassId, ClientId, ContentId, Cookie, DeviceId, FileKey, RequestNumber,
     RollCallNumber,
 };
-use rollcall::record::{Batch, Recovery as _, SnapshotItem, SnapshotPart};
-use rollcall::roll::Sheet;
+use rollcall::journal::encoding::encode_items;
+use rollcall::record::{Batch, Recovery as _, Rows, RowsQuestion, SnapshotItem, SnapshotPart};
+use rollcall::roll::{ClosedSheet, Sheet};
 use rollcall::server::{FolderRequest, Output, PieceRead, Server, SheetsQuestion};
+use rollcall::stats::Counter;
 use rollcall::time::{Instant, Now, WallTime};
 use rollcall::wire::Datagram;
 use sha2::{Digest as _, Sha256};
@@ -179,7 +182,7 @@ pub(crate) fn check(input: &[u8]) {
 
 /// The way back to a client, by which an answer is known: the server's cookies know only the address.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Way {
+pub(crate) struct Way {
     address: u8,
     place: usize,
 }
@@ -191,11 +194,11 @@ impl Hash for Way {
 }
 
 /// A server with its disk, its folder, its clocks, and somebody who knows what it should say.
-struct Hall {
-    server: Server<Way>,
-    auditor: Auditor,
+pub(crate) struct Hall {
+    pub(crate) server: Server<Way>,
+    pub(crate) auditor: Auditor,
     micros: u64,
-    wall: WallTime,
+    pub(crate) wall: WallTime,
     /// Appended, not durable.
     pending: Vec<Batch>,
     durable: Vec<Batch>,
@@ -205,6 +208,8 @@ struct Hall {
     part: Option<SnapshotPart>,
     /// Sheets to be read, as soon as what was appended before is durable.
     loads: Vec<ContentId>,
+    /// Rows to be read, as soon as that is.
+    questions: Vec<RowsQuestion>,
     /// The pulled blocks that have left in this turn.
     given: u32,
     starts: u128,
@@ -224,7 +229,7 @@ struct Caller {
 }
 
 impl Hall {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let wall = WallTime::from_millis(START_MILLIS);
         let mut auditor = Auditor::new();
         auditor.file_becomes(0, b"a", Some(content(0, 9)));
@@ -243,6 +248,7 @@ impl Hall {
             parts: Vec::new(),
             part: None,
             loads: Vec::new(),
+            questions: Vec::new(),
             given: 0,
             starts: 1,
             polled: true,
@@ -269,22 +275,15 @@ impl Hall {
                 let content = (size > 0).then(|| content(which, size));
                 self.auditor.file_becomes(self.micros, name(which), content);
             }
-            Step::Again { which, attempt } => {
-                let which = usize::from(which) % self.sent.len().max(1);
-                let Some((from, datagram)) = self.sent.get(which) else { return };
-                let mut body = datagram[4..datagram.len() - 4].to_vec();
-                body[0] = attempt;
-                let again = laws::frame(1, datagram[3], &body);
-                self.hand(*from, &again);
-            }
+            Step::Again { which, attempt } => self.again(which, attempt),
             Step::Echo(which) => {
                 let heard = self.heard.get(usize::from(which) % self.heard.len().max(1));
                 if let Some(datagram) = heard.cloned() {
                     self.hand(0, &datagram);
                 }
             }
-            Step::Bytes(bytes) => self.hand(0, &bytes),
-            Step::Framed(kind, body) => self.hand(0, &laws::frame(1, kind, &body)),
+            Step::Bytes(bytes) => _ = self.hand(0, &bytes),
+            Step::Framed(kind, body) => _ = self.hand(0, &laws::frame(1, kind, &body)),
             Step::Turn => self.turn(),
             Step::Commit(count) => self.commit(usize::from(count % 4)),
             Step::Wait(wait) => self.wait(&wait),
@@ -377,7 +376,8 @@ impl Hall {
             }
         };
         // Much padding is never needed, so that some of its numbers say: what only a device may ask.
-        let operation = if padding < OF_PEOPLE { operation } else { of_people(operation, padding) };
+        let operation =
+            if padding < OF_PEOPLE { operation } else { of_people(&operation, padding) };
         let caller = &mut self.clients[usize::from(who % 4)];
         let next = match *number {
             Number::Next => caller.number.saturating_add(1),
@@ -445,7 +445,7 @@ impl Hall {
     }
 
     /// The disk keeps up, and what can be answered in this turn is.
-    fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         self.turn();
         while !self.pending.is_empty() {
             self.commit(usize::MAX);
@@ -484,21 +484,75 @@ impl Hall {
         Now { instant: Instant::from_micros(self.micros), wall: self.wall }
     }
 
-    fn hand(&mut self, address: u8, datagram: &[u8]) {
-        let wall = self.wall.as_millis();
-        let place = self.auditor.datagram(address.into(), self.micros, wall, datagram);
+    /// The server gets a datagram. False if it has to read something before it looks at it.
+    pub(crate) fn hand(&mut self, address: u8, datagram: &[u8]) -> bool {
+        let (wall, place) = (self.wall.as_millis(), self.auditor.place());
+        let loading = |server: &Server<Way>| server.stats().get(Counter::Loading);
+        let before = loading(&self.server);
         self.server.handle_datagram(self.now(), Way { address, place }, datagram);
+        let loads = loading(&self.server) > before;
+        self.auditor.datagram(address.into(), self.micros, wall, datagram, loads);
         self.polled = false;
+        !loads
+    }
+
+    /// An earlier datagram again, with the attempt number that it may have by then.
+    pub(crate) fn again(&mut self, which: u8, attempt: u8) {
+        let which = usize::from(which) % self.sent.len().max(1);
+        let Some((from, datagram)) = self.sent.get(which) else { return };
+        let mut body = datagram[4..datagram.len() - 4].to_vec();
+        body[0] = attempt;
+        let again = laws::frame(1, datagram[3], &body);
+        self.hand(*from, &again);
+    }
+
+    /// Something is asked under the number and the start that the server takes. False if it has to read
+    /// something first.
+    pub(crate) fn ask(&mut self, who: u8, ask: impl FnOnce(WallTime) -> Ask) -> bool {
+        let next = self.auditor.last_number([who; 16]).map_or(1, |last| last.saturating_add(1));
+        let caller = &mut self.clients[usize::from(who)];
+        caller.number = next;
+        if next == 1 {
+            caller.started = self.wall.max(self.server.latest());
+        }
+        let client = ClientId::from_bytes([who; 16]);
+        let number = RequestNumber::new(next).expect("above zero");
+        let request = Request { attempt: 1, client, number, ask: ask(caller.started) };
+        let mut datagram = Datagram::new();
+        encode_request(&request, &mut datagram);
+        let datagram = datagram.as_bytes().to_vec();
+        let taken = self.hand(who, &datagram);
+        self.sent.push((who, datagram));
+        taken
+    }
+
+    /// The last datagram again.
+    pub(crate) fn last_again(&mut self) -> bool {
+        let Some((who, datagram)) = self.sent.last().cloned() else { return true };
+        self.hand(who, &datagram)
+    }
+
+    /// The sheets that are durable.
+    pub(crate) fn sheets(&self) -> impl Iterator<Item = &ClosedSheet> {
+        self.durable.iter().flat_map(|it| &it.sheets)
+    }
+
+    /// A sheet is pulled block by block from an address that has proved itself just before.
+    pub(crate) fn fetch(&mut self, who: u8, sheet: u8) {
+        for proof in [Proof::None, Proof::Last] {
+            let datagram = self.pull(who, &Object::Sheet(sheet), &proof, 0, 0xff);
+            self.hand(who, &datagram);
+            self.settle();
+        }
     }
 
     /// The server's loop turns, with a disk that takes its time.
-    fn turn(&mut self) {
+    pub(crate) fn turn(&mut self) {
         let mut space = Datagram::new();
         while let Some(output) = self.server.poll_output(&mut space) {
             match output {
                 Output::Append(batch) => {
-                    let sheets: Vec<_> =
-                        batch.sheets.iter().map(|it| bytes_of(&it.sheet())).collect();
+                    let sheets: Vec<_> = batch.sheets.iter().map(bytes_read).collect();
                     self.auditor.appended(batch.number, &sheets);
                     if std::mem::take(&mut self.snapshot_due) {
                         assert!(self.auditor.snapshot_begins(), "it begins with this batch");
@@ -518,7 +572,10 @@ impl Hall {
                     self.load();
                 }
                 Output::ListSheets(question) => self.list_sheets(question),
-                Output::ListRows(question) => panic!("rows are for devices: {question:?}"),
+                Output::ListRows(question) => {
+                    self.questions.push(question);
+                    self.load();
+                }
             }
         }
         // While the disk is at work, a sheet that is pulled may have to wait for it to be read.
@@ -544,11 +601,14 @@ impl Hall {
         for content in self.loads.drain(..) {
             let mut sheets = self.durable.iter().flat_map(|it| &it.sheets);
             let found = sheets.find_map(|closed| {
-                let bytes = bytes_of(&closed.sheet());
-                assert_eq!(bytes, closed.bytes.to_vec(), "a sheet has one form");
-                Some(bytes).filter(|bytes| ContentId::of(bytes) == content)
+                Some(bytes_read(closed)).filter(|bytes| ContentId::of(bytes) == content)
             });
             self.server.handle_sheet(content, found);
+            self.polled = false;
+        }
+        for question in self.questions.drain(..) {
+            let sheets: Vec<_> = self.durable.iter().flat_map(|it| &it.sheets).collect();
+            self.server.handle_rows(question, &rows(question, &sheets));
             self.polled = false;
         }
     }
@@ -592,7 +652,7 @@ impl Hall {
         }
     }
 
-    fn commit(&mut self, count: usize) {
+    pub(crate) fn commit(&mut self, count: usize) {
         for batch in self.pending.drain(..count.min(self.pending.len())) {
             self.server.handle_durable(batch.number);
             self.auditor.durable(batch.number);
@@ -636,7 +696,13 @@ impl Hall {
         self.wall = self.wall.shifted(millis);
     }
 
-    fn timeout(&mut self) {
+    /// Both clocks go on.
+    pub(crate) fn pass(&mut self, millis: u64) {
+        self.micros += 1_000 * millis;
+        self.wall = self.wall.shifted(i64::try_from(millis).expect("a few hours"));
+    }
+
+    pub(crate) fn timeout(&mut self) {
         let before = self.server.last_batch();
         let clients = self.server.clients();
         self.server.handle_timeout(self.now());
@@ -652,7 +718,7 @@ impl Hall {
         self.polled = false;
     }
 
-    fn keep_snapshot(&mut self) {
+    pub(crate) fn keep_snapshot(&mut self) {
         // One at a time, and of what there is a batch of.
         let is_idle = self.part.is_none() && self.parts.is_empty() && !self.snapshot_due;
         if self.polled && is_idle {
@@ -664,9 +730,12 @@ impl Hall {
         }
     }
 
-    fn crash(&mut self) {
+    pub(crate) fn crash(&mut self) {
+        let is_durable = self.pending.is_empty() && self.auditor.is_saved();
+        let before = is_durable.then(|| state_of(&self.server));
         self.pending.clear();
         self.loads.clear();
+        self.questions.clear();
         self.parts.clear();
         self.part = None;
         self.snapshot_due = false;
@@ -689,12 +758,15 @@ impl Hall {
             }
             server.resume_after(batch.number);
         }
+        if let Some(before) = before {
+            assert_eq!(state_of(&server), before, "the journal is not what happened");
+        }
         self.server = server;
         self.polled = true;
     }
 
     /// The disk keeps up, and everybody gets an answer.
-    fn rest(&mut self) {
+    pub(crate) fn rest(&mut self) {
         self.settle();
         while self.auditor.owes_blocks() {
             self.timeout();
@@ -710,10 +782,10 @@ impl Hall {
 const OF_PEOPLE: u8 = 192;
 
 /// What only a device may ask for, in place of this.
-fn of_people(asked: Result<Operation, Ask>, which: u8) -> Result<Operation, Ask> {
+fn of_people(asked: &Result<Operation, Ask>, which: u8) -> Result<Operation, Ask> {
     let is_odd = which % 2 == 1;
     let device = DeviceId::from_bytes([which; 16]);
-    match asked {
+    match *asked {
         Ok(Operation::Open { class, .. }) if is_odd => {
             Ok(Operation::Open { class, terms: Terms::SEALED })
         }
@@ -745,6 +817,53 @@ fn name(which: u8) -> &'static [u8] {
 /// Some bytes, others for another file or size.
 fn content(which: u8, size: u8) -> Vec<u8> {
     (0..u32::from(size) * 300).map(|at| (at / 100).to_le_bytes()[0] ^ which).collect()
+}
+
+/// What a server knows, but for the time and the order in which its clients were heard.
+fn state_of(server: &Server<Way>) -> Vec<Vec<u8>> {
+    let is_kept = |item: &SnapshotItem| {
+        !matches!(item, SnapshotItem::Latest(_) | SnapshotItem::KeptUntilPast(_))
+    };
+    let items = server.snapshot().filter(is_kept);
+    let mut written: Vec<_> = items.map(|item| encode_items([item].into_iter()).concat()).collect();
+    written.sort();
+    written
+}
+
+/// The rows that answer a question, of these sheets in the order in which they were made.
+fn rows(question: RowsQuestion, sheets: &[&ClosedSheet]) -> Rows {
+    match question {
+        RowsQuestion::RollCall { class, number } => {
+            let mut last = sheets.iter().rev();
+            let last = last.find(|it| (it.info.class, it.info.number) == (class, number));
+            Rows::RollCall(last.map(|it| Box::new((*it).clone())))
+        }
+        RowsQuestion::Revisions { class, number, revision, limit } => {
+            let of_class = sheets.iter().filter(|it| it.info.class == class);
+            let all = of_class.map(|it| Revision {
+                revision: it.revision(),
+                at: it.revised_at(),
+                sheet: it.info,
+            });
+            let mut all: Vec<_> =
+                all.filter(|it| (it.sheet.number, it.revision) <= (number, revision)).collect();
+            all.sort_by_key(|it| std::cmp::Reverse((it.sheet.number, it.revision)));
+            all.truncate(limit + 1);
+            Rows::Revisions(all)
+        }
+        other => panic!("rows are for devices: {other:?}"),
+    }
+}
+
+/// The bytes of a sheet that was made, which are those of what it says, and are read as that.
+fn bytes_read(closed: &ClosedSheet) -> Vec<u8> {
+    let (bytes, sheet) = (closed.bytes.to_vec(), closed.sheet());
+    if sheet.supplement.is_none() {
+        assert_eq!(bytes_of(&sheet), bytes, "a sheet has one form");
+    }
+    assert_eq!(sheet.to_bytes(), bytes, "written again it is other bytes");
+    assert_eq!(Sheet::from_bytes(&bytes, &closed.info), Ok(sheet), "it is read as another sheet");
+    bytes
 }
 
 fn client_of(item: SnapshotItem) -> Option<[u8; 16]> {

@@ -47,6 +47,12 @@ impl Status {
         }
     }
 
+    /// Whether the student has come, so that nobody has to look for them.
+    #[must_use]
+    pub fn has_come(self) -> bool {
+        matches!(self, Self::Present | Self::Late | Self::Left)
+    }
+
     /// Whether the student answered and counts as there.
     #[must_use]
     pub fn is_there(self) -> bool {

@@ -14,21 +14,22 @@ use crate::exchange::{
 };
 use crate::hashing::HashKey;
 use crate::ids::{ClassId, RollCallNumber, StudentNumber};
-use crate::limits::{CLASSES_MAX, OPEN_ROLL_CALLS_MAX, ROSTERS_TOTAL_MAX};
+use crate::limits::{CLASSES_MAX, OPEN_ROLL_CALLS_MAX, ROSTERS_TOTAL_MAX, TRAIL_MAX};
 use crate::people::{self, Admission, CodeClock, People, PeopleItem, Pool, Room};
 use crate::principal::Principal;
 use crate::record::{Record, Recovery, SnapshotItem};
 use crate::roll::{
-    Agenda, Applied, ClientRecord, Contradiction, Extras, Proceedings, ProceedingsWalk, Register,
-    RosterWalk, Rosters, Sessions, Supplement, Walked,
+    Agenda, Applied, ClientRecord, ClosedSheet, Contradiction, Extras, Proceedings,
+    ProceedingsItem, ProceedingsWalk, Register, RosterWalk, Rosters, Sessions, Supplement, Walked,
 };
 use crate::time::{Instant, WallTime};
 
 mod correct;
 mod kept;
+#[cfg(test)]
+mod tests;
 
 use kept::KeptRollCalls;
-pub(crate) use kept::Known;
 
 /// The state that a journal can bring back.
 #[derive(Clone)]
@@ -344,6 +345,10 @@ impl State {
             return Err(Refusal::NotOpen);
         }
         let by = std::time::Duration::from_secs(seconds.into());
+        // R-CORRECT-5
+        if self.agenda.of(class).is_some_and(|it| it.trail().len() >= TRAIL_MAX) {
+            return Err(Refusal::NoRoom);
+        }
         let closes_at = match self.agenda.of(class) {
             Some(it) => it.extended(at, by),
             None => Proceedings::default().extended(at, by),
@@ -398,6 +403,11 @@ impl State {
             }
             _ => self.register.apply(operation, outcome, Extras::default())?,
         };
+        if let &Outcome::Extended(Extended { class, .. }) = outcome
+            && !self.register.is_open(class)
+        {
+            return Err(Contradiction("a class that is not open is extended"));
+        }
         let act = self.people.apply(who, operation, outcome);
         self.apply_agenda(who, operation, outcome);
         Ok(Changed { applied, act })
@@ -578,7 +588,14 @@ impl Recovery for State {
             }
             SnapshotItem::Register(item) => self.register.restore(&item)?,
             SnapshotItem::Roster(item) => self.rosters.restore(item)?,
-            SnapshotItem::Proceedings(item) => self.agenda.restore(item)?,
+            SnapshotItem::Proceedings(item) => {
+                if let ProceedingsItem::Begin { class, .. } = item
+                    && !self.register.is_open(class)
+                {
+                    return Err(Contradiction("a plan is of no open roll call"));
+                }
+                self.agenda.restore(item)?;
+            }
             SnapshotItem::KeptUntilPast(client) => {
                 if !self.sessions.keep_until_past(client) {
                     return Err(Contradiction("a client is kept that is not known"));
@@ -619,7 +636,8 @@ impl Recovery for State {
             }
             Record::Reopening(kept) => {
                 let (class, number) = (kept.class, kept.number);
-                self.kept.insert(class, number, Some(Arc::new((*kept).into())));
+                let closed = ClosedSheet::try_from(*kept)?;
+                self.kept.insert(class, number, Some(Arc::new(closed)));
             }
             Record::ClockSet { at } => self.set_clock(at),
         }

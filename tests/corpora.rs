@@ -5,6 +5,8 @@
 //! file or folder instead, for a finding that is not committed yet; the file's target is told by the
 //! name of its folder.
 
+#[path = "../fuzz/attendance_laws.rs"]
+mod attendance_laws;
 #[path = "../fuzz/auditor.rs"]
 mod auditor;
 #[path = "../fuzz/client_laws.rs"]
@@ -36,7 +38,8 @@ const FILES_MAX: usize = 200;
 type Law = fn(&[u8]);
 
 /// What the laws of a target speak of: each must come about with some input of its corpus.
-const PREMISES: [(&str, &[&premises::Premise]); 5] = [
+const PREMISES: [(&str, &[&premises::Premise]); 6] = [
+    ("attendance_ops", auditor::taught::ALL),
     ("client_ops", client_laws::seen::ALL),
     ("download_ops", download_laws::seen::ALL),
     ("journal_replay", journal_laws::seen::ALL),
@@ -45,7 +48,8 @@ const PREMISES: [(&str, &[&premises::Premise]); 5] = [
 ];
 
 /// Every target and what it does with an input.
-const TARGETS: [(&str, Law); 7] = [
+const TARGETS: [(&str, Law); 8] = [
+    ("attendance_ops", attendance_laws::check),
     ("client_ops", client_laws::check),
     ("decode", decode),
     ("decode_framed", framed_laws::check),
@@ -103,6 +107,11 @@ fn root(path: &str) -> PathBuf {
 }
 
 #[test]
+fn attendance_ops() {
+    play("attendance_ops");
+}
+
+#[test]
 fn client_ops() {
     play("client_ops");
 }
@@ -149,7 +158,7 @@ fn every_target_has_its_corpus_here() {
 const RANDOM_INPUTS: u64 = 2_000;
 
 /// Random bytes make what the laws speak of come about: where they do not, the generator has a blind
-/// spot, and a fuzzer needs luck. `RANDOM_INPUTS=n` tries more, and asks for more. `UPDATE_CORPUS=1`
+/// spot, and a fuzzer needs luck. `RANDOM_INPUTS=n` tries more, and asks for more; `RANDOM_TARGET=t` tries only that target. `UPDATE_CORPUS=1`
 /// writes the inputs that were the first to show something into the corpora.
 #[test]
 fn random_inputs_put_every_law_to_the_test() {
@@ -159,7 +168,9 @@ fn random_inputs_put_every_law_to_the_test() {
     let least = if inputs >= 100_000 { inputs / 100 } else { 1 };
     let _counting = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
     let mut rare = Vec::new();
-    for (target, seen) in PREMISES {
+    let only = std::env::var("RANDOM_TARGET").ok();
+    let is_asked = |target: &str| only.as_ref().is_none_or(|only| only == target);
+    for (target, seen) in PREMISES.into_iter().filter(|it| is_asked(it.0)) {
         let (_, law) = TARGETS.into_iter().find(|it| it.0 == target).expect("a target");
         let since = premises::counts(seen);
         let so_far =

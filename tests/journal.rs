@@ -461,9 +461,9 @@ fn a_torn_end_of_the_log_is_what_was_never_acknowledged() {
     }
 }
 
-/// A line of the view `sheet`: class, roll call, position, student, time, remarks, and both times of the roll
+/// A line of the view `sheet`: class, roll call, position, student, name, status, time, remarks, and both times of the roll
 /// call.
-type Line = (u32, i64, i64, String, String, String, String, String);
+type Line = (u32, i64, i64, String, Option<String>, String, String, String, String, String);
 
 #[test]
 fn people_read_closed_sheets_while_the_server_runs() {
@@ -484,12 +484,17 @@ fn people_read_closed_sheets_while_the_server_runs() {
     reader.execute_batch("COMMIT").unwrap();
     let mut statement = reader.prepare("SELECT * FROM sheet WHERE class = 3030").unwrap();
     let columns = statement.column_names().collect::<Vec<_>>().join(" ");
-    assert_eq!(columns, "class roll_call position student at remarks opened_at closed_at");
+    assert_eq!(
+        columns,
+        "class roll_call position student name status at remarks opened_at closed_at"
+    );
     let rows: Vec<Line> =
         statement.query_map((), |row| row.try_into()).unwrap().map(Result::unwrap).collect();
     let text = |seconds: u64| WallTime::from_millis(MONDAY_MS + seconds).to_rfc3339();
     let line = |position, student: &str, at| {
-        (3030, 1, position, student.to_owned(), text(at), String::new(), text(0), text(2_002))
+        let (student, present) = (student.to_owned(), "present".to_owned());
+        let times = (text(at), text(0), text(2_002));
+        (3030, 1, position, student, None, present, times.0, String::new(), times.1, times.2)
     };
     assert_eq!(rows, [line(1, "042191010", 1_001), line(2, "10", 2_002)]);
 }
@@ -789,10 +794,10 @@ fn a_database_of_another_program_is_not_touched() {
 fn a_journal_of_a_newer_server_is_refused_with_both_versions() {
     let folder = folder();
     drop(SqliteJournal::open(folder.path()).unwrap());
-    sql(&folder).pragma_update(None, "user_version", 5).unwrap();
+    sql(&folder).pragma_update(None, "user_version", 6).unwrap();
     let (problem, message) = problem(folder.path());
-    assert!(matches!(problem, FolderProblem::NewerVersion { found: 5, known: 4, .. }));
-    assert!(message.ends_with("has version 5 and this server reads version 4; update the server"));
+    assert!(matches!(problem, FolderProblem::NewerVersion { found: 6, known: 5, .. }));
+    assert!(message.ends_with("has version 6 and this server reads version 5; update the server"));
     sql(&folder).pragma_update(None, "user_version", 0).unwrap();
     assert_eq!(damage(folder.path()).0, Location::File);
 }

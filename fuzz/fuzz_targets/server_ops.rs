@@ -13,6 +13,7 @@ mod laws;
 #[expect(dead_code, reason = "the tests that play the corpora tell what came about")]
 mod premises;
 #[path = "../server_laws.rs"]
+#[expect(dead_code, reason = "what is only done in `attendance_ops`")]
 mod server_laws;
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| server_laws::check(input));

@@ -35,6 +35,7 @@ mod scan;
 mod sheet;
 mod speaker;
 mod status_line;
+mod watch;
 mod words;
 mod write_file;
 

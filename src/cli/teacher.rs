@@ -23,6 +23,7 @@ use super::room;
 use super::roster::{RosterWork, roster};
 use super::scan::scan;
 use super::sheet::{SheetLine, write_sheet};
+use super::watch::watch;
 use super::words::{complain, counted, parse, printed, remark, typed};
 use crate::access::{PersonName, Terms, Who};
 use crate::attendance::{Plan, Status};
@@ -172,6 +173,13 @@ enum Work {
     /// Who belongs to a class.
     #[command(subcommand)]
     Roster(RosterWork),
+    /// Watch an open roll call, full screen: who comes, who is missing, the code of the room large for a projector
+    /// (key p); extend it, mark somebody, close it.
+    Watch {
+        /// The class.
+        #[arg(allow_negative_numbers = true)]
+        class: ClassId,
+    },
     /// Mark one student after the other: a number a line, from the keyboard or a barcode scanner.
     Scan {
         /// The class.
@@ -302,6 +310,7 @@ impl Teacher {
             Work::Excuse(flags) => correct(self.client, flags, Status::Excused),
             Work::Left(flags) => correct(self.client, flags, Status::Left),
             Work::Roster(work) => roster(self.client, work),
+            Work::Watch { class } => watch(self.client, class),
             Work::Scan { class } => scan(self.client, class),
             Work::Export(flags) => export(self.client, &flags),
             Work::Report(flags) => report(self.client, flags),

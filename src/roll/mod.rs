@@ -17,6 +17,8 @@ mod supplement;
 pub use marks::SheetBytes;
 pub(crate) use proceedings::ProceedingsWalk;
 pub use proceedings::{Agenda, Proceedings, ProceedingsItem};
+#[cfg(test)]
+pub(crate) use register::RegisterLimits;
 pub use register::{Applied, Contradiction, Register, RegisterItem};
 pub(crate) use roster::RosterWalk;
 pub use roster::{NotARoster, Roster, RosterItem, RosterObject, Rosters};

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::era::Era;
 use super::marks::{End, Head, Marks, SheetBytes};
 use super::sheet::{ClosedSheet, Extras, Mark, Particulars, Remarked};
+use super::supplement::Supplement;
 use crate::exchange::{
     Closed, Marked, OpenRollCall, Operation, Outcome, Refusal, Refused, SheetInfo,
 };
@@ -98,8 +99,8 @@ struct Past {
     era: Era,
     last_number: RollCallNumber,
     last: SheetInfo,
-    /// If the last one has no students: the last one before it that has, because that one is left
-    /// when the empty ones are forgotten.
+    /// If the last one is among the empty ones: the last one before it that is not, because that one is
+    /// left when those are forgotten.
     with_students: Option<Box<SheetInfo>>,
 }
 
@@ -117,8 +118,9 @@ impl Past {
         std::iter::once(RegisterItem::LastSheet(last)).chain(earlier).chain(counted)
     }
 
-    fn into_with_students(self) -> Option<Box<SheetInfo>> {
-        if self.last.students > 0 { Some(Box::new(self.last)) } else { self.with_students }
+    /// The last one that is not among the empty ones; `is_empty` says whether the last one is.
+    fn into_with_students(self, is_empty: bool) -> Option<Box<SheetInfo>> {
+        if is_empty { self.with_students } else { Some(Box::new(self.last)) }
     }
 }
 
@@ -205,6 +207,20 @@ impl Register {
             era: Era::default(),
             walk: None,
         }
+    }
+
+    /// Whether the disk has too little room left to begin another roll call.
+    #[must_use]
+    pub fn is_disk_low(&self) -> bool {
+        self.disk_low
+    }
+
+    /// Whether a closed roll call that was read before is still kept. One that nobody answered may have been
+    /// forgotten since.
+    #[must_use]
+    pub fn is_there(&self, closed: &ClosedSheet) -> bool {
+        !is_forgettable(&closed.info, closed.supplement.as_deref())
+            || self.empty.iter().any(|it| it.roll_call == closed.roll_call)
     }
 
     /// Whether the disk has too little room left to begin another roll call.
@@ -564,9 +580,16 @@ impl Register {
         let open = self.open.remove(&class).expect("found above");
         let before = self.past.remove(&class);
         let mut past = Past::of(*info, self.era);
-        // Who was expected and did not come is something that is missed.
-        if info.students == 0 && supplement.is_none() {
-            past.with_students = before.and_then(Past::into_with_students);
+        if let Some(before) = &before {
+            // One that is opened again may be older than the last one, which is forgotten; no number comes twice.
+            past.last_number = past.last_number.max(before.last_number);
+        }
+        if is_forgettable(info, supplement.map(|it| &**it)) {
+            past.with_students = before.and_then(|it| {
+                let is_it = |other: &Empty| (other.class, other.number) == (class, it.last.number);
+                let is_empty = it.last.students == 0 && self.empty.iter().any(is_it);
+                it.into_with_students(is_empty)
+            });
             self.empty.push_back(Empty { class, roll_call: open.id, number: open.number });
         }
         self.past.insert(class, past);
@@ -678,6 +701,12 @@ impl Register {
     pub(crate) fn set_limits(&mut self, limits: RegisterLimits) {
         self.limits = limits;
     }
+}
+
+/// Whether a sheet is among those that are forgotten when there are too many: nobody is on it. Who was expected
+/// and did not come is something that is missed.
+fn is_forgettable(info: &SheetInfo, supplement: Option<&Supplement>) -> bool {
+    info.students == 0 && !supplement.is_some_and(Supplement::is_of_somebody)
 }
 
 /// Each tells how many steps it took, one at least.

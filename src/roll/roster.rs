@@ -207,6 +207,12 @@ impl Rosters {
         self.by_class.get(&class).filter(|it| !it.is_empty())
     }
 
+    /// The roster of a class, also if nobody is on it any more.
+    #[must_use]
+    pub fn latest(&self, class: ClassId) -> Option<&Roster> {
+        self.by_class.get(&class)
+    }
+
     /// The version of the roster of a class; 0 if it never had one.
     #[must_use]
     pub fn version(&self, class: ClassId) -> u64 {

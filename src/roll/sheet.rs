@@ -7,6 +7,7 @@ use postcard::ser_flavors::Size;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::Contradiction;
 use super::marks::{End, Head, Marks, SheetBytes};
 use super::supplement::Supplement;
 use crate::access::{Remarks, Terms};
@@ -477,13 +478,21 @@ impl From<&ClosedSheet> for Kept {
     }
 }
 
-impl From<Kept> for ClosedSheet {
-    fn from(kept: Kept) -> Self {
+impl TryFrom<Kept> for ClosedSheet {
+    type Error = Contradiction;
+
+    /// # Errors
+    /// If something is of a mark that is not there: the journal is damaged.
+    fn try_from(kept: Kept) -> Result<Self, Contradiction> {
         let Kept { roll_call, number, class, opened_at, closed_at, marks, remarks, .. } = kept;
+        let in_place = remarks.iter().all(|it| (it.place as usize) < marks.len());
+        if !in_place || kept.supplement.as_ref().is_some_and(|it| !it.is_valid(marks.len())) {
+            return Err(Contradiction("a closed roll call is kept that none can be"));
+        }
         let supplement = kept.supplement.map(Arc::new);
         let sheet = Sheet { class, opened_at, closed_at, marks, remarks, supplement };
         let devices = kept.devices.into_iter().collect();
-        Self { devices, terms: kept.terms, ..Self::new(roll_call, number, &sheet) }
+        Ok(Self { devices, terms: kept.terms, ..Self::new(roll_call, number, &sheet) })
     }
 }
 

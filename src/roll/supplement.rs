@@ -123,6 +123,11 @@ impl Supplement {
             && roster.windows(2).all(|pair| pair[0].student < pair[1].student)
     }
 
+    /// Whether it says something of somebody. A plan alone says nothing that is missed.
+    pub(super) fn is_of_somebody(&self) -> bool {
+        self.roster.is_some() || !self.standings.is_empty() || !self.trail.is_empty()
+    }
+
     /// The student's entry on the roster, if there is one.
     fn listed(&self, student: StudentNumber) -> Option<&Listed> {
         let roster = self.roster.as_deref()?;

@@ -13,7 +13,7 @@ use crate::people::{CodeClock, RoomSecret};
 use crate::principal::Principal;
 use crate::record::Record;
 use crate::roll::{ClientRecord, Verdict};
-use crate::state::{Changed, Decision, Known, Moment};
+use crate::state::{Changed, Decision, Moment};
 use crate::stats::Counter;
 use crate::time::{Instant, Now, WallTime};
 
@@ -109,7 +109,7 @@ impl<P: Clone + Hash> Server<P> {
         client: ClientRecord,
     ) {
         if let &Outcome::Reopened { class, number, .. } = &client.outcome
-            && let Known::Here(closed) = self.state.kept.get(class, number)
+            && let Some(closed) = self.state.kept.sheet(class, number)
         {
             // R-REOPEN-3
             let kept = Record::Reopening(Box::new(closed.as_ref().into()));

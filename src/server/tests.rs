@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::access::Terms;
+use crate::attendance::{Listed, RosterChange, RosterEdit};
 use crate::exchange::{
     BeginAgain, Closed, FileEntry, FileInfo, FileList, FileState, Marked, OpenRollCall, Operation,
     Pull, Pulled, Query, Refusal, Refused, Request, StatusList, decode_reply, encode_request,
@@ -17,7 +18,7 @@ use crate::limits::{
     LISTING_LIFE, PACE_BURST, WINDOW,
 };
 use crate::record::Recovery as _;
-use crate::roll::Sheet;
+use crate::roll::{RosterObject, Sheet};
 
 /// A server, its clocks, a journal that is a list of batches, and a folder that is a map.
 struct Bench {
@@ -1132,4 +1133,22 @@ fn the_folder_is_asked_once_for_many_who_ask() {
     }
     assert_eq!(bench.server.stats().get(Counter::FilesFull), 1);
     assert_eq!(bench.drain().len(), FILE_QUESTIONS_MAX);
+}
+
+// spec: R-ROSTER-5
+#[test]
+fn a_roster_that_was_emptied_has_the_version_that_is_told() {
+    let mut bench = Bench::new();
+    let student = "10".parse().unwrap();
+    let put = RosterEdit::Put(Listed { student, name: "Ana".parse().unwrap(), group: None });
+    for (number, base, edit) in [(1, 0, put), (2, 1, RosterEdit::Remove(student))] {
+        let change = RosterChange { base, import: number, edits: Box::new([edit]) };
+        bench.ask(&request(1, number, Operation::Enrol { class: class(1), change }));
+    }
+    let Answer::Roster(info) = bench.ask(&query(Query::Roster { class: class(1) })) else {
+        panic!("a roster")
+    };
+    assert_eq!((info.version, info.students), (2, 0));
+    let object = RosterObject::from_bytes(&bench.lone_block(info.content, 0), class(1)).unwrap();
+    assert_eq!((object.version, object.students.len()), (2, 0));
 }

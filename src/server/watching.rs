@@ -48,7 +48,7 @@ impl<P: Clone + Hash> Server<P> {
         }
         // R-ROSTER-5
         let none = crate::roll::Roster::default();
-        let roster = rosters.of(class).unwrap_or(&none);
+        let roster = rosters.latest(class).unwrap_or(&none);
         let bytes = roster.to_bytes(class);
         let info = RosterInfo {
             class,

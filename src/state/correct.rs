@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::kept::Known;
+use super::kept::Kept;
 use super::{Decision, State};
 use crate::access::{Remarks, Terms};
 use crate::attendance::{Change, Correction, Status, TrailEntry};
@@ -40,12 +40,12 @@ impl State {
             return Decision::of(Err(Refusal::NoSuchRollCall), at);
         }
         match self.kept.get(class, number) {
-            Known::Unread => Decision::Load(class, number),
-            Known::Absent => Decision::of(Err(Refusal::NoSuchRollCall), at),
-            // R-CORRECT-3
-            Known::Here(closed) => {
+            None => Decision::Load(class, number),
+            Some(Kept::TooLarge) => Decision::of(Err(Refusal::NoRoom), at),
+            Some(Kept::Is(closed)) if self.register.is_there(closed) => {
                 Decision::of(self.decide_correct_closed(who, closed, correction, at), at)
             }
+            Some(_) => Decision::of(Err(Refusal::NoSuchRollCall), at),
         }
     }
 
@@ -96,6 +96,10 @@ impl State {
         let was = closed.sheet().status(correction.student);
         let trail = closed.supplement.as_ref().map_or(0, |it| it.trail.len());
         check(was, correction.status, trail)?;
+        // Each revision is a whole sheet on the disk.
+        if was != Some(correction.status) && self.register.is_disk_low() {
+            return Err(Refusal::DiskLow);
+        }
         let (class, number) = (closed.info.class, closed.info.number);
         let revision = closed.revision();
         let corrected = Corrected { at, class, number, revision, was };
@@ -167,7 +171,7 @@ impl State {
         };
         self.register.revise(info);
         // A replay has not read the sheet, and needs none: the journal has its rows.
-        let Known::Here(closed) = self.kept.get(class, corrected.number) else {
+        let Some(closed) = self.kept.sheet(class, corrected.number) else {
             return Ok(Applied::default());
         };
         let closed = Arc::clone(closed);
@@ -188,6 +192,9 @@ impl State {
         corrected: &Corrected,
     ) -> Result<(), Contradiction> {
         let &Correction { student, status, ref reason, .. } = correction;
+        if !self.register.is_open(class) {
+            return Err(Contradiction("a class that is not open is corrected as if it were"));
+        }
         let is_marked = self.register.is_present(class, student);
         if status.is_there() && !is_marked {
             self.register.insert_corrected(class, Mark { student, at: corrected.at })?;
@@ -222,15 +229,23 @@ impl State {
             return Decision::of(Err(reason), at);
         }
         match self.kept.get(class, last.number) {
-            Known::Unread => Decision::Load(class, last.number),
-            Known::Absent => Decision::of(Err(Refusal::NoSuchRollCall), at),
-            Known::Here(closed) => Decision::Outcome(Outcome::Reopened {
-                at,
-                class,
-                roll_call: closed.roll_call,
-                number: closed.info.number,
-                opened_at: closed.info.opened_at,
-            }),
+            None => Decision::Load(class, last.number),
+            Some(Kept::TooLarge) => Decision::of(Err(Refusal::NoRoom), at),
+            Some(Kept::Is(closed)) if self.register.is_there(closed) => {
+                // R-CORRECT-5
+                let trail = closed.supplement.as_ref().map_or(0, |it| it.trail.len());
+                if trail >= TRAIL_MAX {
+                    return Decision::of(Err(Refusal::NoRoom), at);
+                }
+                Decision::Outcome(Outcome::Reopened {
+                    at,
+                    class,
+                    roll_call: closed.roll_call,
+                    number: closed.info.number,
+                    opened_at: closed.info.opened_at,
+                })
+            }
+            Some(_) => Decision::of(Err(Refusal::NoSuchRollCall), at),
         }
     }
 
@@ -241,7 +256,7 @@ impl State {
         outcome: &Outcome,
     ) -> Result<(), Contradiction> {
         let &Outcome::Reopened { at, number, .. } = outcome else { return Ok(()) };
-        let Known::Here(closed) = self.kept.get(class, number) else {
+        let Some(closed) = self.kept.sheet(class, number) else {
             return Err(Contradiction("a roll call is opened again that is not known"));
         };
         let closed = Arc::clone(closed);

@@ -10,32 +10,39 @@ use crate::ids::{ClassId, RollCallNumber};
 use crate::limits::{CORRECTED_CACHED_MAX, REOPEN_MARKS_MAX};
 use crate::roll::ClosedSheet;
 
-/// The last revisions of some closed roll calls, the one that was used last at the end.
-#[derive(Clone, Default)]
-pub(crate) struct KeptRollCalls {
-    /// Each of a class and number; `None` if there is no such roll call.
-    entries: VecDeque<(ClassId, RollCallNumber, Option<Arc<ClosedSheet>>)>,
-}
-
 /// What is known of a closed roll call.
-#[derive(Clone, Copy)]
-pub(crate) enum Known<'a> {
-    /// It has to be read first.
-    Unread,
+#[derive(Clone)]
+pub(crate) enum Kept {
+    /// Its last revision.
+    Is(Arc<ClosedSheet>),
+    /// It has more marks than are kept in memory.
+    TooLarge,
     /// There is no such roll call.
     Absent,
-    /// Its last revision.
-    Here(&'a Arc<ClosedSheet>),
+}
+
+/// The last revisions of some closed roll calls, the newest at the end.
+#[derive(Clone, Default)]
+pub(crate) struct KeptRollCalls {
+    entries: VecDeque<(ClassId, RollCallNumber, Kept)>,
 }
 
 impl KeptRollCalls {
-    /// The last revision of this roll call, as far as it is known here.
-    pub(crate) fn get(&self, class: ClassId, number: RollCallNumber) -> Known<'_> {
+    /// What is known of this roll call; nothing if it has to be read first.
+    pub(crate) fn get(&self, class: ClassId, number: RollCallNumber) -> Option<&Kept> {
         let found = self.entries.iter().find(|it| (it.0, it.1) == (class, number));
-        match found.map(|it| it.2.as_ref()) {
-            None => Known::Unread,
-            Some(None) => Known::Absent,
-            Some(Some(closed)) => Known::Here(closed),
+        found.map(|it| &it.2)
+    }
+
+    /// The last revision of this roll call, if it is here.
+    pub(crate) fn sheet(
+        &self,
+        class: ClassId,
+        number: RollCallNumber,
+    ) -> Option<&Arc<ClosedSheet>> {
+        match self.get(class, number)? {
+            Kept::Is(closed) => Some(closed),
+            Kept::TooLarge | Kept::Absent => None,
         }
     }
 
@@ -47,16 +54,16 @@ impl KeptRollCalls {
         closed: Option<Arc<ClosedSheet>>,
     ) {
         self.remove(class, number);
-        // What nobody opens again is not worth the memory.
-        let is_huge =
-            closed.as_ref().is_some_and(|it| it.info.students as usize > REOPEN_MARKS_MAX);
-        if is_huge {
-            return;
-        }
+        let kept = match closed {
+            None => Kept::Absent,
+            // It must be known all the same: who asks for its correction is told, and does not wait for ever.
+            Some(it) if it.info.students as usize > REOPEN_MARKS_MAX => Kept::TooLarge,
+            Some(it) => Kept::Is(it),
+        };
         if self.entries.len() >= CORRECTED_CACHED_MAX {
             self.entries.pop_front();
         }
-        self.entries.push_back((class, number, closed));
+        self.entries.push_back((class, number, kept));
     }
 
     /// This roll call has no closed sheet any more that could be corrected.

@@ -481,7 +481,7 @@ impl World {
         for arrival in self.inbox.drain(..) {
             let Arrival { person, life, ref bytes, ref mut place } = self.arrivals[arrival];
             let process = process(person, life);
-            *place = self.auditor.datagram(process, micros, wall, bytes);
+            *place = self.auditor.datagram(process, micros, wall, bytes, false);
             server.handle_datagram(now, From { arrival, process }, bytes);
         }
         server.handle_timeout(now);

@@ -221,13 +221,17 @@ fn roll_call(
         .query_row((class.get(), number.get()), |row| row.try_into())
         .optional()?;
     let Some((id, terms)) = found else { return Ok(None) };
-    let sheet = rows_of(connection, id, &info(connection, id)?)?;
+    let info = info(connection, id)?;
+    let sheet = rows_of(connection, id, &info)?;
     let roll_call = RollCallId::new(from_column(id, Location::RollCall(id))?);
     let closed = ClosedSheet {
         devices: devices(connection, id)?,
         terms: terms.map(|it| from_blob(&it, id)).transpose()?,
         ..ClosedSheet::new(roll_call, number, &sheet)
     };
+    if closed.info.content != info.content {
+        return Err(Fault::damaged(Location::RollCall(id), "it is not the sheet that was closed"));
+    }
     Ok(Some(Box::new(closed)))
 }
 

@@ -759,7 +759,7 @@ fn a_roll_call_is_watched_by_who_holds_the_class_entry_by_entry() {
     let Watched { present, late, expected, expected_present, entries, corrections, .. } = *watched;
     assert_eq!((present, late, expected, expected_present), (31, 0, Some(3), 1));
     assert_eq!((entries, corrections, watched.listed.len()), (32, 32, WATCHED_MAX));
-    assert_eq!(watched.title.as_ref().map(|it| it.as_str()), Some("Redes"));
+    assert_eq!(watched.title.as_ref().map(crate::attendance::Line::as_str), Some("Redes"));
     let Answer::Watched(rest) = desk.ask(ANA, watch(31)) else { panic!("it is hers") };
     assert_eq!(rest.listed.len(), 1);
     assert_eq!(rest.listed[0].status, Status::Excused, "who has no mark comes last");

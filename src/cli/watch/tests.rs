@@ -1,0 +1,5 @@
+//! The view as it is drawn, and what its keys do.
+
+mod keys;
+mod screens;
+mod support;
