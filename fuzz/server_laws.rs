@@ -2,6 +2,7 @@
 //! however often the process dies, each request is answered as the auditor says, once, not before
 //! it may be, and in the end every request that is owed an answer has one.
 
+use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
 use arbitrary::{Arbitrary, Unstructured};
@@ -588,9 +589,11 @@ impl Hall {
     /// Reads the sheets of a class in brief, of what is durable.
     fn list_sheets(&mut self, question: SheetsQuestion) {
         let SheetsQuestion { class, at_most, limit } = question;
-        let infos = self.durable.iter().flat_map(|it| &it.sheets).map(|it| it.info).rev();
+        let infos = self.durable.iter().flat_map(|it| &it.sheets).map(|it| it.info);
         let infos = infos.filter(|it| it.class == class && it.number <= at_most);
-        self.server.handle_sheets(question, infos.take(limit + 1).collect());
+        // Of each its last revision.
+        let last: BTreeMap<_, _> = infos.map(|it| (it.number, it)).collect();
+        self.server.handle_sheets(question, last.into_values().rev().take(limit + 1).collect());
     }
 
     /// Reads sheets, after what was appended before is durable.

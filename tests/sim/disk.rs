@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, VecDeque};
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 use rollcall::exchange::SheetInfo;
-use rollcall::ids::ContentId;
-use rollcall::record::{Batch, Recovery as _, SnapshotItem, SnapshotPart};
+use rollcall::ids::{ClassId, ContentId, RollCallNumber};
+use rollcall::record::{
+    Batch, Recovery as _, Rows, RowsQuestion, SnapshotItem, SnapshotPart,
+};
 use rollcall::roll::{ClosedSheet, Contradiction};
 use rollcall::server::{Server, SheetsQuestion};
 
@@ -23,6 +25,8 @@ pub(crate) struct Disk {
     sheets: BTreeMap<ContentId, Vec<u8>>,
     /// In the order of their closes.
     infos: Vec<SheetInfo>,
+    /// Every revision, in the order in which they were made.
+    closed: Vec<ClosedSheet>,
     /// When the commit that was begun last will be done.
     pub(crate) busy_until: u64,
 }
@@ -54,6 +58,7 @@ impl Disk {
             let bytes = bytes.to_vec();
             self.sheets.insert(ContentId::of(&bytes), bytes);
         }
+        self.closed.extend(batch.sheets.iter().cloned());
         self.batches.push(batch);
         self.batches.last()
     }
@@ -106,6 +111,25 @@ impl Disk {
     pub(crate) fn history(&self, question: SheetsQuestion) -> Vec<SheetInfo> {
         let asked = |it: &&SheetInfo| it.class == question.class && it.number <= question.at_most;
         self.infos.iter().rev().filter(asked).take(question.limit + 1).copied().collect()
+    }
+
+    /// Other rows.
+    pub(crate) fn rows(&self, question: RowsQuestion) -> Rows {
+        let RowsQuestion::RollCall { class, number } = question else {
+            unreachable!("nobody asks for these rows: {question:?}")
+        };
+        let is_it = |it: &&ClosedSheet| (it.info.class, it.info.number) == (class, number);
+        Rows::RollCall(self.closed.iter().rev().find(is_it).cloned().map(Box::new))
+    }
+
+    pub(crate) fn revision(
+        &self,
+        class: ClassId,
+        number: RollCallNumber,
+        revision: u32,
+    ) -> Option<&ClosedSheet> {
+        let of = |it: &ClosedSheet| (it.info.class, it.info.number, it.revision());
+        self.closed.iter().find(|it| of(it) == (class, number, revision))
     }
 
     pub(crate) fn sheet(&self, content: ContentId) -> Option<Vec<u8>> {

@@ -17,6 +17,7 @@ use world::Figures;
 #[path = "../../fuzz/auditor.rs"]
 #[expect(dead_code, reason = "no files are offered here")]
 mod auditor;
+mod attendance;
 mod disk;
 #[path = "../../fuzz/laws.rs"]
 #[expect(dead_code, reason = "only the auditor's own encoder is used here")]
@@ -36,6 +37,8 @@ mod witness;
 mod world;
 
 const RUNS_DEFAULT: u64 = 2_000;
+/// Of days with plans and corrections.
+const DAYS_DEFAULT: u64 = 1_000;
 
 #[test]
 fn nothing_wrong_is_ever_said_and_everything_converges() {
@@ -57,6 +60,38 @@ fn nothing_wrong_is_ever_said_and_everything_converges() {
     println!("{runs} runs from seed {base}: {}", in_words(&total, core_seconds));
     println!("{}", premises::table(&premises, &since));
     let rare = premises::too_rare(&premises, &since, least(runs));
+    assert!(rare.is_empty(), "laws that were hardly put to the test:\n{}", rare.join("\n"));
+}
+
+/// `SIM_SEED=n` repeats one day, `SIM_RUNS` and `SIM_BASE` say which are run, as for the others.
+#[test]
+fn no_correction_is_made_twice_and_what_people_are_told_is_on_the_sheets() {
+    if let Some(seed) = number("SIM_SEED") {
+        println!("{:#?}", Params::draw(seed));
+        attendance::run(seed).unwrap_or_else(|story| panic!("{story}"));
+        return;
+    }
+    let base = number("SIM_BASE").unwrap_or(0);
+    let runs = number("SIM_RUNS").unwrap_or(DAYS_DEFAULT);
+    let premises: Vec<_> =
+        attendance::seen::ALL.iter().chain(auditor::taught::ALL).copied().collect();
+    // Clients of ours ask for none of these.
+    let elsewhere = [&auditor::taught::WATCHED, &auditor::taught::REVISIONS];
+    let is_here = |it: &&Premise| !elsewhere.iter().any(|other| std::ptr::eq(*it, *other));
+    let premises: Vec<_> = premises.into_iter().filter(is_here).collect();
+    let since = premises::counts(&premises);
+    let day = |seed| {
+        caught(|| attendance::run(seed)).map_err(|story| {
+            format!(
+                "seed {seed}: {story}\nrepeat it with: SIM_SEED={seed} cargo test --test sim \
+                 no_correction -- --nocapture"
+            )
+        })
+    };
+    let operations = run_all(base, runs, day, |total: &mut u64, more| *total += more);
+    println!("{runs} days from seed {base}: {operations} operations");
+    println!("{}", premises::table(&premises, &since));
+    let rare = premises::too_rare(&premises, &since, u64::from(runs >= DAYS_DEFAULT));
     assert!(rare.is_empty(), "laws that were hardly put to the test:\n{}", rare.join("\n"));
 }
 
