@@ -26,8 +26,6 @@ use crate::time::{Instant, WallTime};
 
 mod correct;
 mod kept;
-#[cfg(test)]
-mod tests;
 
 use kept::KeptRollCalls;
 
@@ -646,3 +644,6 @@ impl Recovery for State {
 
     fn resume_after(&mut self, _batch: u64) {}
 }
+
+#[cfg(test)]
+mod tests;

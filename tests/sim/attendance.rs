@@ -14,13 +14,9 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use rollcall::access::Terms;
-use rollcall::attendance::{
-    Change, Correction, Listed, Plan, RosterChange, RosterEdit, Status,
-};
+use rollcall::attendance::{Change, Correction, Listed, Plan, RosterChange, RosterEdit, Status};
 use rollcall::client::{Client, Output as Told, Progress};
-use rollcall::exchange::{
-    Answer, Arrived, Ask, Corrected, Marked, Operation, Pull, Request,
-};
+use rollcall::exchange::{Answer, Arrived, Ask, Corrected, Marked, Operation, Pull, Request};
 use rollcall::ids::{
     ClassId, ClientId, ContentId, Cookie, RequestNumber, RollCallNumber, StudentNumber,
 };
@@ -209,7 +205,8 @@ impl World {
 
     fn run(mut self) -> Result<u64, String> {
         let end = self.params.heals_after_s.map_or(DAY, |it| DAY.min(it * SECOND));
-        while self.people.iter().any(|it| it.acts_left > 0 || it.asked.is_some()) && self.now < end {
+        while self.people.iter().any(|it| it.acts_left > 0 || it.asked.is_some()) && self.now < end
+        {
             if !self.step() {
                 break;
             }
@@ -493,8 +490,7 @@ impl World {
         if self.people[person].client.is_idle() {
             self.people[person].acts_left -= 1;
             let teacher = self.people[person].teacher;
-            let operation =
-                if teacher { self.of_a_teacher() } else { self.of_a_student(person) };
+            let operation = if teacher { self.of_a_teacher() } else { self.of_a_student(person) };
             self.perform(person, operation);
         }
         let wait = self.rng.random_range(0..=pause);
@@ -616,7 +612,8 @@ impl World {
     fn heard(&mut self, operation: &Operation, answer: &Answer) {
         match (operation, answer) {
             (
-                &(Operation::Mark { class, student, .. } | Operation::Deliver { class, student, .. }),
+                &(Operation::Mark { class, student, .. }
+                | Operation::Deliver { class, student, .. }),
                 answer,
             ) => {
                 let (at, late) = match *answer {
@@ -727,7 +724,9 @@ impl World {
             };
             seen::RECEIPT_CORRECTED.held_if(found.iter().any(|it| it.1));
             if !found.iter().any(is_so) {
-                return Err(format!("{student} at {at} of class {class}: {found:?}, told {told:?}"));
+                return Err(format!(
+                    "{student} at {at} of class {class}: {found:?}, told {told:?}"
+                ));
             }
         }
         Ok(())

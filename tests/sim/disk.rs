@@ -6,9 +6,7 @@ use rand::RngExt as _;
 use rand::rngs::StdRng;
 use rollcall::exchange::SheetInfo;
 use rollcall::ids::{ClassId, ContentId, RollCallNumber};
-use rollcall::record::{
-    Batch, Recovery as _, Rows, RowsQuestion, SnapshotItem, SnapshotPart,
-};
+use rollcall::record::{Batch, Recovery as _, Rows, RowsQuestion, SnapshotItem, SnapshotPart};
 use rollcall::roll::{ClosedSheet, Contradiction};
 use rollcall::server::{Server, SheetsQuestion};
 

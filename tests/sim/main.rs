@@ -14,10 +14,10 @@ use premises::Premise;
 use rollcall::shell::clock::Clock;
 use world::Figures;
 
+mod attendance;
 #[path = "../../fuzz/auditor.rs"]
 #[expect(dead_code, reason = "no files are offered here")]
 mod auditor;
-mod attendance;
 mod disk;
 #[path = "../../fuzz/laws.rs"]
 #[expect(dead_code, reason = "only the auditor's own encoder is used here")]
