@@ -23,9 +23,22 @@ const STEPS_MAX: usize = 160;
 #[derive(Arbitrary, Debug)]
 enum Step {
     /// Somebody asks for it, once or twice, and perhaps waits until it is durable.
-    Do { who: u8, class: u8, deed: Deed, twice: bool, waits: bool },
-    Ask { who: u8, class: u8, question: Question },
-    Again { which: u8, attempt: u8 },
+    Do {
+        who: u8,
+        class: u8,
+        deed: Deed,
+        twice: bool,
+        waits: bool,
+    },
+    Ask {
+        who: u8,
+        class: u8,
+        question: Question,
+    },
+    Again {
+        which: u8,
+        attempt: u8,
+    },
     Turn,
     Commit(u8),
     Wait(Wait),
@@ -34,16 +47,38 @@ enum Step {
     Timeout,
     Crash,
     Snapshot,
-    Fetch { who: u8, sheet: u8 },
+    Fetch {
+        who: u8,
+        sheet: u8,
+    },
     /// A sheet or a roster is changed in one place and given under the name that it then has.
-    Garble { which: u8, place: u16, bit: u8 },
+    Garble {
+        which: u8,
+        place: u16,
+        bit: u8,
+    },
     /// Students answer one after the other, then it is closed.
-    Lesson { who: u8, class: u8, students: u8 },
+    Lesson {
+        who: u8,
+        class: u8,
+        students: u8,
+    },
     /// A roster of so many students is imported.
-    Import { who: u8, class: u8, students: u8 },
+    Import {
+        who: u8,
+        class: u8,
+        students: u8,
+    },
     /// A roll call as a teacher holds it: some are late, some answers are delayed, some students are
     /// corrected and answer then, and perhaps there are corrections after its end.
-    Held { who: u8, class: u8, students: u8, corrected: [(u8, u8); 4], ends: bool, reopens: bool },
+    Held {
+        who: u8,
+        class: u8,
+        students: u8,
+        corrected: [(u8, u8); 4],
+        ends: bool,
+        reopens: bool,
+    },
 }
 
 #[derive(Arbitrary, Debug)]
@@ -202,7 +237,8 @@ fn hold(hall: &mut Hall, (who, class): (u8, ClassId), students: u8, corrected: [
 fn correct(hall: &mut Hall, (who, class): (u8, ClassId), corrected: [(u8, u8); 4]) {
     for (number, status) in corrected {
         let status = Status::ALL[usize::from(status) % Status::ALL.len()];
-        let correction = Correction { number: None, student: student(number), status, reason: None };
+        let correction =
+            Correction { number: None, student: student(number), status, reason: None };
         let operation = Operation::Correct { class, correction: Box::new(correction) };
         perform(hall, who, operation, number >= 128, true);
     }
@@ -231,7 +267,8 @@ fn operation(hall: &Hall, class: ClassId, deed: &Deed) -> Operation {
         Deed::Plan { closes, late, lessons, delayed, titled } => {
             let minutes = |it: u8| (it % 16 > 0).then(|| 30 * u32::from(it % 16));
             let closes_after_s = minutes(closes);
-            let late_after_s = minutes(late).filter(|it| closes_after_s.is_none_or(|end| *it < end));
+            let late_after_s =
+                minutes(late).filter(|it| closes_after_s.is_none_or(|end| *it < end));
             let title = titled.then(|| "Álgebra linear".parse().expect("a title"));
             let accept_delayed_s = 600 - 100 * u16::from(delayed % 7);
             let lessons = lessons % 20 + 1;
@@ -265,7 +302,11 @@ fn operation(hall: &Hall, class: ClassId, deed: &Deed) -> Operation {
                 Base::Before(by) => version.saturating_sub(u64::from(by % 4)),
             };
             let edit = |&(number, puts): &(u8, bool)| {
-                if puts { put(student(number), number) } else { RosterEdit::Remove(student(number)) }
+                if puts {
+                    put(student(number), number)
+                } else {
+                    RosterEdit::Remove(student(number))
+                }
             };
             let mut edits: Vec<_> = edits.iter().take(8).map(edit).collect();
             if edits.is_empty() {
