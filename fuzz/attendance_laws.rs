@@ -265,7 +265,7 @@ fn operation(hall: &Hall, class: ClassId, deed: &Deed) -> Operation {
     match *deed {
         Deed::Open => Operation::Open { class, terms },
         Deed::Plan { closes, late, lessons, delayed, titled } => {
-            let minutes = |it: u8| (it % 16 > 0).then(|| 30 * u32::from(it % 16));
+            let minutes = |it: u8| (!it.is_multiple_of(16)).then(|| 30 * u32::from(it % 16));
             let closes_after_s = minutes(closes);
             let late_after_s =
                 minutes(late).filter(|it| closes_after_s.is_none_or(|end| *it < end));
@@ -353,7 +353,7 @@ fn garble(hall: &Hall, which: u8, place: usize, bit: u8) {
     let listed = |it: usize| Listed {
         student: long(u8::try_from(it).expect("few")),
         name: name(which),
-        group: (it % 2 == 0).then(|| "A".parse().expect("a group")),
+        group: it.is_multiple_of(2).then(|| "A".parse().expect("a group")),
     };
     let students = (0..students).map(listed).collect();
     let object = RosterObject { form: RosterObject::FORM, class, version: place as u64, students };
@@ -386,7 +386,7 @@ fn roster_bytes(object: &RosterObject) -> Vec<u8> {
 }
 
 fn put(student: StudentNumber, which: u8) -> RosterEdit {
-    let group = (which % 3 == 0).then(|| "B".parse().expect("a group"));
+    let group = which.is_multiple_of(3).then(|| "B".parse().expect("a group"));
     RosterEdit::Put(Listed { student, name: name(which), group })
 }
 

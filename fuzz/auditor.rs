@@ -185,26 +185,28 @@ struct State {
     sheets: Vec<Vec<u8>>,
 }
 
+/// Name and group of each student on a roster.
+type Listed = BTreeMap<Vec<u8>, (Vec<u8>, Option<Vec<u8>>)>;
+
 #[derive(Clone, Default)]
 struct Roster {
     version: u64,
     import: u64,
-    /// Name and group of each student.
-    students: BTreeMap<Vec<u8>, (Vec<u8>, Option<Vec<u8>>)>,
+    students: Listed,
 }
 
 /// A closed roll call with all that its sheet says.
 #[derive(Clone)]
 struct Closed {
     roll_call: RollCall,
-    closed_at: u64,
+    ended_at: u64,
     /// Who was expected, if it has a supplement at all.
     expected: Option<Expected>,
     revision: u64,
 }
 
 /// Who was expected at a close; nothing if the class had no roster.
-type Expected = Option<BTreeMap<Vec<u8>, (Vec<u8>, Option<Vec<u8>>)>>;
+type Expected = Option<Listed>;
 
 #[derive(Clone)]
 struct Client {
@@ -962,7 +964,7 @@ impl State {
         taught::ABSENT.held_if(roster.is_some_and(|it| !it.keys().all(has_marked)));
         let is_more = roster.is_some() || roll_call.plan.is_some();
         let expected = is_more.then(|| roster.cloned());
-        self.keep(class, Closed { roll_call, closed_at, expected, revision });
+        self.keep(class, Closed { roll_call, ended_at: closed_at, expected, revision });
     }
 
     /// A revision is made, in place of the one before as the last one.
@@ -1088,7 +1090,7 @@ impl State {
             return self.refused(said, NEVER_OPENED);
         };
         let closed = self.closed[&(class, last.number)].clone();
-        if at.abs_diff(closed.closed_at) > 600_000 {
+        if at.abs_diff(closed.ended_at) > 600_000 {
             taught::REOPEN_LATE.held();
             return self.refused(said, REOPEN_TOO_LATE);
         }
@@ -1253,7 +1255,7 @@ fn option(value: Option<Vec<u8>>) -> Vec<u8> {
 }
 
 /// The students of a roster as they are written.
-fn listed(students: &BTreeMap<Vec<u8>, (Vec<u8>, Option<Vec<u8>>)>) -> Vec<u8> {
+fn listed(students: &Listed) -> Vec<u8> {
     let mut bytes = varint(students.len() as u64);
     for (student, (name, group)) in students {
         let group = option(group.as_ref().map(|it| byte_string(it)));
@@ -1293,11 +1295,7 @@ impl RollCall {
     }
 
     /// What a student is: what was corrected last, or else what the time of the answer says, or else absent.
-    fn status(
-        &self,
-        student: &[u8],
-        expected: Option<&BTreeMap<Vec<u8>, (Vec<u8>, Option<Vec<u8>>)>>,
-    ) -> Option<u8> {
+    fn status(&self, student: &[u8], expected: Option<&Listed>) -> Option<u8> {
         let plan = self.plan.as_ref();
         if let Some(standing) = plan.and_then(|it| it.standings.get(student)) {
             return Some(*standing);
@@ -1314,9 +1312,9 @@ impl RollCall {
 impl Closed {
     /// The canonical bytes of chapter 12.
     fn sheet(&self, class: u32) -> Vec<u8> {
-        let Self { roll_call, closed_at, expected, revision } = self;
+        let Self { roll_call, ended_at, expected, revision } = self;
         let RollCall { opened_at, marks, .. } = roll_call;
-        let mut bytes = [varint(class.into()), varint(*opened_at), varint(*closed_at)].concat();
+        let mut bytes = [varint(class.into()), varint(*opened_at), varint(*ended_at)].concat();
         bytes.extend(varint(marks.len() as u64));
         for (student, at) in marks {
             bytes.extend(byte_string(student));
@@ -1338,9 +1336,9 @@ impl Closed {
             plan.plan.clone(),
             option(plan.closes_at.map(varint)),
             option(plan.late_at.map(varint)),
-            list(places.collect()),
-            list(plan.standings.iter().map(standing).collect()),
-            list(plan.trail.iter().map(entry).collect()),
+            list(&places.collect::<Vec<_>>()),
+            list(&plan.standings.iter().map(standing).collect::<Vec<_>>()),
+            list(&plan.trail.iter().map(entry).collect::<Vec<_>>()),
             option(expected.as_ref().map(listed)),
         ];
         // Of form 3, without remarks.
@@ -1353,20 +1351,20 @@ impl Closed {
             u64::from(class),
             number,
             opened_at,
-            self.closed_at,
+            self.ended_at,
             marks.len() as u64,
             sheet.len() as u64,
         ];
         let mut bytes: Vec<u8> = numbers.into_iter().flat_map(varint).collect();
         bytes.extend_from_slice(&Sha256::digest(sheet));
         let last = plan.as_ref().and_then(|it| it.trail.last()).map_or(0, |it| it.at);
-        let at = if self.revision > 1 { last.max(self.closed_at) } else { self.closed_at };
+        let at = if self.revision > 1 { last.max(self.ended_at) } else { self.ended_at };
         SheetInfo { number, revision: self.revision, at, bytes }
     }
 }
 
 /// A list as it is written.
-fn list(entries: Vec<Vec<u8>>) -> Vec<u8> {
+fn list(entries: &[Vec<u8>]) -> Vec<u8> {
     [varint(entries.len() as u64), entries.concat()].concat()
 }
 
@@ -1523,6 +1521,7 @@ impl Asked {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "one arm for each kind of request")]
     fn read_body(datagram: &[u8]) -> Option<Self> {
         let (covered, checksum) = datagram.split_at(datagram.len() - 4);
         if crc32(covered).to_le_bytes() != checksum {
@@ -1692,6 +1691,7 @@ impl<'a> Rest<'a> {
     }
 
     /// An act, whatever it is; the class that it is about.
+    #[expect(clippy::option_option, reason = "unreadable, or of no class")]
     fn act(&mut self) -> Option<Option<u32>> {
         match self.number(6)? {
             0 => {
@@ -1789,6 +1789,7 @@ impl<'a> Rest<'a> {
         fits.then_some(Plan { bytes, closes_after, late_after, delay_ms, title })
     }
 
+    #[expect(clippy::option_option, reason = "unreadable, or absent")]
     fn option<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
         if self.flag()? { read(self).map(Some) } else { Some(None) }
     }

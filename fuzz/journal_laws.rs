@@ -544,7 +544,7 @@ fn work_and(server: &mut Server<u8>, mut drain: impl FnMut(&mut Server<u8>)) {
             Operation::Close { class },
         ] {
             let ask = Ask::Perform { started: wall, operation };
-            hear(server, wall, Request { attempt: 1, client, number, ask });
+            hear(server, wall, &Request { attempt: 1, client, number, ask });
             number = number.next().expect("a few");
         }
         drain(server);
@@ -552,7 +552,7 @@ fn work_and(server: &mut Server<u8>, mut drain: impl FnMut(&mut Server<u8>)) {
     let operation = Operation::Close { class: class(0) };
     let ask = Ask::Perform { started: wall, operation };
     let request = Request { attempt: 1, client: behind, number: RequestNumber::FIRST, ask };
-    hear(server, wall.shifted(HOUR_MILLIS), request);
+    hear(server, wall.shifted(HOUR_MILLIS), &request);
     drain(server);
 }
 
@@ -574,7 +574,7 @@ fn strangers(server: &Server<u8>) -> [ClientId; 2] {
 
 fn hear(server: &mut Server<u8>, wall: WallTime, request: &Request) {
     let now = Now { instant: Instant::ZERO, wall };
-    server.handle_datagram(now, 1, &laws::request(&request, 90));
+    server.handle_datagram(now, 1, &laws::request(request, 90));
 }
 
 fn drain(server: &mut Server<u8>, batches: &mut Vec<Batch>) {

@@ -511,12 +511,12 @@ impl World {
         seen::ANSWERED.held_if(self.is_set_up);
         let is_executed = self.executed.iter().any(|(name, executed)| {
             let asked = self.asked.get(name).into_iter().flatten();
-            let is_of_device = asked.into_iter().any(|ask| ask.operation == operation);
+            let is_of_device = asked.into_iter().any(|ask| ask.operation == *operation);
             is_of_device
                 && executed
                     .outcomes
                     .values()
-                    .any(|(done, outcome)| *done == operation && Answer::from(outcome) == *answer)
+                    .any(|(done, outcome)| done == operation && Answer::from(outcome) == *answer)
         });
         assert!(is_executed, "{device:?} was told {answer:?} for {operation:?}");
     }

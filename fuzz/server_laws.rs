@@ -828,7 +828,7 @@ fn state_of(server: &Server<Way>) -> Vec<Vec<u8>> {
         !matches!(item, SnapshotItem::Latest(_) | SnapshotItem::KeptUntilPast(_))
     };
     let items = server.snapshot().filter(is_kept);
-    let mut written: Vec<_> = items.map(|item| encode_items([item].into_iter()).concat()).collect();
+    let mut written: Vec<_> = items.map(|item| encode_items([item]).concat()).collect();
     written.sort();
     written
 }

@@ -31,7 +31,9 @@ fn millis(millis: u64) -> Duration {
 #[derive(Clone, Copy, Debug)]
 struct Sent {
     at: Instant,
-    request: Request,
+    attempt: u8,
+    client: ClientId,
+    number: RequestNumber,
     pull: Pull,
 }
 
@@ -87,8 +89,9 @@ impl Line {
                 return;
             }
             let request = decode_request(space.as_bytes()).expect("a request").request;
-            let Ask::Pull(pull) = request.ask else { panic!("{request:?}") };
-            self.sent.push(Sent { at: self.now, request, pull });
+            let Request { attempt, client, number, ask } = request;
+            let Ask::Pull(pull) = ask else { panic!("{ask:?}") };
+            self.sent.push(Sent { at: self.now, attempt, client, number, pull });
         }
     }
 
@@ -114,7 +117,7 @@ impl Line {
     }
 
     fn answer(&mut self, sent: Sent, answer: Answer) {
-        let Request { client, number, .. } = sent.request;
+        let Sent { client, number, .. } = sent;
         self.hear(client, number, answer);
     }
 
@@ -152,7 +155,7 @@ impl Line {
         while self.end.is_none() {
             for &sent in &self.sent[answered..] {
                 let arrives = sent.at.after(ROUND_TRIP);
-                let number = sent.request.number.get();
+                let number = sent.number.get();
                 for index in sent.pull.blocks().filter(|&index| !is_lost(&sent, index)) {
                     let block = self.block(index);
                     on_its_way.insert((arrives, number, index), (sent, block));
@@ -190,7 +193,7 @@ fn each_pull_has_a_number_of_its_own_and_asks_for_blocks_that_there_are() {
     assert_eq!(line.end, Some(Event::Complete));
     assert!(line.has_all(), "the whole object");
     for (sent, number) in line.sent.iter().zip(1..) {
-        assert_eq!((sent.request.number.get(), sent.request.attempt), (number, 1));
+        assert_eq!((sent.number.get(), sent.attempt), (number, 1));
         assert!(sent.pull.blocks().all(|index| index <= 100), "{:?}", sent.pull);
     }
 }
@@ -350,7 +353,7 @@ fn no_more_is_under_way_than_the_socket_and_the_window_hold() {
 fn only_blocks_that_were_asked_for_are_taken() {
     let mut line = Line::proved(3 * BLOCK_BYTES + 5, 64);
     let sent = line.last();
-    let Request { client, number, .. } = sent.request;
+    let Sent { client, number, .. } = sent;
     let wrong = |index, length| Answer::Pulled(Pulled { index, bytes: vec![0xee; length] });
     line.hear(ClientId::from_bytes([9; 16]), number, wrong(0, BLOCK_BYTES));
     line.hear(client, number.next().expect("a number"), wrong(0, BLOCK_BYTES));
@@ -487,7 +490,7 @@ fn what_comes_late_is_taken_and_not_asked_for_again() {
     let first = line.last();
     line.wake();
     let second = line.last();
-    assert!(second.request.number > first.request.number);
+    assert!(second.number > first.number);
     let blocks: Vec<u32> = (0..10).collect();
     for &index in &blocks {
         line.answer(first, line.block(index));

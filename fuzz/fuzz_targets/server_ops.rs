@@ -5,6 +5,7 @@
 #![no_main]
 
 #[path = "../auditor.rs"]
+#[expect(dead_code, reason = "only `attendance_ops` asks what it knows of deadlines and rosters")]
 mod auditor;
 #[path = "../laws.rs"]
 #[expect(dead_code, reason = "the laws of the wire are applied by other targets")]

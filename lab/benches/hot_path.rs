@@ -20,7 +20,7 @@ use rollcall::ids::{ClassId, ClientId, RequestNumber, StudentNumber};
 use rollcall::journal::encoding::encode_records;
 use rollcall::people::Pool;
 use rollcall::record::Record;
-use rollcall::roll::{ClientRecord, Register, Sessions};
+use rollcall::roll::{ClientRecord, Extras, Register, Sessions};
 use rollcall::time::{Instant, WallTime};
 use rollcall::wire::Datagram;
 
@@ -130,9 +130,9 @@ fn perform(register: &mut Register, operation: &Operation) {
     let outcome = match *operation {
         Operation::Open { class, .. } => register.decide_open(class, today()),
         Operation::Mark { class, student, .. } => register.decide_mark(class, student, today()),
-        other => panic!("{other:?} is not timed"),
+        _ => panic!("{operation:?} is not timed"),
     };
-    register.apply(operation, &outcome, None).expect("it was just decided");
+    register.apply(operation, &outcome, Extras::default()).expect("it was just decided");
 }
 
 fn encode(criterion: &mut Criterion) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::kept::Kept;
+use super::kept::Known;
 use super::{Decision, State};
 use crate::access::{Remarks, Terms};
 use crate::attendance::{Change, Correction, Status, TrailEntry};
@@ -41,8 +41,8 @@ impl State {
         }
         match self.kept.get(class, number) {
             None => Decision::Load(class, number),
-            Some(Kept::TooLarge) => Decision::of(Err(Refusal::NoRoom), at),
-            Some(Kept::Is(closed)) if self.register.is_there(closed) => {
+            Some(Known::TooLarge) => Decision::of(Err(Refusal::NoRoom), at),
+            Some(Known::Is(closed)) if self.register.is_there(closed) => {
                 Decision::of(self.decide_correct_closed(who, closed, correction, at), at)
             }
             Some(_) => Decision::of(Err(Refusal::NoSuchRollCall), at),
@@ -230,8 +230,8 @@ impl State {
         }
         match self.kept.get(class, last.number) {
             None => Decision::Load(class, last.number),
-            Some(Kept::TooLarge) => Decision::of(Err(Refusal::NoRoom), at),
-            Some(Kept::Is(closed)) if self.register.is_there(closed) => {
+            Some(Known::TooLarge) => Decision::of(Err(Refusal::NoRoom), at),
+            Some(Known::Is(closed)) if self.register.is_there(closed) => {
                 // R-CORRECT-5
                 let trail = closed.supplement.as_ref().map_or(0, |it| it.trail.len());
                 if trail >= TRAIL_MAX {

@@ -12,7 +12,7 @@ use crate::roll::ClosedSheet;
 
 /// What is known of a closed roll call.
 #[derive(Clone)]
-pub(crate) enum Kept {
+pub(crate) enum Known {
     /// Its last revision.
     Is(Arc<ClosedSheet>),
     /// It has more marks than are kept in memory.
@@ -21,7 +21,7 @@ pub(crate) enum Kept {
     Absent,
 }
 
-impl Kept {
+impl Known {
     fn bytes(&self) -> usize {
         match self {
             Self::Is(closed) => closed.info.bytes as usize,
@@ -33,14 +33,14 @@ impl Kept {
 /// The last revisions of some closed roll calls, the newest at the end.
 #[derive(Clone, Default)]
 pub(crate) struct KeptRollCalls {
-    entries: VecDeque<(ClassId, RollCallNumber, Kept)>,
+    entries: VecDeque<(ClassId, RollCallNumber, Known)>,
     /// The bytes of the sheets that are here.
     bytes: usize,
 }
 
 impl KeptRollCalls {
     /// What is known of this roll call; nothing if it has to be read first.
-    pub(crate) fn get(&self, class: ClassId, number: RollCallNumber) -> Option<&Kept> {
+    pub(crate) fn get(&self, class: ClassId, number: RollCallNumber) -> Option<&Known> {
         let found = self.entries.iter().find(|it| (it.0, it.1) == (class, number));
         found.map(|it| &it.2)
     }
@@ -52,8 +52,8 @@ impl KeptRollCalls {
         number: RollCallNumber,
     ) -> Option<&Arc<ClosedSheet>> {
         match self.get(class, number)? {
-            Kept::Is(closed) => Some(closed),
-            Kept::TooLarge | Kept::Absent => None,
+            Known::Is(closed) => Some(closed),
+            Known::TooLarge | Known::Absent => None,
         }
     }
 
@@ -66,10 +66,10 @@ impl KeptRollCalls {
     ) {
         self.remove(class, number);
         let kept = match closed {
-            None => Kept::Absent,
+            None => Known::Absent,
             // It must be known all the same: who asks for its correction is told, and does not wait for ever.
-            Some(it) if it.info.students as usize > REOPEN_MARKS_MAX => Kept::TooLarge,
-            Some(it) => Kept::Is(it),
+            Some(it) if it.info.students as usize > REOPEN_MARKS_MAX => Known::TooLarge,
+            Some(it) => Known::Is(it),
         };
         self.bytes += kept.bytes();
         self.entries.push_back((class, number, kept));

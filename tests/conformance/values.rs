@@ -722,15 +722,15 @@ pub(crate) fn check_variety(count: usize) {
             record_name(&values.access_record()),
             item_name(&values.access_item()),
             outcome_name(&values.access_outcome()),
-            operation_name(values.access_operation()),
+            operation_name(&values.access_operation()),
             record_name(&values.attendance_record()),
             item_name(&values.attendance_item()),
             outcome_name(&values.attendance_outcome()),
-            operation_name(values.attendance_operation()),
+            operation_name(&values.attendance_operation()),
             record_name(&values.record()),
             item_name(&values.snapshot_item()),
             outcome_name(&values.outcome()),
-            operation_name(values.operation()),
+            operation_name(&values.operation()),
             state_name(&values.file_state()),
         ];
         for name in all {
@@ -903,7 +903,7 @@ fn outcome_name(outcome: &Outcome) -> &'static str {
     }
 }
 
-fn operation_name(operation: Operation) -> &'static str {
+fn operation_name(operation: &Operation) -> &'static str {
     match operation {
         Operation::Open { .. } => "OpenRollCall",
         Operation::Close { .. } => "CloseRollCall",

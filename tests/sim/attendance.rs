@@ -259,12 +259,11 @@ impl World {
 
     fn happen(&mut self, happening: Happening) {
         match happening {
+            Happening::ToServer { .. } if self.server.is_none() => {}
             Happening::ToServer { person, datagram } => {
-                if self.server.is_some() {
-                    self.inbox.push((person, datagram));
-                    let wait = self.rng.random_range(0..2_000);
-                    self.plan_turn(wait);
-                }
+                self.inbox.push((person, datagram));
+                let wait = self.rng.random_range(0..2_000);
+                self.plan_turn(wait);
             }
             Happening::ToClient { person, datagram } => {
                 let now = self.now_of_people();
@@ -486,7 +485,7 @@ impl World {
         if self.people[person].acts_left == 0 {
             return;
         }
-        let pause = u64::from(self.params.pause_s) * SECOND;
+        let pause = self.params.pause_s * SECOND;
         if self.people[person].client.is_idle() {
             self.people[person].acts_left -= 1;
             let teacher = self.people[person].teacher;
@@ -507,7 +506,7 @@ impl World {
     }
 
     fn class(&mut self) -> ClassId {
-        let classes = u32::try_from(self.params.classes).expect("few");
+        let classes = self.params.classes;
         ClassId::new(self.rng.random_range(1..=classes)).expect("above zero")
     }
 
@@ -627,12 +626,12 @@ impl World {
                 seen::RECEIPT_LATE.held_if(late == Some(true));
                 self.receipts.push(Receipt { class, student, at, late });
             }
-            (Operation::Correct { correction, .. }, Answer::Corrected(Corrected { was, .. })) => {
-                if *was != Some(correction.status) {
-                    seen::CORRECTION_HEARD.held();
-                    let reason = correction.reason.as_ref().expect("each has one");
-                    self.heard.insert(reason.to_string());
-                }
+            (Operation::Correct { correction, .. }, Answer::Corrected(Corrected { was, .. }))
+                if *was != Some(correction.status) =>
+            {
+                seen::CORRECTION_HEARD.held();
+                let reason = correction.reason.as_ref().expect("each has one");
+                self.heard.insert(reason.to_string());
             }
             _ => {}
         }

@@ -118,7 +118,7 @@ impl Class {
         let mut class = self.clone();
         let right = match (&event.question, &event.heard) {
             (Question::Do(operation), None) => {
-                return class.unheard(operation.clone()).then_some(class);
+                return class.unheard(operation).then_some(class);
             }
             (Question::Do(operation), Some(Heard::Answer(answer))) => {
                 class.answers(operation.clone(), answer)
@@ -129,8 +129,8 @@ impl Class {
         right.then_some(class)
     }
 
-    fn unheard(&mut self, operation: Operation) -> bool {
-        match operation {
+    fn unheard(&mut self, operation: &Operation) -> bool {
+        match *operation {
             Operation::Open { .. } => {
                 self.open.is_none() && {
                     self.open = Some(None);

@@ -220,14 +220,14 @@ impl Witness {
     }
 
     /// A datagram left a client for this ticket.
-    pub(crate) fn asked(&mut self, ticket: Ticket, asked: Asked) {
+    pub(crate) fn asked(&mut self, ticket: Ticket, asked: &Asked) {
         let story = &self.tickets[ticket.0];
         let process = story.process;
         if story.operation != asked.operation {
             self.accuse("what is sent is what was asked", format!("{ticket:?} {asked:?}"));
             return;
         }
-        if story.names.contains(&asked) {
+        if story.names.contains(asked) {
             self.under_way.insert(process, ticket);
             return;
         }
@@ -252,9 +252,9 @@ impl Witness {
         if self
             .effects
             .get(&asked.name)
-            .is_some_and(|effect| effect.asked == asked && executes(&effect.outcome))
+            .is_some_and(|effect| effect.asked == *asked && executes(&effect.outcome))
         {
-            self.count_execution(ticket, asked.clone());
+            self.count_execution(ticket, asked);
         }
     }
 
@@ -304,15 +304,15 @@ impl Witness {
     // What the disk keeps.
 
     /// A record of an operation became durable.
-    pub(crate) fn durable_answered(&mut self, at: WallTime, asked: Asked, outcome: &Outcome) {
+    pub(crate) fn durable_answered(&mut self, at: WallTime, asked: &Asked, outcome: &Outcome) {
         self.time(at);
         let Asked { name, operation, .. } = asked.clone();
         seen::LATER.held_if(name.1 != RequestNumber::FIRST);
         self.arrived.retain(|it| it.name != name);
         self.follow(name);
-        let forgiven = self.forgotten_skews.contains(&asked);
+        let forgiven = self.forgotten_skews.contains(asked);
         match self.effects.get(&name) {
-            Some(effect) if effect.asked == asked && !forgiven => {
+            Some(effect) if effect.asked == *asked && !forgiven => {
                 let tale = format!("{asked:?}: {:?} and then {outcome:?}", effect.outcome);
                 self.accuse("one request, one effect", tale);
             }
@@ -322,13 +322,13 @@ impl Witness {
         // Only of those who keep to the protocol: who is told to begin again and goes on under the
         // same id is answered like anybody.
         let tracked = self.names.contains_key(&name);
-        if tracked && !forgiven && self.disowned.contains(&asked) && executes(outcome) {
+        if tracked && !forgiven && self.disowned.contains(asked) && executes(outcome) {
             let tale = format!("{asked:?} was disowned and is executed: {outcome:?}");
             self.accuse("what was disowned is never executed", tale);
         }
         let class = class_of(&operation);
         self.notice(class, outcome);
-        self.judge(at, operation, outcome);
+        self.judge(at, &operation, outcome);
         let starts = self.starts;
         let roll_call = self.rooms.get(&class).map_or(0, |room| room.opened);
         self.effects.insert(
@@ -336,11 +336,11 @@ impl Witness {
             Effect { asked: asked.clone(), outcome: outcome.clone(), roll_call, starts },
         );
         if executes(outcome) {
-            let same = |ticket: &&Ticket| self.tickets[ticket.0].names.contains(&asked);
+            let same = |ticket: &&Ticket| self.tickets[ticket.0].names.contains(asked);
             let tickets: Vec<Ticket> =
                 self.names.get(&name).into_iter().flatten().filter(same).copied().collect();
             for ticket in tickets {
-                self.count_execution(ticket, asked.clone());
+                self.count_execution(ticket, asked);
             }
         }
     }
@@ -453,12 +453,12 @@ impl Witness {
         self.known.insert(client, number);
     }
 
-    fn count_execution(&mut self, ticket: Ticket, asked: Asked) {
+    fn count_execution(&mut self, ticket: Ticket, asked: &Asked) {
         let executed = &mut self.tickets[ticket.0].executed;
-        if !executed.contains(&asked) {
+        if !executed.contains(asked) {
             executed.push(asked.clone());
             let names = &self.tickets[ticket.0].names;
-            seen::BEGUN_AGAIN.held_if(names.first().is_some_and(|first| *first != asked));
+            seen::BEGUN_AGAIN.held_if(names.first().is_some_and(|first| first != asked));
         }
         let executed = &self.tickets[ticket.0].executed;
         if executed.len() > 1 {
@@ -468,10 +468,10 @@ impl Witness {
     }
 
     /// Holds an outcome against the register, and writes down what it changes.
-    fn judge(&mut self, at: WallTime, operation: Operation, outcome: &Outcome) {
-        let class = class_of(&operation);
+    fn judge(&mut self, at: WallTime, operation: &Operation, outcome: &Outcome) {
+        let class = class_of(operation);
         let room = self.rooms.entry(class).or_default();
-        let right = match (operation.clone(), outcome) {
+        let right = match (operation, outcome) {
             (_, Outcome::ClockSkew { server_time }) => *server_time == at,
             (
                 Operation::Open { .. },
@@ -480,7 +480,7 @@ impl Witness {
             (
                 Operation::Mark { student, .. },
                 &Outcome::Marked(Marked { class: told, at: told_at, already_present }),
-            ) => told == class && room.judge_mark(student, at, told_at, already_present),
+            ) => told == class && room.judge_mark(*student, at, told_at, already_present),
             (Operation::Mark { .. }, &Outcome::MarkRefused(Refused { at: told, .. })) => {
                 told == at && room.open.is_none()
             }

@@ -160,9 +160,9 @@ enum What {
 
 impl What {
     /// Its ticket and its names so far, if it is this operation.
-    fn fitting(&mut self, asked: Operation) -> Option<(Ticket, &mut Vec<Name>)> {
+    fn fitting(&mut self, asked: &Operation) -> Option<(Ticket, &mut Vec<Name>)> {
         match self {
-            Self::Operation { ticket, operation, names, .. } if *operation == asked => {
+            Self::Operation { ticket, operation, names, .. } if operation == asked => {
                 Some((*ticket, names))
             }
             _ => None,
@@ -557,7 +557,7 @@ impl World {
                     let asked =
                         Asked { name, started: client.started, operation: operation.clone() };
                     trace!(self, "  {:?} {:?} {:?}", asked.name, operation, client.outcome);
-                    self.witness.durable_answered(*at, asked, &client.outcome);
+                    self.witness.durable_answered(*at, &asked, &client.outcome);
                 }
                 Record::Forgot { at, client } => {
                     trace!(self, "  {client:?} is forgotten");
@@ -1009,10 +1009,10 @@ impl World {
         let Request { client, number, ask, .. } = received.request;
         if let Ask::Perform { started, operation } = ask {
             let asked = Asked { name: (client, number), started, operation };
-            match self.ticket_of(person, asked.clone()) {
+            match self.ticket_of(person, &asked) {
                 Some(ticket) => {
                     trace!(self, "person {person} sends {ticket:?} as {client:?} {}", number.get());
-                    self.witness.asked(ticket, asked);
+                    self.witness.asked(ticket, &asked);
                 }
                 None => self.failure = Some(format!("a client sends unasked: {asked:?}")),
             }
@@ -1028,11 +1028,10 @@ impl World {
     }
 
     /// Which of a person's two operations goes out here.
-    fn ticket_of(&mut self, person: usize, asked: Asked) -> Option<Ticket> {
+    fn ticket_of(&mut self, person: usize, asked: &Asked) -> Option<Ticket> {
         let Person { earlier, current, .. } = &mut self.people[person];
         let both = earlier.iter_mut().chain(current).map(|waiting| &mut waiting.what);
-        let mut fitting: Vec<_> =
-            both.filter_map(|what| what.fitting(asked.operation.clone())).collect();
+        let mut fitting: Vec<_> = both.filter_map(|what| what.fitting(&asked.operation)).collect();
         let known = fitting.iter().position(|(_, names)| names.contains(&asked.name));
         let (ticket, names) = fitting.get_mut(known.unwrap_or(0))?;
         names.push(asked.name);

@@ -26,7 +26,7 @@ use rollcall::hashing::HashKey;
 use rollcall::ids::{ClientId, RequestNumber, RollCallId};
 use rollcall::journal::{Journal, JournalError, MemoryJournal, SqliteJournal};
 use rollcall::record::{Batch, Record};
-use rollcall::roll::{ClientRecord, ClosedSheet, Register};
+use rollcall::roll::{ClientRecord, ClosedSheet, Extras, Register};
 use rollcall::shell::clock::{Clock, entropy};
 use rollcall::time::WallTime;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -135,7 +135,8 @@ impl Twin {
         let at = self.clock.now().wall;
         let mut state = self.state.lock().expect("no thread panics with it");
         let outcome = decide(&state.register, &operation, at);
-        let applied = state.register.apply(&operation, &outcome, None).expect("just decided");
+        let applied =
+            state.register.apply(&operation, &outcome, Extras::default()).expect("just decided");
         state.sheets.extend(applied.closed);
         state.forgotten.extend(applied.forgotten);
         let record =
@@ -176,11 +177,10 @@ impl Twin {
 fn decide(register: &Register, operation: &Operation, at: WallTime) -> Outcome {
     match *operation {
         Operation::Open { class, .. } => register.decide_open(class, at),
-        Operation::Close { class } => register.decide_close(class, at, None),
+        Operation::Close { class } => register.decide_close(class, at, Extras::default()),
         Operation::Mark { class, student, .. } => register.decide_mark(class, student, at),
-        Operation::Join { .. } | Operation::Act(_) => {
-            Outcome::Refused(Refused { at, reason: Refusal::NoDevice })
-        }
+        // People, plans and corrections are not compared.
+        _ => Outcome::Refused(Refused { at, reason: Refusal::NoDevice }),
     }
 }
 

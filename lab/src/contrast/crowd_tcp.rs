@@ -161,7 +161,7 @@ impl<'a> Run<'a> {
         let class = ClassId::new(1).expect("not zero");
         let number = (place + 1).to_string().parse().expect("a student number");
         let mut space = [0; 64];
-        let length = request(Operation::Mark { class, student: number, code: None }, &mut space);
+        let length = request(&Operation::Mark { class, student: number, code: None }, &mut space);
         match stream.write(&space[..length]) {
             Ok(_) => student.asked = true,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

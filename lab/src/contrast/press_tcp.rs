@@ -51,7 +51,7 @@ pub(crate) fn open_classes(server: SocketAddr, classes: u32) -> io::Result<()> {
     let mut space = [0; 512];
     for number in 1..=classes {
         let class = ClassId::new(number).expect("not zero");
-        let length = request(Operation::Open { class, terms: Terms::PLAIN }, &mut space);
+        let length = request(&Operation::Open { class, terms: Terms::PLAIN }, &mut space);
         stream.write_all(&space[..length])?;
         stream.read_exact(&mut space[..2])?;
         let length = usize::from(u16::from_le_bytes([space[0], space[1]]));
@@ -61,9 +61,9 @@ pub(crate) fn open_classes(server: SocketAddr, classes: u32) -> io::Result<()> {
 }
 
 /// The bytes of a request, and their length.
-pub(crate) fn request(operation: Operation, space: &mut [u8]) -> usize {
+pub(crate) fn request(operation: &Operation, space: &mut [u8]) -> usize {
     let (length, body) = space.split_at_mut(2);
-    let written = postcard::to_slice(&operation, body).expect("short").len();
+    let written = postcard::to_slice(operation, body).expect("short").len();
     length.copy_from_slice(&u16::try_from(written).expect("short").to_le_bytes());
     2 + written
 }
@@ -120,7 +120,7 @@ impl<'a> Run<'a> {
         let class = ClassId::new(number).expect("not zero");
         let student = self.next.to_string().parse().expect("a student number");
         let mut space = [0; 64];
-        let length = request(Operation::Mark { class, student, code: None }, &mut space);
+        let length = request(&Operation::Mark { class, student, code: None }, &mut space);
         self.next += 1;
         let connection = &mut self.connections[index];
         if !self.press.churn {

@@ -40,7 +40,7 @@ pub(crate) fn part(context: &Context, offered: &Offered) -> Result<Chapter, Fail
     let mut table = Table::new(["", "bytes in", "bytes out", "out over in"]);
     let mut worst = 0.0;
     for (name, ask) in asks {
-        let (to, from) = exchange(&service, ask)?;
+        let (to, from) = exchange(&service, &ask)?;
         let ratio = from as f64 / to as f64;
         worst = f64::max(worst, ratio);
         table.row([name, &to.to_string(), &from.to_string(), &format!("{ratio:.2}")]);
@@ -57,7 +57,7 @@ pub(crate) fn part(context: &Context, offered: &Offered) -> Result<Chapter, Fail
 }
 
 /// Sends it again and again, each time as another request; bytes to the server and from it.
-fn exchange(service: &Service<'_>, ask: Ask) -> Result<(usize, usize), Failure> {
+fn exchange(service: &Service<'_>, ask: &Ask) -> Result<(usize, usize), Failure> {
     let socket = UdpSocket::bind("127.0.0.1:0")?;
     socket.connect(service.address())?;
     socket.set_read_timeout(Some(SILENCE))?;

@@ -895,8 +895,8 @@ fn the_revisions_of_a_class_are_told_page_by_page() {
         if !list.more {
             break;
         }
-        let last = list.revisions.last().unwrap();
-        place = (last.sheet.number, last.revision - 1);
+        let end = list.revisions.last().unwrap();
+        place = (end.sheet.number, end.revision - 1);
     }
     let of = |number| (1..=16).rev().map(move |revision| (number, revision));
     assert_eq!(told, of(2).chain(of(1)).collect::<Vec<_>>());
