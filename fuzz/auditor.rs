@@ -1020,16 +1020,20 @@ impl State {
             seen::MARK_REFUSED.held_if(self.histories.contains_key(&class));
             return refused(NOT_OPEN);
         };
-        if let Some(delay) = delay {
+        let first = open.marks.iter().find(|mark| mark.0 == student).map(|mark| mark.1);
+        // Only of who is not on the roll call (R-DELAY-1, R-DELAY-2).
+        if let Some(delay) = delay
+            && first.is_none()
+        {
             let most = open.plan.as_ref().map_or(600_000, |it| it.delay_ms);
             if delay > most || open.opened_at + delay > at {
                 taught::DELIVERED_LATE.held();
                 return refused(TOO_LATE);
             }
         }
-        let first = open.marks.iter().find(|mark| mark.0 == student).map(|mark| mark.1);
         let standing = open.plan.as_ref().and_then(|it| it.standings.get(student).copied());
-        if first.is_some() && matches!(standing, Some(ABSENT | LEFT)) {
+        // An answer is taken back by making its student excused, absent or left (R-CORRECT-4).
+        if first.is_some() && matches!(standing, Some(EXCUSED | ABSENT | LEFT)) {
             taught::TAKEN_BACK.held();
             return refused(TAKEN_BACK);
         }

@@ -230,8 +230,11 @@ pub const REOPEN_MAX: Duration = Duration::from_secs(10 * 60);
 pub const REOPEN_MARKS_MAX: usize = 100_000;
 /// The corrections of one roll call.
 pub const TRAIL_MAX: usize = 4_096;
-/// The closed roll calls that are kept in memory to be corrected.
-pub const CORRECTED_CACHED_MAX: usize = 8;
+/// The closed roll calls that are kept in memory to be corrected. More than wait to be read, so that whoever
+/// waits for one finds it when they ask again.
+pub const CORRECTED_CACHED_MAX: usize = 256;
+/// The bytes of their sheets together; the last one is kept whatever it has.
+pub const CORRECTED_CACHED_BYTES: usize = 32 << 20;
 /// The closed roll calls that wait to be read, so that they can be corrected.
 pub const CORRECTIONS_AWAITED_MAX: usize = 64;
 /// The deadlines that one turn of the loop looks at.
@@ -480,6 +483,7 @@ const _: () = {
     assert!(RETRY_INITIAL.as_millis() <= RETRY_MAX.as_millis());
     assert!(DEADLINE_MAX.as_secs() < WINDOW.as_secs());
     assert!(ACCEPT_DELAYED_DEFAULT.as_secs() < u16::MAX as u64);
+    assert!(CORRECTIONS_AWAITED_MAX < CORRECTED_CACHED_MAX);
     // What arrives delayed is still told from a copy.
     assert!(ACCEPT_DELAYED_DEFAULT.as_secs() < WINDOW.as_secs());
     // A client that was answered late must still be known when it asks again.

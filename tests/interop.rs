@@ -217,6 +217,11 @@ fn the_second_sealed_client_holds_a_roll_call_over_a_network_that_loses_and_doub
 }
 
 #[test]
+fn the_second_sealed_client_plans_and_corrects_over_a_network_that_loses_and_doubles() {
+    sealed_story(&["attendance", "0.2", "0.1", "2"], |_, server| server);
+}
+
+#[test]
 fn the_second_sealed_client_may_do_what_it_may_and_nothing_else() {
     sealed_story(&["room"], |_, server| server);
 }

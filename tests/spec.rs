@@ -38,7 +38,7 @@ use rollcall::ids::{
 };
 use rollcall::journal::encoding::encode_records;
 use rollcall::limits;
-use rollcall::record::{Record, Recovery as _};
+use rollcall::record::{Record, Recovery as _, Rows, RowsQuestion};
 use rollcall::roll::{
     ClosedSheet, Mark, Pressed, Remarked, Roster, RosterObject, Rosters, Sheet, Standing,
     Supplement,
@@ -1108,7 +1108,7 @@ fn the_worked_sheet_has_its_bytes_and_its_name() {
 #[test]
 fn everybody_on_the_worked_sheet_is_what_chapter_12_says() {
     let sheets = Example::of("sheet");
-    let corrected = sheets.iter().find(|it| it.name == "corrected").expect("the third form");
+    let corrected = sheets.iter().find(|it| it.name == "third-form").expect("one");
     let entries = corrected.sheet().entries();
     let shown = entries.iter().map(|it| {
         let walk_in = if it.listed { "" } else { " walk-in" };
@@ -1810,7 +1810,14 @@ impl Desk {
                     infos.truncate(question.limit + 1);
                     self.server.handle_sheets(question, infos);
                 }
-                Output::ListRows(question) => unreachable!("nobody has a device: {question:?}"),
+                Output::ListRows(question) => {
+                    let none = match question {
+                        RowsQuestion::Revisions { .. } => Rows::Revisions(vec![]),
+                        RowsQuestion::RollCall { .. } => Rows::RollCall(None),
+                        other => unreachable!("nobody has a device: {other:?}"),
+                    };
+                    self.server.handle_rows(question, &none);
+                }
                 Output::Load(content) => {
                     let bytes = self.sheets.iter().map(Sheet::to_bytes);
                     let found = bytes.into_iter().find(|it| ContentId::of(it) == content);

@@ -42,6 +42,7 @@ impl State {
         match self.kept.get(class, number) {
             None => Decision::Load(class, number),
             Some(Known::TooLarge) => Decision::of(Err(Refusal::NoRoom), at),
+            // R-CORRECT-3
             Some(Known::Is(closed)) if self.register.is_there(closed) => {
                 Decision::of(self.decide_correct_closed(who, closed, correction, at), at)
             }

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::ids::{ClassId, RollCallNumber};
-use crate::limits::{CORRECTED_CACHED_MAX, REOPEN_MARKS_MAX};
+use crate::limits::{CORRECTED_CACHED_BYTES, CORRECTED_CACHED_MAX, REOPEN_MARKS_MAX};
 use crate::roll::ClosedSheet;
 
 /// What is known of a closed roll call.
@@ -21,10 +21,21 @@ pub(crate) enum Known {
     Absent,
 }
 
+impl Known {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Is(closed) => closed.info.bytes as usize,
+            Self::TooLarge | Self::Absent => 0,
+        }
+    }
+}
+
 /// The last revisions of some closed roll calls, the newest at the end.
 #[derive(Clone, Default)]
 pub(crate) struct KeptRollCalls {
     entries: VecDeque<(ClassId, RollCallNumber, Known)>,
+    /// The bytes of the sheets that are here.
+    bytes: usize,
 }
 
 impl KeptRollCalls {
@@ -60,14 +71,22 @@ impl KeptRollCalls {
             Some(it) if it.info.students as usize > REOPEN_MARKS_MAX => Known::TooLarge,
             Some(it) => Known::Is(it),
         };
-        if self.entries.len() >= CORRECTED_CACHED_MAX {
-            self.entries.pop_front();
-        }
+        self.bytes += kept.bytes();
         self.entries.push_back((class, number, kept));
+        let is_full = |it: &Self| {
+            it.entries.len() > CORRECTED_CACHED_MAX || it.bytes > CORRECTED_CACHED_BYTES
+        };
+        while self.entries.len() > 1 && is_full(self) {
+            let Some((.., oldest)) = self.entries.pop_front() else { break };
+            self.bytes -= oldest.bytes();
+        }
     }
 
     /// This roll call has no closed sheet any more that could be corrected.
     pub(crate) fn remove(&mut self, class: ClassId, number: RollCallNumber) {
-        self.entries.retain(|it| (it.0, it.1) != (class, number));
+        if let Some(place) = self.entries.iter().position(|it| (it.0, it.1) == (class, number)) {
+            let removed = self.entries.remove(place);
+            self.bytes -= removed.map_or(0, |it| it.2.bytes());
+        }
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::attendance::{Correction, Plan, Status};
 use crate::hashing::HashKey;
 use crate::ids::DeviceId;
-use crate::limits::{CORRECTED_CACHED_MAX, REOPEN_MARKS_MAX};
+use crate::limits::{CORRECTED_CACHED_BYTES, CORRECTED_CACHED_MAX, REOPEN_MARKS_MAX};
 use crate::roll::{Mark, ProceedingsItem, Sheet};
 
 fn class(number: u32) -> ClassId {
@@ -230,12 +230,13 @@ fn what_is_of_an_open_roll_call_is_refused_in_a_journal_that_has_none() {
 #[test]
 fn as_many_roll_calls_are_in_memory_as_are_announced() {
     let mut state = state();
-    for number in 1..=20 {
+    let numbers = 1..=u32::try_from(CORRECTED_CACHED_MAX).unwrap() + 20;
+    for number in numbers.clone() {
         for operation in [open(number), mark(number, 7), close(number)] {
             run(&mut state, &operation, 1);
         }
     }
-    let kept = (1..=20).filter(|&it| state.kept.get(class(it), RollCallNumber::FIRST).is_some());
+    let kept = numbers.filter(|&it| state.kept.get(class(it), RollCallNumber::FIRST).is_some());
     assert_eq!(kept.count(), CORRECTED_CACHED_MAX);
 }
 
@@ -325,4 +326,27 @@ fn a_roll_call_of_a_device_that_is_opened_again_is_the_same_after_a_replay() {
 
 fn device(which: u8) -> DeviceId {
     DeviceId::from_bytes([which; 16])
+}
+
+#[test]
+fn what_is_large_leaves_memory_for_what_is_asked_for_after_it() {
+    let mut state = state();
+    for operation in [open(1), mark(1, 7), close(1)] {
+        run(&mut state, &operation, 1);
+    }
+    let small = ClosedSheet::clone(state.kept.sheet(class(1), RollCallNumber::FIRST).unwrap());
+    let mut keep = |number: u32, bytes: usize| {
+        let mut closed = small.clone();
+        closed.info.bytes = bytes.try_into().unwrap();
+        state.kept.insert(class(number), RollCallNumber::FIRST, Some(Arc::new(closed)));
+        (1..=4).filter(|&it| state.kept.get(class(it), RollCallNumber::FIRST).is_some()).collect()
+    };
+    let most = CORRECTED_CACHED_BYTES;
+    let first: Vec<u32> = keep(1, most / 2);
+    assert_eq!(first, [1]);
+    assert_eq!(keep(2, most / 2), [1, 2]);
+    assert_eq!(keep(2, most / 2 + 1), [2], "it is counted once");
+    assert_eq!(keep(3, most * 2), [3], "the last one is here whatever it has");
+    assert_eq!(keep(4, 1), [4]);
+    assert_eq!(keep(3, 1), [3, 4]);
 }

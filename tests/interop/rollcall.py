@@ -791,7 +791,7 @@ class Request:
             ours = all(row["sheet"]["class"] == self.fields["class"] for row in message["revisions"])
             below = all(place <= (self.fields["roll_call"], self.fields["revision"]) for place in places)
             is_full = len(places) >= REVISIONS_MAX or not message["more"]
-            return ours and below and rises(places[::-1]) and is_full
+            return ours and below and places == sorted(set(places), reverse=True) and is_full
         if message.kind == "CORRECTED" and self.fields["roll_call"] not in (None, message["roll_call"]):  # R-CORRECT-7
             return False
         named = message.fields.get("sheet") or message.fields

@@ -7,6 +7,8 @@ Usage: sealed.py worked PROTO_SPEC
        sealed.py LINK [--address HOST:PORT] STORY
   open CLASS | mark CLASS STUDENT... | close CLASS | status
   room                      roles, a code, remarks, and what everybody may not do
+  attendance [LOST DOUBLED SEED]
+                            a roster, a plan, answers that arrive later, corrections, and who may not do that
   all [LOST DOUBLED SEED]   one whole roll call, through a network that loses and doubles datagrams if asked for
   restart CLASS             a roll call in whose middle a line of standard input is awaited; start the server anew then
   strict                    what a server has to refuse, and to answer with; not through a network that loses datagrams
@@ -1095,16 +1097,82 @@ def room(link: JoinLink, address: tuple[str, int]) -> None:
     print("everybody could do what they may, and nothing else")
 
 
+def attendance(link: JoinLink, address: tuple[str, int]) -> None:
+    """Chapter 25 where it counts who asks."""
+    teacher, bia = sealed_client(link, address), sealed_client(link, address, Device())
+    class_, refused = fresh_class(), rollcall.STANDING_REFUSED
+    edits = [
+        {"which": 0, "listed": {"student": student, "name": name, "group": group}}
+        for student, name, group in (("bia", "Bia", None), ("eva", "Eva Sá", "A"))
+    ]
+    assert bia.enrol(class_, 0, 1, edits)["reason"] == 7  # not_a_teacher
+    assert teacher.enrol(class_, 0, 1, edits)["students"] == 2
+
+    code = secrets.token_bytes(10)
+    invited = {"class": class_, "invite": invite_name(code)}
+    assert act(bia, 6, **invited, student="bia")["reason"] == 9  # not_your_class
+    assert act(teacher, 6, **invited, student="leo")["reason"] == 17  # unknown_student: not on the roster
+    assert act(teacher, 6, **invited, student="bia")["count"] == 0
+    assert bia.operate("JOIN", {"code": code})["guest"] == {"which": 1, "student": "bia"}
+
+    plan = {"closes_after_s": 600, "late_after_s": None, "lessons": 1, "accept_delayed_s": 600, "title": "Redes"}
+    terms = {"who": 1, "strict": 0, "code": 1}
+    opened = teacher.operate("PLAN", {"class": class_, "terms": terms, "plan": plan})
+    assert opened["already_open"] == 0
+    for told in (bia.extend(class_, 60), bia.correct(class_, "bia", "present"), bia.reopen(class_), bia.watch(class_)[0]):
+        assert (told.kind, told["reason"]) == ("REFUSED", 7)
+    page, entries = teacher.watch(class_)
+    assert (page["expected"], page["title"], entries) == (2, "Redes", [])
+
+    def deliver(shown: int | None, delay_ms: int) -> int:
+        fields = {"class": class_, "student": "bia", "code": shown, "delay_ms": delay_ms}
+        standing: int = bia.operate("DELIVER", fields)["standing"]
+        return standing
+
+    def shown() -> int:
+        it: int = teacher.ask("ROOM", {"class": class_})["code"]
+        return it
+
+    assert deliver(None, 0) == refused + 19  # code_needed
+    assert deliver(shown(), 400_000) == refused + 26  # too_late: before the roll call was opened
+    assert deliver((shown() + 500_000) % 1_000_000, 0) == refused + 20  # wrong_code
+    assert deliver(shown(), 0) == 0 and deliver(shown(), 0) == 1
+    corrected = teacher.correct(class_, "eva", "excused", reason="medical note")
+    assert (corrected["was"], corrected["revision"]) == (3, 0)
+    first = teacher.close(class_)["sheet"]
+    sheet = teacher.fetch(first)
+    assert rollcall.statuses(sheet) == {"bia": "present", "eva": "excused"}
+    (entry,) = sheet["supplement"]["trail"]
+    assert entry["by"] == "Rui" and entry["reason"] == "medical note"
+
+    # After the close: a teacher's word is remarked, and everything stays with who held the class.
+    assert teacher.correct(class_, "leo", "late")["revision"] == 2
+    second = teacher.last_sheet(class_)
+    assert second is not None and rollcall.statuses(second)["leo"] == "late"
+    assert second["remarks"][-1] == {"place": 1, "remarks": 4}
+    assert teacher.reopen(class_)["opened_at"] == opened["opened_at"]
+    assert bia.mark(class_, "bia", shown())["standing"] == 1 and shown() is not None
+    third = teacher.close(class_)["sheet"]
+    assert rollcall.statuses(teacher.fetch(third)) == {"bia": "present", "eva": "excused", "leo": "late"}
+    assert [row["revision"] for row in teacher.revisions(class_)] == [3, 2, 1]
+    assert teacher.fetch(first) == sheet and teacher.roster(class_)["version"] == 1
+    assert bia.revisions(class_) == [] and bia.ask("ROSTER", {"class": class_})["reason"] == 7
+    (mine,) = bia.ask("MINE", {"skip": 0})["marks"]
+    assert (mine["class"], mine["student"]) == (class_, "bia")
+    print("what was planned, corrected and opened again is as it should be, and for nobody else")
+
+
 def play(link: JoinLink, address: tuple[str, int], invite: str | None, story: str, *arguments: str) -> None:
     client = sealed_client(link, address)
     if invite:
         enrol(client, invite)
     if story == "room":
         room(link, address)
-    elif story == "all":
+    elif story in ("all", "attendance"):
         lost, doubled, seed = [*arguments, "0", "0", "0"][:3]
         network = Lossy(address, lost=float(lost), doubled=float(doubled), seed=int(seed))
-        whole(link, network.address if float(lost) or float(doubled) else address)
+        plays = whole if story == "all" else attendance
+        plays(link, network.address if float(lost) or float(doubled) else address)
         network.stop()
     elif story == "restart":
         across_restart(link, address, int(arguments[0]))

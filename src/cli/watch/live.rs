@@ -26,9 +26,9 @@ use crate::cli::local_time::LocalTime as _;
 use crate::cli::words::{failed, remark};
 use crate::client::inquiry::WatchInquiry;
 use crate::exchange::{
-    Answer, Closed, Corrected, Extended, Operation, Query, Refusal, WatchedEntry,
+    self, Answer, Closed, Corrected, Extended, Operation, Query, Refusal, WatchedEntry,
 };
-use crate::ids::ClassId;
+use crate::ids::{ClassId, RollCallNumber};
 use crate::roll::RosterObject;
 use crate::shell::call::{CallError, Caller};
 use crate::shell::clock::Clock;
@@ -51,7 +51,7 @@ enum Task {
 
 /// What the other thread found out.
 enum Known {
-    State(Box<crate::exchange::Watched>, Vec<WatchedEntry>, u32),
+    State(Box<exchange::Watched>, Vec<WatchedEntry>, u32),
     Silent,
     Closed(Option<WallTime>),
     Refused(String),
@@ -72,7 +72,7 @@ pub(crate) fn watch(mut client: CommandClient, class: ClassId) -> Result<(), Exi
     let (tasks, to_do) = channel();
     let (found, known) = channel();
     let ended = std::thread::scope(|scope| {
-        let asker = Asker { class, caller: asker, client, from: 0, corrections: 0, roster: 0 };
+        let asker = Asker { class, caller: asker, client, from: 0, seen: None, roster: 0 };
         scope.spawn(move || asker.run(&to_do, &found));
         let ended = screen.run(&tasks, &known);
         let _ = tasks.send(Task::End);
@@ -92,7 +92,8 @@ struct Asker {
     client: CommandClient,
     /// The first place that was not told of.
     from: u32,
-    corrections: u32,
+    /// The roll call, its corrections and how many are remarked on: with these, what was told is old.
+    seen: Option<(RollCallNumber, u32, u32)>,
     roster: u64,
 }
 
@@ -138,9 +139,7 @@ impl Asker {
             }
             Err(_) => return vec![Known::Silent],
         };
-        if state.corrections != self.corrections {
-            // What was told of entries before is old.
-            (self.corrections, self.from) = (state.corrections, 0);
+        if self.from > 0 && self.seen != Some(seen(&state)) {
             return self.look_again();
         }
         let mut known = Vec::new();
@@ -151,7 +150,7 @@ impl Asker {
             known.push(Known::Roster(roster));
         }
         let place = self.from;
-        self.from = state.entries;
+        self.go_on_after(&state, &entries, place);
         known.push(Known::State(Box::new(state), entries, place));
         known
     }
@@ -160,22 +159,32 @@ impl Asker {
         let mut inquiry = WatchInquiry::new(self.class, 0);
         match self.caller.inquire(&mut inquiry, PATIENCE, &mut |_, _| {}, &mut |_| {}) {
             Ok(((state, entries), _)) => {
-                self.from = state.entries;
-                self.corrections = state.corrections;
+                self.go_on_after(&state, &entries, 0);
                 vec![Known::State(Box::new(state), entries, 0)]
             }
             Err(_) => vec![Known::Silent],
         }
     }
 
+    /// The next look is at what comes after the last mark: who has none comes last, and behind who answers.
+    fn go_on_after(&mut self, state: &exchange::Watched, entries: &[WatchedEntry], place: u32) {
+        let marked = entries.iter().take_while(|it| !it.is_unmarked(state.opened_at)).count();
+        self.from = place.saturating_add(u32::try_from(marked).unwrap_or(u32::MAX));
+        self.seen = Some(seen(state));
+    }
+
     fn closed_at(&mut self) -> Option<WallTime> {
-        let at_most = crate::ids::RollCallNumber::MAX;
+        let at_most = RollCallNumber::MAX;
         let query = Query::Sheets { class: self.class, at_most };
         match self.caller.ask(query, PATIENCE, &mut |_, _| {}).ok()?.answer {
             Answer::Sheets(list) => list.sheets.first().map(|it| it.closed_at),
             _ => None,
         }
     }
+}
+
+fn seen(state: &exchange::Watched) -> (RollCallNumber, u32, u32) {
+    (state.number, state.corrections, state.remarked)
 }
 
 /// What is shown.
@@ -193,12 +202,7 @@ struct Screen {
 }
 
 impl Screen {
-    fn new(
-        class: ClassId,
-        link: &str,
-        roster: RosterObject,
-        first: &crate::exchange::Watched,
-    ) -> Self {
+    fn new(class: ClassId, link: &str, roster: RosterObject, first: &exchange::Watched) -> Self {
         let now = moment(local_clock());
         let watched = Watched {
             class: class.get(),
@@ -336,12 +340,7 @@ impl Screen {
         }
     }
 
-    fn take_state(
-        &mut self,
-        state: &crate::exchange::Watched,
-        entries: Vec<WatchedEntry>,
-        place: u32,
-    ) {
+    fn take_state(&mut self, state: &exchange::Watched, entries: Vec<WatchedEntry>, place: u32) {
         self.is_over = false;
         self.entries.truncate(place as usize);
         self.entries.extend(entries);
