@@ -294,8 +294,8 @@ impl Columns {
         };
         let width = rows.iter().map(|row| row.fields.len()).max().unwrap_or(0);
         let most = |place: usize| {
-            let looks = rows.iter().filter(|row| is_number(row.field(place))).count();
-            looks * 2 > rows.len()
+            let filled = rows.iter().map(|row| row.field(place)).filter(|it| !it.is_empty());
+            filled.clone().filter(|it| is_number(it)).count() * 2 > filled.count()
         };
         let line = rows.first().map_or(1, |row| row.line);
         let why = "it is not clear which column has the student numbers; begin the file with a line: number,name";
