@@ -812,8 +812,16 @@ fn close_and_sheet_tell_programs_exactly_the_fields_of_the_contract() {
         assert_is_time(&object["opened_at"]);
         assert_is_time(&object["closed_at"]);
         assert_has_attempts(object);
-        let contract =
-            ["attempts", "class", "closed_at", "entries", "number", "opened_at", "students"];
+        let contract = [
+            "attempts",
+            "class",
+            "closed_at",
+            "entries",
+            "number",
+            "opened_at",
+            "revision",
+            "students",
+        ];
         assert_eq!(fields(object), contract, "{object}");
         let entry = &object["entries"][0];
         assert_eq!(fields(entry), ["at", "by", "flags", "status", "student"], "{object}");
@@ -849,7 +857,16 @@ fn a_class_that_was_opened_again_shows_its_earlier_sheets_too() {
     let expected = [(json!(1), json!(3)), (json!(2), json!(1)), (json!(3), json!(0))];
     assert_eq!(told, expected.each_ref().map(|(number, present)| (number, present)));
     for line in &history {
-        let contract = ["attempts", "class", "closed_at", "number", "opened_at", "present"];
+        let contract = [
+            "attempts",
+            "class",
+            "closed_at",
+            "number",
+            "opened_at",
+            "present",
+            "revised_at",
+            "revision",
+        ];
         assert_eq!(fields(line), contract, "{line}");
     }
     // For people the others of that day are named.

@@ -2,7 +2,8 @@
 
 use rollcall::exchange::{
     Answer, Ask, BeginAgain, Busy, Closed, FileInfo, FileList, FileState, Marked, OpenRollCall,
-    Opened, Pulled, Query, Request, SheetInfo, SheetList, StatusList,
+    Opened, Pulled, Query, Request, Revision, RevisionList, SheetInfo, SheetList, StatusList,
+    Watched,
 };
 use rollcall::ids::{ClassId, ClientId, ContentId, Cookie, RequestNumber, RollCallNumber};
 use rollcall::time::WallTime;
@@ -30,8 +31,8 @@ const FEW: usize = 60;
 /// What the longest list takes: 262,144 open roll calls with 67 on a page, and 65,536 files, four on a
 /// page: each page brings the list further.
 const STATUS_PAGES: usize = 4_000;
-const FILES_PAGES: usize = 16_500;
-/// 65,536 sheets of one class with 17 on a page.
+/// 65,536 sheets of one class with 17 on a page, or 14 of their revisions.
+const SHEETS_PAGES: usize = 4_700;
 const SHEETS_PAGES: usize = 4_000;
 
 /// Done, failed, refused, unknown: whatever the help names, but wrong usage.
@@ -93,6 +94,12 @@ pub(crate) const CASES: &[Case] = &[
             }
             Answer::Sheets(SheetList { more, .. }) => {
                 Answer::Sheets(SheetList { sheets: vec![sheet], more })
+            }
+            Answer::Revisions(RevisionList { more, .. }) => {
+                Answer::Revisions(RevisionList { revisions: vec![first(sheet)], more })
+            }
+            Answer::Watched(watched) => {
+                Answer::Watched(Box::new(Watched { class: other, ..*watched }))
             }
             answer => answer,
         };
@@ -458,7 +465,9 @@ fn of_another_kind(world: &mut World, request: &Request) -> Vec<Vec<u8>> {
     let answer = match &world.honest(request)[0] {
         Answer::Opened(_) => Answer::Sheets(SheetList { sheets: Vec::new(), more: false }),
         Answer::Closed(_) => Answer::Cookie(World::COOKIE),
-        Answer::Sheets(_) => Answer::Status(StatusList { open: Vec::new(), more: false }),
+        Answer::Sheets(_) | Answer::Revisions(_) => {
+            Answer::Status(StatusList { open: Vec::new(), more: false })
+        }
         _ => opened,
     };
     vec![reply(request, answer)]
@@ -484,13 +493,29 @@ fn number(from: RollCallNumber, away: i64) -> Option<RollCallNumber> {
 
 /// A page of sheets, each so far away from the number that was asked for.
 fn numbered(world: &World, request: &Request, away: fn(i64) -> i64) -> Vec<SheetInfo> {
-    let Ask::Read(Query::Sheets { at_most, .. }) = request.ask else { return Vec::new() };
+    let (Ask::Read(Query::Sheets { at_most, .. })
+    | Ask::Read(Query::Revisions { number: at_most, .. })) = request.ask
+    else {
+        return Vec::new();
+    };
     let numbers = (0..PAGE).filter_map(|place| number(at_most, away(place)));
     numbers.map(|number| SheetInfo { number, ..world.sheet_info() }).collect()
 }
 
-/// To the question for sheets this list.
+/// The first revision of a sheet.
+fn first(sheet: SheetInfo) -> Revision {
+    Revision { revision: 1, at: sheet.closed_at, sheet }
+}
+
+/// How many revisions a page holds.
+const REVISIONS_PAGE: usize = 14;
+
+/// To the question for sheets, or for their revisions, this list.
 fn listed(request: &Request, sheets: Vec<SheetInfo>, more: bool) -> Vec<Vec<u8>> {
+    if let Ask::Read(Query::Revisions { .. }) = request.ask {
+        let revisions = sheets.into_iter().take(REVISIONS_PAGE).map(first).collect();
+        return vec![reply(request, Answer::Revisions(RevisionList { revisions, more }))];
+    }
     vec![reply(request, Answer::Sheets(SheetList { sheets, more }))]
 }
 
@@ -571,6 +596,7 @@ fn announced(
         match answer {
             Answer::Closed(Closed { sheet: honest, .. }) => *honest = sheet,
             Answer::Sheets(SheetList { sheets, .. }) => sheets.fill(sheet),
+            Answer::Revisions(RevisionList { revisions, .. }) => revisions.fill(first(sheet)),
             Answer::Pulled(Pulled { index, bytes }) => *bytes = block(world, *index),
             _ => {}
         }

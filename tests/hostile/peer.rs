@@ -7,8 +7,8 @@ use std::thread::{self, JoinHandle};
 
 use rollcall::exchange::{
     Answer, Ask, Closed, FileEntry, FileInfo, FileList, FileState, Marked, OpenRollCall, Opened,
-    Operation, Pull, Pulled, Query, Reply, Request, SheetInfo, SheetList, StatusList,
-    decode_request, encode_reply,
+    Operation, Pull, Pulled, Query, Reply, Request, Revision, RevisionList, SheetInfo, SheetList,
+    StatusList, Watched, decode_request, encode_reply,
 };
 use rollcall::ids::{ClassId, ContentId, Cookie, FileName, RollCallNumber};
 use rollcall::roll::{Mark, Sheet};
@@ -28,6 +28,30 @@ pub(crate) struct World {
     pub(crate) asked: usize,
     /// What is sent with a later request.
     pub(crate) held: Vec<Vec<u8>>,
+}
+
+/// An open roll call of seven students, without a plan or a roster.
+fn watched(class: ClassId) -> Watched {
+    Watched {
+        class,
+        number: RollCallNumber::FIRST,
+        opened_at: at(1_000),
+        closes_at: None,
+        late_at: None,
+        present: 7,
+        late: 0,
+        expected: None,
+        expected_present: 0,
+        remarked: 0,
+        wrong_codes: 0,
+        roster: 0,
+        corrections: 0,
+        code: None,
+        left_ms: 0,
+        title: None,
+        entries: 7,
+        listed: Vec::new(),
+    }
 }
 
 impl World {
@@ -84,6 +108,11 @@ impl World {
             }
             Ask::Read(Query::Sheets { .. }) => {
                 Answer::Sheets(SheetList { sheets: vec![self.sheet_info()], more: false })
+            }
+            Ask::Read(Query::Watch { class, .. }) => Answer::Watched(Box::new(watched(class))),
+            Ask::Read(Query::Revisions { .. }) => {
+                let revision = Revision { revision: 1, at: at(9_000), sheet: self.sheet_info() };
+                Answer::Revisions(RevisionList { revisions: vec![revision], more: false })
             }
             Ask::Read(Query::Files { from }) => {
                 let files = [entry(Self::FILE_NAME, self.file.len() as u64)];
