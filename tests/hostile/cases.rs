@@ -31,9 +31,9 @@ const FEW: usize = 60;
 /// What the longest list takes: 262,144 open roll calls with 67 on a page, and 65,536 files, four on a
 /// page: each page brings the list further.
 const STATUS_PAGES: usize = 4_000;
+const FILES_PAGES: usize = 16_500;
 /// 65,536 sheets of one class with 17 on a page, or 14 of their revisions.
 const SHEETS_PAGES: usize = 4_700;
-const SHEETS_PAGES: usize = 4_000;
 
 /// Done, failed, refused, unknown: whatever the help names, but wrong usage.
 const ANY: &[i32] = &[0, 1, 3, 4];
