@@ -493,8 +493,8 @@ fn number(from: RollCallNumber, away: i64) -> Option<RollCallNumber> {
 
 /// A page of sheets, each so far away from the number that was asked for.
 fn numbered(world: &World, request: &Request, away: fn(i64) -> i64) -> Vec<SheetInfo> {
-    let (Ask::Read(Query::Sheets { at_most, .. })
-    | Ask::Read(Query::Revisions { number: at_most, .. })) = request.ask
+    let Ask::Read(Query::Sheets { at_most, .. } | Query::Revisions { number: at_most, .. }) =
+        request.ask
     else {
         return Vec::new();
     };
