@@ -2,7 +2,8 @@
 
 use super::Exit;
 use super::client::CommandClient;
-use super::words::{complain, failed};
+use super::language::text;
+use super::words::{complain, failed, failed_by};
 use crate::blocks::Prefix;
 use crate::client::inquiry::{RevisionsInquiry, WatchInquiry};
 use crate::exchange::{Answer, FileInfo, Query, Revision, RosterInfo, Watched, WatchedEntry};
@@ -22,18 +23,18 @@ impl CommandClient {
             attempts += answered.attempts;
             let Answer::Roster(info) = answered.answer else { return Err(Exit::Failed) };
             if let Some(bytes) = self.roster_bytes(&info)? {
-                let roster = RosterObject::from_bytes(&bytes, class).map_err(failed)?;
+                let roster = RosterObject::from_bytes(&bytes, class).map_err(failed_by)?;
                 return Ok((roster, attempts));
             }
         }
-        complain("the roster changes all the time; try again");
+        complain(text!("roster-changes"));
         Err(Exit::Failed)
     }
 
     /// The bytes of a roster; nothing if the server has another one by now.
     fn roster_bytes(&mut self, info: &RosterInfo) -> Result<Option<Vec<u8>>, Exit> {
         if !info.is_plausible() {
-            return Err(failed("the server announces a roster that cannot be"));
+            return Err(failed(text!("roster-implausible")));
         }
         let object = FileInfo { bytes: info.bytes.into(), content: info.content };
         let mut bytes = Vec::new();

@@ -12,11 +12,12 @@ use serde::Serialize;
 use super::Exit;
 use super::explain::{Hints, outcome, reason, revoked};
 use super::json::{RefusedLine, UnknownLine, print_json};
+use super::language::{Cause, text};
 use super::local_time::LocalTime as _;
 use super::progress::ProgressLine;
 use super::speaker::{Speaker, heard, learn};
 use super::status_line::StatusLine;
-use super::words::{complain, failed, parse_deadline, printed, remark};
+use super::words::{complain, failed_by, parse_deadline, printed, remark};
 use crate::blocks::Prefix;
 use crate::client::inquiry::{FileInquiry, FilesInquiry, ListInquiry, Listed, SheetsInquiry};
 use crate::client::{Progress, Unanswered};
@@ -26,7 +27,7 @@ use crate::exchange::{
 use crate::ids::{ClassId, FileKey, RollCallNumber};
 use crate::limits::DETAIL_DEADLINE;
 use crate::seal::{Channel, Fingerprint, PublicKey};
-use crate::shell::call::{Answered, CallError, Caller, ServerName, resolve};
+use crate::shell::call::{Answered, CallError, Caller, NotAServer, ServerName, resolve};
 use crate::shell::clock::Clock;
 use crate::shell::download::{Destination, FetchError, Progressed};
 use crate::shell::trust::{JoinLink, Pin};
@@ -85,14 +86,14 @@ impl CommandClient {
     pub(super) fn new(flags: ClientFlags) -> Result<Self, Exit> {
         let name = &flags.server;
         // Not sooner: what the environment says is not looked at where there is a flag.
-        let server: ServerName = name.parse().map_err(|cause| {
-            complain(format_args!("'{name}' is no address of a server: {cause} (see --help)"));
+        let server: ServerName = name.parse().map_err(|cause: NotAServer| {
+            complain(text!("no-server", name, cause = cause.words()));
             Exit::Usage
         })?;
-        let addresses = resolve(&server).map_err(failed)?;
+        let addresses = resolve(&server).map_err(failed_by)?;
         let speaker = Speaker { plain: flags.plain, forget: flags.forget_server };
         let spoken = speaker.link(&server, &addresses)?;
-        let caller = Caller::at(addresses, spoken).map_err(failed)?;
+        let caller = Caller::at(addresses, spoken).map_err(failed_by)?;
         let line = StatusLine::new(flags.timeout);
         Ok(Self { caller, server, flags, line, heard: None })
     }
@@ -180,7 +181,7 @@ impl CommandClient {
         {
             return exit;
         }
-        complain(format_args!("refused at {}: {}", at.to_local(), reason(why, class)));
+        complain(text!("refused-at", at = at.to_local(), why = reason(why, class)));
         Exit::Refused
     }
 
@@ -307,7 +308,7 @@ impl CommandClient {
         }
         self.heard = said;
         if let Some(Err(error)) = said.map(|said| learn(&self.server, said)) {
-            remark(format_args!("what the server said of its keys could not be kept: {error}"));
+            remark(text!("keys-not-kept", cause = error.words()));
         }
     }
 
@@ -317,7 +318,7 @@ impl CommandClient {
         let addresses = vec![self.address()];
         let speaker = Speaker { plain: self.flags.plain, forget: false };
         let spoken = speaker.link(&self.server, &addresses)?;
-        Caller::at(addresses, spoken).map_err(failed)
+        Caller::at(addresses, spoken).map_err(failed_by)
     }
 
     pub(super) fn told<T>(
@@ -333,12 +334,12 @@ impl CommandClient {
                 (self.explain(&unanswered, operation.clone()), unanswered.attempts, Exit::Unknown)
             }
             Err(CallError::Interrupted { attempts }) => {
-                let words = match operation {
-                    Some(_) if attempts > 0 => "; ask again to find out",
-                    _ => "",
-                };
                 let outcome = outcome(operation.clone(), attempts);
-                (format!("interrupted{outcome}{words}"), attempts, Exit::Interrupted)
+                let words = match operation {
+                    Some(_) if attempts > 0 => text!("interrupted-unknown", outcome),
+                    _ => text!("interrupted-with", outcome),
+                };
+                (words, attempts, Exit::Interrupted)
             }
             Err(CallError::Revoked { attempts }) => {
                 let (words, exit) = revoked(operation.clone(), attempts);
@@ -352,13 +353,10 @@ impl CommandClient {
             }
             Err(CallError::Fetch(error)) => return Err(self.fetch_failed(&error)),
             Err(error @ CallError::Stalled(_)) => {
-                complain(error);
+                complain(error.words());
                 return Err(Exit::Unknown);
             }
-            Err(other) => {
-                complain(other);
-                return Err(Exit::Failed);
-            }
+            Err(other) => return Err(failed_by(other)),
         };
         if let Some(operation) = operation.filter(|_| self.json()) {
             printed(print_json(&UnknownLine::new(&operation, attempts)))?;
@@ -390,9 +388,9 @@ impl CommandClient {
     pub(super) fn explain_fetch(&self, error: &FetchError) -> (String, Exit) {
         let refused = match *error {
             FetchError::Unanswered { refused } => refused,
-            FetchError::Interrupted => return (error.to_string(), Exit::Interrupted),
+            FetchError::Interrupted => return (error.words(), Exit::Interrupted),
             FetchError::Revoked => return revoked(None, 1),
-            _ => return (error.to_string(), Exit::Failed),
+            _ => return (error.words(), Exit::Failed),
         };
         let refused_at = refused.then(|| self.caller.address());
         let key = self.fingerprint();
@@ -404,7 +402,7 @@ impl CommandClient {
         let outcome = outcome(operation, unanswered.attempts);
         if unanswered.lost {
             let server = &self.server;
-            return format!("{server} no longer knows this client{outcome}; ask again to find out");
+            return text!("client-forgotten", server, outcome);
         }
         let hints = Hints {
             versions: unanswered.versions.as_ref(),
@@ -418,7 +416,7 @@ impl CommandClient {
     fn no_answer(&self, outcome: &str, hints: &Hints<'_>) -> String {
         let server = &self.server;
         let timeout = humantime::format_duration(self.flags.timeout);
-        format!("no answer from {server} within {timeout}{outcome} ({hints})")
+        text!("no-answer", server, timeout, outcome, hints)
     }
 }
 

@@ -8,13 +8,15 @@ use serde::Serialize;
 
 use super::Exit;
 use super::client::CommandClient;
+use super::explain::status_in_words;
 use super::json::{UnknownLine, print_json};
+use super::language::{Cause, text};
 use super::likeness::nearest;
 use super::local_time::LocalTime as _;
 use super::plan::seconds;
 use super::prompt::Prompt;
 use super::words::{complain, printed, remark, typed};
-use crate::attendance::{Correction, Reason, Status};
+use crate::attendance::{Correction, NotALine, Reason, Status};
 use crate::exchange::{Answer, Corrected, Extended, Opened, Operation, Refusal, Refused};
 use crate::ids::{ClassId, RollCallNumber, StudentNumber};
 use crate::roll::RosterObject;
@@ -40,7 +42,7 @@ pub(super) struct CorrectionFlags {
 }
 
 fn parse_reason(text: &str) -> Result<Reason, String> {
-    text.parse().map_err(|cause| format!("a reason cannot be that: {cause}"))
+    text.parse().map_err(|cause: NotALine| text!("no-reason", cause = cause.words()))
 }
 
 /// Corrects one student after the other, and tells of each.
@@ -54,7 +56,7 @@ pub(super) fn correct(
     match &students[..] {
         [only] if only.as_str() == STANDARD_INPUT => corrector.all_from_input(),
         _ if students.iter().any(|it| it.as_str() == STANDARD_INPUT) => {
-            complain("'-' stands for standard input; write no other student beside it");
+            complain(text!("standard-input-alone"));
             Err(Exit::Usage)
         }
         _ => corrector.all(&students),
@@ -105,7 +107,7 @@ impl Corrector {
                 Ok(()) => {}
                 Err(Exit::Refused) => worst = worst.worse(Exit::Refused),
                 Err(exit) => {
-                    complain(format_args!("not sent: what comes after line {}", line.number));
+                    complain(text!("not-sent-after", line = line.number));
                     return Err(exit);
                 }
             }
@@ -150,16 +152,19 @@ impl Corrector {
                 attempts,
             }));
         }
-        let name = self.name_of(student)?.map(|name| format!(" {name}")).unwrap_or_default();
-        let in_place = match revision {
-            0 => format!("in class {class}"),
-            _ => format!("in class {class}, roll call {number}, revision {revision}"),
+        let who = match self.name_of(student)? {
+            Some(name) => format!("{student} {name}"),
+            None => student.to_string(),
         };
-        let words = if is_news {
-            let before = was.map(|was| format!(" (was {was})")).unwrap_or_default();
-            format!("{student}{name} is {status} {in_place} since {}{before}.", at.to_local())
-        } else {
-            format!("{student}{name} was already {status} {in_place}.")
+        let place = match revision {
+            0 => text!("in-class", class),
+            _ => text!("in-revision", class, number, revision),
+        };
+        let (status, at) = (status_in_words(status), at.to_local());
+        let words = match was.map(status_in_words) {
+            _ if !is_news => text!("corrected-already", who, status, place),
+            Some(was) => text!("corrected-from", who, status, place, at, was),
+            None => text!("corrected", who, status, place, at),
         };
         printed(writeln!(io::stdout(), "{words}"))?;
         self.warn_of_unlisted(student)
@@ -175,7 +180,7 @@ impl Corrector {
             return Ok(());
         }
         let meant = did_you_mean(roster, student);
-        remark(format_args!("{student} is not on the roster of class {}{meant}", self.class));
+        remark(text!("unlisted", student, class = self.class, meant));
         Ok(())
     }
 
@@ -189,9 +194,7 @@ impl Corrector {
             self.name_of(student)?;
             if let Some(roster) = &self.roster {
                 let (class, meant) = (self.class, did_you_mean(roster, student));
-                complain(format_args!(
-                    "{student} has not answered in class {class} and is not on its roster{meant}"
-                ));
+                complain(text!("unlisted-unanswered", student, class, meant));
                 return Err(Exit::Refused);
             }
         }
@@ -217,7 +220,7 @@ impl Corrector {
             }
         }
         let names: Vec<_> = rest.iter().map(StudentNumber::as_str).collect();
-        complain(format_args!("not sent: {}", names.join(" ")));
+        complain(text!("not-sent", students = names.join(" ")));
         Ok(())
     }
 }
@@ -225,7 +228,7 @@ impl Corrector {
 /// Whom a number that is on no roster may have meant, as the end of a sentence.
 pub(super) fn did_you_mean(roster: &RosterObject, student: StudentNumber) -> String {
     match nearest(student.as_str(), &roster.students) {
-        Some(it) => format!("; did you mean {} {}?", it.student, it.name),
+        Some(it) => text!("did-you-mean", student = it.student, name = it.name),
         None => String::new(),
     }
 }
@@ -268,8 +271,8 @@ pub(super) fn extend(client: &mut CommandClient, class: ClassId, by: Duration) -
             }))
         }
         Answer::Extended(Extended { at, closes_at, .. }) => {
-            let end = closes_at.to_local_on(at);
-            printed(writeln!(io::stdout(), "Class {class} closes at {end}."))
+            let said = text!("extended", class, at = closes_at.to_local_on(at));
+            printed(writeln!(io::stdout(), "{said}"))
         }
         Answer::Refused(refused) => Err(client.tell_refusal(&refused, Some(class), attempts)),
         _ => Err(Exit::Failed),
@@ -305,11 +308,9 @@ pub(super) fn reopen(client: &mut CommandClient, class: ClassId) -> Result<(), E
     }
     let since = opened_at.to_local();
     let words = if already_open {
-        format!("Class {class} was open, since {since}.")
+        text!("reopened-open", class, since)
     } else {
-        format!(
-            "Class {class} is open again, since {since}; it closes when you close it. Its sheet will say so."
-        )
+        text!("reopened", class, since)
     };
     printed(writeln!(io::stdout(), "{words}"))
 }

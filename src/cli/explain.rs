@@ -3,9 +3,12 @@
 use std::net::SocketAddr;
 
 use super::Exit;
+use super::language::text;
 use super::local_time::LocalTime as _;
+use crate::access::{Guest, Role};
+use crate::attendance::Status;
 use crate::exchange::{
-    Acted, Answer, Arrived, Closed, Deed, Joined, Marked, Opened, Operation, Refusal, Refused,
+    Act, Acted, Answer, Arrived, Closed, Joined, Marked, Opened, Operation, Refusal, Refused,
 };
 use crate::ids::ClassId;
 use crate::seal::Fingerprint;
@@ -26,22 +29,18 @@ pub(super) struct Hints<'a> {
 impl std::fmt::Display for Hints<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if let Some(versions) = self.versions {
-            return write!(f, "it speaks version {:?} of the protocol; update", versions.spoken());
+            let spoken = format!("{:?}", versions.spoken());
+            return f.write_str(&text!("hint-versions", versions = spoken));
         }
         if self.busy {
-            return write!(f, "the server is there, but full: try again in a few minutes");
+            return f.write_str(&text!("hint-busy"));
         }
-        match self.refused_at {
-            Some(address) => write!(f, "nothing listens at {address}: is the server running?"),
-            None => match self.key {
-                None => write!(f, "are the address and the network right, and need it be joined?"),
-                // Another server than the one that was joined does not even hear us.
-                Some(key) => write!(
-                    f,
-                    "are the address and the network right, and has the server still the key {key}?"
-                ),
-            },
-        }
+        f.write_str(&match (self.refused_at, self.key) {
+            (Some(address), _) => text!("hint-refused", address),
+            (None, None) => text!("hint-silent"),
+            // Another server than the one that was joined does not even hear us.
+            (None, Some(key)) => text!("hint-silent-joined", key),
+        })
     }
 }
 
@@ -49,8 +48,8 @@ impl std::fmt::Display for Hints<'_> {
 pub(super) fn outcome(operation: Option<Operation>, attempts: u32) -> String {
     match operation {
         None => String::new(),
-        Some(operation) if attempts == 0 => format!("; {} was not sent", subject(&operation)),
-        Some(operation) => format!("; whether {} is unknown", done(&operation)),
+        Some(it) if attempts == 0 => text!("outcome-not-sent", operation = subject(&it)),
+        Some(it) => text!("outcome-unknown", done = done(&it)),
     }
 }
 
@@ -58,20 +57,20 @@ pub(super) fn outcome(operation: Option<Operation>, attempts: u32) -> String {
 pub(super) fn subject(operation: &Operation) -> String {
     match operation {
         Operation::Open { class, .. } | Operation::OpenWith { class, .. } => {
-            format!("the opening of class {class}")
+            text!("subject-open", class)
         }
-        Operation::Close { class } => format!("the close of class {class}"),
+        Operation::Close { class } => text!("subject-close", class),
         Operation::Mark { class, student, .. } | Operation::Deliver { class, student, .. } => {
-            format!("the mark of {student} in class {class}")
+            text!("subject-mark", student, class)
         }
-        Operation::Join { .. } => "the use of the invite".into(),
-        Operation::Act(act) => format!("the act ({})", Deed::Act(*act)),
-        Operation::Extend { class, .. } => format!("the extension of class {class}"),
-        Operation::Reopen { class } => format!("the reopening of class {class}"),
+        Operation::Join { .. } => text!("subject-join"),
+        Operation::Act(act) => text!("subject-act", deed = deed(*act)),
+        Operation::Extend { class, .. } => text!("subject-extend", class),
+        Operation::Reopen { class } => text!("subject-reopen", class),
         Operation::Correct { class, correction } => {
-            format!("the correction of {} in class {class}", correction.student)
+            text!("subject-correct", student = correction.student, class)
         }
-        Operation::Enrol { class, .. } => format!("a change of the roster of class {class}"),
+        Operation::Enrol { class, .. } => text!("subject-enrol", class),
     }
 }
 
@@ -79,20 +78,54 @@ pub(super) fn subject(operation: &Operation) -> String {
 pub(super) fn done(operation: &Operation) -> String {
     match operation {
         Operation::Open { class, .. } | Operation::OpenWith { class, .. } => {
-            format!("class {class} was opened")
+            text!("done-open", class)
         }
-        Operation::Close { class } => format!("class {class} was closed"),
+        Operation::Close { class } => text!("done-close", class),
         Operation::Mark { class, student, .. } | Operation::Deliver { class, student, .. } => {
-            format!("{student} was marked in class {class}")
+            text!("done-mark", student, class)
         }
-        Operation::Join { .. } => "the invite was used".into(),
-        Operation::Act(act) => format!("this was done: {}", Deed::Act(*act)),
-        Operation::Extend { class, .. } => format!("class {class} was extended"),
-        Operation::Reopen { class } => format!("class {class} was opened again"),
+        Operation::Join { .. } => text!("done-join"),
+        Operation::Act(act) => text!("done-act", deed = deed(*act)),
+        Operation::Extend { class, .. } => text!("done-extend", class),
+        Operation::Reopen { class } => text!("done-reopen", class),
         Operation::Correct { class, correction } => {
-            format!("{} was corrected in class {class}", correction.student)
+            text!("done-correct", student = correction.student, class)
         }
-        Operation::Enrol { class, .. } => format!("the roster of class {class} was changed"),
+        Operation::Enrol { class, .. } => text!("done-enrol", class),
+    }
+}
+
+/// An act in the words of people; programs and the journal read the library's.
+fn deed(act: Act) -> String {
+    match act {
+        Act::Invite { guest, .. } => text!("deed-invite", guest = guest_in_words(guest)),
+        Act::Revoke { device } => text!("deed-revoke", device = format_args!("{device:?}")),
+        Act::Release { student } => text!("deed-release", student),
+        Act::Give { class, to } => text!("deed-give", class, teacher = to),
+        Act::Share { class, with } => text!("deed-share", class, teacher = with),
+        Act::Call { class, student, there: true } => text!("deed-call-there", student, class),
+        Act::Call { class, student, .. } => text!("deed-call-absent", student, class),
+        Act::Enrol { class, student, .. } => text!("deed-enrol", student, class),
+    }
+}
+
+/// Somebody with a role.
+pub(super) fn guest_in_words(guest: Guest) -> String {
+    match guest {
+        Guest::Staff { role: Role::Admin, name } => text!("guest-admin", name),
+        Guest::Staff { role: Role::Teacher, name } => text!("guest-teacher", name),
+        Guest::Student { student } => text!("guest-student", student),
+    }
+}
+
+/// What a student was.
+pub(super) fn status_in_words(status: Status) -> String {
+    match status {
+        Status::Present => text!("status-present"),
+        Status::Late => text!("status-late"),
+        Status::Excused => text!("status-excused"),
+        Status::Absent => text!("status-absent"),
+        Status::Left => text!("status-left"),
     }
 }
 
@@ -107,126 +140,68 @@ pub(super) fn revoked(operation: Option<Operation>, attempts: u32) -> (String, E
     let was_sent_before = operation.filter(|_| attempts > 1);
     let exit = if was_sent_before.is_some() { Exit::Unknown } else { Exit::Refused };
     let outcome = outcome(was_sent_before, attempts);
-    let words = format!(
-        "this computer was revoked: it may do nothing on this server any more{outcome}; ask an admin; to join as \
-         a new device, move device.key away from the folder of its settings"
-    );
-    (words, exit)
+    (text!("revoked", outcome), exit)
 }
 
 /// Why something was refused, in words for the person.
 pub(super) fn reason(refusal: Refusal, class: impl Into<Option<ClassId>>) -> String {
-    let class = class.into().map_or_else(|| "CLASS".to_owned(), |class| class.to_string());
+    let class = class.into().map_or_else(|| text!("value-class"), |class| class.to_string());
     match refusal {
-        Refusal::NotOpen => {
-            format!("class {class} has no open roll call; ask the teacher to open it")
-        }
-        Refusal::NeverOpened => format!("class {class} never had a roll call"),
-        Refusal::RollCallFull => format!("the roll call of class {class} is full"),
-        Refusal::TooManyOpen => "too many roll calls are open; close some first".into(),
-        Refusal::DiskLow => {
-            "the server's disk is almost full, and only open roll calls go on; ask who runs it"
-                .into()
-        }
-        Refusal::TooManyClasses => "this server keeps no more classes; ask who runs it".into(),
-        Refusal::NotATeacher => {
-            "this computer is no teacher's; ask an admin for an invite and type: rollcall-teacher join \
-             LINK"
-                .into()
-        }
-        Refusal::NotAnAdmin => {
-            "this computer is no admin's; whoever runs the server makes one with: rollcall-server \
-             admin-link"
-                .into()
-        }
-        Refusal::NotYourClass => format!(
-            "class {class} is another teacher's; that one shares it with: rollcall-teacher share {class} \
-             NAME, or an admin gives it away"
-        ),
-        Refusal::NoDevice => {
-            "that has to come sealed; ask for the join link of the server and type: join LINK".into()
-        }
-        Refusal::InviteUnknown => {
-            "there is no such invite; look at it again, or ask for another one".into()
-        }
-        Refusal::InviteUsed => {
-            "another computer has used the invite; ask for another one, and who that was".into()
-        }
-        Refusal::InviteEnded => "the invite has ended; ask for another one".into(),
-        Refusal::OtherPerson => {
-            "this computer is another person's already; join from another account of it".into()
-        }
-        Refusal::UnknownDevice => "there is no such device; see them with: people".into(),
-        Refusal::UnknownTeacher => {
-            "there is no teacher of that name; names are written as in the invite".into()
-        }
-        Refusal::UnknownStudent => format!("no such student has answered in class {class}"),
-        Refusal::NoRoom => "this server keeps no more of that; ask who runs it".into(),
-        Refusal::CodeNeeded => "give the code that is shown in the room: --code N".into(),
-        Refusal::WrongCode => {
-            "that is not the code that is shown in the room; look again, it changes".into()
-        }
-        Refusal::CodeLimit => {
-            "too many wrong codes came for this number or from this computer; ask the teacher".into()
-        }
-        Refusal::OtherDevice => {
-            "this number answers from another device, and the teacher takes no second one; ask the \
-             teacher"
-                .into()
-        }
-        Refusal::OtherNumber => {
-            "this device answers for another number, and the teacher takes no second one; ask the \
-             teacher"
-                .into()
-        }
-        Refusal::NotEnrolled => {
-            "this device is not enrolled for the number; ask for an invite and type: rollcall-student \
-             join LINK"
-                .into()
-        }
-        Refusal::TakenBack => {
-            "the teacher has taken your answer back; speak to the teacher".into()
-        }
-        Refusal::TooLate => {
-            "that was pressed too long ago, or before the roll call was opened; speak to the teacher"
-                .into()
-        }
-        Refusal::RosterChanged => format!(
-            "somebody else has changed the roster of class {class} meanwhile; import the file again"
-        ),
-        Refusal::NoSuchRollCall => format!(
-            "class {class} has no such closed roll call; see them with: rollcall-teacher history {class}"
-        ),
-        Refusal::ReopenTooLate => format!(
-            "class {class} was closed more than ten minutes ago; correct its sheet with mark, unmark, late or \
-             excuse, or open a new roll call"
-        ),
+        Refusal::NotOpen => text!("refusal-not-open", class),
+        Refusal::NeverOpened => text!("refusal-never-opened", class),
+        Refusal::RollCallFull => text!("refusal-roll-call-full", class),
+        Refusal::TooManyOpen => text!("refusal-too-many-open"),
+        Refusal::DiskLow => text!("refusal-disk-low"),
+        Refusal::TooManyClasses => text!("refusal-too-many-classes"),
+        Refusal::NotATeacher => text!("refusal-not-a-teacher"),
+        Refusal::NotAnAdmin => text!("refusal-not-an-admin"),
+        Refusal::NotYourClass => text!("refusal-not-your-class", class),
+        Refusal::NoDevice => text!("refusal-no-device"),
+        Refusal::InviteUnknown => text!("refusal-invite-unknown"),
+        Refusal::InviteUsed => text!("refusal-invite-used"),
+        Refusal::InviteEnded => text!("refusal-invite-ended"),
+        Refusal::OtherPerson => text!("refusal-other-person"),
+        Refusal::UnknownDevice => text!("refusal-unknown-device"),
+        Refusal::UnknownTeacher => text!("refusal-unknown-teacher"),
+        Refusal::UnknownStudent => text!("refusal-unknown-student", class),
+        Refusal::NoRoom => text!("refusal-no-room"),
+        Refusal::CodeNeeded => text!("refusal-code-needed"),
+        Refusal::WrongCode => text!("refusal-wrong-code"),
+        Refusal::CodeLimit => text!("refusal-code-limit"),
+        Refusal::OtherDevice => text!("refusal-other-device"),
+        Refusal::OtherNumber => text!("refusal-other-number"),
+        Refusal::NotEnrolled => text!("refusal-not-enrolled"),
+        Refusal::TakenBack => text!("refusal-taken-back"),
+        Refusal::TooLate => text!("refusal-too-late"),
+        Refusal::RosterChanged => text!("refusal-roster-changed", class),
+        Refusal::NoSuchRollCall => text!("refusal-no-such-roll-call", class),
+        Refusal::ReopenTooLate => text!("refusal-reopen-too-late", class),
     }
 }
 
 pub(super) fn settled(answer: &Answer) -> String {
     match answer {
         Answer::Opened(Opened { opened_at, already_open: false, .. }) => {
-            format!("was opened at {}", opened_at.to_local())
+            text!("settled-opened", at = opened_at.to_local())
         }
         Answer::Opened(Opened { opened_at, .. }) => {
-            format!("was already open since {}", opened_at.to_local())
+            text!("settled-open", at = opened_at.to_local())
         }
         Answer::Closed(Closed { sheet, .. }) => {
-            format!("was closed at {}", sheet.closed_at.to_local())
+            text!("settled-closed", at = sheet.closed_at.to_local())
         }
-        Answer::Revoked => "cannot be found out any more: this computer was revoked".into(),
+        Answer::Revoked => text!("settled-revoked"),
         Answer::Joined(Joined { at, .. }) | Answer::Acted(Acted { at, .. }) => {
-            format!("was done at {}", at.to_local())
+            text!("settled-done", at = at.to_local())
         }
         Answer::Marked(Marked { at, .. })
         | Answer::Arrived(Arrived { marked: Marked { at, .. }, .. }) => {
-            format!("was recorded at {}", at.to_local())
+            text!("settled-recorded", at = at.to_local())
         }
         Answer::MarkRefused(Refused { at, reason }) | Answer::Refused(Refused { at, reason }) => {
-            format!("was refused at {} ({})", at.to_local(), reason.name())
+            text!("settled-refused", at = at.to_local(), reason = reason.name())
         }
-        _ => "was answered".into(),
+        _ => text!("settled-answered"),
     }
 }
 

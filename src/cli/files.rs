@@ -9,10 +9,11 @@ use serde::Serialize;
 use super::Exit;
 use super::client::{CommandClient, Untold};
 use super::json::print_json;
+use super::language::{Cause, Count, decimal, text};
 use super::part::{Part, Target, check_output};
 use super::progress::ProgressLine;
 use super::prompt::Prompt;
-use super::words::{complain, counted, printed, remark};
+use super::words::{complain, printed, remark};
 use crate::blocks::Prefix;
 use crate::exchange::{FileEntry, FileInfo};
 use crate::ids::{ContentId, FileName};
@@ -114,21 +115,18 @@ impl Files {
             return printed(print_json(&line));
         }
         let micros = clock.now().instant.as_micros().max(1);
-        let (path, size) = (target.path().display(), HumanBytes(fetched.bytes));
+        let (path, all) = (target.path().display(), size(fetched.bytes));
         let arrived = fetched.bytes - fetched.resumed_at;
         let rate = u128::from(arrived) * 1_000_000 / u128::from(micros);
-        let rate = HumanBytes(u64::try_from(rate).unwrap_or(u64::MAX));
+        let rate = size(u64::try_from(rate).unwrap_or(u64::MAX));
         let tenths = micros.div_ceil(100_000);
-        let (seconds, tenths) = (tenths / 10, tenths % 10);
+        let seconds = decimal(format_args!("{}.{}", tenths / 10, tenths % 10));
         let said = match fetched.resumed_at {
-            0 => format!("{path} is here: {size} in {seconds}.{tenths} s, {rate}/s."),
-            all if all == fetched.bytes => format!("{path} is here: {size} were here before."),
-            some => {
-                let (some, rest) = (HumanBytes(some), HumanBytes(arrived));
-                format!(
-                    "{path} is here: {size}, of which {some} were here before and {rest} came in \
-                     {seconds}.{tenths} s, {rate}/s."
-                )
+            0 => text!("fetched", path, all, seconds, rate),
+            before if before == fetched.bytes => text!("fetched-before", path, all),
+            before => {
+                let (before, rest) = (size(before), size(arrived));
+                text!("fetched-rest", path, all, before, rest, seconds, rate)
             }
         };
         printed(writeln!(io::stdout(), "{said}"))
@@ -154,7 +152,7 @@ impl Files {
     fn offered(&mut self) -> Result<(Vec<FileEntry>, u32), Failure> {
         let (files, attempts) = self.client.list_files().map_err(Failure::untold(0))?;
         let Some(files) = files else {
-            complain("this server offers no files; whoever runs it can, with --files");
+            complain(text!("files-none"));
             return Err(Failure::Refused { reason: "no_files", attempts });
         };
         Ok((files, attempts))
@@ -167,12 +165,12 @@ impl Files {
                 let line = FileLine { index, name: name.as_str(), bytes: *bytes, attempts };
                 printed(print_json(&line))?;
             } else {
-                let size = HumanBytes(*bytes).to_string();
+                let size = size(*bytes);
                 printed(writeln!(io::stdout(), "{index:>4}  {size:>12}  {name}"))?;
             }
         }
         if files.is_empty() && !self.client.json() {
-            printed(writeln!(io::stdout(), "The folder of offered files is empty."))?;
+            printed(writeln!(io::stdout(), "{}", text!("files-empty")))?;
         }
         Ok(())
     }
@@ -180,13 +178,13 @@ impl Files {
     /// The file with that name, or else the one with that number in the list.
     fn find(&mut self, text: &str) -> Result<Option<(FileName, u32)>, Failure> {
         if text.contains(['/', '\\']) {
-            complain(format_args!("'{text}' is a path; give a file name"));
+            complain(text!("file-path", file = text));
             return Err(Exit::Usage.into());
         }
         let name = match text.parse::<FileName>() {
             Ok(name) => name,
             Err(why) => {
-                complain(format_args!("'{text}': {why}"));
+                complain(format_args!("'{text}': {}", why.words()));
                 return Err(Exit::Usage.into());
             }
         };
@@ -195,8 +193,7 @@ impl Files {
         if let Some(name) = pick(&files, text) {
             return Ok(Some((name, attempts)));
         }
-        let files = counted(files.len(), "file", "files");
-        complain(format_args!("there is no file number {index}; the server offers {files}"));
+        complain(text!("file-no-number", index, count = Count(files.len())));
         Err(Failure::Refused { reason: "no_file", attempts })
     }
 
@@ -215,8 +212,9 @@ impl Files {
         if files.is_empty() {
             return Ok(None);
         }
-        let otherwise = || format!("type a number from 1 to {}, or a name", files.len());
-        let chosen = prompt.ask("File: ", |text| pick(&files, text).ok_or_else(otherwise));
+        let otherwise = || text!("file-form", most = files.len());
+        let chosen =
+            prompt.ask(&text!("question-file"), |text| pick(&files, text).ok_or_else(otherwise));
         Ok(printed(chosen)?.map(|name| (name, attempts)))
     }
 
@@ -236,10 +234,7 @@ impl Files {
             let Some(info) = self.describe(name, &mut line, &mut attempts)? else {
                 // The server has neither the file nor its earlier content.
                 begun.into_iter().for_each(Part::remove);
-                complain(format_args!(
-                    "the server offers no file '{name}', or cannot read it; see 'rollcall-student \
-                     files'"
-                ));
+                complain(text!("file-none", name));
                 return Err(Failure::Refused { reason: "no_file", attempts });
             };
             let mut part = match begun.take() {
@@ -252,7 +247,7 @@ impl Files {
                 }
             };
             let length_before = part.length();
-            let prefix = part.prefix().map_err(|error| failed(format!("cannot go on: {error}")))?;
+            let prefix = part.prefix().map_err(|error| failed(text!("file-not-resumed", error)))?;
             let fetched = self.fetch_rest(&mut part, prefix, &mut line, &mut attempts);
             line.clear();
             match fetched {
@@ -265,7 +260,7 @@ impl Files {
                 Err(error) => return Err(self.broken_off(part, target, &error, attempts)),
             }
         }
-        complain(format_args!("'{name}' changes all the time on the server; try again later"));
+        complain(text!("file-changes", name));
         Err(Exit::Failed.into())
     }
 
@@ -318,11 +313,12 @@ impl Files {
     ) -> Failure {
         let (why, exit) = match error {
             FetchError::Write(error) => {
-                let what = match error.kind() {
-                    io::ErrorKind::StorageFull => "; make room there",
-                    _ => "",
+                let path = target.path().display();
+                let words = match error.kind() {
+                    io::ErrorKind::StorageFull => text!("file-unwritten-full", path, error),
+                    _ => text!("file-unwritten", path, error),
                 };
-                (format!("cannot write {}: {error}{what}", target.path().display()), Exit::Failed)
+                (words, Exit::Failed)
             }
             other => self.client.explain_fetch(other),
         };
@@ -330,10 +326,8 @@ impl Files {
             part.remove();
             complain(why);
         } else {
-            let (kept, all) = (HumanBytes(part.length()), HumanBytes(part.info().bytes));
-            complain(format_args!(
-                "{why}; {kept} of {all} are kept: run the same command again to go on"
-            ));
+            let (kept, all) = (size(part.length()), size(part.info().bytes));
+            complain(text!("file-broken-off", why, kept, all));
         }
         Failure::new(exit, attempts)
     }
@@ -342,11 +336,13 @@ impl Files {
 /// What arrived is not the file, also when it was fetched once more.
 fn damaged(part: Part, name: &FileName) -> Failure {
     part.remove();
-    complain(format_args!(
-        "'{name}' arrived twice, and both times it was not what the server announced; tell whoever \
-         runs the server"
-    ));
+    complain(text!("file-damaged", name));
     Exit::Failed.into()
+}
+
+/// So many bytes as people read them.
+fn size(bytes: u64) -> String {
+    decimal(HumanBytes(bytes))
 }
 
 /// The file with that name, or else the one with that number in the list.

@@ -6,17 +6,18 @@ use serde::Serialize;
 
 use super::Exit;
 use super::client::ClientFlags;
-use super::explain::{refusal, revoked};
+use super::explain::{guest_in_words, refusal, revoked};
 use super::json::print_json;
+use super::language::{Cause, text};
 use super::local_time::LocalTime as _;
 use super::prompt::Prompt;
 use super::speaker::{heard, sealed};
-use super::words::{complain, failed, printed, remark, typed};
+use super::words::{complain, failed_by, printed, remark, typed};
 use crate::access::{Guest, InviteCode};
 use crate::exchange::{Answer, Joined, Operation, Refused};
 use crate::seal::PublicKey;
 use crate::shell::call::{CallError, Caller, ServerName, resolve};
-use crate::shell::trust::{JoinLink, Pin, Trust};
+use crate::shell::trust::{JoinLink, NotALink, Pin, Trust};
 
 /// Who joins, and so whether an invite is expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,27 +30,31 @@ pub(super) enum Joining {
 
 /// Joins the server of the link, if it proves that it has the key.
 pub(super) fn join(link: &str, joining: Joining, flags: &ClientFlags) -> Result<(), Exit> {
-    let link: JoinLink = link.parse().map_err(|error| {
-        complain(format_args!("this is no join link: {error}"));
+    let link: JoinLink = link.parse().map_err(|cause: NotALink| {
+        complain(text!("no-join-link", cause = cause.words()));
         Exit::Usage
     })?;
     let JoinLink { server, key } = &link;
-    let trust = Trust::find().map_err(failed)?;
+    let trust = Trust::find().map_err(failed_by)?;
     // The key that is to be forgotten goes when this one has proved itself.
-    let known = trust.pin(server).map_err(failed)?.filter(|_| !flags.forget_server);
+    let known = trust.pin(server).map_err(failed_by)?.filter(|_| !flags.forget_server);
     if let Some(pin) = known.filter(|pin| pin.key != *key) {
         complain(another_key(server, &pin, key));
         return Err(Exit::Failed);
     }
-    let addresses = resolve(server).map_err(failed)?;
-    let mut caller = Caller::at(addresses, sealed(&trust, key, None)?).map_err(failed)?;
+    let addresses = resolve(server).map_err(failed_by)?;
+    let mut caller = Caller::at(addresses, sealed(&trust, key, None)?).map_err(failed_by)?;
     if known.is_none() {
         connect(&mut caller, server, flags)?;
         let pin = caller.channel().and_then(heard).expect("it has answered");
-        trust.keep(server, pin).map_err(failed)?;
+        trust.keep(server, pin).map_err(failed_by)?;
     }
-    let said = if known.is_some() { "was joined before" } else { "is joined" };
-    let invite = ask_for_invite(&format!("{server} {said}"), key, joining, flags.json)?;
+    let said = if known.is_some() {
+        text!("joined-before", server, key = key.fingerprint())
+    } else {
+        text!("joined-now", server, key = key.fingerprint())
+    };
+    let invite = ask_for_invite(&said, joining, flags.json)?;
     match invite {
         Some(code) => use_invite(&mut caller, &link, code, flags),
         None if flags.json => {
@@ -68,49 +73,41 @@ fn connect(caller: &mut Caller, server: &ServerName, flags: &ClientFlags) -> Res
     match caller.connect(flags.timeout) {
         Ok(()) => Ok(()),
         Err(CallError::Unanswered(_)) => {
-            complain(format_args!(
-                "{server} does not prove within {} that it has the key of the link; is it running, and is \
-                 the link its own? Nothing was changed",
-                humantime::format_duration(flags.timeout)
-            ));
+            let timeout = humantime::format_duration(flags.timeout);
+            complain(text!("join-unproved", server, timeout));
             Err(Exit::Unknown)
         }
         Err(CallError::Interrupted { .. }) => Err(Exit::Interrupted),
-        Err(error) => Err(failed(error)),
+        Err(error) => Err(failed_by(error)),
     }
 }
 
 /// Tells what is so already, and asks for an invite: it is typed or pasted, because arguments are seen by
 /// others and kept in histories.
-fn ask_for_invite(
-    said: &str,
-    key: &PublicKey,
-    joining: Joining,
-    json: bool,
-) -> Result<Option<InviteCode>, Exit> {
+fn ask_for_invite(said: &str, joining: Joining, json: bool) -> Result<Option<InviteCode>, Exit> {
     let mut prompt = Prompt::at_standard_input(json);
-    printed(prompt.say(&format!("{said}; its key is {}", key.fingerprint())))?;
+    printed(prompt.say(said))?;
     let question = match joining {
-        Joining::Student => "Invite for your number, if you were given one (else Enter): ",
-        Joining::Staff => "Invite, from an admin: ",
+        Joining::Student => text!("question-invite-student"),
+        Joining::Staff => text!("question-invite-staff"),
     };
     loop {
         let line = if prompt.is_attended() {
-            typed(prompt.read(question))?
+            typed(prompt.read(&question))?
         } else {
             typed(prompt.read_quietly())?
         };
         let text = line.as_ref().map(|line| line.text.as_deref().unwrap_or_default());
         let Some(text) = text.filter(|text| !text.is_empty()) else {
             if joining == Joining::Staff {
-                remark("without an invite this computer may answer roll calls, and hold none");
+                remark(text!("join-without-invite"));
             }
             return Ok(None);
         };
-        match text.parse() {
+        match text.parse::<InviteCode>() {
             Ok(code) => return Ok(Some(code)),
             // Not what was typed: it may be an invite with one letter too many.
-            Err(cause) => complain(format_args!("this is no invite: {cause}")),
+            Err(cause) => complain(text!("no-invite", cause = cause.words())),
         }
         if !prompt.is_attended() {
             return Err(Exit::Usage);
@@ -129,11 +126,8 @@ fn use_invite(
     let answered = match result {
         Ok(answered) => answered,
         Err(CallError::Unanswered(_)) => {
-            complain(format_args!(
-                "no answer from {server} within {}; whether the invite was used is unknown; the same again \
-                 finds out",
-                humantime::format_duration(flags.timeout)
-            ));
+            let timeout = humantime::format_duration(flags.timeout);
+            complain(text!("join-unanswered", server, timeout));
             return Err(Exit::Unknown);
         }
         Err(CallError::Interrupted { .. }) => return Err(Exit::Interrupted),
@@ -142,7 +136,7 @@ fn use_invite(
             complain(words);
             return Err(exit);
         }
-        Err(error) => return Err(failed(error)),
+        Err(error) => return Err(failed_by(error)),
     };
     let attempts = answered.attempts;
     match answered.answer {
@@ -164,11 +158,11 @@ fn use_invite(
             }))
         }
         Answer::Joined(Joined { at, guest }) => {
-            let at = at.to_local();
-            printed(writeln!(io::stdout(), "joined {server} as {guest} at {at}"))
+            let said = text!("joined", server, guest = guest_in_words(guest), at = at.to_local());
+            printed(writeln!(io::stdout(), "{said}"))
         }
         Answer::Refused(Refused { reason, .. }) => {
-            complain(format_args!("refused: {}", refusal(reason)));
+            complain(text!("refused", why = refusal(reason)));
             Err(Exit::Refused)
         }
         _ => Err(Exit::Failed),
@@ -191,10 +185,6 @@ struct JoinLine {
 }
 
 fn another_key(server: &ServerName, pin: &Pin, key: &PublicKey) -> String {
-    format!(
-        "{server} IS KNOWN BY ANOTHER KEY: {} in place of {}. Somebody may be answering in its place. Ask \
-         who runs it; if the key was really changed, join again after --forget-server",
-        pin.key.fingerprint(),
-        key.fingerprint()
-    )
+    let (known, key) = (pin.key.fingerprint(), key.fingerprint());
+    text!("join-another-key", server, known, key)
 }

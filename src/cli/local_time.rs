@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Local, NaiveDate};
 
+use super::language::{Language, language};
 use crate::time::WallTime;
 
 /// What people read of a [`WallTime`].
@@ -16,19 +17,33 @@ pub(super) trait LocalTime: Copy {
 
     /// `2026-11-22 13:18:05`.
     fn to_local(self) -> String {
-        self.local().format("%Y-%m-%d %H:%M:%S").to_string()
+        self.local().format(&format!("{} %H:%M:%S", day_form())).to_string()
     }
 
     /// With the time zone, where it would not be obvious: `2026-11-22 13:18:05 -03:00`.
     fn to_local_with_zone(self) -> String {
-        self.local().format("%Y-%m-%d %H:%M:%S %:z").to_string()
+        self.local().format(&format!("{} %H:%M:%S %:z", day_form())).to_string()
     }
 
     /// Without the date, if that is the one of `today`.
     fn to_local_on(self, today: Self) -> String {
-        let (local, today) = (self.local(), today.local());
-        let same_day = local.date_naive() == today.date_naive();
-        local.format(if same_day { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" }).to_string()
+        if self.to_local_day() == today.to_local_day() {
+            return self.local().format("%H:%M:%S").to_string();
+        }
+        self.to_local()
+    }
+}
+
+/// A day as people read it.
+pub(super) fn day_in_words(day: NaiveDate) -> String {
+    day.format(day_form()).to_string()
+}
+
+/// How a day is written: `2026-11-22`, or `22/11/2026`.
+fn day_form() -> &'static str {
+    match language() {
+        Language::English => "%Y-%m-%d",
+        Language::Portuguese => "%d/%m/%Y",
     }
 }
 

@@ -19,6 +19,7 @@ mod export;
 mod files;
 mod join;
 mod json;
+mod language;
 mod likeness;
 mod local_time;
 mod part;

@@ -14,6 +14,7 @@ use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt as _, OpenOptionsSyncExt a
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions};
 
+use super::language::text;
 use crate::blocks::Prefix;
 use crate::exchange::FileInfo;
 use crate::ids::{ContentId, FileName};
@@ -39,7 +40,7 @@ impl Target {
             Some(path) => path.to_owned(),
         };
         let Some(last) = path.file_name().map(OsStr::to_owned) else {
-            return Err(format!("{} is no name for a file", path.display()));
+            return Err(text!("output-no-name", path = path.display()));
         };
         let folder = match path.parent() {
             Some(parent) if parent != Path::new("") => parent.to_owned(),
@@ -57,7 +58,7 @@ impl Target {
     pub(super) fn check(&self, force: bool) -> Result<(), String> {
         if !self.folder.is_dir() {
             let (path, folder) = (self.path.display(), self.folder.display());
-            return Err(format!("cannot write {path}: there is no folder {folder}; make it first"));
+            return Err(text!("output-no-folder-for", path, folder));
         }
         let Ok(here) = self.path.symlink_metadata() else { return Ok(()) };
         let path = self.path.display();
@@ -68,17 +69,13 @@ impl Target {
             .flatten()
             .any(|it| !it.is_file())
         {
-            let what = if here.is_dir() { "a folder" } else { "no regular file" };
-            return Err(format!(
-                "{path} is {what} and is never replaced; use --output to save elsewhere"
-            ));
+            return Err(if here.is_dir() {
+                text!("output-folder", path)
+            } else {
+                text!("output-no-file", path)
+            });
         }
-        if force {
-            return Ok(());
-        }
-        Err(format!(
-            "{path} is there already; use --force to replace it, or --output to save elsewhere"
-        ))
+        if force { Ok(()) } else { Err(text!("output-there", path)) }
     }
 
     /// The prefix of the names of all parts for this target.
@@ -95,7 +92,7 @@ pub(super) fn check_output(output: &Path) -> Result<(), String> {
         output.as_os_str().as_encoded_bytes().last().copied().is_some_and(is_separator);
     if ends_in_one && !output.is_dir() {
         let path = output.display();
-        return Err(format!("there is no folder {path}; make it first, or leave the last / out"));
+        return Err(text!("output-no-folder", path));
     }
     Ok(())
 }
@@ -126,7 +123,7 @@ impl Part {
     pub(super) fn open(target: &Target, info: &FileInfo) -> Result<Self, String> {
         let error = |error: io::Error| {
             let folder = target.folder.display();
-            format!("cannot write in {folder}: {error}; use --output to save elsewhere")
+            text!("output-unwritten", folder, error)
         };
         let dir = Dir::open_ambient_dir(&target.folder, ambient_authority()).map_err(error)?;
         for number in 0..PART_NAMES_MAX {
@@ -135,7 +132,7 @@ impl Part {
             // Not every file system has locks. Without one, two transfers damage each other's bytes,
             // which is detected.
             if let Err(TryLockError::WouldBlock) = file.try_lock() {
-                return Err("another download of this file to this place is under way".into());
+                return Err(text!("output-under-way"));
             }
             if !is_at(&dir, &name, &file) {
                 // Another transfer completed it in between, or somebody moved it.
@@ -144,9 +141,7 @@ impl Part {
             return Self::resume(dir, name, file, *info).map_err(error);
         }
         let folder = target.folder.display();
-        Err(format!(
-            "others have taken the names for a part in {folder}; use --output to save elsewhere"
-        ))
+        Err(text!("output-taken", folder))
     }
 
     /// Goes on after the last whole block.
@@ -195,7 +190,7 @@ impl Part {
             }
         }
         if prefix.bytes() != self.length {
-            return Err(io::Error::other("another program changes it"));
+            return Err(io::Error::other(text!("output-changes")));
         }
         Ok(prefix)
     }
@@ -203,7 +198,7 @@ impl Part {
     /// Renames it to the target, and removes the parts of other contents for the same target.
     pub(super) fn keep(self, target: &Target, force: bool) -> Result<(), String> {
         target.check(force)?;
-        let error = |error: io::Error| format!("cannot save {}: {error}", target.path.display());
+        let error = |error: io::Error| text!("output-unsaved", path = target.path.display(), error);
         let Self { dir, name, .. } = &self;
         let done = if force {
             dir.rename(name, dir, &target.name)

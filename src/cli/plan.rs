@@ -5,8 +5,9 @@ use std::time::Duration;
 use clap::Args;
 
 use super::Exit;
+use super::language::{Cause, text};
 use super::words::complain;
-use crate::attendance::{Plan, Title};
+use crate::attendance::{NotALine, Plan, Title};
 use crate::limits::{ACCEPT_DELAYED_DEFAULT, LESSONS_MAX, WINDOW_LENGTH_MAX};
 
 /// How the roll call is to go.
@@ -39,9 +40,7 @@ impl PlanFlags {
     pub(super) fn plan(self) -> Result<Plan, Exit> {
         let Self { closes_after, late_after, lessons, title, accept_delayed } = self;
         if closes_after.zip(late_after).is_some_and(|(closes, late)| late >= closes) {
-            complain(
-                "--late-after has to be before the end that --for says; nobody could be late otherwise",
-            );
+            complain(text!("plan-late-after"));
             return Err(Exit::Usage);
         }
         let accept_delayed_s =
@@ -65,7 +64,7 @@ pub(super) fn seconds(duration: Duration) -> u32 {
 pub(super) fn parse_window(text: &str) -> Result<Duration, String> {
     let duration = parse_time(text)?;
     if duration < Duration::from_secs(1) {
-        return Err("it must be a second or longer".into());
+        return Err(text!("window-too-short"));
     }
     within(duration, WINDOW_LENGTH_MAX)
 }
@@ -76,7 +75,7 @@ fn parse_delay(text: &str) -> Result<Duration, String> {
 
 fn within(duration: Duration, most: Duration) -> Result<Duration, String> {
     if duration > most {
-        return Err(format!("it can be at most {}", humantime::format_duration(most)));
+        return Err(text!("at-most", most = humantime::format_duration(most)));
     }
     Ok(duration)
 }
@@ -85,12 +84,11 @@ fn parse_time(text: &str) -> Result<Duration, String> {
     if let Ok(minutes) = text.parse::<u32>() {
         return Ok(Duration::from_secs(u64::from(minutes) * 60));
     }
-    humantime::parse_duration(text)
-        .map_err(|_| "write it as 10m, 90s or 1h30m; a number alone is minutes".to_owned())
+    humantime::parse_duration(text).map_err(|_| text!("window-form"))
 }
 
 fn parse_title(text: &str) -> Result<Title, String> {
-    text.parse().map_err(|cause| format!("a title cannot be that: {cause}"))
+    text.parse().map_err(|cause: NotALine| text!("no-title", cause = cause.words()))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::language::{decimal, text};
 use crate::shell::clock::Clock;
 use crate::time::Instant;
 
@@ -33,8 +34,8 @@ impl ProgressLine {
 
     /// The server has hashed so many bytes of the file.
     pub(super) fn reading(&mut self, done: u64, bytes: u64) {
-        let words = format!("{} of {} read", HumanBytes(done), HumanBytes(bytes));
-        self.draw(done, bytes, format!("{words} by the server"));
+        let (so_far, all) = (decimal(HumanBytes(done)), decimal(HumanBytes(bytes)));
+        self.draw(done, bytes, text!("server-reading", so_far, all));
     }
 
     /// A transfer begins: the rate counts from here.
@@ -77,14 +78,14 @@ impl ProgressLine {
 
 /// The text of the line. The most important comes first: the end may be cut off.
 fn words(here: u64, bytes: u64, rate: Option<u64>) -> String {
-    let so_far = format!("{} of {}", HumanBytes(here), HumanBytes(bytes));
+    let (so_far, all) = (decimal(HumanBytes(here)), decimal(HumanBytes(bytes)));
     match rate {
-        None if here == bytes => so_far,
-        None => format!("{so_far}, waiting"),
+        None if here == bytes => text!("progress", so_far, all),
+        None => text!("progress-waiting", so_far, all),
         Some(rate) => {
             let left = Duration::from_secs(bytes.saturating_sub(here).div_ceil(rate.max(1)));
             let left = humantime::format_duration(left);
-            format!("{so_far}, {}/s, {left} left", HumanBytes(rate))
+            text!("progress-rate", so_far, all, rate = decimal(HumanBytes(rate)), left)
         }
     }
 }

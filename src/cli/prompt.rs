@@ -15,6 +15,7 @@ use rustyline::history::MemHistory;
 use rustyline::{Editor, history::History as _};
 
 use super::Exit;
+use super::language::{Cause, text};
 use super::words::complain;
 use crate::limits::{PROMPT_HISTORY_LINES, PROMPT_LINE_MAX_BYTES};
 use crate::shell::interrupt;
@@ -39,29 +40,31 @@ pub(super) struct Line {
     /// Its number, from 1.
     pub(super) number: u64,
     /// The text without the spaces around it.
-    pub(super) text: Result<String, &'static str>,
+    pub(super) text: Result<String, String>,
     /// Whether nobody can be asked about it.
     pub(super) unattended: bool,
 }
 
 impl Line {
     /// What its only field says; nothing if it is empty. If it is not understood, that was said.
-    pub(super) fn only<T: FromStr<Err: Display>>(&self) -> Result<Option<T>, Exit> {
+    pub(super) fn only<T: FromStr<Err: Cause>>(&self) -> Result<Option<T>, Exit> {
         let text = self.text.as_deref().map_err(|cause| self.misunderstood(cause))?;
         match fields(text)[..] {
             [] => Ok(None),
-            [field] => field.parse().map(Some).map_err(|cause| self.misunderstood(cause)),
-            _ => Err(self.misunderstood("write only one on each line")),
+            [field] => {
+                field.parse().map(Some).map_err(|cause: T::Err| self.misunderstood(cause.words()))
+            }
+            _ => Err(self.misunderstood(text!("line-only-one"))),
         }
     }
 
     /// Says what is wrong with it.
     pub(super) fn misunderstood(&self, cause: impl Display) -> Exit {
-        let place = if self.unattended { format!("line {}: ", self.number) } else { String::new() };
-        match &self.text {
-            Ok(text) => complain(format_args!("{place}'{text}': {cause}")),
-            Err(cause) => complain(format_args!("{place}{cause}")),
-        }
+        let what = match &self.text {
+            Ok(text) => format!("'{text}': {cause}"),
+            Err(cause) => cause.clone(),
+        };
+        complain(if self.unattended { in_line(self.number, what) } else { what });
         Exit::Usage
     }
 }
@@ -128,8 +131,7 @@ impl Prompt {
     /// Asks a question that only a clear yes answers with yes.
     pub(super) fn confirm(&mut self, question: &str) -> io::Result<bool> {
         let Some(line) = self.read_line(question, false)? else { return Ok(false) };
-        let yes = |text: String| ["y", "yes"].contains(&text.to_lowercase().as_str());
-        Ok(line.text.is_ok_and(yes))
+        Ok(line.text.is_ok_and(|text| is_yes(&text)))
     }
 
     /// Asks and reads one line; `None` when the input ends.
@@ -177,9 +179,9 @@ impl Prompt {
     }
 
     /// Takes what was typed apart: a paste may have several lines.
-    fn take(&mut self, typed: &Result<String, &'static str>) {
+    fn take(&mut self, typed: &Result<String, String>) {
         let lines = match typed {
-            Err(cause) => vec![Err(*cause)],
+            Err(cause) => vec![Err(cause.clone())],
             Ok(typed) => typed.trim_end().split('\n').map(checked).collect(),
         };
         let unattended = lines.len() > 1;
@@ -221,7 +223,7 @@ fn editor() -> Option<Editor<(), MemHistory>> {
 fn edit(
     editor: &mut Editor<(), MemHistory>,
     question: &str,
-) -> io::Result<Option<Result<String, &'static str>>> {
+) -> io::Result<Option<Result<String, String>>> {
     loop {
         return match editor.readline(question) {
             Ok(typed) => Ok(Some(Ok(typed))),
@@ -229,7 +231,7 @@ fn edit(
             Err(ReadlineError::Interrupted) => interrupt::end_process(),
             Err(ReadlineError::Signal(_)) => continue,
             Err(ReadlineError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
-                Ok(Some(Err(NOT_TEXT)))
+                Ok(Some(Err(text!("line-not-text"))))
             }
             Err(ReadlineError::Io(error)) => Err(error),
             Err(other) => Err(io::Error::other(other)),
@@ -237,10 +239,28 @@ fn edit(
     }
 }
 
-const NOT_TEXT: &str = "the line is not text (UTF-8)";
+/// What is said of a line, with its number.
+pub(super) fn in_line(number: u64, what: impl Display) -> String {
+    text!("in-line", number, what)
+}
+
+/// Whether an answer says yes, in the language of the question.
+pub(super) fn is_yes(answer: &str) -> bool {
+    is_one_of(answer, &text!("answers-yes"))
+}
+
+/// Whether an answer says no, in the language of the question.
+pub(super) fn is_no(answer: &str) -> bool {
+    is_one_of(answer, &text!("answers-no"))
+}
+
+fn is_one_of(answer: &str, words: &str) -> bool {
+    let answer = answer.to_lowercase();
+    words.split_whitespace().any(|word| word == answer)
+}
 
 /// One line, or what is wrong with it; `None` at the end of the input.
-fn next_line(input: &mut dyn BufRead) -> io::Result<Option<Result<String, &'static str>>> {
+fn next_line(input: &mut dyn BufRead) -> io::Result<Option<Result<String, String>>> {
     let mut bytes = Vec::new();
     input.take(PROMPT_LINE_MAX_BYTES as u64 + 1).read_until(b'\n', &mut bytes)?;
     if bytes.is_empty() {
@@ -249,12 +269,13 @@ fn next_line(input: &mut dyn BufRead) -> io::Result<Option<Result<String, &'stat
     if bytes.len() > PROMPT_LINE_MAX_BYTES && !bytes.ends_with(b"\n") {
         input.skip_until(b'\n')?;
     }
-    Ok(Some(String::from_utf8(bytes).map_err(|_| NOT_TEXT).and_then(|line| checked(&line))))
+    let text = String::from_utf8(bytes).map_err(|_| text!("line-not-text"));
+    Ok(Some(text.and_then(|line| checked(&line))))
 }
 
-fn checked(line: &str) -> Result<String, &'static str> {
+fn checked(line: &str) -> Result<String, String> {
     if line.len() > PROMPT_LINE_MAX_BYTES {
-        return Err("the line is too long");
+        return Err(text!("line-too-long"));
     }
     Ok(trimmed(line).to_owned())
 }

@@ -10,7 +10,8 @@ use super::Exit;
 use super::client::CommandClient;
 use super::export::RollCall;
 use super::json::print_json;
-use super::words::{counted, printed};
+use super::language::{Count, decimal, text};
+use super::words::printed;
 use crate::attendance::Status;
 use crate::ids::{ClassId, StudentNumber};
 
@@ -137,31 +138,40 @@ fn write_table(
     minimum: u8,
     planned: Option<u32>,
 ) -> io::Result<()> {
-    let roll_calls = counted(report.roll_calls, "closed roll call", "closed roll calls");
-    let lessons = counted(report.lessons as usize, "lesson", "lessons");
-    writeln!(
-        out,
-        "Class {class}, {roll_calls}, {lessons}. Counted in lessons; present and late count as there."
-    )?;
+    let roll_calls = text!("roll-calls-closed", count = Count(report.roll_calls));
+    let lessons = text!("lessons", count = Count(report.lessons));
+    writeln!(out, "{}", text!("report-heading", class, roll_calls, lessons))?;
     writeln!(
         out,
         "{:<16}  {:<28} {:>5} {:>5} {:>5} {:>5} {:>5} {:>7} {:>5}",
-        "number", "name", "of", "here", "late", "exc", "abs", "%", "left"
+        text!("column-number"),
+        text!("column-name"),
+        text!("column-of"),
+        text!("column-present"),
+        text!("column-late"),
+        text!("column-excused"),
+        text!("column-absent"),
+        "%",
+        text!("column-left")
     )?;
     for (number, row) in report.sorted() {
         let Row { name, of, present, late, excused, absent } = row;
         let percent =
             row.permille().map_or_else(|| "-".into(), |it| format!("{}.{}", it / 10, it % 10));
+        let percent = decimal(percent);
         let left = row.left(minimum, planned);
-        let below =
-            if row.is_below(minimum) { format!("  below {minimum} %") } else { String::new() };
+        let below = if row.is_below(minimum) {
+            format!("  {}", text!("report-below", minimum))
+        } else {
+            String::new()
+        };
         writeln!(
             out,
             "{number:<16}  {name:<28} {of:>5} {present:>5} {late:>5} {excused:>5} {absent:>5} {percent:>7} {left:>5}{below}"
         )?;
     }
     if !report.walk_ins.is_empty() {
-        writeln!(out, "Not on the roster:")?;
+        writeln!(out, "{}", text!("report-unlisted"))?;
         for (number, lessons) in &report.walk_ins {
             writeln!(out, "{number:<16}  {lessons}")?;
         }

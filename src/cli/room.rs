@@ -9,8 +9,9 @@ use serde::Serialize;
 use super::Exit;
 use super::client::CommandClient;
 use super::json::print_json;
-use super::prompt::Prompt;
-use super::words::{complain, counted, printed, remark, typed};
+use super::language::{Count, text};
+use super::prompt::{Prompt, is_no, is_yes};
+use super::words::{complain, printed, remark, typed};
 use crate::access::RoomCode;
 use crate::exchange::{Act, Answer, Drawn, Query, Refusal, Refused, RoomState, SpotList};
 use crate::ids::ClassId;
@@ -24,9 +25,7 @@ const REFRESH_MIN: Duration = Duration::from_millis(100);
 pub(super) fn show_code(client: &mut CommandClient, class: ClassId) -> Result<(), Exit> {
     let mut state = ask(client, class)?;
     let Some(_) = state.code else {
-        complain(format_args!(
-            "the roll call of class {class} was opened without a code; close it and open it again for one"
-        ));
+        complain(text!("code-none", class));
         return Err(Exit::Failed);
     };
     if client.json() || !io::stdout().is_terminal() {
@@ -40,7 +39,7 @@ pub(super) fn show_code(client: &mut CommandClient, class: ClassId) -> Result<()
         state = match answered.answer {
             Answer::Room(state) => state,
             Answer::Refused(Refused { reason: Refusal::NotOpen, .. }) => {
-                remark(format_args!("class {class} is not open any more"));
+                remark(text!("not-open-any-more", class));
                 return Ok(());
             }
             Answer::Refused(refused) => {
@@ -71,7 +70,7 @@ fn show_once(client: &CommandClient, state: &RoomState) -> Result<(), Exit> {
         }));
     }
     let left = left_ms.div_ceil(1_000);
-    printed(writeln!(io::stdout(), "{code}  {left} s  class {class}"))
+    printed(writeln!(io::stdout(), "{code}  {}", text!("code-for", left, class)))
 }
 
 #[derive(Serialize)]
@@ -91,16 +90,22 @@ fn show_large(state: &RoomState) -> io::Result<()> {
     // Home, and what was there before goes line by line, so that nothing flickers.
     write!(out, "\x1b[H")?;
     let mut line = |text: &str| write!(out, "{text}\x1b[K\r\n");
-    line(&format!("Class {class}: the code of this room"))?;
+    line(&text!("code-heading", class))?;
     line("")?;
     for row in code.map(large).unwrap_or_default() {
         line(&format!("  {row}"))?;
     }
     line("")?;
-    line(&format!("  for {left:>2} s more  {}", "▪".repeat(usize::from(left))))?;
+    let still = text!("code-left", left = format_args!("{left:>2}"));
+    line(&format!("  {still}  {}", "▪".repeat(usize::from(left))))?;
     line("")?;
-    let wrong = counted(wrong_codes as usize, "wrong code", "wrong codes");
-    line(&format!("  {present} present, {remarked} remarked, {wrong}; Ctrl-C ends"))?;
+    let counts = text!(
+        "code-counts",
+        present = Count(present),
+        remarked = Count(remarked),
+        wrong = Count(wrong_codes)
+    );
+    line(&format!("  {counts}"))?;
     write!(out, "\x1b[J")?;
     out.flush()
 }
@@ -137,7 +142,7 @@ pub(super) fn spot(client: &mut CommandClient, class: ClassId, count: u8) -> Res
     let answered = client.ask_with_right(Query::Spot { class, count }, Some(class))?;
     let Answer::Spot(SpotList { drawn, .. }) = answered.answer else { return Err(Exit::Failed) };
     if drawn.is_empty() {
-        remark("nobody is left to be called: all who have answered were");
+        remark(text!("spot-none"));
         return Ok(());
     }
     let mut prompt = Prompt::at_standard_input(client.json());
@@ -150,18 +155,18 @@ pub(super) fn spot(client: &mut CommandClient, class: ClassId, count: u8) -> Res
                 flags,
             }))?;
         }
-        let mut question = student.to_string();
+        let mut who = student.to_string();
         for remark in remarks.names() {
-            question.extend([", ", words(remark)]);
+            who.extend([", ", &words(remark)]);
         }
-        question.push_str(": there? [y/n, Enter: not asked] ");
+        let question = text!("question-there", who);
         let there = loop {
             let Some(line) = typed(prompt.read(&question))? else { break None };
-            match line.text.as_deref().map(str::to_lowercase).as_deref() {
-                Ok("y" | "yes") => break Some(true),
-                Ok("n" | "no") => break Some(false),
+            match line.text.as_deref() {
                 Ok("") => break None,
-                _ => _ = line.misunderstood("write y or n"),
+                Ok(answer) if is_yes(answer) => break Some(true),
+                Ok(answer) if is_no(answer) => break Some(false),
+                _ => _ = line.misunderstood(text!("there-form")),
             }
         };
         if let Some(there) = there {
@@ -179,14 +184,14 @@ struct SpotLine<'a> {
 }
 
 /// A remark as people read it.
-pub(super) fn words(remark: &str) -> &'static str {
+pub(super) fn words(remark: &str) -> String {
     match remark {
-        "second_device" => "second device for this number",
-        "several_numbers" => "one device for several numbers",
-        "by_teacher" => "marked by the teacher",
-        "many_wrong_codes" => "many wrong codes",
-        "called_present" => "was called, was there",
-        _ => "was called, was not there",
+        "second_device" => text!("remark-second-device"),
+        "several_numbers" => text!("remark-several-numbers"),
+        "by_teacher" => text!("remark-by-teacher"),
+        "many_wrong_codes" => text!("remark-many-wrong-codes"),
+        "called_present" => text!("remark-called-present"),
+        _ => text!("remark-called-absent"),
     }
 }
 

@@ -13,9 +13,10 @@ use serde::Serialize;
 use super::Exit;
 use super::client::CommandClient;
 use super::json::print_json;
+use super::language::{Cause, Count, text};
 use super::prompt::Prompt;
 use super::roster_file;
-use super::words::{complain, counted, failed, printed, remark, typed};
+use super::words::{complain, failed, failed_by, printed, remark, typed};
 use super::write_file::write_file;
 use crate::attendance::{Listed, RosterChange, RosterEdit};
 use crate::exchange::{Act, Answer, Operation, Refused};
@@ -118,19 +119,19 @@ impl Changes {
         ] {
             lines.extend(lines_of.into_iter().take(SHOWN_MAX));
             if count > SHOWN_MAX {
-                lines.push(format!("  and {} more", count - SHOWN_MAX));
+                lines.push(format!("  {}", text!("and-more", count = Count(count - SHOWN_MAX))));
             }
         }
         lines
     }
 
     fn counts(&self) -> String {
-        format!(
-            "{} new, {} changed, {} gone, {} as before",
-            self.added.len(),
-            self.changed.len(),
-            self.removed.len(),
-            self.unchanged
+        text!(
+            "import-counts",
+            added = Count(self.added.len()),
+            changed = Count(self.changed.len()),
+            removed = Count(self.removed.len()),
+            unchanged = Count(self.unchanged)
         )
     }
 }
@@ -142,7 +143,7 @@ fn shown(it: &Listed) -> String {
 
 fn import(mut client: CommandClient, class: ClassId, file: &Path, yes: bool) -> Result<(), Exit> {
     let wanted = roster_file::read(file).map_err(|error| {
-        failed(format_args!("nothing was imported from {}: {error}", file.display()))
+        failed(text!("import-nothing", file = file.display(), cause = error.words()))
     })?;
     let (before, mut attempts) = client.roster(class)?;
     let total = wanted.len();
@@ -162,8 +163,8 @@ fn import(mut client: CommandClient, class: ClassId, file: &Path, yes: bool) -> 
             attempts,
         }));
     }
-    let students = counted(total, "student", "students");
-    printed(writeln!(io::stdout(), "Class {class} has {students} now: {}.", changes.counts()))
+    let (students, changes) = (text!("students", count = Count(total)), changes.counts());
+    printed(writeln!(io::stdout(), "{}", text!("imported", class, students, changes)))
 }
 
 #[derive(Serialize)]
@@ -186,18 +187,15 @@ fn agree(client: &CommandClient, class: ClassId, changes: &Changes, yes: bool) -
         remark(line);
     }
     if !io::stdin().is_terminal() {
-        complain(format_args!(
-            "nothing was changed: the roster of class {class} would have {}; nobody can be asked here, so say --yes",
-            changes.counts()
-        ));
+        complain(text!("import-unasked", class, changes = changes.counts()));
         return Err(Exit::Usage);
     }
     let mut prompt = Prompt::at_standard_input(client.json());
-    let question = format!("The roster of class {class}: {}. Do it? [y/N] ", changes.counts());
+    let question = text!("question-import", class, changes = changes.counts());
     if typed(prompt.confirm(&question))? {
         return Ok(());
     }
-    remark("nothing was changed");
+    remark(text!("import-declined"));
     Err(Exit::Failed)
 }
 
@@ -280,10 +278,7 @@ fn send(
             } else {
                 Exit::Unknown
             };
-            complain(format_args!(
-                "{error}; a part of the roster of class {class} may have changed: import the file again, only \
-                 what differs is sent"
-            ));
+            complain(text!("import-broken-off", cause = error.words(), class));
             Err(exit)
         }
     }
@@ -300,8 +295,9 @@ fn progress_bar(students: usize) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::with_draw_target(Some(students as u64), ProgressDrawTarget::stderr());
-    let template = "{wide_bar} {pos} of {len} students";
-    bar.with_style(ProgressStyle::with_template(template).expect("a valid template"))
+    let template =
+        format!("{{wide_bar}} {}", text!("import-progress", done = "{pos}", all = "{len}"));
+    bar.with_style(ProgressStyle::with_template(&template).expect("a valid template"))
 }
 
 fn show(mut client: CommandClient, class: ClassId) -> Result<(), Exit> {
@@ -318,15 +314,13 @@ fn show(mut client: CommandClient, class: ClassId) -> Result<(), Exit> {
         }));
     }
     if roster.students.is_empty() {
-        remark(format_args!(
-            "class {class} has no roster; import one with: rollcall-teacher roster import {class} FILE"
-        ));
+        remark(text!("roster-none", class));
         return Ok(());
     }
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut print = || -> io::Result<()> {
-        let students = counted(roster.students.len(), "student", "students");
-        writeln!(out, "Class {class} has {students}:")?;
+        let students = text!("students", count = Count(roster.students.len()));
+        writeln!(out, "{}", text!("roster-heading", class, students))?;
         for (place, it) in roster.students.iter().enumerate() {
             writeln!(out, "{:>4}  {:<16}  {}", place + 1, it.student, shown(it))?;
         }
@@ -359,13 +353,11 @@ fn codes(
 ) -> Result<(), Exit> {
     let (RosterObject { students, .. }, _) = client.roster(class)?;
     if students.is_empty() {
-        complain(format_args!(
-            "class {class} has no roster; import one with: rollcall-teacher roster import {class} FILE"
-        ));
+        complain(text!("roster-none", class));
         return Err(Exit::Failed);
     }
     if let Some(path) = output.filter(|path| path.exists() && !force) {
-        complain(format_args!("{} is there already; --force replaces it", path.display()));
+        complain(text!("file-there", path = path.display()));
         return Err(Exit::Failed);
     }
     let mut made = Vec::with_capacity(students.len());
@@ -383,13 +375,9 @@ fn codes(
     match output {
         None => printed(io::stdout().write_all(&text)),
         Some(path) => {
-            write_file(path, &text, force).map_err(failed)?;
-            let codes = counted(made.len(), "code", "codes");
-            printed(writeln!(
-                io::stdout(),
-                "{codes} written to {}; each can be used once, for a week.",
-                path.display()
-            ))
+            write_file(path, &text, force).map_err(failed_by)?;
+            let said = text!("codes-written", count = Count(made.len()), path = path.display());
+            printed(writeln!(io::stdout(), "{said}"))
         }
     }
 }
@@ -407,9 +395,10 @@ fn table(link: &str, codes: &[Code]) -> Result<Vec<u8>, csv::Error> {
 
 /// A page with cards to be cut out, four in a line.
 fn cards(class: ClassId, link: &str, codes: &[Code]) -> Vec<u8> {
+    let (title, of_class) = (text!("cards-title", class), text!("card-class", class));
     let card = |Code { student, code }: &Code| {
         format!(
-            "<div><b>{}</b><br>{}<br>class {class}<p><code>{code}</code></p><small>rollcall-student join '{}'</small></div>\n",
+            "<div><b>{}</b><br>{}<br>{of_class}<p><code>{code}</code></p><small>rollcall-student join '{}'</small></div>\n",
             escaped(student.name.as_str()),
             escaped(student.student.as_str()),
             escaped(link)
@@ -417,7 +406,7 @@ fn cards(class: ClassId, link: &str, codes: &[Code]) -> Vec<u8> {
     };
     let cards: String = codes.iter().map(card).collect();
     format!(
-        "<!doctype html><meta charset=\"utf-8\"><title>Class {class}</title><style>\
+        "<!doctype html><meta charset=\"utf-8\"><title>{title}</title><style>\
          body{{display:grid;grid-template-columns:repeat(4,1fr);font:11pt sans-serif}}\
          div{{border:1px dashed #888;padding:3mm;break-inside:avoid}}code{{font-size:13pt}}\
          small{{font-size:6pt;word-break:break-all}}</style>\n{cards}"

@@ -12,6 +12,8 @@ use std::path::Path;
 
 use encoding_rs::{UTF_16BE, UTF_16LE, WINDOWS_1252};
 
+use super::language::{Cause, Count, text};
+use super::prompt::in_line;
 use crate::attendance::{Group, Listed, NotALine, StudentName};
 use crate::ids::{NotAStudent, StudentNumber};
 use crate::limits::{ROSTER_FILE_MAX_BYTES, ROSTER_MAX};
@@ -20,26 +22,39 @@ use crate::limits::{ROSTER_FILE_MAX_BYTES, ROSTER_MAX};
 const PROBLEMS_TOLD_MAX: usize = 20;
 
 /// Why a file is no roster.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 pub(super) enum RosterFileError {
-    #[error("it cannot be read: {0}")]
-    Io(#[from] io::Error),
-    #[error("it is a folder; name the file in it")]
+    Io(io::Error),
     Folder,
-    #[error("it is empty")]
     Empty,
-    #[error("it is larger than {} MiB, which no roster is", ROSTER_FILE_MAX_BYTES >> 20)]
     TooLarge,
-    #[error("it is no text; save the table as CSV first")]
     Binary,
-    #[error("line {line}: {why}")]
-    Header { line: u64, why: &'static str },
-    #[error("it has no students, only a header")]
+    Header(Problem),
     NoStudents,
-    #[error("it has more than {ROSTER_MAX} students")]
     TooMany,
-    #[error("{}", told(.0))]
     Problems(Vec<Problem>),
+}
+
+impl From<io::Error> for RosterFileError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl Cause for RosterFileError {
+    fn words(&self) -> String {
+        match self {
+            Self::Io(error) => text!("roster-file-unread", error),
+            Self::Folder => text!("roster-file-folder"),
+            Self::Empty => text!("roster-file-empty"),
+            Self::TooLarge => text!("roster-file-too-large", most = ROSTER_FILE_MAX_BYTES >> 20),
+            Self::Binary => text!("roster-file-binary"),
+            Self::Header(problem) => problem.to_string(),
+            Self::NoStudents => text!("roster-file-no-students"),
+            Self::TooMany => text!("roster-file-too-many", most = ROSTER_MAX),
+            Self::Problems(problems) => told(problems),
+        }
+    }
 }
 
 /// What is wrong with a line.
@@ -51,7 +66,7 @@ pub(super) struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {}", self.line, self.what)
+        f.write_str(&in_line(self.line, &self.what))
     }
 }
 
@@ -60,7 +75,7 @@ fn told(problems: &[Problem]) -> String {
     let mut told: Vec<_> = told.collect();
     let more = problems.len().saturating_sub(PROBLEMS_TOLD_MAX);
     if more > 0 {
-        told.push(format!("and {more} more"));
+        told.push(text!("and-more", count = Count(more)));
     }
     told.join("; ")
 }
@@ -127,7 +142,7 @@ fn decode(bytes: &[u8]) -> Result<String, RosterFileError> {
         let line = line_at(bytes, place);
         let start = &bytes[..bytes.len().min(512)];
         if 12 * start.iter().filter(|it| !is_text(it)).count() <= start.len() {
-            let what = format!("it has a byte {:#04x}, which no text has", bytes[place]);
+            let what = text!("roster-byte", byte = format_args!("{:#04x}", bytes[place]));
             return Err(RosterFileError::Problems(vec![Problem { line, what }]));
         }
         return Err(RosterFileError::Binary);
@@ -144,9 +159,8 @@ fn decode_windows(bytes: &[u8], valid_up_to: usize) -> Result<String, RosterFile
         .split(|it| *it == b'\n')
         .any(|line| !line.is_ascii() && std::str::from_utf8(line).is_ok());
     if is_mixed {
-        let what = "it is in another encoding than the lines before it; save the whole as UTF-8";
-        let line = line_at(bytes, valid_up_to);
-        return Err(RosterFileError::Problems(vec![Problem { line, what: what.into() }]));
+        let (line, what) = (line_at(bytes, valid_up_to), text!("roster-encodings"));
+        return Err(RosterFileError::Problems(vec![Problem { line, what }]));
     }
     Ok(WINDOWS_1252.decode_without_bom_handling(bytes).0.into_owned())
 }
@@ -185,8 +199,7 @@ fn rows(text: &str, skipped: u64) -> Result<Vec<Row>, RosterFileError> {
         }
     }
     if let Some(last) = rows.last().filter(|_| unclosed) {
-        let what = "a quotation mark is opened and never closed; the file may have been cut off";
-        let problem = Problem { line: last.line, what: what.into() };
+        let problem = Problem { line: last.line, what: text!("roster-quotation-mark") };
         return Err(RosterFileError::Problems(vec![problem]));
     }
     Ok(rows)
@@ -276,14 +289,8 @@ impl Columns {
                 Ok(Some(Self { number, name, surname, group: find(&GROUPS) }))
             }
             _ if !is_header => Ok(None),
-            (None, _) => Err(RosterFileError::Header {
-                line,
-                why: "the header names no column with the student numbers; call it 'number' or 'matrícula'",
-            }),
-            (_, None) => Err(RosterFileError::Header {
-                line,
-                why: "the header names no column with the names; call it 'name' or 'nome'",
-            }),
+            (None, _) => Err(header(line, text!("roster-header-number"))),
+            (_, None) => Err(header(line, text!("roster-header-name"))),
         }
     }
 
@@ -298,14 +305,12 @@ impl Columns {
             filled.clone().filter(|it| is_number(it)).count() * 2 > filled.count()
         };
         let line = rows.first().map_or(1, |row| row.line);
-        let why = "it is not clear which column has the student numbers; begin the file with a line: number,name";
-        let number =
-            (0..width).find(|it| most(*it)).ok_or(RosterFileError::Header { line, why })?;
+        let number = (0..width).find(|it| most(*it));
+        let number = number.ok_or_else(|| header(line, text!("roster-no-number-column")))?;
         let name = (0..width).find(|it| {
             *it != number && !most(*it) && rows.iter().any(|row| !row.field(*it).is_empty())
         });
-        let why = "there is no column with names; begin the file with a line: number,name";
-        let name = name.ok_or(RosterFileError::Header { line, why })?;
+        let name = name.ok_or_else(|| header(line, text!("roster-no-name-column")))?;
         let group = (name + 1..width).find(|it| *it != number);
         Ok(Self { number, name, surname: None, group })
     }
@@ -314,6 +319,10 @@ impl Columns {
         let surname = self.surname.map_or("", |it| row.field(it));
         format!("{} {surname}", row.field(self.name)).trim().to_owned()
     }
+}
+
+fn header(line: u64, what: String) -> RosterFileError {
+    RosterFileError::Header(Problem { line, what })
 }
 
 /// A title without case and accents.
@@ -342,9 +351,12 @@ fn collect(columns: &Columns, rows: &[Row]) -> Result<Vec<Listed>, RosterFileErr
             Ok(it) => match found.get(&it.student) {
                 Some((line, before)) if before.name != it.name => problems.push(Problem {
                     line: row.line,
-                    what: format!(
-                        "{} is {} here and {} in line {line}; keep one of them",
-                        it.student, it.name, before.name
+                    what: text!(
+                        "roster-two-names",
+                        student = it.student,
+                        name = it.name,
+                        other = before.name,
+                        line
                     ),
                 }),
                 Some(_) => {}
@@ -362,35 +374,35 @@ fn listed(columns: &Columns, row: &Row) -> Result<Listed, String> {
     let number = row.field(columns.number);
     let name = columns.name(row);
     if number.is_empty() {
-        return Err("there is no student number".into());
+        return Err(text!("roster-no-number"));
     }
     if let Some(what) = formula(number) {
         return Err(what);
     }
     if is_rounded(number) {
-        return Err(format!(
-            "a spreadsheet has made '{number}' of the number; format that column as text and type the numbers again"
-        ));
+        return Err(text!("roster-rounded", number));
     }
-    let student =
-        number.parse().map_err(|cause: NotAStudent| format!("'{}': {cause}", shown(number)))?;
+    let student = number
+        .parse()
+        .map_err(|cause: NotAStudent| format!("'{}': {}", shown(number), cause.words()))?;
     if name.is_empty() {
-        return Err(format!("{number} has no name; the line may have been cut off"));
+        return Err(text!("roster-no-name", number));
     }
     if let Some(what) = formula(&name) {
         return Err(what);
     }
-    let name: StudentName = name.parse().map_err(|cause| not_a_line("name", &name, cause))?;
+    let name: StudentName = name.parse().map_err(|cause: NotALine| {
+        text!("roster-name", name = shown(&name), cause = cause.words())
+    })?;
     let group = columns.group.map_or("", |it| row.field(it));
-    let group = match group {
-        "" => None,
-        group => Some(group.parse::<Group>().map_err(|cause| not_a_line("group", group, cause))?),
-    };
+    let group =
+        match group {
+            "" => None,
+            group => Some(group.parse::<Group>().map_err(|cause| {
+                text!("roster-group", group = shown(group), cause = cause.words())
+            })?),
+        };
     Ok(Listed { student, name, group })
-}
-
-fn not_a_line(what: &str, text: &str, cause: NotALine) -> String {
-    format!("the {what} '{}' cannot be one: {cause}", shown(text))
 }
 
 fn shown(text: &str) -> String {
@@ -401,7 +413,7 @@ fn shown(text: &str) -> String {
 fn formula(text: &str) -> Option<String> {
     let first = text.chars().next()?;
     let is_one = matches!(first, '=' | '+' | '-' | '@');
-    is_one.then(|| format!("'{}' begins with '{first}', as a formula does; remove it", shown(text)))
+    is_one.then(|| text!("roster-formula", text = shown(text), first))
 }
 
 /// `4.2191E+07`: a number that was one once.
@@ -417,7 +429,7 @@ mod tests {
     use super::*;
 
     fn read(bytes: &[u8]) -> Vec<String> {
-        let found = parse(bytes).unwrap_or_else(|error| panic!("{error}"));
+        let found = parse(bytes).unwrap_or_else(|error| panic!("{}", error.words()));
         let shown = |it: Listed| {
             let group = it.group.map(|it| format!(" [{it}]")).unwrap_or_default();
             format!("{} {}{group}", it.student, it.name)
@@ -426,7 +438,7 @@ mod tests {
     }
 
     fn wrong(bytes: &[u8]) -> String {
-        parse(bytes).expect_err("it is wrong").to_string()
+        parse(bytes).expect_err("it is wrong").words()
     }
 
     #[test]
@@ -516,7 +528,7 @@ mod tests {
         let path = folder.path().join("roster.csv");
         File::create(&path).unwrap().set_len(2 << 30).unwrap();
         let error = super::read(&path).unwrap_err();
-        assert!(matches!(error, RosterFileError::TooLarge), "{error}");
+        assert!(matches!(error, RosterFileError::TooLarge), "{error:?}");
         assert!(matches!(super::read(folder.path()).unwrap_err(), RosterFileError::Folder));
         let many: String =
             (0..=ROSTER_MAX).fold(String::new(), |text, it| text + &format!("{it:06},Ana\n"));

@@ -18,10 +18,11 @@ use super::client::CommandClient;
 use super::correct::did_you_mean;
 use super::explain::reason;
 use super::json::print_json;
-use super::words::{complain, printed, safe};
+use super::language::{Cause, text};
+use super::words::{complain, printed, remark, safe};
 use crate::attendance::{Correction, Status};
 use crate::exchange::{Answer, Corrected, Operation};
-use crate::ids::{ClassId, StudentNumber};
+use crate::ids::{ClassId, NotAStudent, StudentNumber};
 use crate::limits::SCANS_AT_ONCE;
 use crate::roll::RosterObject;
 use crate::shell::call::{CallError, Caller};
@@ -49,9 +50,7 @@ pub(super) fn scan(mut client: CommandClient, class: ClassId) -> Result<(), Exit
         (0..SCANS_AT_ONCE).map(|_| client.another_caller()).collect::<Result<_, Exit>>()?;
     let mut desk = Desk::new(client.json(), class, roster);
     if !client.json() && io::stdin().is_terminal() {
-        super::words::remark(format_args!(
-            "Class {class}: one student number a line; Ctrl-D ends."
-        ));
+        remark(text!("welcome-scan", class));
     }
     let work = Mutex::new(work);
     std::thread::scope(|scope| {
@@ -100,7 +99,8 @@ impl Reader<'_> {
         let student: StudentNumber = match line.parse() {
             Ok(student) => student,
             Err(cause) => {
-                complain(format_args!("'{line}': {cause}"));
+                let cause: NotAStudent = cause;
+                complain(format_args!("'{line}': {}", cause.words()));
                 return None;
             }
         };
@@ -111,9 +111,7 @@ impl Reader<'_> {
         }
         self.repeated = Some(student);
         let (class, meant) = (self.class, did_you_mean(self.roster, student));
-        complain(format_args!(
-            "{student} is not on the roster of class {class}{meant}; the same number again marks it as a walk-in"
-        ));
+        complain(text!("scan-unlisted", student, class, meant));
         None
     }
 }
@@ -139,7 +137,7 @@ fn mark_all(
                 Ok(answered) => Event::Answered(student, answered.answer),
                 Err(CallError::Unanswered(_)) if was_last => Event::GivenUp,
                 Err(CallError::Unanswered(_)) => Event::Waiting(student),
-                Err(error) => Event::Failed(error.to_string()),
+                Err(error) => Event::Failed(error.words()),
             };
             let is_over = !matches!(event, Event::Waiting(_));
             if events.send(event).is_err() || is_over {
@@ -173,7 +171,7 @@ impl<'a> Desk<'a> {
                 return self.answered(student, &answer);
             }
             Event::Waiting(student) => {
-                complain(format_args!("{student} has no answer yet; it is sent again"));
+                complain(text!("scan-waiting", student));
             }
             Event::GivenUp => self.worst = self.worst.worse(Exit::Unknown),
             Event::Failed(error) => {
@@ -187,11 +185,11 @@ impl<'a> Desk<'a> {
     fn answered(&mut self, student: StudentNumber, answer: &Answer) -> Result<(), Exit> {
         let (outcome, words, good) = match *answer {
             Answer::Corrected(Corrected { was: Some(Status::Present), .. }) => {
-                ("already_present", "was there already".to_owned(), true)
+                ("already_present", text!("scan-already"), true)
             }
-            Answer::Corrected(_) => ("present", "present".to_owned(), true),
+            Answer::Corrected(_) => ("present", text!("status-present"), true),
             Answer::Refused(refused) => ("refused", reason(refused.reason, self.class), false),
-            _ => ("refused", "no answer that fits".to_owned(), false),
+            _ => ("refused", text!("scan-no-answer"), false),
         };
         if !good {
             self.worst = self.worst.worse(Exit::Refused);
@@ -215,10 +213,7 @@ impl<'a> Desk<'a> {
     fn end(self) -> Result<(), Exit> {
         if !self.waiting.is_empty() {
             let names: Vec<_> = self.waiting.iter().map(StudentNumber::as_str).collect();
-            complain(format_args!(
-                "no answer, and perhaps not marked: {}; scan them again",
-                names.join(" ")
-            ));
+            complain(text!("scan-unanswered", students = names.join(" ")));
             return Err(Exit::Unknown);
         }
         if self.worst == Exit::Done { Ok(()) } else { Err(self.worst) }

@@ -4,10 +4,11 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::explain::status_in_words;
+use super::language::{Count, text};
 use super::likeness::nearest;
 use super::local_time::LocalTime as _;
 use super::room::words;
-use super::words::counted;
 use crate::access::Remarks;
 use crate::attendance::{Change, Status, TrailEntry};
 use crate::ids::RollCallNumber;
@@ -23,59 +24,72 @@ pub(super) fn write_sheet(out: &mut impl Write, sheet: &Sheet, heading: &str) ->
     let (answered, others): (Vec<_>, Vec<_>) =
         entries.iter().filter(|it| it.listed).partition(|it| it.at.is_some());
     write_entries(out, answered.into_iter())?;
-    for (title, status) in
-        [("Excused", Status::Excused), ("Left", Status::Left), ("Absent", Status::Absent)]
-    {
+    for status in [Status::Excused, Status::Left, Status::Absent] {
         let of_status: Vec<_> = others.iter().copied().filter(|it| it.status == status).collect();
         if !of_status.is_empty() {
-            writeln!(out, "{title}, {}:", of_status.len())?;
+            writeln!(out, "{}", title(status, of_status.len()))?;
             write_entries(out, of_status.into_iter())?;
         }
     }
     let walk_ins: Vec<_> = entries.iter().filter(is_walk_in).collect();
     if !walk_ins.is_empty() {
-        writeln!(out, "Not on the roster, {}:", walk_ins.len())?;
+        writeln!(out, "{}", text!("title-unlisted", count = Count(walk_ins.len())))?;
         write_entries(out, walk_ins.iter().copied())?;
         let roster =
             sheet.supplement.as_ref().and_then(|it| it.roster.as_deref()).unwrap_or_default();
         for it in walk_ins {
             if let Some(meant) = nearest(it.student.as_str(), roster) {
-                let (student, name) = (meant.student, &meant.name);
-                writeln!(out, "      {} may be {student} {name}", it.student)?;
+                let (typed, student, name) = (it.student, meant.student, &meant.name);
+                writeln!(out, "      {}", text!("sheet-may-be", typed, student, name))?;
             }
         }
     }
     write_trail(out, sheet)
 }
 
+/// What stands above those who were not there, or not until the end.
+fn title(status: Status, count: usize) -> String {
+    match status {
+        Status::Excused => text!("title-excused", count = Count(count)),
+        Status::Left => text!("title-left", count = Count(count)),
+        _ => text!("title-absent", count = Count(count)),
+    }
+}
+
 /// How many of which status, in a sentence without its end.
 fn counts(entries: &[SheetEntry], has_roster: bool, sheet: &Sheet) -> String {
     if sheet.supplement.is_none() {
-        return format!("{} answered", counted(sheet.marks.len(), "student", "students"));
+        return text!("sheet-answered", count = Count(sheet.marks.len()));
     }
     let of = |status| entries.iter().filter(|it| it.listed && it.status == status).count();
     let listed = entries.iter().filter(|it| it.listed).count();
     let there = of(Status::Present) + of(Status::Late);
-    let mut said = if has_roster {
-        format!("{there} of {listed} present")
+    let mut said = vec![if has_roster {
+        text!("sheet-present-of", count = Count(there), listed = Count(listed))
     } else {
-        format!("{} present", counted(there, "student", "students"))
-    };
-    for (status, word) in [
-        (Status::Late, "of them late"),
-        (Status::Excused, "excused"),
-        (Status::Left, "left"),
-        (Status::Absent, "absent"),
-    ] {
+        text!("sheet-present", count = Count(there))
+    }];
+    for status in [Status::Late, Status::Excused, Status::Left, Status::Absent] {
         if of(status) > 0 {
-            said = format!("{said}, {} {word}", of(status));
+            said.push(count_of(status, of(status)));
         }
     }
     let walk_ins = entries.iter().filter(|it| !it.listed).count();
     if walk_ins > 0 {
-        said = format!("{said}, {walk_ins} not on the roster");
+        said.push(text!("count-unlisted", count = Count(walk_ins)));
     }
-    said
+    said.join(", ")
+}
+
+fn count_of(status: Status, count: usize) -> String {
+    let count = Count(count);
+    match status {
+        Status::Present => text!("count-present", count = count),
+        Status::Late => text!("count-late", count = count),
+        Status::Excused => text!("count-excused", count = count),
+        Status::Absent => text!("count-absent", count = count),
+        Status::Left => text!("count-left", count = count),
+    }
 }
 
 fn write_entries<'a>(
@@ -91,10 +105,10 @@ fn write_entries<'a>(
         let is_plain = entry.at.is_some() && entry.status == Status::Present;
         let is_absent = entry.at.is_none();
         if !is_plain && !is_absent {
-            write!(out, "  {}", entry.status)?;
+            write!(out, "  {}", status_in_words(entry.status))?;
         }
         if let Some(pressed_at) = entry.pressed_at {
-            write!(out, "  pressed at {}", pressed_at.to_local())?;
+            write!(out, "  {}", text!("sheet-pressed", at = pressed_at.to_local()))?;
         }
         for remark in entry.remarks.names() {
             write!(out, "  {}", words(remark))?;
@@ -112,7 +126,7 @@ fn write_trail(out: &mut impl Write, sheet: &Sheet) -> io::Result<()> {
     let Some(supplement) = sheet.supplement.as_ref().filter(|it| !it.trail.is_empty()) else {
         return Ok(());
     };
-    writeln!(out, "Revision {}. What happened:", supplement.revision)?;
+    writeln!(out, "{}", text!("sheet-trail", revision = supplement.revision))?;
     supplement.trail.iter().try_for_each(|entry| writeln!(out, "      {}", told(entry)))
 }
 
@@ -120,14 +134,18 @@ fn write_trail(out: &mut impl Write, sheet: &Sheet) -> io::Result<()> {
 fn told(entry: &TrailEntry) -> String {
     let TrailEntry { at, by, change, reason } = entry;
     let what = match change {
-        Change::Corrected { student, was: Some(was), is } => format!("{student}: {was} → {is}"),
-        Change::Corrected { student, was: None, is } => format!("{student}: {is}"),
-        Change::Extended { closes_at } => {
-            format!("extended to {}", closes_at.to_local_on(*at))
+        Change::Corrected { student, was: Some(was), is } => {
+            format!("{student}: {} → {}", status_in_words(*was), status_in_words(*is))
         }
-        Change::Reopened => "opened again".to_owned(),
+        Change::Corrected { student, was: None, is } => {
+            format!("{student}: {}", status_in_words(*is))
+        }
+        Change::Extended { closes_at } => {
+            text!("trail-extended", at = closes_at.to_local_on(*at))
+        }
+        Change::Reopened => text!("trail-reopened"),
     };
-    let by = by.map(|by| format!(", by {by}")).unwrap_or_default();
+    let by = by.map(|name| format!(", {}", text!("trail-by", name))).unwrap_or_default();
     let reason = reason.as_ref().map(|it| format!(" ({it})")).unwrap_or_default();
     format!("{}  {what}{by}{reason}", at.to_local())
 }

@@ -4,7 +4,8 @@
 use std::net::SocketAddr;
 
 use super::Exit;
-use super::words::{complain, failed, remark};
+use super::language::text;
+use super::words::{complain, failed_by, remark};
 use crate::seal::{Channel, Link, PublicKey};
 use crate::shell::call::ServerName;
 use crate::shell::clock::entropy;
@@ -23,16 +24,13 @@ impl Speaker {
     /// The link to this server. When there can be none, the person has been told.
     pub(super) fn link(&self, server: &ServerName, addresses: &[SocketAddr]) -> Result<Link, Exit> {
         forbid_core_dumps();
-        let trust = Trust::find().map_err(failed)?;
+        let trust = Trust::find().map_err(failed_by)?;
         if self.forget {
             forget(&trust, server)?;
         }
-        match trust.pin(server).map_err(failed)? {
+        match trust.pin(server).map_err(failed_by)? {
             Some(_) if self.plain => {
-                complain(format_args!(
-                    "{server} was joined, and is not spoken to plainly; leave out --plain, or forget its \
-                     key with --forget-server"
-                ));
+                complain(text!("not-plainly", server));
                 Err(Exit::Usage)
             }
             Some(pin) => sealed(&trust, &pin.key, pin.next),
@@ -41,10 +39,7 @@ impl Speaker {
                 Ok(Link::Plain)
             }
             None => {
-                complain(format_args!(
-                    "{server} is not known on this computer; ask for its join link and type: join LINK; \
-                     only where everybody on the network is trusted: --plain"
-                ));
+                complain(text!("server-unknown", server));
                 Err(Exit::Usage)
             }
         }
@@ -53,10 +48,10 @@ impl Speaker {
 
 /// Forgets the key of a server, and says so.
 fn forget(trust: &Trust, server: &ServerName) -> Result<(), Exit> {
-    if trust.forget(server).map_err(failed)? {
-        remark(format_args!("the key of {server} is forgotten"));
+    if trust.forget(server).map_err(failed_by)? {
+        remark(text!("key-forgotten", server));
     } else {
-        remark(format_args!("{server} was not joined: there is nothing to forget"));
+        remark(text!("key-not-there", server));
     }
     Ok(())
 }
@@ -67,7 +62,7 @@ pub(super) fn sealed(
     key: &PublicKey,
     announced: Option<PublicKey>,
 ) -> Result<Link, Exit> {
-    let device = trust.device_key().map_err(failed)?;
+    let device = trust.device_key().map_err(failed_by)?;
     let channel = Channel::new(*key, device, entropy()).or_by(announced);
     Ok(Link::Sealed(Box::new(channel)))
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::explain::{settled, subject};
+use super::language::text;
 use super::words::remark;
 use crate::client::Progress;
 
@@ -38,14 +39,12 @@ impl StatusLine {
             }
             Progress::Settled { operation, answer } => {
                 self.clear();
-                remark(format_args!("{} from before: {}", subject(operation), settled(answer)));
+                let (operation, outcome) = (subject(operation), settled(answer));
+                remark(text!("from-before", operation, outcome));
             }
             Progress::Abandoned { operation } => {
                 self.clear();
-                remark(format_args!(
-                    "{} from before: the outcome will not be known any more",
-                    subject(operation)
-                ));
+                remark(text!("from-before-unknown", operation = subject(operation)));
             }
         }
     }
@@ -64,10 +63,8 @@ impl StatusLine {
     fn message(&self) -> String {
         let (attempt, left) = (self.attempt, self.left.as_secs_f64().ceil());
         match self.refused[1].or(self.refused[0]) {
-            Some(address) => {
-                format!("nothing listens at {address} yet; still trying ({attempt}), {left} s left")
-            }
-            None => format!("no answer yet, trying again ({attempt}), {left} s left"),
+            Some(address) => text!("waiting-refused", address, attempt, left),
+            None => text!("waiting", attempt, left),
         }
     }
 

@@ -1,7 +1,6 @@
 //! `rollcall-student`: answers a roll call, and fetches files.
 
 use std::ffi::OsString;
-use std::fmt::Display;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
@@ -14,6 +13,7 @@ use super::explain::reason;
 use super::files::Files;
 use super::join::{Joining, join};
 use super::json::{UnknownLine, print_json};
+use super::language::{Cause, text};
 use super::local_time::LocalTime as _;
 use super::prompt::{Line, Prompt, fields};
 use super::words::{complain, parse, printed, remark, typed};
@@ -36,7 +36,7 @@ use crate::time::WallTime;
 /// the highest of what was done.
 #[derive(Parser, Debug)]
 #[command(name = "rollcall-student", version, after_help = EXAMPLES)]
-struct Flags {
+pub(super) struct Flags {
     #[command(flatten)]
     client: ClientFlags,
 
@@ -147,7 +147,7 @@ pub(super) fn mark_students(
     match *students {
         [only] if only.as_str() == STANDARD_INPUT => student.mark_from_input(class),
         _ if students.iter().any(|it| it.as_str() == STANDARD_INPUT) => {
-            complain("'-' stands for standard input; write no other student beside it");
+            complain(text!("standard-input-alone"));
             Err(Exit::Usage)
         }
         _ => student.mark_all(class, students),
@@ -159,7 +159,7 @@ fn mine(mut client: CommandClient, of: Option<ClassId>) -> Result<(), Exit> {
     let (mut found, attempts) = client.list::<MyMark>()?;
     found.retain(|it| of.is_none_or(|class| class == it.class));
     if found.is_empty() && !client.json() {
-        remark("no closed roll call has a mark from this computer");
+        remark(text!("mine-none"));
     }
     for MyMark { class, number, student, at } in found.into_iter().rev() {
         if client.json() {
@@ -171,11 +171,8 @@ fn mine(mut client: CommandClient, of: Option<ClassId>) -> Result<(), Exit> {
                 attempts,
             }))?;
         } else {
-            let at = at.to_local();
-            printed(writeln!(
-                io::stdout(),
-                "{student} in class {class}, roll call {number}: {at}"
-            ))?;
+            let said = text!("mine", student, class, number, at = at.to_local());
+            printed(writeln!(io::stdout(), "{said}"))?;
         }
     }
     Ok(())
@@ -230,7 +227,7 @@ impl Student {
             }
         }
         let names: Vec<_> = rest.iter().map(StudentNumber::as_str).collect();
-        complain(format_args!("not sent: {}", names.join(" ")));
+        complain(text!("not-sent", students = names.join(" ")));
         Ok(())
     }
 
@@ -252,7 +249,7 @@ impl Student {
                 Ok(()) => {}
                 Err(Exit::Refused) => worst = worst.worse(Exit::Refused),
                 Err(exit) => {
-                    complain(format_args!("not sent: what comes after line {}", line.number));
+                    complain(text!("not-sent-after", line = line.number));
                     return Err(exit);
                 }
             }
@@ -262,15 +259,16 @@ impl Student {
 
     fn again_and_again(mut self) -> Result<(), Exit> {
         let mut prompt = Prompt::at_standard_input(self.client.json());
-        let welcome = "Roll call. Answer with your student number and the number of the class. \
-                       Ctrl-D ends.";
-        printed(prompt.say(welcome))?;
+        printed(prompt.say(&text!("welcome-student")))?;
         self.client.get_ready()?;
         let mut entries = Entries::default();
         let mut worst = Exit::Done;
         loop {
-            let question = if entries.student.is_some() { "Class: " } else { "Student number: " };
-            let line = typed(prompt.read(question))?;
+            let question = match entries.student {
+                Some(_) => text!("question-class"),
+                None => text!("question-student"),
+            };
+            let line = typed(prompt.read(&question))?;
             let entry = match &line {
                 Some(line) => entries.take(line),
                 None => entries.end(prompt.is_attended()),
@@ -324,14 +322,14 @@ impl Student {
                 }
                 _ => return self.tell(class, student, &answered),
             }
-            let question = "Code that is shown in the room (Enter: none): ";
+            let question = text!("question-code");
             self.code = loop {
-                let Some(line) = typed(prompt.read(question))? else { return Err(Exit::Refused) };
+                let Some(line) = typed(prompt.read(&question))? else { return Err(Exit::Refused) };
                 match line.text.as_deref() {
                     Ok("") => return Err(Exit::Refused),
-                    Ok(text) => match text.parse() {
+                    Ok(text) => match text.parse::<RoomCode>() {
                         Ok(code) => break Some(code),
-                        Err(cause) => _ = line.misunderstood(cause),
+                        Err(cause) => _ = line.misunderstood(cause.words()),
                     },
                     Err(cause) => _ = line.misunderstood(cause),
                 }
@@ -367,10 +365,12 @@ impl Student {
                 if self.client.json() {
                     return printed(print_json(&line(class.get(), at, outcome)));
                 }
-                let already = if already_present { "already " } else { "" };
                 let at = at.to_local();
-                let said =
-                    format!("{student} was {already}marked present in class {class} at {at}.");
+                let said = if already_present {
+                    text!("marked-already", student, class, at)
+                } else {
+                    text!("marked", student, class, at)
+                };
                 printed(writeln!(io::stdout(), "{said}"))
             }
             Answer::Arrived(Arrived { marked: Marked { class, at, .. }, late, unlisted }) => {
@@ -383,14 +383,15 @@ impl Student {
                         ..line(class.get(), at, outcome)
                     }));
                 }
-                let status = if late { "late" } else { "present" };
                 let at = at.to_local();
-                let said = format!("{student} was marked {status} in class {class} at {at}.");
+                let said = if late {
+                    text!("marked-late", student, class, at)
+                } else {
+                    text!("marked", student, class, at)
+                };
                 printed(writeln!(io::stdout(), "{said}"))?;
                 if unlisted {
-                    remark(format_args!(
-                        "{student} is not on the roster of class {class}: look at the number again, or tell the teacher"
-                    ));
+                    remark(text!("marked-unlisted", student, class));
                 }
                 Ok(())
             }
@@ -408,7 +409,7 @@ impl Student {
                     Some(closed) => closed_before(class, closed, at),
                     None => reason(why, class),
                 };
-                complain(format_args!("{student} was refused at {}: {why}", at.to_local()));
+                complain(text!("mark-refused", student, at = at.to_local(), why));
                 looked.and(Err(Exit::Refused))
             }
             _ => Err(Exit::Failed),
@@ -440,12 +441,9 @@ fn closed_before(class: ClassId, closed_at: WallTime, refused_at: WallTime) -> S
     let at = closed_at.to_local_on(refused_at);
     if at == closed_at.to_local() {
         // Another day's: what is missing is an opening.
-        return format!(
-            "class {class} has no open roll call (the last was closed at {at}); \
-             ask the teacher to open it"
-        );
+        return text!("refused-not-open-since", class, at);
     }
-    format!("class {class} was closed at {at}")
+    text!("refused-closed", class, at)
 }
 
 /// What the lines at the prompt have led to: a student who still lacks the class, or after a line
@@ -477,14 +475,14 @@ impl Entries {
             [] => Entry::Incomplete,
             [student, class] => match (student.parse(), class.parse()) {
                 (Ok(student), Ok(class)) => self.whole(student, class, None, line),
-                (Err(cause), _) => self.wrong(line, &cause),
-                (_, Err(cause)) => self.wrong(line, &cause),
+                (Err(cause), _) => self.wrong(line, &cause.words()),
+                (_, Err(cause)) => self.wrong(line, &cause.words()),
             },
             [student, class, code] => match (student.parse(), class.parse(), code.parse()) {
                 (Ok(student), Ok(class), Ok(code)) => self.whole(student, class, Some(code), line),
-                (Err(cause), ..) => self.wrong(line, &cause),
-                (_, Err(cause), _) => self.wrong(line, &cause),
-                (_, _, Err(cause)) => self.wrong(line, &cause),
+                (Err(cause), ..) => self.wrong(line, &cause.words()),
+                (_, Err(cause), _) => self.wrong(line, &cause.words()),
+                (_, _, Err(cause)) => self.wrong(line, &cause.words()),
             },
             [_] if self.lost.is_some() => {
                 self.lost = self.lost.map(|(from, _)| (from, line.number));
@@ -496,17 +494,17 @@ impl Entries {
                         self.student = Some((student, line.number));
                         Entry::Incomplete
                     }
-                    Err(cause) => self.wrong(line, &cause),
+                    Err(cause) => self.wrong(line, &cause.words()),
                 },
                 Some((student, _)) => match only.parse() {
                     Ok(class) => {
                         self.student = None;
                         Entry::Whole { student, class, code: None, skipped: false }
                     }
-                    Err(cause) => self.wrong(line, &cause),
+                    Err(cause) => self.wrong(line, &cause.words()),
                 },
             },
-            _ => self.wrong(line, &"write STUDENT CLASS, or only one of them; the code after both"),
+            _ => self.wrong(line, &text!("entry-form")),
         }
     }
 
@@ -526,7 +524,7 @@ impl Entries {
         Entry::Whole { student, class, code, skipped: left_out.is_some() }
     }
 
-    fn wrong(&mut self, line: &Line, cause: &dyn Display) -> Entry {
+    fn wrong(&mut self, line: &Line, cause: &str) -> Entry {
         line.misunderstood(cause);
         if !line.unattended {
             // It is asked again.
@@ -543,10 +541,7 @@ impl Entries {
     /// Lines are understood again: says which ones were left out.
     fn found(&mut self) {
         let Some((from, to)) = self.lost.take().filter(|(from, to)| from < to) else { return };
-        complain(format_args!(
-            "lines {from} to {to} were skipped: after one that is not understood only a line with \
-             both, STUDENT CLASS, is taken"
-        ));
+        complain(text!("entries-skipped", from, to));
     }
 
     fn end(&mut self, attended: bool) -> Entry {
@@ -563,9 +558,9 @@ impl Entries {
 
 fn without_class(student: StudentNumber, number: u64, unattended: bool) {
     if unattended {
-        complain(format_args!("line {number}: '{student}' was not marked: no class came with it"));
+        complain(text!("entry-without-class-line", number, student));
     } else {
-        remark(format_args!("{student} was not marked: no class came with it"));
+        remark(text!("entry-without-class", student));
     }
 }
 

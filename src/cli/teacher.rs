@@ -15,7 +15,8 @@ use super::correct::{CorrectionFlags, correct, extend, reopen};
 use super::export::{ExportFlags, export};
 use super::join::{Joining, join};
 use super::json::{RefusedLine, print_json};
-use super::local_time::LocalTime as _;
+use super::language::{Count, text};
+use super::local_time::{LocalTime as _, day_in_words};
 use super::plan::{PlanFlags, parse_window};
 use super::prompt::{Line, Prompt};
 use super::report::{ReportFlags, report};
@@ -24,7 +25,7 @@ use super::roster::{RosterWork, roster};
 use super::scan::scan;
 use super::sheet::{SheetLine, write_sheet};
 use super::watch::watch;
-use super::words::{complain, counted, parse, printed, remark, typed};
+use super::words::{complain, parse, printed, remark, typed};
 use crate::access::{PersonName, Terms, Who};
 use crate::attendance::{Plan, Status};
 use crate::exchange::{
@@ -44,7 +45,7 @@ use crate::time::WallTime;
 /// of what was done.
 #[derive(Parser, Debug)]
 #[command(name = "rollcall-teacher", version, after_help = EXAMPLES)]
-struct Flags {
+pub(super) struct Flags {
     #[command(flatten)]
     client: ClientFlags,
 
@@ -236,10 +237,7 @@ impl TermFlags {
         let Self { who, strict, code, no_code } = self;
         if !is_sealed {
             if strict || code || !matches!(who, None | Some(WhoFlag::Anyone)) {
-                complain(
-                    "who answers is not known where datagrams are plain; join the server first, or leave out \
-                     --who, --strict and --code",
-                );
+                complain(text!("terms-plain"));
                 return Err(Exit::Usage);
             }
             return Ok(Terms::PLAIN);
@@ -250,7 +248,7 @@ impl TermFlags {
             Some(WhoFlag::Device) | None => Who::Device,
         };
         if strict && who == Who::Anyone {
-            complain("--strict says nothing where anyone may answer for any number");
+            complain(text!("terms-strict"));
             return Err(Exit::Usage);
         }
         Ok(Terms { who, strict, code: !no_code })
@@ -317,22 +315,23 @@ impl Teacher {
             Work::Share { class, teacher } => {
                 let act = Act::Share { class, with: teacher };
                 let acted = self.client.act(act)?;
-                let done = if acted.changed() { "is" } else { "was already" };
-                self.client
-                    .tell_act(&acted, &format!("Class {class} {done} shared with {teacher}."))
+                let words = if acted.changed() {
+                    text!("shared", class, teacher)
+                } else {
+                    text!("shared-already", class, teacher)
+                };
+                self.client.tell_act(&acted, &words)
             }
         }
     }
 
     fn again_and_again(mut self) -> Result<(), Exit> {
         let mut prompt = Prompt::at_standard_input(self.client.json());
-        let welcome = "Roll call. Type the number of a class to open its roll call; type it again \
-                       to close it and see who answered. Ctrl-D ends.";
-        printed(prompt.say(welcome))?;
+        printed(prompt.say(&text!("welcome-teacher")))?;
         self.client.get_ready()?;
         let mut known = Known::new();
         let mut worst = Exit::Done;
-        while let Some(line) = typed(prompt.read("Class: "))? {
+        while let Some(line) = typed(prompt.read(&text!("question-class")))? {
             match self.take(&line, &mut known, &mut prompt) {
                 Ok(()) => {}
                 Err(Exit::Interrupted) => return Err(Exit::Interrupted),
@@ -377,16 +376,15 @@ impl Teacher {
         if unattended {
             if known_since != Some(roll_call.opened_at) {
                 self.show_status(&roll_call, attempts)?;
-                remark(format_args!("class {class} stays open; the same line again closes it"));
+                remark(text!("stays-open-unattended", class));
                 return Ok(());
             }
         } else {
             let (since, present) =
                 (roll_call.opened_at.to_local_on(local_clock()), roll_call.present);
-            let question =
-                format!("Class {class} is open since {since}, {present} present. Close it? [y/N] ");
+            let question = text!("question-close", class, since, present);
             if !typed(prompt.confirm(&question))? {
-                return printed(prompt.say(&format!("Class {class} stays open.")));
+                return printed(prompt.say(&text!("stays-open", class)));
             }
         }
         self.close(class)?;
@@ -428,21 +426,19 @@ impl Teacher {
             return Ok(opened_at);
         }
         if already_open {
-            say(format_args!("Class {class} was already open, since {at}."))?;
+            say(&text!("open-already", class, at))?;
         } else {
-            say(format_args!("Class {class} was opened at {at}."))?;
+            say(&text!("opened", class, at))?;
         }
         if let Some(late_at) = late_at {
-            say(format_args!("Who answers from {} on is late.", late_at.to_local_on(opened_at)))?;
+            say(&text!("opened-late", at = late_at.to_local_on(opened_at)))?;
         }
         if let Some(closes_at) = closes_at {
-            say(format_args!("It closes by itself at {}.", closes_at.to_local_on(opened_at)))?;
+            say(&text!("opened-closes", at = closes_at.to_local_on(opened_at)))?;
         }
         if let Some((code, left_ms)) = code {
             let left = left_ms.div_ceil(1_000);
-            say(format_args!(
-                "The code of the room is {code} for {left} s more; show it with: rollcall-teacher code {class}"
-            ))?;
+            say(&text!("opened-code", code, left, class))?;
         }
         Ok(opened_at)
     }
@@ -460,9 +456,9 @@ impl Teacher {
         };
         let at = sheet.closed_at.to_local_with_zone();
         let heading = if already_closed {
-            format!("Class {class} was already closed, at {at}")
+            text!("closed-already", class, at)
         } else {
-            format!("Class {class} was closed at {at}")
+            text!("closed", class, at)
         };
         self.show_sheet(&sheet, &heading, attempts)
     }
@@ -477,17 +473,15 @@ impl Teacher {
                 *day.get_or_insert(closed_on) == closed_on
             })?;
         let Some((last, earlier)) = sheets.split_first() else {
-            return self.absent(class, "no_sheet", "has no closed sheet", attempts);
+            return self.absent(class, "no_sheet", &text!("no-sheet", class), attempts);
         };
         self.show_closed(last, attempts)?;
         if !earlier.is_empty() && !self.client.json() {
-            let others = counted(earlier.len(), "other sheet", "other sheets");
-            say(format_args!("{others} of class {class} that day:"))?;
+            say(&text!("other-sheets", count = Count(earlier.len()), class))?;
             for info in earlier.iter().rev() {
-                say(format_args!("{}", brief(info)))?;
+                say(&brief(info))?;
             }
-            let number = earlier[0].number;
-            say(format_args!("See one with: rollcall-teacher sheet {class} --number {number}"))?;
+            say(&text!("other-sheets-see", class, number = earlier[0].number))?;
         }
         Ok(())
     }
@@ -498,9 +492,7 @@ impl Teacher {
         if let Some(info) = sheets.first() {
             return self.show_closed(info, attempts);
         }
-        let words = format!(
-            "has no closed sheet with number {number}; see them with: rollcall-teacher history {class}"
-        );
+        let words = text!("no-sheet-number", class, number);
         self.absent(class, "no_sheet", &words, attempts)
     }
 
@@ -519,9 +511,7 @@ impl Teacher {
         if let Some(found) = found.iter().find(|it| it.revision == revision) {
             return self.show_closed(&found.sheet, attempts);
         }
-        let words = format!(
-            "has no revision {revision} of that sheet; see them with: rollcall-teacher history {class}"
-        );
+        let words = text!("no-sheet-revision", class, revision);
         self.absent(class, "no_sheet", &words, attempts)
     }
 
@@ -531,9 +521,7 @@ impl Teacher {
             self.client.list_sheets(class, RollCallNumber::MAX, not_before)?;
         sheets.retain(|info| info.closed_at.to_local_day() == day);
         if sheets.is_empty() {
-            let words = format!(
-                "has no sheet that was closed on {day}; see them with: rollcall-teacher history {class}"
-            );
+            let words = text!("no-sheet-day", class, day = day_in_words(day));
             return self.absent(class, "no_sheet", &words, attempts);
         }
         for info in sheets.iter().rev() {
@@ -546,16 +534,16 @@ impl Teacher {
         let (revisions, attempts) =
             self.client.revisions(class, RollCallNumber::MAX, &mut |_| true)?;
         if revisions.is_empty() {
-            return self.absent(class, "no_sheet", "has no closed sheet", attempts);
+            return self.absent(class, "no_sheet", &text!("no-sheet", class), attempts);
         }
         for it in revisions.iter().rev() {
             if self.client.json() {
                 printed(print_json(&HistoryLine::new(it, attempts)))?;
             } else if it.revision > 1 {
-                let at = it.at.to_local();
-                say(format_args!("{}  revision {}, of {at}", brief(&it.sheet), it.revision))?;
+                let revised = text!("revised", revision = it.revision, at = it.at.to_local());
+                say(&format!("{}  {revised}", brief(&it.sheet)))?;
             } else {
-                say(format_args!("{}", brief(&it.sheet)))?;
+                say(&brief(&it.sheet))?;
             }
         }
         Ok(())
@@ -564,7 +552,7 @@ impl Teacher {
     fn show_closed(&mut self, info: &SheetInfo, attempts: u32) -> Result<(), Exit> {
         let SheetInfo { class, number, closed_at, .. } = *info;
         let at = closed_at.to_local_with_zone();
-        let heading = format!("Class {class}, roll call {number}, was closed at {at}");
+        let heading = text!("closed-number", class, number, at);
         self.show_sheet(info, &heading, attempts)
     }
 
@@ -574,7 +562,7 @@ impl Teacher {
             self.show_status(roll_call, attempts)?;
         }
         if open.is_empty() && !self.client.json() {
-            return say(format_args!("No roll call is open."));
+            return say(&text!("none-open"));
         }
         Ok(())
     }
@@ -582,7 +570,7 @@ impl Teacher {
     fn status_of(&mut self, class: ClassId) -> Result<(), Exit> {
         match self.find_open(class)? {
             (Some(roll_call), attempts) => self.show_status(&roll_call, attempts),
-            (None, attempts) => self.absent(class, "not_open", "has no open roll call", attempts),
+            (None, attempts) => self.absent(class, "not_open", &text!("not-open", class), attempts),
         }
     }
 
@@ -613,16 +601,17 @@ impl Teacher {
             }));
         }
         let mut present = match expected {
-            Some(expected) => format!("{present} of {expected} students"),
-            None => counted(present as usize, "student", "students"),
+            Some(expected) => text!("status-expected", present, expected = Count(expected)),
+            None => text!("students", count = Count(present)),
         };
         if late > 0 {
-            present = format!("{present}, {late} of them late,");
+            present = text!("status-with-late", present, late = Count(late));
         }
-        let since = opened_at.to_local();
-        let end = closes_at.map(|it| format!(" It closes at {}.", it.to_local_on(opened_at)));
-        let end = end.unwrap_or_default();
-        say(format_args!("Class {class} is open since {since}: {present} so far.{end}"))
+        let said = text!("status", class, since = opened_at.to_local(), present);
+        match closes_at.map(|it| it.to_local_on(opened_at)) {
+            Some(at) => say(&format!("{said} {}", text!("status-closes", at))),
+            None => say(&said),
+        }
     }
 
     fn show_sheet(&mut self, info: &SheetInfo, heading: &str, attempts: u32) -> Result<(), Exit> {
@@ -654,7 +643,7 @@ impl Teacher {
             // A question changes nothing, so its answer carries no time of the server.
             printed(print_json(&RefusedLine::new(class, reason, local_clock(), attempts)))?;
         }
-        remark(format_args!("class {class} {words}"));
+        remark(words);
         Err(Exit::Refused)
     }
 }
@@ -691,13 +680,13 @@ struct OpenRollCallLine {
 fn brief(info: &SheetInfo) -> String {
     let SheetInfo { number, opened_at, closed_at, students, .. } = *info;
     let (from, to) = (opened_at.to_local(), closed_at.to_local_on(opened_at));
-    let students = counted(students as usize, "student", "students");
-    format!("{number:>4}  {from} to {to}  {students}")
+    let students = text!("students", count = Count(students));
+    format!("{number:>4}  {}  {students}", text!("from-to", from, to))
 }
 
 /// Reads a day as it is written in `--date`.
-fn parse_day(text: &str) -> Result<NaiveDate, &'static str> {
-    NaiveDate::parse_from_str(text, "%Y-%m-%d").map_err(|_| "write it as 2026-11-22")
+fn parse_day(text: &str) -> Result<NaiveDate, String> {
+    NaiveDate::parse_from_str(text, "%Y-%m-%d").map_err(|_| text!("day-form"))
 }
 
 #[derive(Serialize)]
@@ -728,6 +717,6 @@ impl HistoryLine {
     }
 }
 
-fn say(what: std::fmt::Arguments<'_>) -> Result<(), Exit> {
+fn say(what: &str) -> Result<(), Exit> {
     printed(writeln!(io::stdout(), "{what}"))
 }

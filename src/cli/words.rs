@@ -5,55 +5,44 @@ use std::io::{self, Write as _};
 use std::time::Duration;
 
 use clap::Parser;
-use clap::error::{ContextKind, ContextValue};
 
 use super::Exit;
+use super::language::{Cause, misused, speak_as_environment, text, with_help};
 use crate::limits::DEADLINE_MAX;
 
-/// Reads the command line of `T`, or says in one line what is wrong with it.
+/// Reads the command line of `T`, or says in one line what is wrong with it. From here on the process speaks the
+/// language of its environment.
 pub(super) fn parse<T: Parser>(arguments: &[std::ffi::OsString]) -> Result<T, Exit> {
-    T::try_parse_from(arguments).map_err(|error| {
+    speak_as_environment();
+    let mut command = with_help(T::command());
+    let matches = command.try_get_matches_from_mut(arguments);
+    let parsed = matches.and_then(|mut it| T::from_arg_matches_mut(&mut it));
+    parsed.map_err(|error| {
         if !error.use_stderr() {
             // `--help` and `--version`: asked for, so not an error.
             let _ = error.print();
             return Exit::Done;
         }
-        let name = T::command().get_name().to_owned();
-        let text = error.to_string();
-        let text = text.strip_prefix("error: ").unwrap_or(&text);
-        // The first paragraph is the cause; the rest repeats the usage.
-        let lines = text.lines().take_while(|line| !line.trim().is_empty());
-        let cause = lines.map(str::trim).collect::<Vec<_>>().join(" ");
-        let suggestion = suggestion(&error);
-        complain(format_args!("{cause}{suggestion} (see {name} --help)"));
+        complain(text!("usage", cause = misused(&error), program = command.get_name()));
         Exit::Usage
     })
-}
-
-/// What a mistyped word may have been, as the end of a sentence.
-fn suggestion(error: &clap::Error) -> String {
-    let kinds =
-        [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg, ContextKind::SuggestedValue];
-    let words = kinds.iter().find_map(|&kind| match error.get(kind) {
-        Some(ContextValue::String(word)) => Some(format!("'{word}'")),
-        Some(ContextValue::Strings(words)) if !words.is_empty() => {
-            Some(words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(" or "))
-        }
-        _ => None,
-    });
-    words.map(|words| format!("; did you mean {words}?")).unwrap_or_default()
 }
 
 /// Says on standard error what went wrong, in one line.
 pub(super) fn complain(what: impl Display) {
     // Nobody may be listening; that is no second error.
-    let _ = writeln!(io::stderr(), "error: {}", safe(&what.to_string()));
+    let _ = writeln!(io::stderr(), "{}", safe(&text!("error", what)));
 }
 
 /// Says what went wrong; the command ends with it.
 pub(super) fn failed(error: impl Display) -> Exit {
     complain(error);
     Exit::Failed
+}
+
+/// Says which cause it had that something failed; the command ends with it.
+pub(super) fn failed_by(cause: impl Cause) -> Exit {
+    failed(cause.words())
 }
 
 /// Says something on standard error that is not an error.
@@ -67,7 +56,7 @@ pub(super) fn printed<T: Default>(result: io::Result<T>) -> Result<T, Exit> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(T::default()),
         result => result.map_err(|error| {
-            complain(format_args!("cannot read or print: {error}"));
+            complain(text!("cannot-print", error));
             Exit::Failed
         }),
     }
@@ -76,7 +65,7 @@ pub(super) fn printed<T: Default>(result: io::Result<T>) -> Result<T, Exit> {
 /// Standard input that cannot be read ends the command.
 pub(super) fn typed<T>(result: io::Result<T>) -> Result<T, Exit> {
     result.map_err(|error| {
-        complain(format_args!("cannot read standard input: {error}"));
+        complain(text!("cannot-read-input", error));
         Exit::Failed
     })
 }
@@ -98,14 +87,13 @@ pub(super) fn safe(text: &str) -> String {
 pub(super) fn parse_deadline(text: &str) -> Result<Duration, String> {
     let deadline = match text.parse::<u64>() {
         Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => humantime::parse_duration(text)
-            .map_err(|_| "write it as 30s, 500ms or 2m".to_owned())?,
+        Err(_) => humantime::parse_duration(text).map_err(|_| text!("deadline-form"))?,
     };
     if deadline.is_zero() {
-        return Err("it must be longer than zero".into());
+        return Err(text!("deadline-zero"));
     }
     if deadline > DEADLINE_MAX {
-        return Err(format!("it can be at most {}", humantime::format_duration(DEADLINE_MAX)));
+        return Err(text!("at-most", most = humantime::format_duration(DEADLINE_MAX)));
     }
     Ok(deadline)
 }

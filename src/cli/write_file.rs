@@ -6,15 +6,24 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 
+use super::language::{Cause, text};
+
 /// Why a file could not be written. What was there before is there still.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 pub(super) enum WriteError {
-    #[error("{0} is a folder; name the file in it")]
     Folder(String),
-    #[error("{0} is there already; --force replaces it")]
     Exists(String),
-    #[error("{path} cannot be written: {error}; nothing was changed")]
     Io { path: String, error: io::Error },
+}
+
+impl Cause for WriteError {
+    fn words(&self) -> String {
+        match self {
+            Self::Folder(path) => text!("file-folder", path),
+            Self::Exists(path) => text!("file-there", path),
+            Self::Io { path, error } => text!("file-unwritable", path, error),
+        }
+    }
 }
 
 /// Writes a file as a whole, beside its place first. One that is there stays, unless it is to be replaced.
@@ -26,7 +35,7 @@ pub(super) fn write_file(path: &Path, bytes: &[u8], force: bool) -> Result<(), W
     let parent = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let written = || -> io::Result<NamedTempFile> {
         if force && path.metadata().is_ok_and(|it| it.permissions().readonly()) {
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it may not be changed"));
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, text!("file-read-only")));
         }
         let mut builder = tempfile::Builder::new();
         #[cfg(unix)]

@@ -15,9 +15,10 @@ use clap::{Args, ValueEnum};
 
 use super::Exit;
 use super::client::CommandClient;
+use super::language::{Count, text};
 use super::local_time::LocalTime as _;
 use super::sheet::SheetLine;
-use super::words::{complain, counted, failed, printed};
+use super::words::{complain, failed, failed_by, printed};
 use super::write_file::write_file;
 use crate::attendance::Status;
 use crate::exchange::SheetInfo;
@@ -116,23 +117,21 @@ fn inert(text: &str) -> String {
 pub(super) fn export(mut client: CommandClient, flags: &ExportFlags) -> Result<(), Exit> {
     let &ExportFlags { class, format, ref output, all, number, force } = flags;
     if format == Format::Xlsx && output.is_none() {
-        complain("a workbook is no text: name a file with --output FILE.xlsx");
+        complain(text!("export-workbook"));
         return Err(Exit::Usage);
     }
     if format == Format::Moodle && all {
-        complain(
-            "Moodle imports one session at a time: leave out --all, or say which with --number N",
-        );
+        complain(text!("export-moodle-all"));
         return Err(Exit::Usage);
     }
     // Before anything is fetched.
     if let Some(path) = output.as_ref().filter(|path| path.exists() && !force) {
-        let what = if path.is_dir() {
-            "is a folder; name the file in it"
+        let shown = path.display();
+        complain(if path.is_dir() {
+            text!("file-folder", path = shown)
         } else {
-            "is there already; --force replaces it"
-        };
-        complain(format_args!("{} {what}", path.display()));
+            text!("file-there", path = shown)
+        });
         return Err(Exit::Failed);
     }
     let roll_calls = client.closed_roll_calls(class, all, number)?;
@@ -145,12 +144,12 @@ pub(super) fn export(mut client: CommandClient, flags: &ExportFlags) -> Result<(
     };
     let bytes = bytes.map_err(failed)?;
     let Some(path) = output else { return printed(io::stdout().write_all(&bytes)) };
-    write_file(path, &bytes, force).map_err(failed)?;
+    write_file(path, &bytes, force).map_err(failed_by)?;
     if client.json() {
         return Ok(());
     }
-    let count = counted(roll_calls.len(), "roll call", "roll calls");
-    printed(writeln!(io::stdout(), "{count} of class {class} written to {}.", path.display()))
+    let (count, path) = (Count(roll_calls.len()), path.display());
+    printed(writeln!(io::stdout(), "{}", text!("exported", count = count, class, path)))
 }
 
 /// An object a line for each roll call.
@@ -180,12 +179,8 @@ impl CommandClient {
         })?;
         if infos.is_empty() {
             complain(match number {
-                Some(number) => format!(
-                    "class {class} has no closed roll call {number}; see them with: rollcall-teacher history {class}"
-                ),
-                None => format!(
-                    "class {class} has no closed roll call; close one with: rollcall-teacher close {class}"
-                ),
+                Some(number) => text!("export-no-number", class, number),
+                None => text!("export-none", class),
             });
             return Err(Exit::Refused);
         }

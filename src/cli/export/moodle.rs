@@ -5,6 +5,7 @@ use std::io;
 
 use super::{RollCall, letter};
 use crate::attendance::Status;
+use crate::cli::language::text;
 use crate::cli::write_file::not_made;
 
 /// One session. Who is on no roster of the class is not in Moodle's course either.
@@ -16,9 +17,7 @@ pub(super) fn session(it: &RollCall) -> io::Result<Vec<u8>> {
         let number = entry.student.as_str();
         // A quote in front would make another number of it.
         if number.starts_with(['=', '+', '-', '@']) {
-            return Err(not_made(format_args!(
-                "the number {number} begins as a formula does, and cannot be handed on; correct it in the roster"
-            )));
+            return Err(not_made(text!("export-formula", number)));
         }
         let status = match entry.status {
             // Moodle has no letter for it: the student was not there to the end.

@@ -15,12 +15,13 @@ use chrono::{DateTime, FixedOffset};
 
 use super::{
     Action, Arrival, Guard, Link, Listed, Lookup, Palette, Room, Terminal, Ui, Watched, draw,
-    words_en,
+    spoken_words,
 };
 use crate::attendance::{Correction, Listed as RosterEntry, Status};
 use crate::cli::Exit;
 use crate::cli::client::{CommandClient, local_clock};
 use crate::cli::explain::reason;
+use crate::cli::language::text;
 use crate::cli::likeness::{matching, nearest};
 use crate::cli::local_time::LocalTime as _;
 use crate::cli::words::{failed, remark};
@@ -223,7 +224,7 @@ impl Screen {
             join_link: Some(link.to_owned()).filter(|it| !it.is_empty()),
             link: Link::Connected,
         };
-        let ui = Ui::new(words_en());
+        let ui = Ui::new(spoken_words());
         let mut screen = Self {
             class,
             watched,
@@ -291,7 +292,7 @@ impl Screen {
             Action::Close => Operation::Close { class },
             Action::Mark { student, .. } => {
                 let Ok(student) = student.parse() else {
-                    self.ui.tell(format!("'{student}' is no student number"));
+                    self.ui.tell(text!("watch-no-student", student));
                     return false;
                 };
                 let status = Status::Present;
@@ -332,10 +333,8 @@ impl Screen {
             }
             Known::Done(operation, answer) => self.tell(&operation, &answer),
             Known::Lost(operation) => {
-                let words = crate::cli::explain::done(&operation);
-                self.ui.tell(format!(
-                    "no answer: whether {words} is unknown; it is asked again before the next"
-                ));
+                let done = crate::cli::explain::done(&operation);
+                self.ui.tell(text!("watch-unknown", done));
             }
         }
     }
@@ -383,18 +382,20 @@ impl Screen {
         let class = self.class;
         match (operation, answer) {
             (_, Answer::Extended(Extended { at, closes_at, .. })) => {
-                let end = closes_at.to_local_on(*at);
-                self.ui.tell_class(format!("Class {class} closes at {end}."));
+                self.ui.tell_class(text!("extended", class, at = closes_at.to_local_on(*at)));
             }
             (_, Answer::Closed(Closed { sheet, .. })) => {
                 self.is_over = true;
                 self.watched.closed_at = Some(moment(sheet.closed_at));
-                self.ui.tell_class(format!("Class {class} is closed."));
+                self.ui.tell_class(text!("watch-now-closed", class));
             }
             (Operation::Correct { correction, .. }, Answer::Corrected(Corrected { was, .. })) => {
                 let student = correction.student;
-                let already = if *was == Some(Status::Present) { "was already" } else { "is" };
-                self.ui.tell(format!("{student} {already} present."));
+                self.ui.tell(if *was == Some(Status::Present) {
+                    text!("watch-marked-already", student)
+                } else {
+                    text!("watch-marked", student)
+                });
             }
             (_, Answer::Refused(refused)) => self.ui.tell(reason(refused.reason, class)),
             _ => {}

@@ -47,7 +47,7 @@ pub(crate) use model::{Arrival, Link, Listed, Room, Watched};
 pub(crate) use palette::Palette;
 pub(crate) use screen::draw;
 pub(crate) use terminal::{Guard, Terminal};
-pub(crate) use words::words_en;
+pub(crate) use words::spoken_words;
 
 #[cfg(test)]
 pub(crate) use {

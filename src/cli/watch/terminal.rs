@@ -17,6 +17,8 @@ use ratatui::crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 
+use crate::cli::language::text;
+
 /// Whether the terminal is ours. There is one terminal, so there is one of these.
 static ENTERED: AtomicBool = AtomicBool::new(false);
 static HOOK: Once = Once::new();
@@ -32,13 +34,9 @@ pub(crate) enum NotATerminal {
 
 impl std::fmt::Display for NotATerminal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Input => {
-                "standard input is no terminal; a full-screen view needs one for its keys"
-            }
-            Self::Output => {
-                "standard output is no terminal; a full-screen view needs one to draw on"
-            }
+        f.write_str(&match self {
+            Self::Input => text!("watch-no-terminal-in"),
+            Self::Output => text!("watch-no-terminal-out"),
         })
     }
 }

@@ -1,12 +1,14 @@
-//! Every text of the view. Another language is another [`Words`].
-//!
-//! No method has a default, so that the compiler asks for each text that a translation lacks. Names and numbers
-//! that are passed in are safe to show already.
+//! Every text of the view, in the language of the process. Names and numbers that are passed in are safe to show
+//! already.
 
 use chrono::{DateTime, FixedOffset, TimeDelta};
 
 use super::prompt::EXTEND_MAX_MINUTES;
 use crate::attendance::Status;
+use crate::cli::explain::status_in_words;
+use crate::cli::language::{Count, text};
+use crate::cli::local_time::day_in_words;
+use crate::cli::prompt::{is_no, is_yes};
 
 /// What a key does, for the footer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +64,7 @@ impl Hint {
     ];
 }
 
-/// The texts of the view in one language.
+/// The texts of the view.
 pub(crate) trait Words {
     /// A time of day without seconds.
     fn clock(&self, at: DateTime<FixedOffset>) -> String;
@@ -158,28 +160,26 @@ pub(crate) trait Words {
     fn hint(&self, hint: Hint) -> String;
 }
 
-/// English.
+/// The language that this process speaks.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct English;
+pub(crate) struct Spoken;
 
-/// The default language.
+/// The texts in the language that this process speaks.
 #[must_use]
-pub(crate) fn words_en() -> Box<dyn Words> {
-    Box::new(English)
+pub(crate) fn spoken_words() -> Box<dyn Words> {
+    Box::new(Spoken)
 }
 
 fn of(present: u32, expected: Option<u32>) -> String {
     match expected {
-        Some(expected) => format!("{present} of {expected} present"),
-        None => format!("{present} present"),
+        Some(expected) => {
+            text!("sheet-present-of", count = Count(present), listed = Count(expected))
+        }
+        None => text!("count-present", count = Count(present)),
     }
 }
 
-fn counted(count: u32, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
-}
-
-impl Words for English {
+impl Words for Spoken {
     fn clock(&self, at: DateTime<FixedOffset>) -> String {
         at.format("%H:%M").to_string()
     }
@@ -189,41 +189,44 @@ impl Words for English {
     }
 
     fn moment(&self, at: DateTime<FixedOffset>, now: DateTime<FixedOffset>) -> String {
-        let same_day = at.date_naive() == now.date_naive();
-        at.format(if same_day { "%H:%M" } else { "%Y-%m-%d %H:%M" }).to_string()
+        if at.date_naive() == now.date_naive() {
+            return self.clock(at);
+        }
+        format!("{} {}", day_in_words(at.date_naive()), self.clock(at))
     }
 
     fn left(&self, left: TimeDelta) -> String {
         let (hours, minutes, seconds) =
             (left.num_hours(), left.num_minutes() % 60, left.num_seconds() % 60);
-        match hours {
-            0 => format!("{minutes}:{seconds:02} left"),
-            _ => format!("{hours}:{minutes:02}:{seconds:02} left"),
-        }
+        let left = match hours {
+            0 => format!("{minutes}:{seconds:02}"),
+            _ => format!("{hours}:{minutes:02}:{seconds:02}"),
+        };
+        text!("watch-left", left)
     }
 
     fn class(&self, class: u32) -> String {
-        format!("Class {class}")
+        text!("watch-class", class)
     }
 
     fn open_since(&self, at: &str) -> String {
-        format!("open since {at}")
+        text!("watch-open-since", at)
     }
 
     fn late_from(&self, at: &str) -> String {
-        format!("late from {at}")
+        text!("watch-late-from", at)
     }
 
     fn closes_at(&self, at: &str) -> String {
-        format!("closes at {at}")
+        text!("watch-closes-at", at)
     }
 
     fn closed_at(&self, at: &str) -> String {
-        format!("closed at {at}")
+        text!("watch-closed-at", at)
     }
 
     fn count(&self, present: u32, expected: Option<u32>, late: u32) -> String {
-        format!("{}, {late} late", of(present, expected))
+        text!("watch-count", present = of(present, expected), late = Count(late))
     }
 
     fn present(&self, present: u32, expected: Option<u32>) -> String {
@@ -235,15 +238,15 @@ impl Words for English {
     }
 
     fn arrivals(&self, count: usize) -> String {
-        format!("Arrivals: {count}, newest first")
+        text!("watch-arrivals", count = Count(count))
     }
 
     fn nobody_yet(&self) -> String {
-        "nobody has answered yet".into()
+        text!("watch-nobody-yet")
     }
 
     fn missing(&self, count: usize) -> String {
-        format!("Missing: {count}")
+        text!("watch-missing", count = Count(count))
     }
 
     fn shown(&self, first: usize, last: usize) -> String {
@@ -251,120 +254,114 @@ impl Words for English {
     }
 
     fn nobody_missing(&self) -> String {
-        "nobody is missing".into()
+        text!("watch-nobody-missing")
     }
 
     fn status(&self, status: Status) -> String {
         match status {
-            Status::Present => "present",
-            Status::Late => "late",
-            Status::Excused => "excused",
-            Status::Absent => "absent",
-            Status::Left => "left early",
+            Status::Left => text!("watch-left-early"),
+            other => status_in_words(other),
         }
-        .into()
     }
 
     fn flag(&self, flag: &str) -> String {
         match flag {
-            "second_device" => "second device",
-            "several_numbers" => "one device for several",
-            "by_teacher" => "by the teacher",
-            "many_wrong_codes" => "many wrong codes",
-            "called_present" => "called, was there",
-            "called_absent" => "called, was not there",
-            other => return other.replace('_', " "),
+            "second_device" => text!("watch-second-device"),
+            "several_numbers" => text!("watch-several-numbers"),
+            "by_teacher" => text!("watch-by-teacher"),
+            "many_wrong_codes" => text!("remark-many-wrong-codes"),
+            "called_present" => text!("watch-called-present"),
+            "called_absent" => text!("watch-called-absent"),
+            other => other.replace('_', " "),
         }
-        .into()
     }
 
     fn walk_in(&self) -> String {
-        "not on the roster".into()
+        text!("watch-walk-in")
     }
 
     fn wrong_codes(&self, count: u32) -> String {
-        counted(count, "wrong code", "wrong codes")
+        text!("watch-wrong-codes", count = Count(count))
     }
 
     fn flagged(&self, count: u32, mark: &str) -> String {
-        format!("{count} flagged ({mark})")
+        text!("watch-flagged", count = Count(count), mark)
     }
 
     fn silent(&self, since: &str, seconds: i64) -> String {
-        format!("no answer since {since} ({seconds} s); this may be out of date")
+        text!("watch-silent", since, seconds)
     }
 
     fn refused(&self, why: &str) -> String {
-        format!("the server refuses: {why}")
+        text!("watch-refused", why)
     }
 
     fn code_left(&self, seconds: u16) -> String {
-        format!("for {seconds} s more")
+        text!("code-left", left = seconds)
     }
 
     fn code_awaited(&self) -> String {
-        "waiting for the next code".into()
+        text!("watch-code-awaited")
     }
 
     fn no_code(&self) -> String {
-        "this roll call has no code".into()
+        text!("watch-no-code")
     }
 
     fn closed(&self) -> String {
-        "the roll call is closed".into()
+        text!("watch-closed")
     }
 
     fn ask_minutes(&self) -> String {
-        "extend by (minutes): ".into()
+        text!("watch-question-minutes")
     }
 
     fn not_minutes(&self) -> String {
-        format!("write a number of minutes from 1 to {EXTEND_MAX_MINUTES}")
+        text!("watch-minutes-form", most = EXTEND_MAX_MINUTES)
     }
 
     fn ask_student(&self) -> String {
-        "mark (number or part of a name): ".into()
+        text!("watch-question-student")
     }
 
     fn no_match(&self, typed: &str) -> String {
-        format!("nobody on the roster matches '{typed}'")
+        text!("watch-no-match", typed)
     }
 
     fn offer_walk_in(&self, number: &str) -> String {
-        format!("{number}, not on the roster")
+        text!("watch-offer-walk-in", number)
     }
 
     fn ask_walk_in(&self, number: &str, nearest: Option<(&str, &str)>) -> String {
-        let guess = match nearest {
-            Some((number, "")) => format!("did you mean {number}? "),
-            Some((number, name)) => format!("did you mean {number} {name}? "),
-            None => String::new(),
+        let Some((near, name)) = nearest else {
+            return text!("watch-question-walk-in", number);
         };
-        format!("{number} is not on the roster; {guess}mark as walk-in? [y/N]")
+        let meant = format!("{near} {name}");
+        text!("watch-question-walk-in-or", number, meant = meant.trim_end())
     }
 
     fn ask_close(&self, class: u32, present: u32, expected: Option<u32>) -> String {
-        format!("close class {class}? {} [y/N]", of(present, expected))
+        text!("watch-question-close", class, present = of(present, expected))
     }
 
     fn is_yes(&self, key: char) -> bool {
-        matches!(key, 'y' | 'Y')
+        is_yes(&key.to_string())
     }
 
     fn is_no(&self, key: char) -> bool {
-        matches!(key, 'n' | 'N')
+        is_no(&key.to_string())
     }
 
     fn not_before_class(&self) -> String {
-        "marking would show names to the class; press p first".into()
+        text!("watch-not-before-class")
     }
 
     fn closed_already(&self) -> String {
-        "the roll call is closed; nothing was changed".into()
+        text!("watch-closed-already")
     }
 
     fn stays_open(&self, class: u32) -> String {
-        format!("the roll call of class {class} stays open; close it with 'close {class}'")
+        text!("watch-stays-open", class)
     }
 
     fn key(&self, hint: Hint) -> String {
@@ -377,8 +374,8 @@ impl Words for English {
             Hint::Scroll | Hint::Choose => "↑↓",
             Hint::Quit | Hint::Leave => "q",
             Hint::Take => "Enter",
-            Hint::Yes => "y",
-            Hint::No => "n",
+            Hint::Yes => return text!("watch-key-yes"),
+            Hint::No => return text!("watch-key-no"),
             Hint::Back => "Esc",
         }
         .into()
@@ -386,22 +383,21 @@ impl Words for English {
 
     fn hint(&self, hint: Hint) -> String {
         match hint {
-            Hint::Mark => "mark",
-            Hint::Extend => "extend",
-            Hint::Close => "close",
-            Hint::Projector => "projector",
-            Hint::Names => "names",
-            Hint::Refresh => "refresh",
-            Hint::Scroll => "scroll",
-            Hint::Quit => "leave open",
-            Hint::Leave => "leave",
-            Hint::Take => "take",
-            Hint::Choose => "choose",
-            Hint::Yes => "yes",
-            Hint::No => "no",
-            Hint::Back => "back",
+            Hint::Mark => text!("watch-hint-mark"),
+            Hint::Extend => text!("watch-hint-extend"),
+            Hint::Close => text!("watch-hint-close"),
+            Hint::Projector => text!("watch-hint-projector"),
+            Hint::Names => text!("watch-hint-names"),
+            Hint::Refresh => text!("watch-hint-refresh"),
+            Hint::Scroll => text!("watch-hint-scroll"),
+            Hint::Quit => text!("watch-hint-quit"),
+            Hint::Leave => text!("watch-hint-leave"),
+            Hint::Take => text!("watch-hint-take"),
+            Hint::Choose => text!("watch-hint-choose"),
+            Hint::Yes => text!("watch-hint-yes"),
+            Hint::No => text!("watch-hint-no"),
+            Hint::Back => text!("watch-hint-back"),
         }
-        .into()
     }
 }
 
@@ -412,21 +408,21 @@ mod tests {
 
     #[test]
     fn hours_are_shown_where_there_are_any() {
-        assert_eq!(English.left(TimeDelta::seconds(751)), "12:31 left");
-        assert_eq!(English.left(TimeDelta::seconds(3_661)), "1:01:01 left");
-        assert_eq!(English.left(TimeDelta::zero()), "0:00 left");
+        assert_eq!(Spoken.left(TimeDelta::seconds(751)), "12:31 left");
+        assert_eq!(Spoken.left(TimeDelta::seconds(3_661)), "1:01:01 left");
+        assert_eq!(Spoken.left(TimeDelta::zero()), "0:00 left");
     }
 
     #[test]
     fn the_date_of_another_day_is_told() {
-        assert_eq!(English.moment(at(5, 0), at(6, 0)), "13:05");
-        assert_eq!(English.moment(at(5, 0), at(6, 0) + TimeDelta::days(1)), "2026-11-22 13:05");
+        assert_eq!(Spoken.moment(at(5, 0), at(6, 0)), "13:05");
+        assert_eq!(Spoken.moment(at(5, 0), at(6, 0) + TimeDelta::days(1)), "2026-11-22 13:05");
     }
 
     #[test]
     fn every_hint_has_a_key_and_words() {
         for hint in Hint::ALL {
-            assert!(!English.key(hint).is_empty() && !English.hint(hint).is_empty(), "{hint:?}");
+            assert!(!Spoken.key(hint).is_empty() && !Spoken.hint(hint).is_empty(), "{hint:?}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::support::{at, lesson, picture, text, with_lookup};
-use crate::cli::watch::{Action, FIELD_MAX_CHARACTERS, Palette, Ui, Watched, words_en};
+use crate::cli::watch::{Action, FIELD_MAX_CHARACTERS, Palette, Ui, Watched, spoken_words};
 use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 /// A view and what it shows.
@@ -14,7 +14,7 @@ struct Desk {
 
 impl Desk {
     fn new(watched: Watched) -> Self {
-        Self { watched, ui: Ui::new(words_en()) }
+        Self { watched, ui: Ui::new(spoken_words()) }
     }
 
     fn event(&mut self, event: &Event) -> Option<Action> {

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::support::{at, empty, hall, hostile, lesson, number, picture, text, with_lookup};
 use crate::attendance::Status;
 use crate::cli::watch::svg::svg;
-use crate::cli::watch::{Hint, Link, Palette, Room, Ui, Watched, Words, draw, words_en};
+use crate::cli::watch::{Hint, Link, Palette, Room, Ui, Watched, Words, draw, spoken_words};
 use chrono::{DateTime, FixedOffset, TimeDelta};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -16,7 +16,7 @@ use ratatui::crossterm::event::{Event, KeyCode, KeyEvent};
 use ratatui::style::{Color, Modifier};
 
 fn pressed(watched: &Watched, keys: &str) -> Ui {
-    pressed_with(watched, keys, words_en())
+    pressed_with(watched, keys, spoken_words())
 }
 
 fn pressed_with(watched: &Watched, keys: &str, words: Box<dyn Words>) -> Ui {
@@ -235,7 +235,7 @@ fn names_from_the_network_do_not_steer_the_terminal() {
             assert!(!shown.contains(steers), "{shown:?}");
         }
     }
-    let shown = text(&picture(&watched, &Ui::new(words_en()), Palette::colours(), (130, 50)));
+    let shown = text(&picture(&watched, &Ui::new(spoken_words()), Palette::colours(), (130, 50)));
     assert!(shown.contains(r"\u{202e}evil\u{1b}[2J"), "{shown}");
 }
 
@@ -273,7 +273,7 @@ fn a_wide_name_keeps_the_columns_behind_it_in_place() {
     for arrival in &mut watched.arrivals {
         arrival.status = Status::Late;
     }
-    let buffer = picture(&watched, &Ui::new(words_en()), Palette::colours(), (80, 24));
+    let buffer = picture(&watched, &Ui::new(spoken_words()), Palette::colours(), (80, 24));
     let late = |row: u16| {
         (0..77).find(|x| (0..4).map(|at| buffer[(x + at, row)].symbol()).eq(["l", "a", "t", "e"]))
     };
@@ -285,7 +285,7 @@ fn a_wide_name_keeps_the_columns_behind_it_in_place() {
 #[test]
 fn a_picture_has_every_word_of_the_screen() {
     let watched = lesson(38);
-    let picture = svg(&picture(&watched, &Ui::new(words_en()), Palette::colours(), (80, 24)));
+    let picture = svg(&picture(&watched, &Ui::new(spoken_words()), Palette::colours(), (80, 24)));
     for word in ["Distributed Systems", "38 of 40 present, 3 late", "leave open"] {
         assert!(picture.contains(word), "{word} is not in {picture}");
     }
