@@ -53,6 +53,8 @@ impl Place {
         // What the person who runs the tests has joined is none of their business.
         command.env("ROLLCALL_CONFIG", concat!(env!("CARGO_TARGET_TMPDIR"), "/nothing-joined"));
         command.env("TZ", "UTC").env("LC_ALL", "C");
+        // Nor is the language they speak.
+        command.env("ROLLCALL_LANG", "en");
         command
     }
 }
