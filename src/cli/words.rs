@@ -41,6 +41,7 @@ pub(super) fn failed(error: impl Display) -> Exit {
 }
 
 /// Says which cause it had that something failed; the command ends with it.
+#[expect(clippy::needless_pass_by_value, reason = "errors are mapped with it")]
 pub(super) fn failed_by(cause: impl Cause) -> Exit {
     failed(cause.words())
 }
