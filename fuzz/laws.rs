@@ -117,6 +117,10 @@ fn bare_body(request: &Request) -> Vec<u8> {
             body.extend(varint(number.get().into()));
             body.extend(varint(revision.into()));
         }
+        Ask::Read(Query::Tally { class, student }) => {
+            body.extend(varint(class.get().into()));
+            body.extend(byte_string(student.as_bytes()));
+        }
         Ask::Read(Query::Sheets { class, at_most }) => {
             body.extend(varint(class.get().into()));
             body.extend(varint(at_most.get().into()));
@@ -276,7 +280,7 @@ fn least_bytes(kind: Kind) -> usize {
         Kind::People | Kind::Acts | Kind::Mine | Kind::Spot | Kind::Watch | Kind::Revisions => {
             LIST_REQUEST_MIN_BYTES
         }
-        Kind::Close | Kind::Sheets | Kind::Roster => SHEET_REQUEST_MIN_BYTES,
+        Kind::Close | Kind::Sheets | Kind::Roster | Kind::Tally => SHEET_REQUEST_MIN_BYTES,
         Kind::Status => STATUS_REQUEST_MIN_BYTES,
         Kind::Files => FILES_REQUEST_MIN_BYTES,
         Kind::File => FILE_REQUEST_MIN_BYTES,

@@ -854,6 +854,10 @@ fn rows(question: RowsQuestion, sheets: &[&ClosedSheet]) -> Rows {
             all.truncate(limit + 1);
             Rows::Revisions(all)
         }
+        RowsQuestion::Tally { class, student } => {
+            let of_class = sheets.iter().filter(|it| it.info.class == class);
+            Rows::Tally(of_class.filter_map(|it| it.expected(student)).collect())
+        }
         other => panic!("rows are for devices: {other:?}"),
     }
 }

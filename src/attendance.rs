@@ -66,6 +66,73 @@ impl fmt::Display for Status {
     }
 }
 
+/// How often a student was there, over the closed roll calls of a class on whose roster the student was. All but
+/// `roll_calls` count lessons: a roll call counts for as many as it was opened with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// How many roll calls these are.
+    pub roll_calls: u32,
+    /// Of so many lessons.
+    pub of: u32,
+    /// There, and in time.
+    pub present: u32,
+    /// There, but too late.
+    pub late: u32,
+    /// Not there, with a reason that was accepted.
+    pub excused: u32,
+    /// Not there, or gone before the end.
+    pub absent: u32,
+}
+
+/// Each with how many lessons it was.
+impl FromIterator<(u32, Status)> for Tally {
+    fn from_iter<T: IntoIterator<Item = (u32, Status)>>(roll_calls: T) -> Self {
+        let mut tally = Self::default();
+        roll_calls.into_iter().for_each(|(lessons, status)| tally.count(lessons, status));
+        tally
+    }
+}
+
+impl Tally {
+    /// Counts a roll call of so many lessons.
+    pub fn count(&mut self, lessons: u32, status: Status) {
+        let add = |to: &mut u32, count| *to = to.saturating_add(count);
+        add(&mut self.roll_calls, 1);
+        add(&mut self.of, lessons);
+        let of_status = match status {
+            Status::Present => &mut self.present,
+            Status::Late => &mut self.late,
+            Status::Excused => &mut self.excused,
+            Status::Absent | Status::Left => &mut self.absent,
+        };
+        add(of_status, lessons);
+    }
+
+    /// There, in tenths of a percent, rounded down; nothing where nobody was expected.
+    #[must_use]
+    pub fn permille(&self) -> Option<u32> {
+        let there = (u64::from(self.present) + u64::from(self.late)) * 1_000;
+        there.checked_div(self.of.into()).map(|it| u32::try_from(it).unwrap_or(1_000))
+    }
+
+    /// So many lessons more can be missed until the student was there for fewer than `minimum` of a hundred: of
+    /// those so far, or of those that are planned. An excused absence is one. Below zero: too many were missed.
+    #[must_use]
+    pub fn left(&self, minimum: u8, planned: Option<u32>) -> i64 {
+        let of = u64::from(planned.unwrap_or(self.of).max(self.of));
+        let may_miss = of * u64::from(100 - minimum.min(100)) / 100;
+        i64::try_from(may_miss).unwrap_or(i64::MAX)
+            - i64::from(self.absent)
+            - i64::from(self.excused)
+    }
+
+    /// Whether the student was there for fewer than so many of a hundred lessons.
+    #[must_use]
+    pub fn is_below(&self, minimum: u8) -> bool {
+        self.permille().is_some_and(|it| it < u32::from(minimum) * 10)
+    }
+}
+
 /// Why a text is no line of at most so many bytes that can be seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotALine {

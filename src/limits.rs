@@ -20,7 +20,7 @@ pub const DATAGRAM_MIN_BYTES: usize = 8;
 pub const UDP_PAYLOAD_MAX_BYTES: usize = 65_507;
 /// The shortest `OPEN` and `MARK`: no answer to them is longer.
 pub const REQUEST_MIN_BYTES: usize = 48;
-/// The shortest `CLOSE`, `SHEETS` and `ROSTER`: as long as the longest answer that tells of one sheet.
+/// The shortest `CLOSE`, `SHEETS`, `ROSTER` and `TALLY`: as long as the longest answer that tells of one sheet.
 pub const SHEET_REQUEST_MIN_BYTES: usize = 102;
 /// The shortest `STATUS`: room for one open class in the answer.
 pub const STATUS_REQUEST_MIN_BYTES: usize = 64;

@@ -6,8 +6,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::access::{InviteId, PersonName};
+use crate::attendance::Tally;
 use crate::exchange::{ActRecord, Closed, MyMark, Operation, Revision};
-use crate::ids::{ActNumber, ClassId, ClientId, DeviceId, RollCallId, RollCallNumber};
+use crate::ids::{
+    ActNumber, ClassId, ClientId, DeviceId, RollCallId, RollCallNumber, StudentNumber,
+};
 use crate::people::{PeopleItem, Pool, RoomSecret};
 use crate::principal::Principal;
 use crate::roll::{
@@ -148,6 +151,13 @@ pub enum RowsQuestion {
         /// Which of its roll calls.
         number: RollCallNumber,
     },
+    /// How often a student was there.
+    Tally {
+        /// In this class.
+        class: ClassId,
+        /// Who.
+        student: StudentNumber,
+    },
     /// The marks that were made from a device.
     Mine {
         /// The device.
@@ -166,6 +176,8 @@ pub enum Rows {
     Acts(Vec<ActRecord>),
     /// As asked for by [`RowsQuestion::Mine`].
     Mine(Vec<MyMark>),
+    /// As asked for by [`RowsQuestion::Tally`].
+    Tally(Tally),
     /// As asked for by [`RowsQuestion::Revisions`].
     Revisions(Vec<Revision>),
     /// As asked for by [`RowsQuestion::RollCall`]; nothing if there is no such roll call.

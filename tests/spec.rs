@@ -22,15 +22,15 @@ use std::time::Duration;
 
 use rollcall::access::{Guest, InviteCode, InviteId, Role, RoomCode, Terms, Who};
 use rollcall::attendance::{
-    Change, Correction, Listed, Plan, RosterChange, RosterEdit, Status, TrailEntry,
+    Change, Correction, Listed, Plan, RosterChange, RosterEdit, Status, Tally, TrailEntry,
 };
 use rollcall::exchange::{
     Act, ActList, ActRecord, Acted, Answer, Arrived, Ask, BeginAgain, Busy, Closed, Corrected,
     Deed, Drawn, Enrolled, Extended, FileEntry, FileInfo, FileList, FileState, Joined, Marked,
     MineList, MyMark, OpenRollCall, Opened, Operation, PersonList, Pull, Pulled, Query, Refusal,
     Refused, Reply, Request, Revision, RevisionList, RoomState, RosterInfo, SheetInfo, SheetList,
-    SpotList, StaffDevice, StatusList, Watched, WatchedEntry, decode_reply, decode_request,
-    encode_reply, encode_request,
+    SpotList, StaffDevice, StatusList, Tallied, Watched, WatchedEntry, decode_reply,
+    decode_request, encode_reply, encode_request,
 };
 use rollcall::ids::{
     ActNumber, ClassId, ClientId, ContentId, Cookie, DeviceId, FileKey, FileName, RequestNumber,
@@ -173,9 +173,8 @@ impl Example {
             "VERSIONS" => Message::Versions(self.text("spoken")),
             "OPEN" | "CLOSE" | "MARK" | "JOIN" | "ACT" | "STATUS" | "SHEETS" | "FILES" | "FILE"
             | "PULL" | "PEOPLE" | "ACTS" | "ROOM" | "MINE" | "SPOT" | "PLAN" | "EXTEND"
-            | "REOPEN" | "DELIVER" | "CORRECT" | "ENROL" | "ROSTER" | "WATCH" | "REVISIONS" => {
-                Message::Request(self.request())
-            }
+            | "REOPEN" | "DELIVER" | "CORRECT" | "ENROL" | "ROSTER" | "WATCH" | "REVISIONS"
+            | "TALLY" => Message::Request(self.request()),
             _ => Message::Reply(self.reply()),
         }
     }
@@ -237,6 +236,9 @@ impl Example {
                 let number = self.roll_call().expect("one");
                 let revision = self.value("revision");
                 return Ask::Read(Query::Revisions { class, number, revision });
+            }
+            "TALLY" => {
+                return Ask::Read(Query::Tally { class, student: self.value("student") });
             }
             "PLAN" => Operation::OpenWith { class, terms: self.terms(), plan: self.plan() },
             "EXTEND" => Operation::Extend { class, seconds: self.value("seconds") },
@@ -346,6 +348,18 @@ impl Example {
                 content: self.content(),
             }),
             "WATCHED" => Answer::Watched(Box::new(self.watched())),
+            "TALLIED" => Answer::Tallied(Tallied {
+                class,
+                student: self.value("student"),
+                tally: Tally {
+                    roll_calls: self.value("roll_calls"),
+                    of: self.value("of"),
+                    present: self.value("present"),
+                    late: self.value("late"),
+                    excused: self.value("excused"),
+                    absent: self.value("absent"),
+                },
+            }),
             "REVISION_LIST" => Answer::Revisions(RevisionList {
                 revisions: vec![Revision {
                     revision: self.value("revision"),
@@ -1222,7 +1236,7 @@ fn the_table_of_kinds_is_the_librarys() {
     assert_eq!(least, BTreeMap::from(LEAST_BYTES.map(|(kind, bytes)| (kind, bytes as u64))));
 }
 
-const LEAST_BYTES: [(&str, usize); 24] = [
+const LEAST_BYTES: [(&str, usize); 25] = [
     ("PLAN", limits::REQUEST_MIN_BYTES),
     ("EXTEND", limits::WORK_REQUEST_MIN_BYTES),
     ("REOPEN", limits::REQUEST_MIN_BYTES),
@@ -1232,6 +1246,7 @@ const LEAST_BYTES: [(&str, usize); 24] = [
     ("ROSTER", limits::SHEET_REQUEST_MIN_BYTES),
     ("WATCH", limits::LIST_REQUEST_MIN_BYTES),
     ("REVISIONS", limits::LIST_REQUEST_MIN_BYTES),
+    ("TALLY", limits::SHEET_REQUEST_MIN_BYTES),
     ("OPEN", limits::REQUEST_MIN_BYTES),
     ("CLOSE", limits::SHEET_REQUEST_MIN_BYTES),
     ("MARK", limits::REQUEST_MIN_BYTES),
@@ -1712,6 +1727,7 @@ fn said(answer: &Answer) -> Vec<u8> {
         | Answer::Roster(_)
         | Answer::Watched(_)
         | Answer::Revisions(_)
+        | Answer::Tallied(_)
         // It hears this one under the name of another client, as it does each of these.
         | Answer::Revoked => (15, vec![]),
     };
@@ -1814,6 +1830,7 @@ impl Desk {
                     let none = match question {
                         RowsQuestion::Revisions { .. } => Rows::Revisions(vec![]),
                         RowsQuestion::RollCall { .. } => Rows::RollCall(None),
+                        RowsQuestion::Tally { .. } => Rows::Tally(Tally::default()),
                         other => unreachable!("nobody has a device: {other:?}"),
                     };
                     self.server.handle_rows(question, &none);

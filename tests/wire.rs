@@ -12,13 +12,13 @@ use proptest::sample::{Index, select};
 use rollcall::access::{
     Guest, InviteCode, InviteId, PersonName, Remarks, Role, RoomCode, Terms, Who,
 };
-use rollcall::attendance::{Correction, Listed, Plan, RosterChange, RosterEdit, Status};
+use rollcall::attendance::{Correction, Listed, Plan, RosterChange, RosterEdit, Status, Tally};
 use rollcall::exchange::{
     Act, ActList, ActRecord, Acted, Answer, Ask, BeginAgain, Busy, Closed, Corrected, Deed, Drawn,
     Enrolled, Extended, FileEntry, FileInfo, FileList, FileState, Joined, Marked, MineList, MyMark,
     OpenRollCall, Opened, Operation, PersonList, Pull, Pulled, Query, Refusal, Refused, Reply,
     Request, Revision, RevisionList, RoomState, RosterInfo, SheetInfo, SheetList, SpotList,
-    StaffDevice, StatusList, Watched, WatchedEntry, acts, decode_reply, decode_request,
+    StaffDevice, StatusList, Tallied, Watched, WatchedEntry, acts, decode_reply, decode_request,
     encode_reply, encode_request, files, mine, people, revisions, sheets, status,
 };
 use rollcall::ids::{
@@ -243,6 +243,7 @@ fn query() -> impl Strategy<Value = Query> {
             let number = RollCallNumber::new(number).expect("not zero");
             Query::Revisions { class, number, revision }
         }),
+        (class(), student()).prop_map(|(class, student)| Query::Tally { class, student }),
     ]
 }
 
@@ -685,6 +686,9 @@ fn variations(request: &Request) -> Vec<Request> {
         Ask::Read(Query::Revisions { class, number, revision }) => {
             vec![Ask::Read(Query::Revisions { class, number, revision: revision ^ 1 })]
         }
+        Ask::Read(Query::Tally { class, student }) => {
+            vec![Ask::Read(Query::Tally { class: other(class), student })]
+        }
         Ask::Read(Query::Mine { skip }) => vec![Ask::Read(Query::Mine { skip: skip ^ 1 })],
         Ask::Read(Query::Spot { class, count }) => {
             vec![
@@ -921,6 +925,7 @@ fn no_answer_is_longer_than_the_shortest_request_that_it_answers() {
         Ask::Read(Query::Roster { class }),
         Ask::Read(Query::Watch { class, from: 0 }),
         Ask::Read(Query::Revisions { class, number: RollCallNumber::FIRST, revision: 0 }),
+        Ask::Read(Query::Tally { class, student }),
         Ask::Pull(Pull { object: sheet, cookie: Cookie::NONE, first: 0, wanted: 1 }),
     ];
     for ask in asks {
@@ -1213,6 +1218,13 @@ fn longest_answers(kind: Kind, request_bytes: usize) -> Vec<Answer> {
         | Kind::Watch
         | Kind::Revisions => {
             vec![longest_list(kind), Answer::Refused(Refused { at, reason }), Answer::Revoked]
+        }
+        Kind::Tally => {
+            let student = "x".repeat(STUDENT_LENGTH_MAX_BYTES).parse().expect("a student");
+            let most = u32::MAX;
+            let tally =
+                Tally { roll_calls: most, of: most, present: most, late: 0, excused: 0, absent: 0 };
+            vec![Answer::Tallied(Tallied { class, student, tally }), Answer::Revoked]
         }
         Kind::Extend => vec![
             Answer::Extended(Extended { at, class, closes_at: at }),

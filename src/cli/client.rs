@@ -123,6 +123,11 @@ impl CommandClient {
         }
     }
 
+    /// The server, as it was named.
+    pub(super) fn server(&self) -> &ServerName {
+        &self.server
+    }
+
     /// The address at which the server answered last.
     pub(super) fn address(&self) -> SocketAddr {
         self.caller.address()
@@ -134,10 +139,19 @@ impl CommandClient {
 
     /// Performs an operation. When it fails, the person has been told.
     pub(super) fn perform(&mut self, operation: Operation) -> Result<Answered, Exit> {
+        self.perform_kept(operation, false)
+    }
+
+    /// The same; `kept` says that it is sent again by itself if there is no answer.
+    pub(super) fn perform_kept(
+        &mut self,
+        operation: Operation,
+        kept: bool,
+    ) -> Result<Answered, Exit> {
         let Self { caller, flags, line, .. } = self;
         let result =
             caller.perform(operation.clone(), flags.timeout, &mut |it, at| line.show(it, at));
-        self.told(result, Some(operation))
+        self.told_of(result, Some(operation), kept)
     }
 
     /// Changes who may do what. When it fails, or is refused, the person has been told.
@@ -326,6 +340,15 @@ impl CommandClient {
         result: Result<T, CallError>,
         operation: Option<Operation>,
     ) -> Result<T, Exit> {
+        self.told_of(result, operation, false)
+    }
+
+    fn told_of<T>(
+        &mut self,
+        result: Result<T, CallError>,
+        operation: Option<Operation>,
+        kept: bool,
+    ) -> Result<T, Exit> {
         self.line.clear();
         self.learn();
         let (words, attempts, exit) = match result {
@@ -359,7 +382,8 @@ impl CommandClient {
             Err(other) => return Err(failed_by(other)),
         };
         if let Some(operation) = operation.filter(|_| self.json()) {
-            printed(print_json(&UnknownLine::new(&operation, attempts)))?;
+            let kept = kept && exit == Exit::Unknown;
+            printed(print_json(&UnknownLine::new(&operation, attempts, kept)))?;
         }
         complain(words);
         Err(exit)

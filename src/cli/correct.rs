@@ -216,7 +216,7 @@ impl Corrector {
         }
         if self.client.json() {
             for &student in rest {
-                printed(print_json(&UnknownLine::new(&self.operation(student), 0)))?;
+                printed(print_json(&UnknownLine::new(&self.operation(student), 0, false)))?;
             }
         }
         let names: Vec<_> = rest.iter().map(StudentNumber::as_str).collect();

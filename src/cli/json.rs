@@ -39,18 +39,22 @@ pub(super) struct UnknownLine {
     #[serde(skip_serializing_if = "Option::is_none")]
     student: Option<String>,
     outcome: &'static str,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    kept: bool,
     attempts: u32,
 }
 
 impl UnknownLine {
-    /// Without a datagram it was not sent, and is certain not to happen.
-    pub(super) fn new(operation: &Operation, attempts: u32) -> Self {
+    /// Without a datagram it was not sent, and is certain not to happen; unless it is kept and will be.
+    pub(super) fn new(operation: &Operation, attempts: u32, kept: bool) -> Self {
         let student = match operation {
-            Operation::Mark { student, .. } => Some(student.as_str().to_owned()),
+            Operation::Mark { student, .. } | Operation::Deliver { student, .. } => {
+                Some(student.as_str().to_owned())
+            }
             _ => None,
         };
         let outcome = if attempts == 0 { "not_sent" } else { "unknown" };
-        Self { class: operation.class().map(ClassId::get), student, outcome, attempts }
+        Self { class: operation.class().map(ClassId::get), student, outcome, kept, attempts }
     }
 }
 

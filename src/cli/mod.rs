@@ -22,6 +22,7 @@ mod json;
 mod language;
 mod likeness;
 mod local_time;
+mod outbox;
 mod part;
 mod plan;
 mod progress;

@@ -12,11 +12,11 @@ use std::str::FromStr;
 use rustyline::config::{Behavior, Config};
 use rustyline::error::ReadlineError;
 use rustyline::history::MemHistory;
-use rustyline::{Editor, history::History as _};
+use rustyline::{Editor, ExternalPrinter, history::History as _};
 
 use super::Exit;
 use super::language::{Cause, text};
-use super::words::complain;
+use super::words::{complain, remark, safe};
 use crate::limits::{PROMPT_HISTORY_LINES, PROMPT_LINE_MAX_BYTES};
 use crate::shell::interrupt;
 
@@ -27,6 +27,18 @@ pub(super) struct Prompt {
     lines_read: u64,
     /// What was pasted and not yet handed out.
     pasted: VecDeque<Line>,
+}
+
+/// Says something while somebody may be typing: above the line that is typed, or on standard error.
+pub(super) struct Printer(Option<Box<dyn ExternalPrinter + Send>>);
+
+impl Printer {
+    pub(super) fn print(&mut self, what: String) {
+        let printed = self.0.as_mut().map(|it| it.print(format!("{}\n", safe(&what))));
+        if !matches!(printed, Some(Ok(()))) {
+            remark(what);
+        }
+    }
 }
 
 enum Source {
@@ -92,6 +104,17 @@ impl Prompt {
 
     fn over(source: Source, on_stderr: bool) -> Self {
         Self { source, on_stderr, lines_read: 0, pasted: VecDeque::new() }
+    }
+
+    /// What prints while a line is being typed.
+    pub(super) fn printer(&mut self) -> Printer {
+        Printer(match &mut self.source {
+            Source::Editor(editor) if !self.on_stderr => {
+                let printer = editor.create_external_printer().ok();
+                printer.map(|it| Box::new(it) as Box<dyn ExternalPrinter + Send>)
+            }
+            _ => None,
+        })
     }
 
     /// Whether there is somebody who can be asked.

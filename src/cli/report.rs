@@ -12,7 +12,7 @@ use super::export::RollCall;
 use super::json::print_json;
 use super::language::{Count, decimal, text};
 use super::words::printed;
-use crate::attendance::Status;
+use crate::attendance::Tally;
 use crate::ids::{ClassId, StudentNumber};
 
 /// What is reported.
@@ -29,36 +29,16 @@ pub(super) struct ReportFlags {
     planned: Option<u32>,
 }
 
-/// What a student was, in lessons: a roll call counts for as many as it was opened with.
+/// A student: expected in closed roll calls on whose roster the student was, or that had none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Row {
     name: String,
-    /// Expected in so many: only closed roll calls on whose roster the student was, or that had none.
-    of: u32,
-    present: u32,
-    late: u32,
-    excused: u32,
-    absent: u32,
+    tally: Tally,
 }
 
-impl Row {
-    /// There, in tenths of a percent, rounded down; nothing where nobody was expected.
-    fn permille(&self) -> Option<u32> {
-        let there = u64::from(self.present + self.late) * 1_000;
-        there.checked_div(self.of.into()).map(|it| u32::try_from(it).unwrap_or(1_000))
-    }
-
-    /// So many lessons more can be missed until too many are: of those so far, or of those that are planned. An
-    /// excused absence is one.
-    fn left(&self, minimum: u8, planned: Option<u32>) -> i64 {
-        let of = u64::from(planned.unwrap_or(self.of).max(self.of));
-        let may_miss = of * u64::from(100 - minimum.min(100)) / 100;
-        i64::try_from(may_miss).unwrap_or(i64::MAX) - i64::from(self.absent + self.excused)
-    }
-
-    fn is_below(&self, minimum: u8) -> bool {
-        self.permille().is_some_and(|it| it < u32::from(minimum) * 10)
-    }
+/// The percentage with one digit after the mark of this language.
+pub(super) fn percent(tally: &Tally) -> String {
+    decimal(tally.permille().map_or_else(|| "-".into(), |it| format!("{}.{}", it / 10, it % 10)))
 }
 
 /// A class over its closed roll calls.
@@ -82,11 +62,11 @@ impl Report {
         // Without a roster, whoever answers once is expected always.
         let open: u32 =
             roll_calls.iter().filter(|it| !it.has_roster()).map(|it| u32::from(it.lessons())).sum();
-        for row in report.students.values_mut() {
-            let known = row.present + row.late + row.excused + row.absent;
-            let missed = (row.of + open).saturating_sub(known);
-            row.of += open;
-            row.absent += missed;
+        for Row { tally, .. } in report.students.values_mut() {
+            let known = tally.present + tally.late + tally.excused + tally.absent;
+            let missed = (tally.of + open).saturating_sub(known);
+            tally.of += open;
+            tally.absent += missed;
         }
         report
     }
@@ -102,13 +82,8 @@ impl Report {
             if let Some(name) = &entry.name {
                 row.name = name.to_string();
             }
-            row.of += if it.has_roster() { lessons } else { 0 };
-            *match entry.status {
-                Status::Present => &mut row.present,
-                Status::Late => &mut row.late,
-                Status::Excused => &mut row.excused,
-                Status::Absent | Status::Left => &mut row.absent,
-            } += lessons;
+            row.tally.count(lessons, entry.status);
+            row.tally.of -= if it.has_roster() { 0 } else { lessons };
         }
     }
 
@@ -155,12 +130,10 @@ fn write_table(
         text!("column-left")
     )?;
     for (number, row) in report.sorted() {
-        let Row { name, of, present, late, excused, absent } = row;
-        let percent =
-            row.permille().map_or_else(|| "-".into(), |it| format!("{}.{}", it / 10, it % 10));
-        let percent = decimal(percent);
-        let left = row.left(minimum, planned);
-        let below = if row.is_below(minimum) {
+        let Row { name, tally } = row;
+        let Tally { of, present, late, excused, absent, .. } = tally;
+        let (percent, left) = (percent(tally), tally.left(minimum, planned));
+        let below = if tally.is_below(minimum) {
             format!("  {}", text!("report-below", minimum))
         } else {
             String::new()
@@ -191,14 +164,14 @@ fn print_lines(
             student: number.as_str(),
             name: Some(row.name.as_str()).filter(|it| !it.is_empty()),
             roll_calls: report.roll_calls,
-            of: row.of,
-            present: row.present,
-            late: row.late,
-            excused: row.excused,
-            absent: row.absent,
-            percent: row.permille().map(|it| f64::from(it) / 10.0),
-            absences_left: row.left(minimum, planned),
-            below_minimum: row.is_below(minimum),
+            of: row.tally.of,
+            present: row.tally.present,
+            late: row.tally.late,
+            excused: row.tally.excused,
+            absent: row.tally.absent,
+            percent: row.tally.permille().map(|it| f64::from(it) / 10.0),
+            absences_left: row.tally.left(minimum, planned),
+            below_minimum: row.tally.is_below(minimum),
             walk_in: false,
         })?;
     }
@@ -245,6 +218,7 @@ struct ReportLine<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attendance::Status;
     use crate::cli::export::tests::{roll_call, student};
 
     fn row(report: &Report, number: &str) -> Row {
@@ -260,17 +234,24 @@ mod tests {
         ]);
         assert_eq!((report.roll_calls, report.lessons), (2, 4));
         let ana = row(&report, "10");
-        assert_eq!((ana.of, ana.present, ana.late, ana.permille()), (4, 1, 3, Some(1_000)));
+        assert_eq!(
+            (ana.tally.of, ana.tally.present, ana.tally.late, ana.tally.permille()),
+            (4, 1, 3, Some(1_000))
+        );
         let rui = row(&report, "20");
         assert_eq!(
-            (rui.of, rui.excused, rui.permille()),
+            (rui.tally.of, rui.tally.excused, rui.tally.permille()),
             (3, 3, Some(0)),
             "counted from when he came"
         );
-        assert!(rui.is_below(75) && !ana.is_below(75));
+        assert!(rui.tally.is_below(75) && !ana.tally.is_below(75));
         assert_eq!(report.walk_ins[&student("99")], 1);
         for row in report.students.values() {
-            assert_eq!(row.present + row.late + row.excused + row.absent, row.of, "never 13 of 12");
+            assert_eq!(
+                row.tally.present + row.tally.late + row.tally.excused + row.tally.absent,
+                row.tally.of,
+                "never 13 of 12"
+            );
         }
     }
 
@@ -280,10 +261,10 @@ mod tests {
         let absent = |number| roll_call(number, 2, &roster, &[], &[]);
         let report = Report::of(&[absent(1), absent(2)]);
         let ana = row(&report, "10");
-        assert_eq!(ana.left(75, None), -3, "one lesson of four may be missed");
-        assert_eq!(ana.left(75, Some(60)), 11, "fifteen of sixty");
-        assert_eq!(ana.left(74, Some(60)), 11);
-        assert_eq!(ana.left(0, Some(60)), 56);
+        assert_eq!(ana.tally.left(75, None), -3, "one lesson of four may be missed");
+        assert_eq!(ana.tally.left(75, Some(60)), 11, "fifteen of sixty");
+        assert_eq!(ana.tally.left(74, Some(60)), 11);
+        assert_eq!(ana.tally.left(0, Some(60)), 56);
     }
 
     #[test]
@@ -293,7 +274,7 @@ mod tests {
         let answered: Vec<_> = names.iter().step_by(2).map(|it| (it.as_str(), 1)).collect();
         let calls: Vec<_> = (1..=200).map(|it| roll_call(it, 1, &roster, &answered, &[])).collect();
         let report = Report::of(&calls);
-        assert_eq!(row(&report, "00000").permille(), Some(1_000));
-        assert_eq!(row(&report, "00001").permille(), Some(0));
+        assert_eq!(row(&report, "00000").tally.permille(), Some(1_000));
+        assert_eq!(row(&report, "00001").tally.permille(), Some(0));
     }
 }

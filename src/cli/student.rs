@@ -1,5 +1,6 @@
 //! `rollcall-student`: answers a roll call, and fetches files.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
@@ -13,16 +14,19 @@ use super::explain::reason;
 use super::files::Files;
 use super::join::{Joining, join};
 use super::json::{UnknownLine, print_json};
-use super::language::{Cause, text};
+use super::language::{Cause, Count, text};
 use super::local_time::LocalTime as _;
+use super::outbox::{Courier, Told, discard, kept_for};
 use super::prompt::{Line, Prompt, fields};
+use super::report::percent;
 use super::words::{complain, parse, printed, remark, typed};
 use crate::access::RoomCode;
+use crate::attendance::Tally;
 use crate::exchange::{
-    Answer, Arrived, Marked, MyMark, Operation, Query, Refusal, Refused, SheetList,
+    Answer, Arrived, Marked, MyMark, Operation, Query, Refusal, Refused, SheetList, Tallied,
 };
 use crate::ids::{ClassId, RollCallNumber, StudentNumber};
-use crate::shell::call::Answered;
+use crate::shell::kept_marks::Pressed;
 use crate::time::WallTime;
 
 /// Answer the roll call of a class with a student number, and fetch files.
@@ -51,6 +55,7 @@ Examples:
   rollcall-student --json mark 3030 10 20   several students, for a program
   rollcall-student mark 3030 - < list.txt   the students of a list, one on each line
   rollcall-student mark 3030 10 --code 123456   with the code that is shown in the room
+  rollcall-student send --timeout 10m       send on what had no answer, and wait for the network
   rollcall-student mine                     what was marked from this computer
   rollcall-student files                    which files the server offers
   rollcall-student get notes.pdf            fetch one of them; also by its number in the list
@@ -89,11 +94,16 @@ enum Work {
         #[arg(long, value_name = "N")]
         code: Option<RoomCode>,
     },
-    /// Show the marks of closed roll calls that were made from this computer.
+    /// Send on the marks that had no answer, with how long ago they were pressed.
+    Send,
+    /// Show the marks of closed roll calls that were made from this computer, and how often their students were there.
     Mine {
         /// Of this class only.
         #[arg(allow_negative_numbers = true)]
         class: Option<ClassId>,
+        /// Who was there for fewer of a hundred lessons is told so.
+        #[arg(long, value_name = "N", default_value_t = 75, value_parser = clap::value_parser!(u8).range(0..=100))]
+        minimum: u8,
     },
     /// Show the files that the server offers, numbered, with their sizes.
     Files,
@@ -125,7 +135,8 @@ pub fn run(arguments: &[OsString]) -> Exit {
             Some(Work::Mark { class, students, code }) => {
                 mark_students(client, class, &students, code)
             }
-            Some(Work::Mine { class }) => mine(client, class),
+            Some(Work::Send) => Student::new(client).send(),
+            Some(Work::Mine { class, minimum }) => mine(client, class, minimum),
             Some(Work::Files) => Files::new(client).list(),
             Some(Work::Get { file, output, force }) => {
                 Files::new(client).get(file.as_deref(), output.as_deref(), force)
@@ -154,9 +165,16 @@ pub(super) fn mark_students(
     }
 }
 
-/// Shows the marks that were made from this device, the first one first.
-fn mine(mut client: CommandClient, of: Option<ClassId>) -> Result<(), Exit> {
+/// Shows the marks that were made from this device, the first one first; and which ones are not sent yet.
+fn mine(mut client: CommandClient, of: Option<ClassId>, minimum: u8) -> Result<(), Exit> {
+    for mark in kept_for(client.server()) {
+        let &Pressed { class, student, .. } = mark.pressed();
+        if of.is_none_or(|of| of == class) {
+            remark(text!("mine-kept", student, class, at = mark.at().to_local()));
+        }
+    }
     let (mut found, attempts) = client.list::<MyMark>()?;
+    let theirs: BTreeSet<_> = found.iter().map(|it| (of.unwrap_or(it.class), it.student)).collect();
     found.retain(|it| of.is_none_or(|class| class == it.class));
     if found.is_empty() && !client.json() {
         remark(text!("mine-none"));
@@ -175,7 +193,81 @@ fn mine(mut client: CommandClient, of: Option<ClassId>) -> Result<(), Exit> {
             printed(writeln!(io::stdout(), "{said}"))?;
         }
     }
-    Ok(())
+    theirs
+        .into_iter()
+        .try_for_each(|(class, student)| tell_tally(&mut client, class, student, minimum))
+}
+
+/// Tells how often a student was there, as far as rosters say that the student was expected.
+fn tell_tally(
+    client: &mut CommandClient,
+    class: ClassId,
+    student: StudentNumber,
+    minimum: u8,
+) -> Result<(), Exit> {
+    let answered = client.ask(Query::Tally { class, student })?;
+    let Answer::Tallied(Tallied { tally, .. }) = answered.answer else { return Err(Exit::Failed) };
+    let Tally { roll_calls, of, present, late, excused, absent } = tally;
+    if of == 0 {
+        return Ok(());
+    }
+    let left = tally.left(minimum, None);
+    if client.json() {
+        return printed(print_json(&TallyLine {
+            class: class.get(),
+            student: student.as_str(),
+            roll_calls,
+            of,
+            present,
+            late,
+            excused,
+            absent,
+            percent: tally.permille().map(|it| f64::from(it) / 10.0),
+            absences_left: left,
+            below_minimum: tally.is_below(minimum),
+            attempts: answered.attempts,
+        }));
+    }
+    let (lessons, roll_calls) = (
+        text!("lessons", count = Count(of)),
+        text!("roll-calls-closed", count = Count(roll_calls)),
+    );
+    let percent = percent(&tally);
+    let said = text!(
+        "mine-tally",
+        student,
+        class,
+        percent,
+        lessons,
+        roll_calls,
+        present,
+        late,
+        excused,
+        absent
+    );
+    let rest = if tally.is_below(minimum) {
+        text!("mine-below", minimum)
+    } else {
+        text!("mine-left", left = left.max(0), minimum)
+    };
+    printed(writeln!(io::stdout(), "{said} {rest}"))
+}
+
+#[derive(Serialize)]
+struct TallyLine<'a> {
+    class: u32,
+    student: &'a str,
+    roll_calls: u32,
+    of: u32,
+    present: u32,
+    late: u32,
+    excused: u32,
+    absent: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    percent: Option<f64>,
+    absences_left: i64,
+    below_minimum: bool,
+    attempts: u32,
 }
 
 #[derive(Serialize)]
@@ -209,25 +301,29 @@ impl Student {
                 Ok(()) => {}
                 Err(Exit::Refused) => worst = Exit::Refused,
                 Err(exit) => {
-                    self.not_sent(class, &students[place + 1..])?;
+                    self.not_sent(class, &students[place + 1..], exit)?;
                     return Err(exit);
                 }
             }
         }
+        self.client.send_on();
         if worst == Exit::Done { Ok(()) } else { Err(worst) }
     }
 
-    fn not_sent(&self, class: ClassId, rest: &[StudentNumber]) -> Result<(), Exit> {
+    /// Those after the one that ended it. Where that one had no answer they are kept like it.
+    fn not_sent(&self, class: ClassId, rest: &[StudentNumber], why: Exit) -> Result<(), Exit> {
         if rest.is_empty() {
             return Ok(());
         }
-        if self.client.json() {
-            for &student in rest {
-                printed(print_json(&UnknownLine::new(&self.operation(class, student), 0)))?;
-            }
-        }
         let names: Vec<_> = rest.iter().map(StudentNumber::as_str).collect();
         complain(text!("not-sent", students = names.join(" ")));
+        let kept = why == Exit::Unknown && self.client.keep_unsent(class, rest, self.code);
+        if self.client.json() {
+            for &student in rest {
+                let operation = Operation::Mark { class, student, code: self.code };
+                printed(print_json(&UnknownLine::new(&operation, 0, kept)))?;
+            }
+        }
         Ok(())
     }
 
@@ -254,6 +350,7 @@ impl Student {
                 }
             }
         }
+        self.client.send_on();
         if worst == Exit::Done { Ok(()) } else { Err(worst) }
     }
 
@@ -261,6 +358,8 @@ impl Student {
         let mut prompt = Prompt::at_standard_input(self.client.json());
         printed(prompt.say(&text!("welcome-student")))?;
         self.client.get_ready()?;
+        let mut courier = Courier::new(self.client.server().clone(), prompt.printer());
+        courier.wake(&self.client)?;
         let mut entries = Entries::default();
         let mut worst = Exit::Done;
         loop {
@@ -289,6 +388,12 @@ impl Student {
             match result {
                 Ok(()) => {}
                 Err(Exit::Interrupted) => return Err(Exit::Interrupted),
+                Err(exit @ Exit::Unknown) => {
+                    worst = worst.worse(exit);
+                    // It is kept, and the courier finds out what became of it.
+                    self.client.caller.begin_anew();
+                    courier.wake(&self.client)?;
+                }
                 // What went wrong was said; the next student may have more luck.
                 Err(exit) => worst = worst.worse(exit),
             }
@@ -297,10 +402,6 @@ impl Student {
             }
         }
         if prompt.is_attended() || worst == Exit::Done { Ok(()) } else { Err(worst) }
-    }
-
-    fn operation(&self, class: ClassId, student: StudentNumber) -> Operation {
-        Operation::Mark { class, student, code: self.code }
     }
 
     /// Marks a student; where somebody can be asked, for the code until it is the right one, or nothing.
@@ -314,13 +415,13 @@ impl Student {
             return self.mark(class, student);
         }
         loop {
-            let answered = self.client.perform(self.operation(class, student))?;
-            match answered.answer {
+            let told = self.client.press(class, student, self.code)?;
+            match told.answered.answer {
                 Answer::MarkRefused(Refused { reason: Refusal::CodeNeeded, .. }) => {}
                 Answer::MarkRefused(Refused { reason: why @ Refusal::WrongCode, .. }) => {
                     complain(reason(why, class));
                 }
-                _ => return self.tell(class, student, &answered),
+                _ => return self.tell(class, student, &told),
             }
             let question = text!("question-code");
             self.code = loop {
@@ -338,16 +439,34 @@ impl Student {
     }
 
     fn mark(&mut self, class: ClassId, student: StudentNumber) -> Result<(), Exit> {
-        let answered = self.client.perform(self.operation(class, student))?;
-        self.tell(class, student, &answered)
+        let told = self.client.press(class, student, self.code)?;
+        self.tell(class, student, &told)
     }
 
-    fn tell(
-        &mut self,
-        class: ClassId,
-        student: StudentNumber,
-        answered: &Answered,
-    ) -> Result<(), Exit> {
+    /// Sends on what is kept for the server. A refusal does not keep the others from being sent.
+    fn send(mut self) -> Result<(), Exit> {
+        let kept = kept_for(self.client.server());
+        if kept.is_empty() && !self.client.json() {
+            remark(text!("send-nothing", server = self.client.server()));
+        }
+        let mut worst = Exit::Done;
+        for mark in kept {
+            let answered = self.client.deliver(&mark)?;
+            let &Pressed { class, student, .. } = mark.pressed();
+            let told = Told { answered, pressed_at: Some(mark.at()) };
+            // There is an answer, whether it can be printed or not.
+            discard(mark);
+            match self.tell(class, student, &told) {
+                Ok(()) => {}
+                Err(Exit::Refused) => worst = Exit::Refused,
+                Err(exit) => return Err(exit),
+            }
+        }
+        if worst == Exit::Done { Ok(()) } else { Err(worst) }
+    }
+
+    fn tell(&mut self, class: ClassId, student: StudentNumber, told: &Told) -> Result<(), Exit> {
+        let &Told { ref answered, pressed_at } = told;
         let line = |class: u32, at: WallTime, outcome| MarkLine {
             class,
             student: student.as_str(),
@@ -356,6 +475,7 @@ impl Student {
             reason: None,
             closed_at: None,
             unlisted: None,
+            pressed_at: pressed_at.map(WallTime::to_rfc3339),
             attempts: answered.attempts,
         };
         match answered.answer {
@@ -366,10 +486,12 @@ impl Student {
                     return printed(print_json(&line(class.get(), at, outcome)));
                 }
                 let at = at.to_local();
-                let said = if already_present {
-                    text!("marked-already", student, class, at)
-                } else {
-                    text!("marked", student, class, at)
+                let said = match pressed_at {
+                    _ if already_present => text!("marked-already", student, class, at),
+                    Some(pressed) => {
+                        text!("delivered", student, class, at, pressed = pressed.to_local())
+                    }
+                    None => text!("marked", student, class, at),
                 };
                 printed(writeln!(io::stdout(), "{said}"))
             }
@@ -383,11 +505,12 @@ impl Student {
                         ..line(class.get(), at, outcome)
                     }));
                 }
-                let at = at.to_local();
-                let said = if late {
-                    text!("marked-late", student, class, at)
-                } else {
-                    text!("marked", student, class, at)
+                let (at, pressed) = (at.to_local(), pressed_at.map(|it| it.to_local()));
+                let said = match (late, pressed) {
+                    (true, Some(pressed)) => text!("delivered-late", student, class, at, pressed),
+                    (true, None) => text!("marked-late", student, class, at),
+                    (false, Some(pressed)) => text!("delivered", student, class, at, pressed),
+                    (false, None) => text!("marked", student, class, at),
                 };
                 printed(writeln!(io::stdout(), "{said}"))?;
                 if unlisted {
@@ -576,5 +699,8 @@ struct MarkLine<'a> {
     closed_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     unlisted: Option<bool>,
+    /// When it was pressed, if that was earlier, by the clock of this computer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pressed_at: Option<String>,
     attempts: u32,
 }

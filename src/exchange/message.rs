@@ -24,12 +24,13 @@ use super::roster::{Enrol, RosterQuestion};
 use super::sheets::Sheets;
 use super::spot::Spot;
 use super::status::Status;
+use super::tally::TallyQuestion;
 use super::verdict::{Revoked, Stale};
 use super::watch::Watch;
 use super::{
     ActList, Acted, Answer, Ask, BeginAgain, Busy, Closed, Corrected, Enrolled, Extended,
     FileState, Joined, MineList, Opened, Operation, PersonList, Pull, Query, Refused, RevisionList,
-    RoomState, RosterInfo, SheetList, SpotList, StatusList, Watched,
+    RoomState, RosterInfo, SheetList, SpotList, StatusList, Tallied, Watched,
 };
 use crate::ids::{ClientId, RequestNumber};
 use crate::time::WallTime;
@@ -83,6 +84,7 @@ impl Ask {
             Self::Read(Query::Roster { .. }) => RosterQuestion::KIND,
             Self::Read(Query::Watch { .. }) => Watch::KIND,
             Self::Read(Query::Revisions { .. }) => Revisions::KIND,
+            Self::Read(Query::Tally { .. }) => TallyQuestion::KIND,
             Self::Pull(_) => Pull::KIND,
         }
     }
@@ -157,6 +159,7 @@ fn received(envelope: Envelope<'_>) -> Result<Received, Rejected> {
         Kind::Roster => request::<RosterQuestion>(&envelope),
         Kind::Watch => request::<Watch>(&envelope),
         Kind::Revisions => request::<Revisions>(&envelope),
+        Kind::Tally => request::<TallyQuestion>(&envelope),
         _ => Err(envelope.no_request()),
     };
     Ok(Received { request: request?, fingerprint: envelope.fingerprint() })
@@ -241,6 +244,7 @@ fn read(header: RequestHeader, query: Query, writer: &mut impl RequestWriter) {
         Query::Revisions { class, number, revision } => {
             writer.write(header, Revisions { class, number, revision });
         }
+        Query::Tally { class, student } => writer.write(header, TallyQuestion { class, student }),
     }
 }
 
@@ -274,6 +278,7 @@ fn replied(envelope: Envelope<'_>) -> Result<Reply, Rejected> {
         Kind::RosterInfo => reply::<RosterInfo>(&envelope),
         Kind::Watched => reply::<Watched>(&envelope),
         Kind::RevisionList => reply::<RevisionList>(&envelope),
+        Kind::Tallied => reply::<Tallied>(&envelope),
         Kind::PersonList => reply::<PersonList>(&envelope),
         Kind::ActList => reply::<ActList>(&envelope),
         Kind::RoomState => reply::<RoomState>(&envelope),
@@ -324,6 +329,7 @@ pub fn encode_reply(reply: &Reply, datagram: &mut Datagram) {
         Answer::Roster(it) => write_reply(header, it, datagram),
         Answer::Watched(it) => write_reply(header, &**it, datagram),
         Answer::Revisions(it) => write_reply(header, it, datagram),
+        Answer::Tallied(it) => write_reply(header, it, datagram),
         Answer::People(it) => write_reply(header, it, datagram),
         Answer::Acts(it) => write_reply(header, it, datagram),
         Answer::Room(it) => write_reply(header, it, datagram),

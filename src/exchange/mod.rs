@@ -37,7 +37,7 @@
 //!    │ ◀────────────────────────── PULLED        │  each; or COOKIE: prove your address first
 //! ```
 //!
-//! `PEOPLE`, `ACTS`, `ROOM`, `MINE`, `SPOT`, `ROSTER`, `WATCH` and `REVISIONS` are questions that not everybody is answered.
+//! `PEOPLE`, `ACTS`, `ROOM`, `MINE`, `SPOT`, `ROSTER`, `WATCH`, `REVISIONS` and `TALLY` are questions that not everybody is answered.
 //!
 //! Instead of its answer a request may get a verdict on the asking itself: `STALE`, `BEGIN_AGAIN`,
 //! `BUSY`, `REVOKED`, or `VERSIONS`.
@@ -74,6 +74,7 @@ pub mod sheets;
 mod spot;
 pub mod status;
 mod stored;
+mod tally;
 mod verdict;
 mod watch;
 
@@ -105,6 +106,7 @@ pub use roster::{Enrolled, RosterInfo};
 pub use sheets::{SheetInfo, SheetList};
 pub use spot::{Drawn, SpotList};
 pub use status::{OpenRollCall, StatusList};
+pub use tally::Tallied;
 pub use verdict::{BeginAgain, Busy};
 pub use watch::{Watched, WatchedEntry};
 
@@ -311,6 +313,13 @@ pub enum Query {
         /// and the highest revision of that one.
         revision: u32,
     },
+    /// How often a student was there. Only who answers for the number is told, and who holds the class.
+    Tally {
+        /// In this class.
+        class: ClassId,
+        /// Who.
+        student: StudentNumber,
+    },
 }
 
 impl Query {
@@ -331,6 +340,7 @@ impl Query {
             Self::Revisions { class, number, revision } => {
                 revisions::fits(class, (number, revision), answer)
             }
+            Self::Tally { class, student } => tally::fits(class, student, answer),
         }
     }
 }
@@ -395,6 +405,8 @@ pub enum Answer {
     Watched(Box<Watched>),
     /// `REVISION_LIST`.
     Revisions(RevisionList),
+    /// `TALLIED`.
+    Tallied(Tallied),
     /// `MARKED` with class zero: the mark was refused.
     MarkRefused(Refused),
     /// `REFUSED`: an opening, a close, an invite, an act or a question was refused.

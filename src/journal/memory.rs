@@ -143,6 +143,10 @@ impl Journal for MemoryJournal {
                 });
                 Rows::Mine(newest_first.skip(skip as usize).take(limit + 1).collect())
             }
+            RowsQuestion::Tally { class, student } => {
+                let of_class = self.sheets.iter().filter(|it| it.info.class == class);
+                Rows::Tally(of_class.filter_map(|it| it.expected(student)).collect())
+            }
             RowsQuestion::Revisions { class, number, revision, limit } => {
                 Rows::Revisions(self.revisions(class, (number, revision), limit))
             }

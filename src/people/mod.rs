@@ -167,6 +167,17 @@ impl People {
         }
     }
 
+    /// Whether somebody may know what a student was in a class: the student, from a device that answers for the
+    /// number, and who holds the class.
+    #[must_use]
+    pub fn may_know_of(&self, who: Principal, class: ClassId, student: StudentNumber) -> bool {
+        let is_theirs = match who {
+            Principal::Plain => false,
+            Principal::Device(device) => self.bonds.contains_key(&(student, device)),
+        };
+        is_theirs || self.holds(who, class)
+    }
+
     /// Whether the class is somebody's.
     #[must_use]
     pub fn is_owned(&self, class: ClassId) -> bool {

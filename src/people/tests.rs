@@ -183,6 +183,10 @@ impl School {
                 });
                 Rows::Mine(mine.collect())
             }
+            RowsQuestion::Tally { class, student } => {
+                let of_class = self.sheets().filter(|it| it.info.class == class);
+                Rows::Tally(of_class.filter_map(|it| it.expected(student)).collect())
+            }
             RowsQuestion::Revisions { .. } | RowsQuestion::RollCall { .. } => {
                 panic!("nobody asks for {question:?} here")
             }

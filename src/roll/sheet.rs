@@ -11,6 +11,7 @@ use super::Contradiction;
 use super::marks::{End, Head, Marks, SheetBytes};
 use super::supplement::Supplement;
 use crate::access::{Remarks, Terms};
+use crate::attendance::Status;
 use crate::exchange::SheetInfo;
 use crate::ids::{ClassId, ContentId, DeviceId, RollCallId, RollCallNumber, StudentNumber};
 use crate::time::WallTime;
@@ -397,6 +398,15 @@ pub struct ClosedSheet {
 }
 
 impl ClosedSheet {
+    /// For how many lessons a student was expected who was on the roster, and what the student was.
+    #[must_use]
+    pub fn expected(&self, student: StudentNumber) -> Option<(u32, Status)> {
+        let supplement = self.supplement.as_ref().filter(|it| it.roster.is_some())?;
+        let entries = self.sheet().entries();
+        let entry = entries.iter().find(|it| it.student == student && it.listed)?;
+        Some((supplement.plan.lessons.into(), entry.status))
+    }
+
     /// This sheet, as the close of this roll call would have made it.
     #[must_use]
     pub fn new(roll_call: RollCallId, number: RollCallNumber, sheet: &Sheet) -> Self {

@@ -7,10 +7,12 @@ use siphasher::sip::SipHasher13;
 use super::questions::ListRequest;
 use super::{Server, SheetsQuestion};
 use crate::access::Remarks;
+use crate::attendance::Tally;
 use crate::blocks::Requester;
 use crate::exchange::{
     Answer, Drawn, OpenRollCall, PersonList, Query, Refusal, Refused, Request, RevisionList,
-    RoomState, SheetList, SpotList, StatusList, acts, mine, people, revisions, sheets, status,
+    RoomState, SheetList, SpotList, StatusList, Tallied, acts, mine, people, revisions, sheets,
+    status,
 };
 use crate::ids::{ClassId, DeviceId, StudentNumber};
 use crate::people::Room;
@@ -101,6 +103,17 @@ impl<P: Clone + Hash> Server<P> {
                 let limit = revisions::CAPACITY;
                 let question = RowsQuestion::Revisions { class, number, revision, limit };
                 self.handle_rows_question(question, requester)
+            }
+            Query::Tally { class, student }
+                if !self.state.people.may_know_of(who, class, student) =>
+            {
+                // R-TALLY-1
+                let tally = Tally::default();
+                self.reply(requester, Answer::Tallied(Tallied { class, student, tally }));
+                Counter::AskedInVain
+            }
+            Query::Tally { class, student } => {
+                self.handle_rows_question(RowsQuestion::Tally { class, student }, requester)
             }
             Query::Spot { class, count } => match self.draw(who, class, count) {
                 Ok(drawn) => self.tell(requester, Answer::Spot(SpotList { class, drawn })),

@@ -11,7 +11,7 @@ use super::{Piece, Server};
 use crate::blocks::Requester;
 use crate::exchange::{
     ActList, Answer, FileEntry, FileList, FileState, MineList, RevisionList, SheetInfo, SheetList,
-    files,
+    Tallied, files,
 };
 use crate::ids::{ClassId, FileKey, RollCallNumber};
 use crate::limits::{
@@ -185,6 +185,9 @@ impl<P: Clone + Hash> Server<P> {
                 (RowsQuestion::Mine { limit, .. }, Rows::Mine(marks)) => {
                     let (marks, more) = page(marks, limit);
                     Answer::Mine(MineList { marks, more })
+                }
+                (RowsQuestion::Tally { class, student }, &Rows::Tally(tally)) => {
+                    Answer::Tallied(Tallied { class, student, tally })
                 }
                 (RowsQuestion::Revisions { limit, .. }, Rows::Revisions(revisions)) => {
                     // R-WATCH-3

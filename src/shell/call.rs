@@ -182,6 +182,13 @@ impl Caller {
         self.client.client().unsettled()
     }
 
+    /// Goes on as another client, so that nothing of before has to be settled first: for whoever sees to it in
+    /// another way.
+    pub fn begin_anew(&mut self) {
+        let link = self.client.link().for_another_socket(entropy());
+        self.client = LinkedClient::new(entropy(), link);
+    }
+
     /// What was measured of the way to the server: how long it is, there and back.
     #[must_use]
     pub fn round_trip(&self) -> Option<Duration> {

@@ -1,6 +1,6 @@
 //! The one place where clocks are read and dice are thrown.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use rand::RngExt as _;
 
@@ -91,6 +91,67 @@ pub(super) fn wall() -> WallTime {
     WallTime::from_millis(u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX))
 }
 
+/// A point in time that another process can measure from: the date, and where the system has it, how long
+/// after the start of the computer it was, by a clock that goes on while the computer sleeps and that nobody
+/// sets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moment {
+    date: WallTime,
+    /// Which start of the computer it was.
+    boot: Option<(String, Duration)>,
+}
+
+impl Moment {
+    /// The present one.
+    #[must_use]
+    pub fn now() -> Self {
+        Self { date: wall(), boot: since_boot() }
+    }
+
+    /// One that was written down.
+    #[must_use]
+    pub fn from_parts(date: WallTime, boot: Option<(String, Duration)>) -> Self {
+        Self { date, boot }
+    }
+
+    /// What to write down of it.
+    #[must_use]
+    pub fn parts(&self) -> (WallTime, Option<(&str, Duration)>) {
+        (self.date, self.boot.as_ref().map(|(id, since)| (id.as_str(), *since)))
+    }
+
+    /// What the date was.
+    #[must_use]
+    pub fn date(&self) -> WallTime {
+        self.date
+    }
+
+    /// How long after that one it is; by the date only if the computer was started between them.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Duration {
+        if let (Some((id, now)), Some((other, then))) = (&self.boot, &earlier.boot)
+            && id == other
+        {
+            return now.saturating_sub(*then);
+        }
+        let millis = u64::try_from(self.date.millis_after(earlier.date)).unwrap_or(0);
+        Duration::from_millis(millis)
+    }
+}
+
+/// Which start of the computer this is, and how long ago it was.
+#[cfg(target_os = "linux")]
+fn since_boot() -> Option<(String, Duration)> {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let since = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Some((id.trim().to_owned(), Duration::try_from(since).ok()?))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn since_boot() -> Option<(String, Duration)> {
+    None
+}
+
 /// A seed that nobody can guess, from the operating system.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is where dice are thrown")]
@@ -112,6 +173,23 @@ mod tests {
 
     const HOUR_MS: i64 = 3_600_000;
     const DAY_MS: i64 = 24 * HOUR_MS;
+
+    #[test]
+    fn how_long_ago_it_was_is_counted_from_the_start_of_the_computer_whatever_the_date_says() {
+        let at = |date, boot: Option<(&str, u64)>| Moment {
+            date: WallTime::from_millis(date),
+            boot: boot.map(|(id, since)| (id.into(), Duration::from_millis(since))),
+        };
+        let pressed = at(1_000_000, Some(("a", 500)));
+        let since = |now: Moment| now.since(&pressed).as_millis();
+        assert_eq!(since(at(7, Some(("a", 42_500)))), 42_000, "the date was set");
+        assert_eq!(since(at(1_003_000, Some(("b", 1)))), 3_000, "started anew");
+        assert_eq!(since(at(1_003_000, None)), 3_000);
+        assert_eq!(since(at(7, Some(("b", 1)))), 0, "not before it was pressed");
+        let (one, other) = (Moment::now(), Moment::now());
+        assert!(other.since(&one) < Duration::from_secs(3_600));
+        assert_eq!(cfg!(target_os = "linux"), one.boot.is_some());
+    }
 
     // spec: R-TIME-4
     #[test]

@@ -13,31 +13,44 @@ mod imp {
     use signal_hook::flag::register_conditional_default;
     use signal_hook_mio::v1_0::Signals;
 
-    /// Whether nobody waits, once the handler is installed. It stays installed to the end of the
-    /// process, because one that is taken away would leave the signal ignored.
-    static IDLE: Mutex<Option<Arc<AtomicBool>>> = Mutex::new(None);
+    /// Who waits, once the handler is installed. It stays installed to the end of the process, because one
+    /// that is taken away would leave the signal ignored.
+    static WAITING: Mutex<Option<Crowd>> = Mutex::new(None);
+
+    struct Crowd {
+        count: usize,
+        /// Whether nobody does: what the handler looks at.
+        idle: Arc<AtomicBool>,
+    }
+
+    /// Changes how many wait.
+    fn count(change: impl FnOnce(usize) -> usize) {
+        if let Some(waiting) = &mut *WAITING.lock().unwrap_or_else(PoisonError::into_inner) {
+            waiting.count = change(waiting.count);
+            waiting.idle.store(waiting.count == 0, Ordering::SeqCst);
+        }
+    }
 
     /// Ctrl-C as an event source.
     pub(in crate::shell) struct Interrupts {
         signals: Signals,
-        idle: Arc<AtomicBool>,
     }
 
     /// Somebody waits, until this is dropped.
-    pub(in crate::shell) struct Waiting(Arc<AtomicBool>);
+    pub(in crate::shell) struct Waiting(());
 
     impl Interrupts {
         pub(in crate::shell) fn register(registry: &Registry, token: Token) -> io::Result<Self> {
-            let idle = idle()?;
+            install()?;
             let mut signals = Signals::new([SIGINT])?;
             signals.register(registry, token, Interest::READABLE)?;
-            Ok(Self { signals, idle })
+            Ok(Self { signals })
         }
 
         /// From now on Ctrl-C is told.
         pub(in crate::shell) fn wait_begins(&self) -> Waiting {
-            self.idle.store(false, Ordering::SeqCst);
-            Waiting(Arc::clone(&self.idle))
+            count(|it| it + 1);
+            Waiting(())
         }
 
         /// Whether Ctrl-C was pressed.
@@ -48,7 +61,7 @@ mod imp {
 
     impl Drop for Waiting {
         fn drop(&mut self) {
-            self.0.store(true, Ordering::SeqCst);
+            count(|it| it - 1);
         }
     }
 
@@ -56,14 +69,19 @@ mod imp {
         let _ = signal_hook::low_level::emulate_default_handler(SIGINT);
     }
 
-    fn idle() -> io::Result<Arc<AtomicBool>> {
-        let mut installed = IDLE.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(idle) = &*installed {
-            return Ok(Arc::clone(idle));
+    pub(super) fn is_awaited() -> bool {
+        let waiting = WAITING.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.as_ref().is_some_and(|it| it.count > 0)
+    }
+
+    fn install() -> io::Result<()> {
+        let mut waiting = WAITING.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.is_none() {
+            let idle = Arc::new(AtomicBool::new(true));
+            register_conditional_default(SIGINT, Arc::clone(&idle))?;
+            *waiting = Some(Crowd { count: 0, idle });
         }
-        let idle = Arc::new(AtomicBool::new(true));
-        register_conditional_default(SIGINT, Arc::clone(&idle))?;
-        Ok(Arc::clone(installed.insert(idle)))
+        Ok(())
     }
 }
 
@@ -94,9 +112,20 @@ mod imp {
     }
 
     pub(super) fn raise() {}
+
+    pub(super) fn is_awaited() -> bool {
+        false
+    }
 }
 
 pub(super) use imp::Interrupts;
+
+/// Ends the process as Ctrl-C does, unless somebody waits who sees to it: for who was told of it beside others.
+pub(crate) fn end_unless_awaited() {
+    if !imp::is_awaited() {
+        end_process()
+    }
+}
 
 /// Ends the process as Ctrl-C does: for somebody who reads keys one by one and sees that one.
 pub(crate) fn end_process() -> ! {

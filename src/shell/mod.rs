@@ -13,6 +13,7 @@ mod folder;
 mod handshake_worker;
 pub(crate) mod interrupt;
 mod journal_worker;
+pub mod kept_marks;
 pub mod keys;
 mod log;
 mod outbox;

@@ -124,11 +124,7 @@ impl Trust {
     /// # Errors
     /// If there is no usual one.
     pub fn find() -> Result<Self, TrustError> {
-        if let Some(folder) = std::env::var_os(FOLDER_VARIABLE).filter(|it| !it.is_empty()) {
-            return Ok(Self { folder: folder.into() });
-        }
-        let project = ProjectDirs::from("", "", "rollcall").ok_or(TrustError::NoFolder)?;
-        Ok(Self { folder: project.config_dir().to_owned() })
+        settings_folder().map(|folder| Self { folder })
     }
 
     /// The key of this device; made now if there is none yet.
@@ -212,6 +208,15 @@ impl Trust {
             keys::make_folder(&self.folder).and_then(|()| replace(&path, text.as_bytes()));
         written.map_err(|source| TrustError::Write { path, source })
     }
+}
+
+/// The folder that the environment names, or the usual one of this system.
+pub(super) fn settings_folder() -> Result<PathBuf, TrustError> {
+    if let Some(folder) = std::env::var_os(FOLDER_VARIABLE).filter(|it| !it.is_empty()) {
+        return Ok(folder.into());
+    }
+    let project = ProjectDirs::from("", "", "rollcall").ok_or(TrustError::NoFolder)?;
+    Ok(project.config_dir().to_owned())
 }
 
 fn server_of(line: &str) -> Option<(String, Pin)> {

@@ -30,6 +30,7 @@ pub enum Kind {
     Roster,
     Watch,
     Revisions,
+    Tally,
     Hello,
     Sealed,
     Opened,
@@ -55,6 +56,7 @@ pub enum Kind {
     RosterInfo,
     Watched,
     RevisionList,
+    Tallied,
     Stale,
     BeginAgain,
     Busy,
@@ -68,7 +70,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind with its byte on the wire and its name in the specification.
-    pub const TABLE: [(Self, u8, &'static str); 58] = [
+    pub const TABLE: [(Self, u8, &'static str); 60] = [
         (Self::Open, 0x01, "OPEN"),
         (Self::Close, 0x02, "CLOSE"),
         (Self::Mark, 0x03, "MARK"),
@@ -93,6 +95,7 @@ impl Kind {
         (Self::Roster, 0x1b, "ROSTER"),
         (Self::Watch, 0x1c, "WATCH"),
         (Self::Revisions, 0x1d, "REVISIONS"),
+        (Self::Tally, 0x1e, "TALLY"),
         (Self::Hello, 0x7d, "HELLO"),
         (Self::Sealed, 0x7e, "SEALED"),
         (Self::Opened, 0x81, "OPENED"),
@@ -118,6 +121,7 @@ impl Kind {
         (Self::RosterInfo, 0x9c, "ROSTER_INFO"),
         (Self::Watched, 0x9d, "WATCHED"),
         (Self::RevisionList, 0x9e, "REVISION_LIST"),
+        (Self::Tallied, 0x9f, "TALLIED"),
         (Self::Stale, 0xa1, "STALE"),
         (Self::BeginAgain, 0xa2, "BEGIN_AGAIN"),
         (Self::Busy, 0xa3, "BUSY"),

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use rollcall::access::RoomCode;
 use rollcall::attendance::{
     Change, Correction, Group, Listed, Plan, Reason, RosterChange, RosterEdit, Status, StudentName,
-    Title, TrailEntry,
+    Tally, Title, TrailEntry,
 };
 use rollcall::exchange::{
     Act, Answer, Arrived, Ask, Closed, Corrected, Enrolled, Extended, Marked, Operation, Outcome,
-    Query, Refusal, Refused, Revision, RevisionList, RosterInfo, Watched, WatchedEntry,
+    Query, Refusal, Refused, Revision, RevisionList, RosterInfo, Tallied, Watched, WatchedEntry,
 };
 use rollcall::limits::{LESSONS_MAX, WINDOW_LENGTH_MAX};
 use rollcall::record::{Record, SnapshotItem};
@@ -62,6 +62,10 @@ pub(crate) const FORMATS: &[(&str, Write)] = &[
         let (class, number, revision) = (it.class(), it.roll_call_number(), it.u32());
         it.asked(Ask::Read(Query::Revisions { class, number, revision }))
     }),
+    ("TALLY", |it| {
+        let (class, student) = (it.class(), it.student());
+        it.asked(Ask::Read(Query::Tally { class, student }))
+    }),
     ("EXTENDED", |it| {
         let extended = it.extended();
         it.answered(Answer::Extended(extended))
@@ -105,6 +109,14 @@ pub(crate) const FORMATS: &[(&str, Write)] = &[
         });
         let more = it.flag();
         it.answered(Answer::Revisions(RevisionList { revisions, more }))
+    }),
+    ("TALLIED", |it| {
+        let (class, student) = (it.class(), it.student());
+        let mut tally = Tally::default();
+        for _ in 0..it.u32() % 5 {
+            tally.count(it.u32() % 20 + 1, it.status());
+        }
+        it.answered(Answer::Tallied(Tallied { class, student, tally }))
     }),
     ("operation-attendance", |it| stored(&it.attendance_operation())),
     ("outcome-attendance", |it| stored(&it.attendance_outcome())),

@@ -405,6 +405,7 @@ KINDS = [
     _request("WATCH", 0x1C, 1161, ("WATCHED", *ASIDE), **{"class": CLASS, "from": U32}),
     _request("REVISIONS", 0x1D, 1161, ("REVISION_LIST", "BUSY", "REVOKED"),
              **{"class": CLASS, "roll_call": ROLL_CALL_NUMBER, "revision": U32}),
+    _request("TALLY", 0x1E, 102, ("TALLIED", "BUSY", "REVOKED"), **{"class": CLASS, "student": STUDENT}),
     _answer("OPENED", 0x81, {"class": CLASS, "opened_at": TIME, "already_open": BOOL}),
     _answer("CLOSED", 0x82, {"sheet": SHEET_IN_BRIEF, "already_closed": BOOL}),
     _answer("MARKED", 0x83, {"class": U32, "at": TIME, "standing": STANDING}),
@@ -435,6 +436,8 @@ KINDS = [
                               "title": option(line(80)), "entries": U32, "listed": list_of(ENTRY)}),
     _answer("REVISION_LIST", 0x9E, {"revisions": list_of(structure({"revision": U32, "at": TIME, "sheet": SHEET_IN_BRIEF})),
                                     "more": BOOL}),
+    _answer("TALLIED", 0x9F, {"class": CLASS, "student": STUDENT, "roll_calls": U32, "of": U32, "present": U32,
+                              "late": U32, "excused": U32, "absent": U32}),
     _answer("STALE", 0xA1, {}),
     _answer("BEGIN_AGAIN", 0xA2, {"server_time": option(TIME)}),
     _answer("BUSY", 0xA3, {"retry_after_ms": U16}),
@@ -489,6 +492,9 @@ def decode(data: bytes, reader: str) -> Message:
         require((message["class"] == 0) == (message["standing"] >= STANDING_REFUSED))  # R-MARKED-1
     if kind.name == "ROOM_STATE":
         require((message["code"] is not None) == (message["terms"]["code"] == 1))
+    if kind.name == "TALLIED":
+        parts = sum(message[it] for it in ("present", "late", "excused", "absent"))
+        require(message["of"] == parts and message["roll_calls"] <= message["of"])
     if kind.name == "PULL":
         last = message["first"] + message["wanted"].bit_length() - 1
         require(message["wanted"] & 1 == 1 and last <= BLOCK_INDEX_MAX)  # R-PULL-1
@@ -792,6 +798,8 @@ class Request:
             below = all(place <= (self.fields["roll_call"], self.fields["revision"]) for place in places)
             is_full = len(places) >= REVISIONS_MAX or not message["more"]
             return ours and below and places == sorted(set(places), reverse=True) and is_full
+        if message.kind == "TALLIED" and message["student"] != self.fields["student"]:  # R-TALLY-3
+            return False
         if message.kind == "CORRECTED" and self.fields["roll_call"] not in (None, message["roll_call"]):  # R-CORRECT-7
             return False
         named = message.fields.get("sheet") or message.fields

@@ -14,6 +14,7 @@ use crate::roll::{NotARoster, SheetError};
 use crate::seal::NotAKey;
 use crate::shell::call::{CallError, NotAServer};
 use crate::shell::download::FetchError;
+use crate::shell::kept_marks::KeptMarkError;
 use crate::shell::keys::KeyError;
 use crate::shell::trust::{NotALink, TrustError};
 
@@ -153,6 +154,18 @@ impl Cause for TrustError {
             Self::Read { path, source } => text!("trust-unread", path = path.display(), source),
             Self::Write { path, source } => text!("trust-unwritten", path = path.display(), source),
             Self::Line { path, line } => text!("trust-line", path = path.display(), line),
+        }
+    }
+}
+
+impl Cause for KeptMarkError {
+    fn words(&self) -> String {
+        match self {
+            Self::NoFolder(cause) => cause.words(),
+            Self::System { path, source } => {
+                text!("kept-system", path = path.display(), source)
+            }
+            Self::Damaged(path) => text!("kept-damaged", path = path.display()),
         }
     }
 }

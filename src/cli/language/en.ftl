@@ -330,7 +330,19 @@ mark-refused = { $student } was refused at { $at }: { $why }
 refused-closed = class { $class } was closed at { $at }
 refused-not-open-since = class { $class } has no open roll call (the last was closed at { $at }); ask the teacher to open it
 mine = { $student } in class { $class }, roll call { $number }: { $at }
+mine-tally = { $student } was there for { $percent } % of { $lessons } in class { $class } ({ $roll_calls } with the number on the roster): { $present } in time, { $late } late, { $excused } excused, { $absent } absent.
+mine-left = Before it is less than { $minimum } %, { $left } more may be missed, of those so far.
+mine-below = That is less than { $minimum } %.
 mine-none = no closed roll call has a mark from this computer
+kept = no network: the mark of { $students } in class { $class } is kept on this computer and will be sent, by the next rollcall-student command; to wait for the network: rollcall-student send --timeout 10m
+not-kept = and it is not kept either: { $cause }
+kept-system = cannot keep marks in { $path }: { $source }
+kept-damaged = { $path } is not a mark; remove it
+delivered = { $student } was marked present in class { $class } at { $at }; it was pressed at { $pressed }.
+delivered-late = { $student } was marked late in class { $class } at { $at }; it was pressed at { $pressed }.
+delivered-refused = the mark of { $student } in class { $class }, pressed at { $pressed }, was refused: { $why }
+send-nothing = no mark is kept for { $server }
+mine-kept = not sent yet: { $student } in class { $class }, pressed at { $at }
 not-sent = not sent: { $students }
 not-sent-after = not sent: what comes after line { $line }
 entry-form = write STUDENT CLASS, or only one of them; the code after both
@@ -717,6 +729,7 @@ help-student_after =
       rollcall-student --json mark 3030 10 20   several students, for a program
       rollcall-student mark 3030 - < list.txt   the students of a list, one on each line
       rollcall-student mark 3030 10 --code 123456   with the code that is shown in the room
+      rollcall-student send --timeout 10m       send on what had no answer, and wait for the network
       rollcall-student mine                     what was marked from this computer
       rollcall-student files                    which files the server offers
       rollcall-student get notes.pdf            fetch one of them; also by its number in the list
@@ -729,7 +742,9 @@ help-student-mark = Mark one student or several as present
 help-student-mark--class = { help-teacher-open--class }
 help-student-mark--students = The student numbers: 1 to 32 characters without spaces; leading zeros are kept. Or "-" to read them from standard input, one on each line
 help-student-mark--code = The code that is shown in the room: six digits
-help-student-mine = Show the marks of closed roll calls that were made from this computer
+help-student-send = Send on the marks that had no answer, with how long ago they were pressed
+help-student-mine = Show the marks of closed roll calls that were made from this computer, and how often their students were there
+help-student-mine--minimum = Who was there for fewer of a hundred lessons is told so
 help-student-mine--class = Of this class only
 help-student-files = Show the files that the server offers, numbered, with their sizes
 help-student-get = Fetch a file. What was interrupted goes on where it stopped

@@ -370,7 +370,19 @@ mark-refused = a presença de { $student } foi recusada em { $at }: { $why }
 refused-closed = chamada da turma { $class } já encerrada ({ $at })
 refused-not-open-since = a turma { $class } não tem chamada aberta (a última foi encerrada em { $at }); peça ao professor que a abra
 mine = { $student } na turma { $class }, chamada { $number }: { $at }
+mine-tally = { $student } esteve presente em { $percent } % de { $lessons } na turma { $class } ({ $roll_calls } com a matrícula na lista de alunos): { $present } no horário, { $late } com atraso, { $excused } com justificativa, { $absent } faltas.
+mine-left = Pelas aulas até agora, ainda cabem { $left } faltas antes de ficar abaixo de { $minimum } %.
+mine-below = Isso é menos de { $minimum } %.
 mine-none = nenhuma chamada encerrada tem presença registrada deste computador
+kept = sem rede: a presença de { $students } na turma { $class } está guardada neste computador e será enviada pelo próximo comando rollcall-student; para esperar pela rede: rollcall-student send --timeout 10m
+not-kept = e também não ficou guardada: { $cause }
+kept-system = não foi possível guardar presenças em { $path }: { $source }
+kept-damaged = { $path } não é uma presença guardada; remova-o
+delivered = Presença de { $student } registrada na turma { $class } em { $at }; foi marcada em { $pressed }.
+delivered-late = Presença de { $student } registrada com atraso na turma { $class } em { $at }; foi marcada em { $pressed }.
+delivered-refused = a presença de { $student } na turma { $class }, marcada em { $pressed }, foi recusada: { $why }
+send-nothing = nenhuma presença está guardada para { $server }
+mine-kept = ainda não enviada: { $student } na turma { $class }, marcada em { $at }
 not-sent = não enviado: { $students }
 not-sent-after = não enviado: o que vem depois da linha { $line }
 entry-form = escreva MATRÍCULA TURMA, ou só uma das duas; o código depois de ambas
@@ -757,6 +769,7 @@ help-student_after =
       rollcall-student --json mark 3030 10 20   vários alunos, para um programa
       rollcall-student mark 3030 - < lista.txt  os alunos de uma lista, um em cada linha
       rollcall-student mark 3030 10 --code 123456   com o código mostrado na sala
+      rollcall-student send --timeout 10m       enviar o que ficou sem resposta, e esperar pela rede
       rollcall-student mine                     o que foi registrado deste computador
       rollcall-student files                    quais arquivos o servidor oferece
       rollcall-student get notas.pdf            busca um deles; também pelo número na lista
@@ -769,7 +782,9 @@ help-student-mark = Registrar a presença de um aluno ou de vários
 help-student-mark--class = { help-teacher-open--class }
 help-student-mark--students = As matrículas: 1 a 32 caracteres sem espaços; zeros à esquerda são mantidos. Ou "-" para ler da entrada padrão, uma em cada linha
 help-student-mark--code = O código mostrado na sala: seis algarismos
-help-student-mine = Mostrar as presenças de chamadas encerradas registradas deste computador
+help-student-send = Enviar as presenças que ficaram sem resposta, com o tempo desde que foram marcadas
+help-student-mine = Mostrar as presenças de chamadas encerradas registradas deste computador, e a frequência dos seus alunos
+help-student-mine--minimum = Quem esteve presente em menos aulas, de cada cem, é avisado disso
 help-student-mine--class = Só desta turma
 help-student-files = Mostrar os arquivos que o servidor oferece, numerados, com seus tamanhos
 help-student-get = Buscar um arquivo. O que foi interrompido continua de onde parou

@@ -5,6 +5,7 @@ ALTER TABLE roll_call ADD COLUMN title      TEXT;
 ALTER TABLE roll_call ADD COLUMN lessons    INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE roll_call ADD COLUMN supplement BLOB;
 ALTER TABLE roll_call ADD COLUMN terms      BLOB;
+ALTER TABLE roll_call ADD COLUMN expected   INTEGER;
 CREATE TABLE entry (
     roll_call INTEGER NOT NULL, -- roll_call.id
     student   TEXT NOT NULL,

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 use serde::de::DeserializeOwned;
 
 use super::error::{Fault, Location};
+use crate::attendance::{Status, Tally};
 use crate::exchange::{ActRecord, MyMark, Revision, SheetInfo};
 use crate::ids::{
     ActNumber, ClassId, ContentId, DeviceId, RollCallId, RollCallNumber, StudentNumber,
@@ -372,6 +373,9 @@ pub(super) fn rows(connection: &Connection, question: RowsQuestion) -> Result<Ro
         RowsQuestion::Mine { device, skip, limit } => {
             mine(connection, device, skip, limit).map(Rows::Mine)
         }
+        RowsQuestion::Tally { class, student } => {
+            tally(connection, class, student).map(Rows::Tally)
+        }
         RowsQuestion::Revisions { class, number, revision, limit } => {
             revisions(connection, class, (number, revision), limit).map(Rows::Revisions)
         }
@@ -429,6 +433,25 @@ fn mine(
         });
     }
     Ok(found)
+}
+
+/// How often a student was there, where the class had a roster with the student on it.
+fn tally(connection: &Connection, class: ClassId, student: StudentNumber) -> Result<Tally, Fault> {
+    let mut statement = connection.prepare_cached(
+        "SELECT roll_call.id, roll_call.lessons, entry.status FROM roll_call \
+         JOIN entry ON entry.roll_call = roll_call.id AND entry.student = ?2 \
+         WHERE roll_call.class = ?1 AND roll_call.expected IS NOT NULL AND entry.listed",
+    )?;
+    let mut rows = statement.query((class.get(), student.as_str()))?;
+    let mut tally = Tally::default();
+    while let Some(row) = rows.next()? {
+        let place = Location::RollCall(row.get(0)?);
+        let status: String = row.get(2)?;
+        let status = Status::ALL.into_iter().find(|it| it.name() == status);
+        let status = status.ok_or_else(|| Fault::damaged(place, "a status is none"))?;
+        tally.count(row.get(1)?, status);
+    }
+    Ok(tally)
 }
 
 /// So many rows and one more.

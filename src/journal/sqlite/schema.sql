@@ -26,7 +26,8 @@ CREATE TABLE roll_call (
     title      TEXT,               -- what it is called, if it has a title
     lessons    INTEGER NOT NULL DEFAULT 1, -- how many it counts for
     supplement BLOB,               -- plan, corrections and roster, as they stand on the sheet
-    terms      BLOB                -- under which terms it was held, if a device opened it
+    terms      BLOB,               -- under which terms it was held, if a device opened it
+    expected   INTEGER             -- how many were on the roster; none: the class had no roster
 ) STRICT;
 
 -- Not unique: a class that is opened and closed twice within one millisecond makes the same sheet.

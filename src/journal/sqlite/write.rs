@@ -16,7 +16,8 @@ use crate::time::WallTime;
 const INSERT_BATCH: &str = "INSERT INTO batch (number, records) VALUES (?1, ?2)";
 const INSERT_ROLL_CALL: &str = "INSERT INTO roll_call \
     (id, class, number, opened_at, closed_at, students, bytes, content, revision, revised_at, title, \
-    lessons, supplement, terms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+    lessons, supplement, terms, expected) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
 const INSERT_REVISION: &str = "INSERT INTO revision \
     (roll_call, revision, class, number, opened_at, closed_at, students, content, revised_at, sheet) \
     SELECT id, revision, class, number, opened_at, closed_at, students, content, \
@@ -82,6 +83,11 @@ pub(super) fn insert_sheet(
         plan.map_or(1, |it| it.lessons),
         supplement.as_deref().map(|it| in_bytes(postcard::to_stdvec(it))),
         terms.map(|it| in_bytes(postcard::to_stdvec(&it))),
+        supplement
+            .as_ref()
+            .and_then(|it| it.roster.as_ref())
+            .map(|it| to_column(it.len() as u64, Location::File))
+            .transpose()?,
     ])?;
     if let Some(supplement) = supplement {
         insert_entries(transaction, id, &closed.sheet())?;
