@@ -376,7 +376,17 @@ fn written_at(folder: &Path, wall: WallTime) -> (Vec<u8>, Vec<u8>) {
             }
         }
     }
+    drop(journal);
+    wait_until_free(folder);
     last
+}
+
+/// A program that another test is about to execute has a copy of our lock until it is executed.
+fn wait_until_free(folder: &Path) {
+    let data = folder.to_str().expect("a name");
+    let looks = || run(SERVER, ["doctor", "--data", data]);
+    let is_free = (0..200).any(|_| !looks().stderr.contains("is in use by another server"));
+    assert!(is_free, "somebody else has the journal in {data}");
 }
 
 // spec: R-TIME-4, R-TIME-5

@@ -69,3 +69,36 @@ pub(super) fn fits(class: ClassId, student: StudentNumber, answer: &Answer) -> b
     // R-TALLY-3
     matches!(answer, Answer::Tallied(it) if (it.class, it.student) == (class, student))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // spec: R-TALLY-3
+    #[test]
+    fn a_tally_of_another_class_or_student_is_no_answer() {
+        let class = |number| ClassId::new(number).unwrap();
+        let student = |number: &str| number.parse::<StudentNumber>().unwrap();
+        let answer = |of, who| {
+            let tally = Tally { roll_calls: 1, of: 2, late: 2, ..Tally::default() };
+            Answer::Tallied(Tallied { class: class(of), student: student(who), tally })
+        };
+        assert!(fits(class(3030), student("10"), &answer(3030, "10")));
+        assert!(!fits(class(3030), student("10"), &answer(3031, "10")));
+        assert!(!fits(class(3030), student("10"), &answer(3030, "20")));
+        assert!(!fits(class(3030), student("10"), &Answer::Stale));
+    }
+
+    #[test]
+    fn a_tally_that_does_not_add_up_is_invalid() {
+        let valid = |tally| {
+            let (class, student) = (ClassId::new(1).unwrap(), "10".parse().unwrap());
+            Tallied { class, student, tally }.is_valid()
+        };
+        let tally = Tally { roll_calls: 2, of: 4, present: 1, late: 1, excused: 1, absent: 1 };
+        assert!(valid(tally));
+        assert!(!valid(Tally { of: 5, ..tally }));
+        assert!(!valid(Tally { roll_calls: 5, ..tally }));
+        assert!(!valid(Tally { present: u32::MAX, late: 4, ..tally }));
+    }
+}

@@ -51,7 +51,10 @@ impl Place {
         };
         command.env_remove("ROLLCALL_SERVER").env_remove("RUST_LOG");
         // What the person who runs the tests has joined is none of their business.
-        command.env("ROLLCALL_CONFIG", concat!(env!("CARGO_TARGET_TMPDIR"), "/nothing-joined"));
+        // What one run of the tests keeps there, because nobody answered, is not sent on in another one.
+        let folder =
+            format!("{}/nothing-joined-{}", env!("CARGO_TARGET_TMPDIR"), std::process::id());
+        command.env("ROLLCALL_CONFIG", folder);
         command.env("TZ", "UTC").env("LC_ALL", "C");
         // Nor is the language they speak.
         command.env("ROLLCALL_LANG", "en");

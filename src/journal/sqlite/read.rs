@@ -436,6 +436,7 @@ fn mine(
 }
 
 /// How often a student was there, where the class had a roster with the student on it.
+// R-TALLY-2
 fn tally(connection: &Connection, class: ClassId, student: StudentNumber) -> Result<Tally, Fault> {
     let mut statement = connection.prepare_cached(
         "SELECT roll_call.id, roll_call.lessons, entry.status FROM roll_call \
