@@ -75,7 +75,10 @@ impl Report {
         let lessons = u32::from(it.lessons());
         for entry in &it.entries {
             if !entry.listed {
-                *self.walk_ins.entry(entry.student).or_default() += lessons;
+                // Whom the teacher took back was not there.
+                if entry.status.is_there() {
+                    *self.walk_ins.entry(entry.student).or_default() += lessons;
+                }
                 continue;
             }
             let row = self.students.entry(entry.student).or_default();

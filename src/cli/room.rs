@@ -145,6 +145,7 @@ pub(super) fn spot(client: &mut CommandClient, class: ClassId, count: u8) -> Res
         remark(text!("spot-none"));
         return Ok(());
     }
+    let (roster, _) = client.roster(class)?;
     let mut prompt = Prompt::at_standard_input(client.json());
     for Drawn { student, remarks } in drawn {
         if client.json() {
@@ -155,7 +156,11 @@ pub(super) fn spot(client: &mut CommandClient, class: ClassId, count: u8) -> Res
                 flags,
             }))?;
         }
-        let mut who = student.to_string();
+        let found = roster.students.binary_search_by_key(&student, |it| it.student);
+        let mut who = match found {
+            Ok(place) => format!("{student} {}", roster.students[place].name),
+            Err(_) => student.to_string(),
+        };
         for remark in remarks.names() {
             who.extend([", ", &words(remark)]);
         }

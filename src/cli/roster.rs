@@ -126,13 +126,15 @@ impl Changes {
     }
 
     fn counts(&self) -> String {
-        text!(
-            "import-counts",
-            added = Count(self.added.len()),
-            changed = Count(self.changed.len()),
-            removed = Count(self.removed.len()),
-            unchanged = Count(self.unchanged)
-        )
+        let counts = [
+            (self.added.len(), text!("import-added", count = Count(self.added.len()))),
+            (self.changed.len(), text!("import-changed", count = Count(self.changed.len()))),
+            (self.removed.len(), text!("import-removed", count = Count(self.removed.len()))),
+            (self.unchanged, text!("import-unchanged", count = Count(self.unchanged))),
+        ];
+        // Of what there is none nothing is said.
+        let said: Vec<_> = counts.into_iter().filter(|it| it.0 > 0).map(|it| it.1).collect();
+        said.join(", ")
     }
 }
 
@@ -435,7 +437,9 @@ mod tests {
         assert_eq!(changes.counts(), "1 new, 1 changed, 1 gone, 1 as before");
         assert_eq!(changes.summary(), ["+ 40 Ivo", "~ 20 Rui → Rui Costa", "- 30 Eva"]);
         assert_eq!(changes.edits.len(), 3);
-        assert!(Changes::between(&after, after.clone()).edits.is_empty(), "again: nothing");
+        let again = Changes::between(&after, after.clone());
+        assert!(again.edits.is_empty(), "again: nothing");
+        assert_eq!(again.counts(), "3 as before");
     }
 
     #[test]

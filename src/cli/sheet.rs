@@ -1,5 +1,6 @@
 //! A closed sheet, as people and programs read it.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -11,7 +12,7 @@ use super::local_time::LocalTime as _;
 use super::room::words;
 use crate::access::Remarks;
 use crate::attendance::{Change, Status, TrailEntry};
-use crate::ids::RollCallNumber;
+use crate::ids::{RollCallNumber, StudentNumber};
 use crate::roll::{Sheet, SheetEntry};
 
 /// Writes a sheet for people, under a heading without its end.
@@ -20,21 +21,20 @@ pub(super) fn write_sheet(out: &mut impl Write, sheet: &Sheet, heading: &str) ->
     let has_roster = sheet.supplement.as_ref().is_some_and(|it| it.roster.is_some());
     let end = if entries.is_empty() { "." } else { ":" };
     writeln!(out, "{heading}. {}{end}", counts(&entries, has_roster, sheet))?;
-    let is_walk_in = |it: &&SheetEntry| !it.listed;
-    let (answered, others): (Vec<_>, Vec<_>) =
-        entries.iter().filter(|it| it.listed).partition(|it| it.at.is_some());
-    write_entries(out, answered.into_iter())?;
+    let (there, others): (Vec<_>, Vec<_>) =
+        entries.iter().filter(|it| it.listed).partition(|it| it.status.is_there());
+    write_entries(out, there.into_iter(), Status::Present)?;
     for status in [Status::Excused, Status::Left, Status::Absent] {
         let of_status: Vec<_> = others.iter().copied().filter(|it| it.status == status).collect();
         if !of_status.is_empty() {
             writeln!(out, "{}", title(status, of_status.len()))?;
-            write_entries(out, of_status.into_iter())?;
+            write_entries(out, of_status.into_iter(), status)?;
         }
     }
-    let walk_ins: Vec<_> = entries.iter().filter(is_walk_in).collect();
+    let walk_ins: Vec<_> = entries.iter().filter(|it| is_walk_in(it)).collect();
     if !walk_ins.is_empty() {
         writeln!(out, "{}", text!("title-unlisted", count = Count(walk_ins.len())))?;
-        write_entries(out, walk_ins.iter().copied())?;
+        write_entries(out, walk_ins.iter().copied(), Status::Present)?;
         let roster =
             sheet.supplement.as_ref().and_then(|it| it.roster.as_deref()).unwrap_or_default();
         for it in walk_ins {
@@ -44,7 +44,12 @@ pub(super) fn write_sheet(out: &mut impl Write, sheet: &Sheet, heading: &str) ->
             }
         }
     }
-    write_trail(out, sheet)
+    write_trail(out, sheet, &entries)
+}
+
+/// Whether a student answered who is not on the roster. Whom the teacher took back is only in the trail.
+fn is_walk_in(entry: &SheetEntry) -> bool {
+    !entry.listed && entry.status != Status::Absent
 }
 
 /// What stands above those who were not there, or not until the end.
@@ -74,7 +79,7 @@ fn counts(entries: &[SheetEntry], has_roster: bool, sheet: &Sheet) -> String {
             said.push(count_of(status, of(status)));
         }
     }
-    let walk_ins = entries.iter().filter(|it| !it.listed).count();
+    let walk_ins = entries.iter().filter(|it| is_walk_in(it)).count();
     if walk_ins > 0 {
         said.push(text!("count-unlisted", count = Count(walk_ins)));
     }
@@ -92,19 +97,18 @@ fn count_of(status: Status, count: usize) -> String {
     }
 }
 
+/// Writes entries under a title that says what they are: `usual`.
 fn write_entries<'a>(
     out: &mut impl Write,
     entries: impl Iterator<Item = &'a SheetEntry>,
+    usual: Status,
 ) -> io::Result<()> {
     for (place, entry) in entries.enumerate() {
         let student = entry.student;
         let name = entry.name.as_ref().map(|it| format!("  {it}")).unwrap_or_default();
         let at = entry.at.map(|at| format!("  {}", at.to_local())).unwrap_or_default();
         write!(out, "{:>4}  {student:<16}{at}{name}", place + 1)?;
-        // Of who answered and is present there is no more to say.
-        let is_plain = entry.at.is_some() && entry.status == Status::Present;
-        let is_absent = entry.at.is_none();
-        if !is_plain && !is_absent {
+        if entry.status != usual {
             write!(out, "  {}", status_in_words(entry.status))?;
         }
         if let Some(pressed_at) = entry.pressed_at {
@@ -122,23 +126,29 @@ fn write_entries<'a>(
 }
 
 /// What happened beside marks.
-fn write_trail(out: &mut impl Write, sheet: &Sheet) -> io::Result<()> {
+fn write_trail(out: &mut impl Write, sheet: &Sheet, entries: &[SheetEntry]) -> io::Result<()> {
     let Some(supplement) = sheet.supplement.as_ref().filter(|it| !it.trail.is_empty()) else {
         return Ok(());
     };
     writeln!(out, "{}", text!("sheet-trail", revision = supplement.revision))?;
-    supplement.trail.iter().try_for_each(|entry| writeln!(out, "      {}", told(entry)))
+    let names: BTreeMap<_, _> =
+        entries.iter().filter_map(|it| Some((it.student, it.name.as_ref()?))).collect();
+    let who = |student: StudentNumber| match names.get(&student) {
+        Some(name) => format!("{student} {name}"),
+        None => student.to_string(),
+    };
+    supplement.trail.iter().try_for_each(|entry| writeln!(out, "      {}", told(entry, who)))
 }
 
 /// An entry of a trail in one line.
-fn told(entry: &TrailEntry) -> String {
+fn told(entry: &TrailEntry, who: impl Fn(StudentNumber) -> String) -> String {
     let TrailEntry { at, by, change, reason } = entry;
     let what = match change {
         Change::Corrected { student, was: Some(was), is } => {
-            format!("{student}: {} → {}", status_in_words(*was), status_in_words(*is))
+            format!("{}: {} → {}", who(*student), status_in_words(*was), status_in_words(*is))
         }
         Change::Corrected { student, was: None, is } => {
-            format!("{student}: {}", status_in_words(*is))
+            format!("{}: {}", who(*student), status_in_words(*is))
         }
         Change::Extended { closes_at } => {
             text!("trail-extended", at = closes_at.to_local_on(*at))

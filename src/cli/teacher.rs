@@ -600,13 +600,23 @@ impl Teacher {
                 attempts,
             }));
         }
-        let mut present = match expected {
-            Some(expected) => text!("status-expected", present, expected = Count(expected)),
+        // Of a roster those who are on it: with the others, all could seem to be there while some are missing.
+        let expected = detail.as_ref().and_then(|it| Some((it.expected?, it.expected_present)));
+        let mut counts = vec![match expected {
+            Some((expected, present)) => {
+                text!("status-expected", present, expected = Count(expected))
+            }
             None => text!("students", count = Count(present)),
-        };
+        }];
         if late > 0 {
-            present = text!("status-with-late", present, late = Count(late));
+            counts.push(text!("count-late", count = Count(late)));
         }
+        let unlisted = expected.map_or(0, |(_, there)| present.saturating_sub(there));
+        if unlisted > 0 {
+            counts.push(text!("count-unlisted", count = Count(unlisted)));
+        }
+        let end = if counts.len() > 1 { "," } else { "" };
+        let present = format!("{}{end}", counts.join(", "));
         let said = text!("status", class, since = opened_at.to_local(), present);
         match closes_at.map(|it| it.to_local_on(opened_at)) {
             Some(at) => say(&format!("{said} {}", text!("status-closes", at))),

@@ -18,7 +18,7 @@ use super::client::CommandClient;
 use super::language::{Count, text};
 use super::local_time::LocalTime as _;
 use super::sheet::SheetLine;
-use super::words::{complain, failed, failed_by, printed};
+use super::words::{complain, failed, failed_by, printed, remark};
 use super::write_file::write_file;
 use crate::attendance::Status;
 use crate::exchange::SheetInfo;
@@ -148,8 +148,28 @@ pub(super) fn export(mut client: CommandClient, flags: &ExportFlags) -> Result<(
     if client.json() {
         return Ok(());
     }
-    let (count, path) = (Count(roll_calls.len()), path.display());
-    printed(writeln!(io::stdout(), "{}", text!("exported", count = count, class, path)))
+    let (count, path) = (roll_calls.len(), path.display());
+    let said = match &roll_calls[..] {
+        [only] => {
+            let (number, at) = (only.info.number, only.sheet.closed_at.to_local());
+            text!("exported-one", number, class, at, path)
+        }
+        _ => text!("exported", count = Count(count), class, path),
+    };
+    printed(writeln!(io::stdout(), "{said}"))?;
+    if format == Format::Moodle {
+        tell_left_out(&roll_calls[0]);
+    }
+    Ok(())
+}
+
+/// Names who answered and is not in a file for Moodle.
+fn tell_left_out(it: &RollCall) {
+    let left_out = it.entries.iter().filter(|entry| !entry.listed && entry.status.is_there());
+    let students: Vec<_> = left_out.map(|entry| entry.student.to_string()).collect();
+    if !students.is_empty() {
+        remark(text!("export-moodle-unlisted", students = students.join(" ")));
+    }
 }
 
 /// An object a line for each roll call.

@@ -37,7 +37,7 @@ status-present = present
 status-late = late
 status-excused = excused
 status-absent = absent
-status-left = left
+status-left = left early
 
 ## Questions.
 
@@ -80,7 +80,7 @@ plan-late-after = --late-after has to be before the end that --for says; nobody 
 shared = Class { $class } is shared with { $teacher }.
 shared-already = Class { $class } was already shared with { $teacher }.
 extended = Class { $class } closes at { $at }.
-reopened = Class { $class } is open again, since { $since }; it closes when you close it. Its sheet will say so.
+reopened = Class { $class } is open again, since { $since }; only you close it now. The sheet will say that it was opened again.
 reopened-open = Class { $class } was open, since { $since }.
 
 ## The teacher: what is open, and what was closed.
@@ -89,7 +89,6 @@ none-open = No roll call is open.
 not-open = class { $class } has no open roll call
 status = Class { $class } is open since { $since }: { $present } so far.
 status-expected = { $present } of { $expected } students
-status-with-late = { $present }, { $late } of them late,
 status-closes = It closes at { $at }.
 no-sheet = class { $class } has no closed sheet
 no-sheet-number = class { $class } has no closed sheet with number { $number }; see them with: rollcall-teacher history { $class }
@@ -120,11 +119,11 @@ sheet-present-of = { $count } of { $listed } present
 count-present = { $count } present
 count-late = { $count } of them late
 count-excused = { $count } excused
-count-left = { $count } left
+count-left = { $count } left early
 count-absent = { $count } absent
 count-unlisted = { $count } not on the roster
 title-excused = Excused, { $count }:
-title-left = Left, { $count }:
+title-left = Left early, { $count }:
 title-absent = Absent, { $count }:
 title-unlisted = Not on the roster, { $count }:
 sheet-may-be = { $typed } may be { $student } { $name }
@@ -224,8 +223,8 @@ watch-no-terminal-out = standard output is no terminal; a full-screen view needs
 
 in-class = in class { $class }
 in-revision = in class { $class }, roll call { $number }, revision { $revision }
-corrected = { $who } is { $status } { $place } since { $at }.
-corrected-from = { $who } is { $status } { $place } since { $at } (was { $was }).
+corrected = { $who } was marked { $status } { $place }, at { $at }.
+corrected-from = { $who } was marked { $status } { $place }, at { $at } (before: { $was }).
 corrected-already = { $who } was already { $status } { $place }.
 no-reason = a reason cannot be that: { $cause }
 no-title = a title cannot be that: { $cause }
@@ -238,7 +237,7 @@ window-too-short = it must be a second or longer
 ## Numbers that are scanned.
 
 welcome-scan = Class { $class }: one student number a line; Ctrl-D ends.
-scan-unlisted = { $student } is not on the roster of class { $class }{ $meant }; the same number again marks it as a walk-in
+scan-unlisted = { $student } is not on the roster of class { $class } and was not marked; the same number again marks it all the same{ $meant }
 scan-waiting = { $student } has no answer yet; it is sent again
 scan-already = was there already
 scan-no-answer = no answer that fits
@@ -252,7 +251,10 @@ roster-newer = the roster is of a newer form than this program knows; update thi
 roster-malformed = what the server calls a roster is none
 roster-none = class { $class } has no roster; import one with: rollcall-teacher roster import { $class } FILE
 roster-heading = Class { $class } has { $students }:
-import-counts = { $added } new, { $changed } changed, { $removed } gone, { $unchanged } as before
+import-added = { $count } new
+import-changed = { $count } changed
+import-removed = { $count } gone
+import-unchanged = { $count } as before
 import-nothing = nothing was imported from { $file }: { $cause }
 imported = Class { $class } has { $students } now: { $changes }.
 import-unasked = nothing was changed: the roster of class { $class } would have { $changes }; nobody can be asked here, so say --yes
@@ -309,11 +311,9 @@ export-moodle-all = Moodle imports one session at a time: leave out --all, or sa
 export-none = class { $class } has no closed roll call; close one with: rollcall-teacher close { $class }
 export-no-number = class { $class } has no closed roll call { $number }; see them with: rollcall-teacher history { $class }
 export-formula = the number { $number } begins as a formula does, and cannot be handed on; correct it in the roster
-exported =
-    { $count ->
-        [one] { $count } roll call of class { $class } written to { $path }.
-       *[other] { $count } roll calls of class { $class } written to { $path }.
-    }
+export-moodle-unlisted = left out, because not on the roster: { $students }
+exported-one = Roll call { $number } of class { $class }, closed at { $at }, was written to { $path }.
+exported = { $count } roll calls of class { $class } were written to { $path }.
 file-folder = { $path } is a folder; name the file in it
 file-there = { $path } is there already; --force replaces it
 file-unwritable = { $path } cannot be written: { $error }; nothing was changed
@@ -354,7 +354,7 @@ entry-without-class = { $student } was not marked: no class came with it
 
 refused = refused: { $why }
 refused-at = refused at { $at }: { $why }
-refusal-not-open = class { $class } has no open roll call; ask the teacher to open it
+refusal-not-open = class { $class } has no open roll call; the teacher opens one with: rollcall-teacher open { $class }
 refusal-never-opened = class { $class } never had a roll call
 refusal-roll-call-full = the roll call of class { $class } is full
 refusal-too-many-open = too many roll calls are open; close some first

@@ -60,6 +60,7 @@ impl Walk<'_> {
 
     fn described(&self, mut command: Command, key: &str) -> Command {
         if command.get_name() == "help" {
+            // Its key is that of the command above it, which has more to say.
             return command;
         }
         if let Some(about) = self.find(key) {

@@ -105,7 +105,26 @@ static SPOKEN: OnceLock<Texts> = OnceLock::new();
 
 /// The texts that this process speaks: English, until it is told to listen to its environment.
 fn spoken() -> &'static Texts {
+    #[cfg(test)]
+    if let Some(texts) = SPOKEN_HERE.get() {
+        return texts;
+    }
     SPOKEN.get_or_init(|| Texts::of(Language::English))
+}
+
+#[cfg(test)]
+thread_local! {
+    /// The texts that a test speaks in place of those of the process.
+    static SPOKEN_HERE: std::cell::Cell<Option<&'static Texts>> = const { std::cell::Cell::new(None) };
+}
+
+/// Does something in a language, which only this thread speaks.
+#[cfg(test)]
+pub(super) fn speaking<T>(language: Language, work: impl FnOnce() -> T) -> T {
+    let before = SPOKEN_HERE.replace(Some(Box::leak(Box::new(Texts::of(language)))));
+    let done = work();
+    SPOKEN_HERE.set(before);
+    done
 }
 
 /// From now on this process speaks the language of its environment, unless it has spoken already.

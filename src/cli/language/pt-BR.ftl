@@ -33,7 +33,7 @@ lessons =
 ## What a student was.
 
 status-present = presente
-status-late = atrasado
+status-late = com atraso
 status-excused = falta justificada
 status-absent = ausente
 status-left = saiu antes do fim
@@ -69,7 +69,7 @@ cannot-read-input = não foi possível ler a entrada padrão: { $error }
 welcome-teacher = Chamada. Digite o número de uma turma para abrir a chamada; digite de novo para encerrar e ver quem respondeu. Ctrl-D termina.
 opened = A chamada da turma { $class } foi aberta em { $at }.
 open-already = A chamada da turma { $class } já estava aberta, desde { $at }.
-opened-late = Atraso: quem responder a partir de { $at }.
+opened-late = Quem responder a partir de { $at } estará com atraso.
 opened-closes = Encerramento automático: { $at }.
 opened-code = O código da sala é { $code }, válido por mais { $left } s; mostre-o com: rollcall-teacher code { $class }
 closed = A chamada da turma { $class } foi encerrada em { $at }
@@ -83,7 +83,7 @@ plan-late-after = --late-after precisa vir antes do fim dado por --for; do contr
 shared = A turma { $class } agora é compartilhada com { $teacher }.
 shared-already = A turma { $class } já era compartilhada com { $teacher }.
 extended = Novo encerramento da chamada da turma { $class }: { $at }.
-reopened = A chamada da turma { $class } está aberta de novo, desde { $since }; ela só se encerra quando você a encerrar. A lista de presença vai registrar isso.
+reopened = A chamada da turma { $class } está aberta de novo, desde { $since }; agora só você a encerra. A lista de presença vai dizer que ela foi reaberta.
 reopened-open = A chamada da turma { $class } estava aberta, desde { $since }.
 
 ## The teacher: what is open, and what was closed.
@@ -96,7 +96,6 @@ status-expected =
         [one] { $present } de { $expected } aluno
        *[other] { $present } de { $expected } alunos
     }
-status-with-late = { $present }, { $late } com atraso,
 status-closes = Encerramento: { $at }.
 no-sheet = a turma { $class } não tem lista de presença encerrada
 no-sheet-number = a turma { $class } não tem lista de presença encerrada com o número { $number }; veja quais há com: rollcall-teacher history { $class }
@@ -164,8 +163,8 @@ remark-second-device = segundo aparelho para esta matrícula
 remark-several-numbers = um aparelho para várias matrículas
 remark-by-teacher = registrado pelo professor
 remark-many-wrong-codes = muitos códigos errados
-remark-called-present = foi chamado, estava
-remark-called-absent = foi chamado, não estava
+remark-called-present = chamada em voz alta: estava
+remark-called-absent = chamada em voz alta: não estava
 
 ## The code of the room, and names that are called.
 
@@ -201,8 +200,8 @@ watch-left-early = saiu antes do fim
 watch-second-device = segundo aparelho
 watch-several-numbers = um aparelho para várias
 watch-by-teacher = pelo professor
-watch-called-present = chamado, estava
-watch-called-absent = chamado, não estava
+watch-called-present = em voz alta: estava
+watch-called-absent = em voz alta: não estava
 watch-walk-in = fora da lista de alunos
 watch-wrong-codes =
     { $count ->
@@ -254,8 +253,8 @@ watch-no-terminal-out = a saída padrão não é um terminal; uma tela cheia pre
 
 in-class = na turma { $class }
 in-revision = na turma { $class }, chamada { $number }, revisão { $revision }
-corrected = { $who }: { $status } { $place } desde { $at }.
-corrected-from = { $who }: { $status } { $place } desde { $at } (antes: { $was }).
+corrected = { $who }: { $status } { $place }, em { $at }.
+corrected-from = { $who }: { $status } { $place }, em { $at } (antes: { $was }).
 corrected-already = { $who }: já constava como { $status } { $place }.
 no-reason = isso não pode ser um motivo: { $cause }
 no-title = isso não pode ser um título: { $cause }
@@ -268,7 +267,7 @@ window-too-short = precisa ser de um segundo ou mais
 ## Numbers that are scanned.
 
 welcome-scan = Turma { $class }: uma matrícula por linha; Ctrl-D termina.
-scan-unlisted = { $student } não está na lista de alunos da turma { $class }{ $meant }; a mesma matrícula de novo registra a presença assim mesmo
+scan-unlisted = { $student } não está na lista de alunos da turma { $class }, e nada foi registrado; a mesma matrícula de novo registra a presença assim mesmo{ $meant }
 scan-waiting = { $student } ainda está sem resposta; será enviado de novo
 scan-already = já estava presente
 scan-no-answer = resposta inesperada do servidor
@@ -282,17 +281,22 @@ roster-newer = a lista de alunos tem um formato mais novo do que este programa c
 roster-malformed = o que o servidor chama de lista de alunos não é uma
 roster-none = a turma { $class } não tem lista de alunos; importe uma com: rollcall-teacher roster import { $class } ARQUIVO
 roster-heading = A turma { $class } tem { $students }:
-import-counts =
-    { $added ->
-        [one] { $added } novo
-       *[other] { $added } novos
-    }, { $changed ->
-        [one] { $changed } alterado
-       *[other] { $changed } alterados
-    }, { $removed ->
-        [one] { $removed } retirado
-       *[other] { $removed } retirados
-    }, { $unchanged } como antes
+import-added =
+    { $count ->
+        [one] { $count } novo
+       *[other] { $count } novos
+    }
+import-changed =
+    { $count ->
+        [one] { $count } alterado
+       *[other] { $count } alterados
+    }
+import-removed =
+    { $count ->
+        [one] { $count } retirado
+       *[other] { $count } retirados
+    }
+import-unchanged = { $count } como antes
 import-nothing = nada foi importado de { $file }: { $cause }
 imported = A turma { $class } agora tem { $students }: { $changes }.
 import-unasked = nada foi alterado: a lista de alunos da turma { $class } teria { $changes }; aqui não há a quem perguntar, então use --yes
@@ -333,7 +337,7 @@ roster-formula = '{ $text }' começa com '{ $first }', como uma fórmula; retire
 
 ## Reports and exports.
 
-report-heading = Turma { $class }, { $roll_calls }, { $lessons }. Contagem em aulas; presente e atrasado contam como presença.
+report-heading = Turma { $class }, { $roll_calls }, { $lessons }. Contagem em aulas; quem se atrasa conta como presente.
 column-number = matrícula
 column-name = nome
 column-of = de
@@ -341,7 +345,7 @@ column-present = pres
 column-late = atras
 column-excused = just
 column-absent = aus
-column-left = resta
+column-left = restam
 report-below = abaixo de { $minimum } %
 report-unlisted = Fora da lista de alunos:
 export-workbook = uma planilha não é texto: indique um arquivo com --output ARQUIVO.xlsx
@@ -349,11 +353,9 @@ export-moodle-all = o Moodle importa uma sessão de cada vez: retire --all, ou d
 export-none = a turma { $class } não tem chamada encerrada; encerre uma com: rollcall-teacher close { $class }
 export-no-number = a turma { $class } não tem a chamada encerrada { $number }; veja quais há com: rollcall-teacher history { $class }
 export-formula = a matrícula { $number } começa como uma fórmula e não pode ser repassada; corrija na lista de alunos
-exported =
-    { $count ->
-        [one] { $count } chamada da turma { $class } gravada em { $path }.
-       *[other] { $count } chamadas da turma { $class } gravadas em { $path }.
-    }
+export-moodle-unlisted = ficou de fora quem não está na lista de alunos: { $students }
+exported-one = A chamada { $number } da turma { $class }, encerrada em { $at }, foi gravada em { $path }.
+exported = { $count } chamadas da turma { $class } foram gravadas em { $path }.
 file-folder = { $path } é uma pasta; indique o arquivo dentro dela
 file-there = { $path } já existe; --force substitui
 file-unwritable = não foi possível gravar { $path }: { $error }; nada foi alterado
@@ -394,7 +396,7 @@ entry-without-class = presença de { $student } não registrada: faltou a turma
 
 refused = recusado: { $why }
 refused-at = recusado em { $at }: { $why }
-refusal-not-open = a turma { $class } não tem chamada aberta; peça ao professor que a abra
+refusal-not-open = a turma { $class } não tem chamada aberta; o professor abre uma com: rollcall-teacher open { $class }
 refusal-never-opened = a turma { $class } nunca teve chamada
 refusal-roll-call-full = a chamada da turma { $class } está lotada
 refusal-too-many-open = há chamadas abertas demais; encerre algumas primeiro
@@ -691,7 +693,7 @@ help-teacher-open--strict = Recusar um segundo aparelho para uma matrícula, e u
 help-teacher-open--code = Aceitar respostas só com o código mostrado na sala. Já é assim com um servidor em que se entrou
 help-teacher-open--no-code = Aceitar respostas sem código, de onde vierem
 help-teacher-open--for = Encerrar sozinha depois deste tempo: 10m, 90s, 1h30m; no máximo um dia
-help-teacher-open--late-after = Quem responde depois deste tempo está atrasado
+help-teacher-open--late-after = Quem responde depois deste tempo está com atraso
 help-teacher-open--lessons = Contar como este número de aulas, nos relatórios
 help-teacher-open--title = Como se chama, nas listas de presença e nas exportações
 help-teacher-open--accept-delayed = Aceitar uma resposta que estava sem rede na hora, até este tempo depois; 0 para nunca

@@ -351,8 +351,9 @@ impl Screen {
         watched.opened_at = moment(state.opened_at);
         watched.closes_at = state.closes_at.map(moment);
         watched.late_at = state.late_at.map(moment);
-        (watched.present, watched.late) = (state.present, state.late);
-        watched.expected = state.expected;
+        // Of a roster those who are on it: with the others, all could seem to be there while some are missing.
+        watched.present = state.expected.map_or(state.present, |_| state.expected_present);
+        (watched.late, watched.expected) = (state.late, state.expected);
         (watched.wrong_codes, watched.flagged) = (state.wrong_codes, state.remarked);
         let room =
             |code: crate::access::RoomCode| Room { code: code.to_string(), left_ms: state.left_ms };
@@ -390,7 +391,12 @@ impl Screen {
                 self.ui.tell_class(text!("watch-now-closed", class));
             }
             (Operation::Correct { correction, .. }, Answer::Corrected(Corrected { was, .. })) => {
-                let student = correction.student;
+                let number = correction.student;
+                let found = self.roster.binary_search_by_key(&number, |it| it.student);
+                let student = match found {
+                    Ok(place) => format!("{number} {}", self.roster[place].name),
+                    Err(_) => number.to_string(),
+                };
                 self.ui.tell(if *was == Some(Status::Present) {
                     text!("watch-marked-already", student)
                 } else {
