@@ -3,7 +3,7 @@
 //! It is kept from before the first datagram until there is an answer, whatever it is; only Ctrl-C takes it back.
 //! A mark that is sent on is a `DELIVER` of a new client: if it was recorded after all, it is recorded once.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -178,8 +178,9 @@ impl CommandClient {
                 self.caller.begin_anew();
                 return;
             };
-            remark(delivered(mark.pressed(), &answered.answer));
+            let said = delivered(mark.pressed(), &answered.answer);
             discard(mark);
+            remark(said);
         }
     }
 
@@ -209,13 +210,13 @@ fn not_kept(error: &KeptMarkError) {
 /// Sends on what is kept while somebody sits at a prompt and nothing else may be asked.
 pub(super) struct Courier {
     server: ServerName,
-    printer: Arc<Mutex<Printer>>,
+    printer: Arc<Printer>,
     running: Option<JoinHandle<()>>,
 }
 
 impl Courier {
     pub(super) fn new(server: ServerName, printer: Printer) -> Self {
-        Self { server, printer: Arc::new(Mutex::new(printer)), running: None }
+        Self { server, printer: Arc::new(printer), running: None }
     }
 
     /// Sets out, unless it is on its way or nothing is kept.
@@ -234,8 +235,7 @@ impl Courier {
 }
 
 /// Sends on what is kept until nothing is; ends with the process.
-fn carry(mut caller: Caller, server: &ServerName, printer: &Mutex<Printer>) {
-    let say = |what: String| printer.lock().unwrap_or_else(PoisonError::into_inner).print(what);
+fn carry(mut caller: Caller, server: &ServerName, printer: &Printer) {
     loop {
         let Ok((marks, _)) = KeptMarks::find().and_then(|it| it.of(server)) else { return };
         if marks.is_empty() {
@@ -243,20 +243,22 @@ fn carry(mut caller: Caller, server: &ServerName, printer: &Mutex<Printer>) {
         }
         for mark in marks {
             let result = caller.perform(delivery(&mark), TURN, &mut |_, _| {});
-            match result {
-                Ok(answered) => say(delivered(mark.pressed(), &answered.answer)),
+            let said = match result {
+                Ok(answered) => delivered(mark.pressed(), &answered.answer),
                 Err(CallError::Unanswered(_)) => {
                     // The next turn is another client's: nothing of this one has to be settled.
                     caller.begin_anew();
                     thread::sleep(BETWEEN_TURNS);
                     continue;
                 }
-                Err(CallError::Revoked { attempts }) => say(revoked(None, attempts).0),
+                Err(CallError::Revoked { attempts }) => revoked(None, attempts).0,
                 Err(CallError::Interrupted { .. }) => return interrupt::end_unless_awaited(),
                 Err(_) => return,
-            }
-            if let Err(error) = mark.discard() {
-                return say(error.words());
+            };
+            let discarded = mark.discard();
+            printer.print(&said);
+            if let Err(error) = discarded {
+                return printer.print(&error.words());
             }
         }
     }

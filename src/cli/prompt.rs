@@ -8,11 +8,12 @@ use std::collections::VecDeque;
 use std::fmt::Display;
 use std::io::{self, BufRead, IsTerminal as _, Read as _, Write as _};
 use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustyline::config::{Behavior, Config};
 use rustyline::error::ReadlineError;
 use rustyline::history::MemHistory;
-use rustyline::{Editor, ExternalPrinter, history::History as _};
+use rustyline::{Editor, history::History as _};
 
 use super::Exit;
 use super::language::{Cause, text};
@@ -27,16 +28,22 @@ pub(super) struct Prompt {
     lines_read: u64,
     /// What was pasted and not yet handed out.
     pasted: VecDeque<Line>,
+    /// What was asked last.
+    question: Arc<Mutex<String>>,
 }
 
-/// Says something while somebody may be typing: above the line that is typed, or on standard error.
-pub(super) struct Printer(Option<Box<dyn ExternalPrinter + Send>>);
+/// Says something while somebody may be typing, and asks the question once more where there is an editor. What
+/// is typed already stays, and is seen again with the next key. (The editor's own printer loses what is pasted.)
+pub(super) struct Printer(Option<Arc<Mutex<String>>>);
 
 impl Printer {
-    pub(super) fn print(&mut self, what: String) {
-        let printed = self.0.as_mut().map(|it| it.print(format!("{}\n", safe(&what))));
-        if !matches!(printed, Some(Ok(()))) {
-            remark(what);
+    pub(super) fn print(&self, what: &str) {
+        match &self.0 {
+            None => remark(what),
+            Some(question) => {
+                let question = question.lock().unwrap_or_else(PoisonError::into_inner);
+                let _ = write!(io::stderr(), "\r\x1b[K{}\r\n{question}", safe(what));
+            }
         }
     }
 }
@@ -103,18 +110,13 @@ impl Prompt {
     }
 
     fn over(source: Source, on_stderr: bool) -> Self {
-        Self { source, on_stderr, lines_read: 0, pasted: VecDeque::new() }
+        Self { source, on_stderr, lines_read: 0, pasted: VecDeque::new(), question: Arc::default() }
     }
 
     /// What prints while a line is being typed.
-    pub(super) fn printer(&mut self) -> Printer {
-        Printer(match &mut self.source {
-            Source::Editor(editor) if !self.on_stderr => {
-                let printer = editor.create_external_printer().ok();
-                printer.map(|it| Box::new(it) as Box<dyn ExternalPrinter + Send>)
-            }
-            _ => None,
-        })
+    pub(super) fn printer(&self) -> Printer {
+        let is_edited = matches!(self.source, Source::Editor(_));
+        Printer(is_edited.then(|| Arc::clone(&self.question)))
     }
 
     /// Whether there is somebody who can be asked.
@@ -187,6 +189,8 @@ impl Prompt {
                 Ok(Some(Line { number: self.lines_read, text, unattended }))
             }
             Source::Editor(editor) => {
+                question
+                    .clone_into(&mut self.question.lock().unwrap_or_else(PoisonError::into_inner));
                 let Some(typed) = edit(editor, question)? else { return Ok(None) };
                 if remember
                     && let Ok(typed) = &typed
