@@ -97,6 +97,7 @@ pub(crate) mod taught {
         STALE_IMPORT: "an import came that was begun before another" => "the last import wins";
         WATCHED: "an open roll call was watched" => "a status is what times and the trail say";
         REVISIONS: "the revisions of a class were listed, of which a sheet has several" => "revisions without gaps";
+        TALLIED: "a student was tallied who was there and was not" => "a tally is the sum of its sheets";
         OLD_REVISION: "a block of a sheet was pulled of which there is a newer revision" => "a revision never changes";
     }
 }
@@ -235,6 +236,7 @@ struct Agenda {
     /// The plan as it was sent, and for how many milliseconds an answer may be on its way.
     plan: Vec<u8>,
     delay_ms: u64,
+    lessons: u64,
     title: Option<Vec<u8>>,
     closes_at: Option<u64>,
     late_at: Option<u64>,
@@ -284,6 +286,11 @@ enum Due {
     Revisions {
         class: u32,
         from: (u64, u64),
+        batch: usize,
+    },
+    Tally {
+        class: u32,
+        student: Vec<u8>,
         batch: usize,
     },
     /// With how many milliseconds the code of the room lasts between these, which nobody looks at here.
@@ -383,7 +390,9 @@ impl Auditor {
         self.durable = usize::try_from(batch).expect("few batches");
         // Nothing tells or goes back to what was before, but lists that were asked for then.
         let asked = self.owed.values().filter_map(|owed| match owed.due {
-            Due::Sheets { batch, .. } | Due::Revisions { batch, .. } => Some(batch),
+            Due::Sheets { batch, .. } | Due::Revisions { batch, .. } | Due::Tally { batch, .. } => {
+                Some(batch)
+            }
             _ => None,
         });
         let oldest = asked.min().map_or(self.durable, |asked| asked.min(self.durable));
@@ -422,6 +431,10 @@ impl Auditor {
             Due::Revisions { class, from, batch } => {
                 let states = self.saved.range(batch..=self.durable).map(|it| it.1);
                 states.map(|it| it.revisions(said, class, from)).collect()
+            }
+            Due::Tally { class, ref student, batch } => {
+                let states = self.saved.range(batch..=self.durable).map(|it| it.1);
+                states.map(|it| it.tally(said, class, student)).collect()
             }
             Due::Sheets { class, at_most, batch } => {
                 let states = self.saved.range(batch..=self.durable).map(|it| it.1);
@@ -692,6 +705,10 @@ impl Auditor {
             }
             What::Revisions { class, from } => {
                 return Some(Due::Revisions { class, from, batch: self.durable });
+            }
+            What::Tally { class, ref student } => {
+                let student = student.clone();
+                return Some(Due::Tally { class, student, batch: self.durable });
             }
             What::Status { from } => self.lists(said, from),
             What::Sheets { class, at_most } => {
@@ -1238,6 +1255,27 @@ impl State {
         Some((before.concat(), after))
     }
 
+    /// A `TALLIED`.
+    fn tally(&self, said: Said, class: u32, student: &Vec<u8>) -> Vec<u8> {
+        // Roll calls, lessons, and of those each status; who left was not there.
+        let (mut roll_calls, mut of) = (0, [0; 4]);
+        for Closed { roll_call, expected, .. } in
+            self.closed.range((class, 0)..=(class, u64::MAX)).map(|it| it.1)
+        {
+            let Some(Some(students)) = expected else { continue };
+            if !students.contains_key(student) {
+                continue;
+            }
+            let status = roll_call.status(student, Some(students)).expect("it is expected");
+            roll_calls += 1;
+            of[usize::from(status).min(3)] += roll_call.plan.as_ref().map_or(1, |it| it.lessons);
+        }
+        taught::TALLIED.held_if(of[usize::from(PRESENT)] > 0 && of[usize::from(ABSENT)] > 0);
+        let numbers = [roll_calls, of.iter().sum(), of[0], of[1], of[2], of[3]];
+        let numbers = numbers.into_iter().flat_map(varint).collect();
+        said.answer(0x9f, &[varint(class.into()), byte_string(student), numbers].concat())
+    }
+
     /// A `REVISION_LIST`.
     fn revisions(&self, said: Said, class: u32, (number, revision): (u64, u64)) -> Vec<u8> {
         let asked = self.revisions.range((class, 0, 0)..=(class, number, revision));
@@ -1274,6 +1312,7 @@ impl Agenda {
         Self {
             plan: plan.bytes.clone(),
             delay_ms: plan.delay_ms,
+            lessons: plan.lessons,
             title: plan.title.clone(),
             closes_at: after(&plan.closes_after),
             late_at: after(&plan.late_after),
@@ -1288,7 +1327,10 @@ impl Agenda {
     fn usual() -> Self {
         let bytes = [vec![0, 0, 1], varint(600), vec![0]].concat();
         let (closes_after, late_after, title) = (None, None, None);
-        Self::new(&Plan { bytes, closes_after, late_after, delay_ms: 600_000, title }, 0)
+        Self::new(
+            &Plan { bytes, closes_after, late_after, delay_ms: 600_000, lessons: 1, title },
+            0,
+        )
     }
 }
 
@@ -1412,6 +1454,10 @@ enum What {
         class: u32,
         from: (u64, u64),
     },
+    Tally {
+        class: u32,
+        student: Vec<u8>,
+    },
     Files {
         from: usize,
     },
@@ -1452,6 +1498,7 @@ struct Plan {
     closes_after: Option<u64>,
     late_after: Option<u64>,
     delay_ms: u64,
+    lessons: u64,
     title: Option<Vec<u8>>,
 }
 
@@ -1582,6 +1629,10 @@ impl Asked {
                 let number = rest.number(u32::MAX.into()).filter(|&number| number > 0)?;
                 let revision = rest.number(u32::MAX.into())?;
                 (What::Revisions { class, from: (number, revision) }, 1_161)
+            }
+            0x1e => {
+                let class = rest.class()?;
+                (What::Tally { class, student: rest.student()? }, 102)
             }
             0x11 => (What::Status { from: rest.class()? }, 64),
             0x12 => {
@@ -1785,12 +1836,12 @@ impl<'a> Rest<'a> {
         let all = self.0;
         let length = |rest: &mut Self| rest.number(86_400).filter(|&it| it > 0);
         let (closes_after, late_after) = (self.option(length)?, self.option(length)?);
-        self.byte().filter(|lessons| (1..=20).contains(lessons))?;
+        let lessons = self.byte().filter(|lessons| (1..=20).contains(lessons))?.into();
         let delay_ms = 1_000 * self.number(600)?;
         let title = self.option(|rest| rest.line(80))?;
         let bytes = all[..all.len() - self.0.len()].to_vec();
         let fits = closes_after.zip(late_after).is_none_or(|(closes, late)| late < closes);
-        fits.then_some(Plan { bytes, closes_after, late_after, delay_ms, title })
+        fits.then_some(Plan { bytes, closes_after, late_after, delay_ms, lessons, title })
     }
 
     #[expect(clippy::option_option, reason = "unreadable, or absent")]

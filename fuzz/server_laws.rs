@@ -855,8 +855,10 @@ fn rows(question: RowsQuestion, sheets: &[&ClosedSheet]) -> Rows {
             Rows::Revisions(all)
         }
         RowsQuestion::Tally { class, student } => {
+            let mut last = BTreeMap::new();
             let of_class = sheets.iter().filter(|it| it.info.class == class);
-            Rows::Tally(of_class.filter_map(|it| it.expected(student)).collect())
+            of_class.for_each(|it| _ = last.insert(it.info.number, *it));
+            Rows::Tally(last.values().filter_map(|it| it.expected(student)).collect())
         }
         other => panic!("rows are for devices: {other:?}"),
     }

@@ -7,6 +7,7 @@ use std::hint::black_box;
 use std::ops::Range;
 
 use rollcall::access::Terms;
+use rollcall::attendance::{Listed, Plan, RosterChange, RosterEdit};
 use rollcall::exchange::{Ask, Operation, Request, encode_request};
 use rollcall::ids::{ClassId, ClientId, RequestNumber};
 use rollcall::record::Batch;
@@ -19,6 +20,8 @@ use rollcall::wire::Datagram;
 const TODAY: u64 = 1_800_000_000_000;
 /// The client that opens the classes is none of those that mark.
 const TEACHER: u64 = u64::MAX;
+/// The changes of a roster that fit into one datagram, with names of this length.
+const EDITS: usize = 20;
 
 /// Datagrams, one behind the other.
 #[derive(Clone, Default)]
@@ -89,6 +92,44 @@ impl School {
         requests
     }
 
+    /// So many students on the roster of a class: those who mark first.
+    pub fn enrol(&mut self, number: u32, students: usize) -> Requests {
+        let (mut requests, mut space) = (Requests::default(), Datagram::new());
+        let listed = |it: usize| {
+            let student = format!("{it:09}").parse().expect("a student number");
+            let name = format!("Maria das Dores Silva {it}").parse().expect("a name");
+            RosterEdit::Put(Listed { student, name, group: None })
+        };
+        let all: Vec<_> = (0..students).map(listed).collect();
+        for (base, edits) in (0..).zip(all.chunks(EDITS)) {
+            self.opened += 1;
+            let change = RosterChange { base, import: 1, edits: edits.into() };
+            let operation = Operation::Enrol { class: class(number), change };
+            requests.push(TEACHER, self.opened, operation, &mut space);
+        }
+        requests
+    }
+
+    /// Opens a class with an end and a time from which on who answers is late.
+    pub fn open_planned(&mut self, number: u32) -> Requests {
+        let (closes_after_s, late_after_s) = (Some(1_800), Some(900));
+        let plan = Plan { closes_after_s, late_after_s, ..Plan::default() };
+        let class = class(number);
+        self.of_teacher(Operation::OpenWith { class, terms: Terms::PLAIN, plan })
+    }
+
+    /// Closes a class.
+    pub fn close(&mut self, number: u32) -> Requests {
+        self.of_teacher(Operation::Close { class: class(number) })
+    }
+
+    fn of_teacher(&mut self, operation: Operation) -> Requests {
+        let (mut requests, mut space) = (Requests::default(), Datagram::new());
+        self.opened += 1;
+        requests.push(TEACHER, self.opened, operation, &mut space);
+        requests
+    }
+
     /// New students, the clients and the classes in turn.
     pub fn mark(&mut self, count: usize, classes: Range<u32>) -> Requests {
         let (mut requests, mut space) = (Requests::default(), Datagram::new());
@@ -127,6 +168,12 @@ impl Drive {
     #[must_use]
     pub fn new(seed: u128) -> Self {
         Self { server: Server::new(seed), space: Datagram::new() }
+    }
+
+    /// This server.
+    #[must_use]
+    pub fn of(server: Server<u32>) -> Self {
+        Self { server, space: Datagram::new() }
     }
 
     /// How many students were newly marked.

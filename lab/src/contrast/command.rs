@@ -9,7 +9,7 @@ use super::document::{Document, Place};
 use super::programs::Programs;
 use super::report::Chapter;
 use super::{
-    clients, crowd_tcp, crowds, delay, echo, files, fill, floods, growth, hot_path, offer,
+    clients, crowd_tcp, crowds, delay, echo, files, fill, floods, growth, hot_path, lecture, offer,
     overload, press, press_tcp, process, pull, rates, restart, sealed, timed,
 };
 
@@ -78,7 +78,7 @@ pub(crate) struct Context {
 type Measure = fn(&Context) -> Result<Chapter, Failure>;
 
 /// The chapters, in order.
-const CHAPTERS: [(&str, Measure); 10] = [
+const CHAPTERS: [(&str, Measure); 11] = [
     ("rates", rates::chapter),
     ("crowds", crowds::chapter),
     ("overload", overload::chapter),
@@ -87,6 +87,7 @@ const CHAPTERS: [(&str, Measure); 10] = [
     ("clients", clients::chapter),
     ("growth", growth::chapter),
     ("hot path", hot_path::chapter),
+    ("lecture", lecture::chapter),
     ("process", process::chapter),
     ("files", files::chapter),
 ];

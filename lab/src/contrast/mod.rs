@@ -9,7 +9,7 @@
 //! contrast --quick          # once each and short, prints only
 //! ```
 //!
-//! The chapters: rates, crowds, overload, floods, sealed, clients, growth, hot path, process, files. The last
+//! The chapters: rates, crowds, overload, floods, sealed, clients, growth, hot path, lecture, process, files. The last
 //! one needs `nginx`, `curl`, `atftpd`, `atftp`, and `in.tftpd` and `tftp` of tftp-hpa in the path, and
 //! says which of them are missing.
 //!
@@ -35,6 +35,7 @@ mod fill;
 mod floods;
 mod growth;
 mod hot_path;
+mod lecture;
 mod mark;
 mod namespaces;
 mod offer;
