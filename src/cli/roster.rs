@@ -17,7 +17,7 @@ use super::language::{Cause, Count, text};
 use super::prompt::Prompt;
 use super::roster_file;
 use super::words::{complain, failed, failed_by, printed, remark, typed};
-use super::write_file::write_file;
+use super::write_file::{check_place, write_file};
 use crate::attendance::{Listed, RosterChange, RosterEdit};
 use crate::exchange::{Act, Answer, Operation, Refused};
 use crate::ids::{ClassId, StudentNumber};
@@ -358,9 +358,9 @@ fn codes(
         complain(text!("roster-none", class));
         return Err(Exit::Failed);
     }
-    if let Some(path) = output.filter(|path| path.exists() && !force) {
-        complain(text!("file-there", path = path.display()));
-        return Err(Exit::Failed);
+    // Before a code is made that could not be written down.
+    if let Some(path) = output {
+        check_place(path, force).map_err(failed_by)?;
     }
     let mut made = Vec::with_capacity(students.len());
     for student in students {

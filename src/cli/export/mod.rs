@@ -19,7 +19,7 @@ use super::language::{Count, text};
 use super::local_time::LocalTime as _;
 use super::sheet::SheetLine;
 use super::words::{complain, failed, failed_by, printed, remark};
-use super::write_file::write_file;
+use super::write_file::{check_place, write_file};
 use crate::attendance::Status;
 use crate::exchange::SheetInfo;
 use crate::ids::{ClassId, RollCallNumber};
@@ -125,14 +125,8 @@ pub(super) fn export(mut client: CommandClient, flags: &ExportFlags) -> Result<(
         return Err(Exit::Usage);
     }
     // Before anything is fetched.
-    if let Some(path) = output.as_ref().filter(|path| path.exists() && !force) {
-        let shown = path.display();
-        complain(if path.is_dir() {
-            text!("file-folder", path = shown)
-        } else {
-            text!("file-there", path = shown)
-        });
-        return Err(Exit::Failed);
+    if let Some(path) = output {
+        check_place(path, force).map_err(failed_by)?;
     }
     let roll_calls = client.closed_roll_calls(class, all, number)?;
     let bytes = match format {
