@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::Exit;
 use super::client::CommandClient;
+use super::export::inert;
 use super::json::print_json;
 use super::language::{Cause, Count, text};
 use super::prompt::Prompt;
@@ -390,7 +391,8 @@ fn table(link: &str, codes: &[Code]) -> Result<Vec<u8>, csv::Error> {
     table.write_record(["number", "name", "group", "code", "link"])?;
     for Code { student, code } in codes {
         let group = student.group.as_ref().map_or("", crate::attendance::Line::as_str);
-        table.write_record([student.student.as_str(), student.name.as_str(), group, code, link])?;
+        let who = [student.student.as_str(), student.name.as_str(), group].map(inert);
+        table.write_record(who.iter().map(String::as_str).chain([code.as_str(), link]))?;
     }
     Ok(table.into_inner().map_err(csv::IntoInnerError::into_error)?)
 }

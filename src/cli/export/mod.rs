@@ -107,10 +107,20 @@ fn letter(status: Status) -> &'static str {
     }
 }
 
-/// A text that no spreadsheet takes for a formula (OWASP, "CSV Injection").
-fn inert(text: &str) -> String {
-    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    if is_formula { format!("'{text}") } else { text.to_owned() }
+/// A text that no spreadsheet takes for a formula, nor a part of it where another sign ends a cell: half of the
+/// world's Excel takes a semicolon for that (OWASP, "CSV Injection").
+pub(super) fn inert(text: &str) -> String {
+    let mut inert = String::with_capacity(text.len() + 1);
+    let mut begins_cell = true;
+    for character in text.chars() {
+        if begins_cell && matches!(character, '=' | '+' | '-' | '@' | '\t' | '\r') {
+            inert.push('\'');
+        }
+        // Quotation marks around a cell are not of it.
+        begins_cell = matches!(character, ',' | ';' | '\t') || (begins_cell && character == '"');
+        inert.push(character);
+    }
+    inert
 }
 
 /// Exports, and tells of it.
@@ -295,9 +305,12 @@ pub(super) mod tests {
     #[test]
     fn no_cell_begins_as_a_formula() {
         for text in ["=1", "+1", "-1", "@x", "\t=1", "\r=1"] {
-            assert_eq!(inert(text), format!("'{text}"));
+            assert!(inert(text).starts_with('\''), "{text:?}");
         }
         assert_eq!(inert("042191010"), "042191010");
+        assert_eq!(inert("ill;=1+1,-2"), "ill;'=1+1,'-2");
+        assert_eq!(inert("ill;\"=1\""), "ill;\"'=1\"");
+        assert_eq!(inert("Ana-Maria = 1"), "Ana-Maria = 1");
         for table in [table::long(&[lesson()]), table::wide(&[lesson()])] {
             let bytes = table.unwrap();
             let mut reader = csv::Reader::from_reader(&bytes[3..]);
