@@ -373,14 +373,46 @@ fn codes(
     let link = client.link();
     let is_cards =
         output.and_then(Path::extension).is_some_and(|it| it.eq_ignore_ascii_case("html"));
+    if client.json() && output.is_none() {
+        return printed(
+            made.iter().try_for_each(|it| print_json(&CodeLine::new(class, it, &link))),
+        );
+    }
     let text =
         if is_cards { cards(class, &link, &made) } else { table(&link, &made).map_err(failed)? };
     match output {
         None => printed(io::stdout().write_all(&text)),
         Some(path) => {
             write_file(path, &text, force).map_err(failed_by)?;
+            if client.json() {
+                return Ok(());
+            }
             let said = text!("codes-written", count = Count(made.len()), path = path.display());
             printed(writeln!(io::stdout(), "{said}"))
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct CodeLine<'a> {
+    class: u32,
+    student: &'a str,
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<&'a str>,
+    code: &'a str,
+    link: &'a str,
+}
+
+impl<'a> CodeLine<'a> {
+    fn new(class: ClassId, Code { student, code }: &'a Code, link: &'a str) -> Self {
+        Self {
+            class: class.get(),
+            student: student.student.as_str(),
+            name: student.name.as_str(),
+            group: student.group.as_ref().map(crate::attendance::Line::as_str),
+            code,
+            link,
         }
     }
 }
