@@ -14,7 +14,8 @@ use chrono::{DateTime, Local};
 use clap::{Args, ValueEnum};
 
 use super::Exit;
-use super::client::CommandClient;
+use super::client::{CommandClient, local_clock};
+use super::json::{RefusedLine, print_json};
 use super::language::{Count, text};
 use super::local_time::LocalTime as _;
 use super::sheet::SheetLine;
@@ -197,11 +198,15 @@ impl CommandClient {
     ) -> Result<Vec<RollCall>, Exit> {
         let from = number.unwrap_or(RollCallNumber::MAX);
         let mut found = 0;
-        let (mut infos, _) = self.list_sheets(class, from, &mut |info| {
+        let (mut infos, attempts) = self.list_sheets(class, from, &mut |info| {
             found += 1;
             all || (found == 1 && number.is_none_or(|number| info.number == number))
         })?;
         if infos.is_empty() {
+            if self.json() {
+                let line = RefusedLine::new(class, "no_sheet", local_clock(), attempts);
+                printed(print_json(&line))?;
+            }
             complain(match number {
                 Some(number) => text!("export-no-number", class, number),
                 None => text!("export-none", class),
