@@ -106,7 +106,8 @@ fn who_is_corrected_while_the_class_is_open_is_on_the_sheet_as_the_teacher_said(
     );
     let refused = desk.json_student(&["mark", CLASS, "4219102"]).expect(3).object();
     assert_eq!((&refused["class"], &refused["reason"]), (&json!(0), &json!("taken_back")));
-    let excused = desk.json(&["excuse", CLASS, "20", "--reason", "medical note"]).expect(0).object();
+    let excused =
+        desk.json(&["excuse", CLASS, "20", "--reason", "medical note"]).expect(0).object();
     let at = text(&excused["at"]);
     assert_eq!(
         lasting(excused),
@@ -197,7 +198,11 @@ fn an_earlier_roll_call_is_corrected_by_its_number() {
     assert_eq!((&earlier["number"], &earlier["revision"]), (&json!(1), &json!(2)));
     desk.json(&["close", CLASS]).expect(0);
     let last = desk.json(&["excuse", CLASS, "20"]).expect(0).object();
-    assert_eq!((&last["number"], &last["revision"]), (&json!(2), &json!(2)), "or else the last one");
+    assert_eq!(
+        (&last["number"], &last["revision"]),
+        (&json!(2), &json!(2)),
+        "or else the last one"
+    );
     let first = desk.json(&["sheet", CLASS, "--number", "1"]).expect(0).object();
     assert_eq!(entry(&first, "10")["status"], "present");
     assert_eq!(entry(&first, "20")["status"], "absent");
@@ -318,7 +323,10 @@ fn a_sheet_that_does_not_exist_is_told_with_where_to_look() {
             desk.teacher(&[&["sheet", CLASS], flags].concat()).expect_error(2, says);
         }
         desk.teacher(&["history"]).expect_error(2, "<CLASS>");
-        assert_eq!(desk.teacher(&["history", "7"]).expect(3).stderr, "class 7 has no closed sheet\n");
+        assert_eq!(
+            desk.teacher(&["history", "7"]).expect(3).stderr,
+            "class 7 has no closed sheet\n"
+        );
     });
 }
 
@@ -420,7 +428,10 @@ fn a_correction_is_signed_by_the_key_of_its_teacher_and_no_other_teacher_makes_o
     school.run("bia", TEACHER, &["late", CLASS, "20", "--reason", "by Ana"]).expect(0);
     let sheet = school.run("ana", TEACHER, &["--json", "sheet", CLASS]).expect(0).object();
     let late = entry(&sheet, "20");
-    assert_eq!((&late["status"], &late["by"], &late["reason"]), (&json!("late"), &json!("Bia"), &json!("by Ana")));
+    assert_eq!(
+        (&late["status"], &late["by"], &late["reason"]),
+        (&json!("late"), &json!("Bia"), &json!("by Ana"))
+    );
     let sheet = school.run("ana", TEACHER, &["sheet", CLASS]).expect(0);
     assert!(sheet.stdout.ends_with("  20: present → late, by Bia (by Ana)\n"), "{sheet}");
 }

@@ -113,7 +113,8 @@ fn three_hundred_behind_one_address_are_on_the_sheet_once_whatever_is_lost_and_w
     let closed = ana(&school, &["--json", "close", CLASS]).object();
     let students = closed["students"].as_array().map(Vec::len);
     assert_eq!(students, Some(STUDENTS));
-    let row = |it: &Value| format!("{} {} {}\n", it["class"], text(&it["student"]), text(&it["at"]));
+    let row =
+        |it: &Value| format!("{} {} {}\n", it["class"], text(&it["student"]), text(&it["at"]));
     let [receipts_file, table, report] =
         ["receipts", "marks.csv", "report"].map(|name| school.person(name));
     fs::write(&receipts_file, receipts.iter().map(row).collect::<String>()).expect("written");

@@ -169,8 +169,7 @@ impl Desk {
 
     /// What a server tells of a class, and what is in the folder.
     fn picture(&self, class: &str) -> (Vec<Value>, BTreeMap<PathBuf, Vec<u8>>) {
-        let questions: [&[&str]; 4] =
-            [&["roster", "show"], &["status"], &["history"], &["sheet"]];
+        let questions: [&[&str]; 4] = [&["roster", "show"], &["status"], &["history"], &["sheet"]];
         let answers = questions.iter().flat_map(|question| {
             self.json(&[question, &[class][..]].concat()).objects().into_iter().map(lasting)
         });
@@ -255,8 +254,8 @@ pub(crate) fn timeless(text: &str) -> String {
 pub(crate) fn masked(text: &str, form: &str, word: &str) -> String {
     let fits = |rest: &str| {
         let pairs = rest.bytes().zip(form.bytes());
-        rest.len() >= form.len()
-            && { pairs }.all(|(it, form)| if form == b'#' { it.is_ascii_digit() } else { it == form })
+        rest.len() >= form.len() && { pairs }
+            .all(|(it, form)| if form == b'#' { it.is_ascii_digit() } else { it == form })
     };
     let (mut masked, mut rest) = (String::new(), text);
     while let Some(first) = rest.chars().next() {

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
 use crate::desk::{CLASS, Desk, entry, files, lasting, masked, millis, text};
+use crate::support::disk::SmallDisk;
 use crate::support::process::Finished;
 use crate::support::{Call, Place, STUDENT, TEACHER, has, skip};
 
@@ -91,9 +94,11 @@ fn times_in_an_export_are_those_of_the_receipts_in_the_time_zone_of_the_teacher(
     for (zone, offset) in [("<-03>3", "-03:00"), ("UTC", "+00:00"), ("<+0545>-5:45", "+05:45")] {
         let export = desk.server.client(TEACHER).args(["export", CLASS, "--format", "csv"]);
         let rows = marked_rows(&export.env("TZ", zone).run().expect(0).stdout);
-        for (title, expected) in
-            [("at", &receipt["at"]), ("opened_at", &closed["opened_at"]), ("closed_at", &closed["closed_at"])]
-        {
+        for (title, expected) in [
+            ("at", &receipt["at"]),
+            ("opened_at", &closed["opened_at"]),
+            ("closed_at", &closed["closed_at"]),
+        ] {
             let time = column(&rows, title)[0];
             assert!(time.ends_with(offset), "{time}");
             assert_eq!(millis(&json!(time)), millis(expected), "{title} in {zone}");
@@ -117,14 +122,25 @@ fn the_wide_table_has_a_column_for_each_roll_call_and_counts_in_lessons() {
 }
 
 #[test]
+fn who_left_has_a_letter_of_their_own_in_the_wide_table_and_was_not_there_to_the_end() {
+    let desk = Desk::with_roster();
+    desk.json(&["open", CLASS]).expect(0);
+    desk.json_student(&["mark", CLASS, "10"]).expect(0);
+    desk.json(&["left", CLASS, "10"]).expect(0);
+    desk.json(&["close", CLASS]).expect(0);
+    let rows = marked_rows(&exported(&desk, &["wide"]));
+    let left = rows.iter().find(|row| row[0] == "10").expect("a row");
+    assert_eq!(left[3..], ["X", "0", "0", "0", "1"]);
+}
+
+#[test]
 fn the_exported_objects_are_those_of_the_sheets() {
     let desk = closed_lectures();
     let exported = exported(&desk, &["json", "--all"]);
     let objects: Vec<Value> =
         exported.lines().map(|line| serde_json::from_str(line).expect("an object")).collect();
-    let sheet = |number| {
-        lasting(desk.json(&["sheet", CLASS, "--number", number]).expect(0).object())
-    };
+    let sheet =
+        |number| lasting(desk.json(&["sheet", CLASS, "--number", number]).expect(0).object());
     assert_eq!(objects.into_iter().map(lasting).collect::<Vec<_>>(), [sheet("1"), sheet("2")]);
 }
 
@@ -153,7 +169,10 @@ print(*sorted(numbers))
     let checked = Call::new(&Place::default(), "python3", None).args(["-c", CHECK, &file]).run();
     assert_eq!(checked.expect(0).stdout, "042191010 042191020 10 20\n");
     let told = desk.teacher(&["export", CLASS, "--format", "moodle", "--all"]);
-    told.expect_error(2, "Moodle imports one session at a time: leave out --all, or say which with --number N");
+    told.expect_error(
+        2,
+        "Moodle imports one session at a time: leave out --all, or say which with --number N",
+    );
 }
 
 #[test]
@@ -200,7 +219,8 @@ fn an_export_is_written_whole_and_a_file_that_is_there_stays() {
         assert_ne!(fs::read(&path).expect("there"), b"mine");
     }
     let all = desk.name("all.csv");
-    let told = desk.teacher(&["export", CLASS, "--format", "csv", "--all", "--output", &all]).expect(0);
+    let told =
+        desk.teacher(&["export", CLASS, "--format", "csv", "--all", "--output", &all]).expect(0);
     assert_eq!(desk.said(&told), "2 roll calls of class 3030 written to FOLDER/all.csv.\n");
     assert_eq!(files(&desk.path("")).len(), 6, "and nothing is left over");
 }
@@ -249,20 +269,61 @@ fn an_export_that_cannot_be_written_is_told_and_leaves_nothing() {
 }
 
 #[test]
+fn a_file_that_may_not_be_changed_stays_although_it_may_be_replaced() {
+    let desk = closed_lectures();
+    let file = desk.write("sheet.csv", "mine");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o444)).expect("set");
+    let export = ["export", CLASS, "--format", "csv", "--output", &file, "--force"];
+    desk.assert_unchanged(CLASS, || {
+        desk.teacher(&export)
+            .expect_error(1, "cannot be written: it may not be changed; nothing was changed");
+    });
+}
+
+#[test]
+fn an_export_to_a_full_disk_leaves_no_half_of_it() {
+    let disk = match SmallDisk::new("1m") {
+        Ok(disk) => disk,
+        Err(why) => return skip(&why),
+    };
+    let desk = closed_lectures();
+    disk.fill(1_024);
+    let file = disk.path.join("sheet.csv");
+    let export = |file: &Path| {
+        Call::new(&disk.place, TEACHER, None)
+            .args(["--server", &desk.server.address().to_string()])
+            .args(["export", CLASS, "--format", "csv", "--all", "--output"])
+            .arg(file)
+    };
+    export(&file).run().expect_error(1, "cannot be written: No space left on device");
+    let listed = Call::new(&disk.place, "ls", None).arg("-A").arg(&disk.path).run().expect(0);
+    assert_eq!(listed.stdout, "ballast\n");
+    disk.free();
+    export(&file).run().expect(0);
+}
+
+#[test]
 fn a_class_without_a_closed_roll_call_has_nothing_to_hand_on() {
     let desk = Desk::with_roster();
     desk.json(&["open", CLASS]).expect(0);
     let says = |class| {
-        format!("class {class} has no closed roll call; close one with: rollcall-teacher close {class}")
+        format!(
+            "class {class} has no closed roll call; close one with: rollcall-teacher close {class}"
+        )
     };
     desk.assert_unchanged(CLASS, || {
         for class in [CLASS, "7"] {
-            for command in
-                [&["export", class, "--format", "csv"][..], &["report", class], &["export", class, "--format", "moodle"]]
-            {
+            for command in [
+                &["export", class, "--format", "csv"][..],
+                &["report", class],
+                &["export", class, "--format", "moodle"],
+            ] {
                 desk.teacher(command).expect_error(3, &says(class));
                 let told = desk.json(command).expect(3).object();
-                assert_eq!((&told["outcome"], &told["reason"]), (&json!("refused"), &json!("no_sheet")));
+                assert_eq!(
+                    (&told["outcome"], &told["reason"]),
+                    (&json!("refused"), &json!("no_sheet"))
+                );
             }
         }
     });
@@ -339,7 +400,8 @@ fn a_text_that_would_be_a_formula_in_a_line_of_its_own_is_no_title_and_no_reason
     let desk = Desk::new();
     for sign in ['\t', '\r'] {
         let text = format!("{sign}=1+1");
-        desk.teacher(&["open", CLASS, "--title", &text]).expect_error(2, "characters that cannot be seen");
+        desk.teacher(&["open", CLASS, "--title", &text])
+            .expect_error(2, "characters that cannot be seen");
         desk.teacher(&["mark", CLASS, "10", "--reason", &text])
             .expect_error(2, "characters that cannot be seen");
         desk.student(&["mark", CLASS, &text]).expect_error(2, "a student number is made of");
@@ -386,7 +448,8 @@ fn a_workbook_is_read_by_another_program_with_its_zeros_its_dates_and_no_formula
         assert_eq!(column(&wide, title), column(&plain, title), "{title}");
     }
     // No cell has a formula element (ECMA-376, 18.3.1.40).
-    let parts = Call::new(&Place::default(), "python3", None).args(["-c", PARTS, &book]).run().expect(0);
+    let parts =
+        Call::new(&Place::default(), "python3", None).args(["-c", PARTS, &book]).run().expect(0);
     assert_eq!(parts.stdout, "2 sheets, 0 formulas\n");
 }
 

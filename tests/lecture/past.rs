@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rollcall::attendance::Plan;
 use rollcall::access::Terms;
+use rollcall::attendance::Plan;
 use rollcall::exchange::{Ask, Operation, Request, encode_request};
 use rollcall::ids::{ClassId, ClientId, RequestNumber};
 use rollcall::journal::{Journal, SqliteJournal};

@@ -78,7 +78,10 @@ fn a_medical_note_is_an_absence_with_a_reason_and_no_presence() {
     lecture(&desk, "4", &[]);
     desk.json(&["excuse", CLASS, "10", "--reason", "medical note"]).expect(0);
     let excused = line(&desk, "10", &[]);
-    assert_eq!((&excused["excused"], &excused["absent"], &excused["present"]), (&json!(4), &json!(0), &json!(0)));
+    assert_eq!(
+        (&excused["excused"], &excused["absent"], &excused["present"]),
+        (&json!(4), &json!(0), &json!(0))
+    );
     assert_eq!(excused["percent"], 0.0);
     assert_eq!(excused["absences_left"], -3);
 }
@@ -110,7 +113,10 @@ fn who_is_on_no_roster_stands_apart_and_is_not_counted() {
     let report = desk.teacher(&["report", CLASS]).expect(0);
     assert!(report.stdout.ends_with("Not on the roster:\n99                2\n"), "{report}");
     let walk_in = line(&desk, "99", &[]);
-    assert_eq!((&walk_in["walk_in"], &walk_in["of"], walk_in.get("percent")), (&json!(true), &json!(0), None));
+    assert_eq!(
+        (&walk_in["walk_in"], &walk_in["of"], walk_in.get("percent")),
+        (&json!(true), &json!(0), None)
+    );
 }
 
 #[test]

@@ -26,9 +26,18 @@ fn a_roster_is_the_same_whatever_program_wrote_it() {
                   João,Água,10,j@x.br\n";
     let files: [(&str, Vec<u8>); 8] = [
         ("Moodle", moodle.into()),
-        ("Excel in English, UTF-8", "\u{feff}number,name\r\n042191010,Ana Silva\r\n10,João Água".into()),
-        ("Excel in Portuguese", latin("sep=;\r\nMatrícula;Nome\r\n042191010;Ana Silva\r\n10;João Água\r\n")),
-        ("Excel, as text", "Nome\tMatrícula\nAna Silva\t=\"042191010\"\nJoão Água\t=\"10\"\n".into()),
+        (
+            "Excel in English, UTF-8",
+            "\u{feff}number,name\r\n042191010,Ana Silva\r\n10,João Água".into(),
+        ),
+        (
+            "Excel in Portuguese",
+            latin("sep=;\r\nMatrícula;Nome\r\n042191010;Ana Silva\r\n10;João Água\r\n"),
+        ),
+        (
+            "Excel, as text",
+            "Nome\tMatrícula\nAna Silva\t=\"042191010\"\nJoão Água\t=\"10\"\n".into(),
+        ),
         ("SIGAA", "Nº;Matrícula;Nome\n1;042191010;Ana  Silva\n2;10;João Água\n".into()),
         ("no header, comma", "042191010,Ana Silva\n10,João Água\n".into()),
         ("no header, semicolon", latin("042191010;Ana Silva\r\n10;João Água\r\n")),
@@ -120,14 +129,18 @@ fn a_second_import_changes_only_what_differs() {
 fn a_teacher_at_a_terminal_is_asked_before_a_roster_changes() {
     let desk = Desk::new();
     let file = desk.write("roster.csv", ROSTER);
-    for (answer, code, says) in [("n\n", 1, "nothing was changed"), ("y\n", 0, "has 4 students now")] {
+    for (answer, code, says) in
+        [("n\n", 1, "nothing was changed"), ("y\n", 0, "has 4 students now")]
+    {
         let call = match at_a_terminal(&desk, &format!("roster import {CLASS} '{file}'")) {
             Ok(call) => call,
             Err(why) => return skip(why),
         };
         let mut teacher = call.start();
         teacher.wait_for_output("the question", |text| {
-            text.contains("The roster of class 3030: 4 new, 0 changed, 0 gone, 0 as before. Do it? [y/N] ")
+            text.contains(
+                "The roster of class 3030: 4 new, 0 changed, 0 gone, 0 as before. Do it? [y/N] ",
+            )
         });
         assert_eq!(listed(&desk, CLASS), [], "not before it is answered");
         teacher.write(answer.as_bytes());
@@ -267,6 +280,37 @@ fn a_sheet_keeps_the_roster_of_its_day() {
     assert_eq!(entry(&first, "10")["name"], "Rui Sá");
 }
 
+/// A roster of three hundred with this in front of each name.
+fn hall(title: &str) -> String {
+    (0..300).map(|place| format!("{};{title} {place}\n", 42_191_000 + place)).collect()
+}
+
+#[test]
+fn of_two_imports_at_once_one_is_the_roster_and_no_mixture_is() {
+    let desk = Desk::new();
+    let files = ["Dr", "Ms"].map(|title| (title, desk.write(title, hall(title))));
+    let import = |file: &str| {
+        let import = ["--json", "roster", "import", CLASS, file, "--yes"];
+        desk.server.client(TEACHER).args(import).start()
+    };
+    let running = files.each_ref().map(|(_, file)| import(file));
+    let ended = running.map(crate::support::process::Process::finish);
+    for it in ended.iter().filter(|it| it.code() != Some(0)) {
+        let says =
+            "somebody else has changed the roster of class 3030 meanwhile; import the file again";
+        assert!(it.code() == Some(3) && it.stderr.contains(says), "{it}");
+    }
+    assert!(ended.iter().any(|it| it.code() == Some(0)), "{}", ended[0]);
+    let listed = listed(&desk, CLASS);
+    let title = &listed[0].1[..2];
+    let (_, file) = files.iter().find(|it| it.0 == title).expect("one of them");
+    assert!(listed.iter().all(|it| it.1.starts_with(title)), "{listed:?}");
+    assert_eq!(listed.len(), 300);
+    // Who was refused does as told.
+    let again = desk.json(&["roster", "import", CLASS, file]).expect(0).object();
+    assert_eq!(again["unchanged"], 300);
+}
+
 // Codes for the devices of students.
 
 /// A school whose class has its roster.
@@ -291,7 +335,10 @@ fn a_student_who_joins_with_the_code_of_the_roster_answers_for_that_number_only(
     let rows = rows(&codes.stdout);
     assert_eq!(rows[0], ["number", "name", "group", "code", "link"]);
     let who: Vec<_> = rows[1..].iter().map(|it| it[..3].join(" ")).collect();
-    assert_eq!(who, ["042191010 Ana Silva A", "042191020 João Água A", "10 Rui Sá B", "20 Eva Braga B"]);
+    assert_eq!(
+        who,
+        ["042191010 Ana Silva A", "042191020 João Água A", "10 Rui Sá B", "20 Eva Braga B"]
+    );
     assert!(rows[1..].iter().all(|it| it[4] == school.link), "{codes}");
     school.run("ana", TEACHER, &["open", CLASS, "--who", "enrolled", "--no-code"]).expect(0);
     let joined = school.join("rui-sa", STUDENT, rows[3][3]).expect(0);
@@ -317,7 +364,10 @@ fn codes_are_printed_on_cards_four_to_a_line_and_a_file_stays_that_is_there() {
     let page = fs::read_to_string(&file).expect("written");
     assert!(page.contains("repeat(4,1fr)"), "{page}");
     assert_eq!(page.matches("<div>").count(), 4, "{page}");
-    let card = page.lines().find(|it| it.contains("<b>João Água</b><br>042191020<br>class 3030")).expect("his");
+    let card = page
+        .lines()
+        .find(|it| it.contains("<b>João Água</b><br>042191020<br>class 3030"))
+        .expect("his");
     let (_, code) = card.split_once("<code>").expect("a code");
     let (code, rest) = code.split_once("</code>").expect("its end");
     assert!(rest.contains(&format!("rollcall-student join '{}'", school.link)), "{card}");
@@ -333,7 +383,8 @@ fn codes_are_printed_on_cards_four_to_a_line_and_a_file_stays_that_is_there() {
 #[test]
 fn codes_told_to_programs_are_one_object_a_line() {
     let school = school_with_roster();
-    let codes = school.run("ana", TEACHER, &["--json", "roster", "codes", CLASS]).expect(0).objects();
+    let codes =
+        school.run("ana", TEACHER, &["--json", "roster", "codes", CLASS]).expect(0).objects();
     let code = text(&codes[2]["code"]);
     assert_eq!(
         codes[2],
@@ -356,11 +407,11 @@ fn no_code_is_made_that_cannot_be_written_down() {
     let before = acts(&school);
     let folder = school.person("");
     let in_no_folder = school.person("nowhere").join("codes.csv");
-    for (file, says) in [
-        (&folder, "is a folder; name the file in it"),
-        (&in_no_folder, "nowhere; make it first"),
-    ] {
-        let output = ["roster", "codes", CLASS, "--force", "--output", file.to_str().expect("text")];
+    for (file, says) in
+        [(&folder, "is a folder; name the file in it"), (&in_no_folder, "nowhere; make it first")]
+    {
+        let output =
+            ["roster", "codes", CLASS, "--force", "--output", file.to_str().expect("text")];
         school.run("ana", TEACHER, &output).expect_error(1, says);
     }
     assert_eq!(acts(&school), before, "nobody is enrolled by a code that was lost");
@@ -374,7 +425,10 @@ fn codes_are_made_by_the_teacher_of_the_class_and_where_everything_is_sealed() {
     assert!(told.stderr.contains("class 3030 is another teacher's"), "{told}");
     let desk = Desk::with_roster();
     let told = desk.teacher(&["roster", "codes", CLASS]).expect_error(3, "that has to come sealed");
-    assert!(told.stderr.contains("ask for the join link of the server and type: join LINK"), "{told}");
+    assert!(
+        told.stderr.contains("ask for the join link of the server and type: join LINK"),
+        "{told}"
+    );
     let object: Value = desk.json(&["roster", "codes", CLASS]).expect(3).object();
     assert_eq!(object["reason"], "no_device");
 }

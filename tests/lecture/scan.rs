@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::desk::{CLASS, Desk, statuses, table, text};
+use crate::desk::{CLASS, Desk, entry, statuses, table, text};
 use crate::support::TEACHER;
 use crate::support::process::Finished;
 
@@ -58,7 +58,8 @@ fn a_line_that_is_no_number_is_named_and_keeps_no_other_from_being_marked() {
     let desk = Desk::with_roster();
     desk.json(&["open", CLASS]).expect(0);
     let long = "1".repeat(33);
-    let lines = [&b"10\nJo\xe3o\n"[..], "João\n2 0\n".as_bytes(), long.as_bytes(), b"\n20\n042191010"];
+    let lines =
+        [&b"10\nJo\xe3o\n"[..], "João\n2 0\n".as_bytes(), long.as_bytes(), b"\n20\n042191010"];
     let scanned = scan(&desk, true, &lines.concat()).expect(2);
     let mut objects = scanned.objects();
     objects.sort_by_key(|it| text(&it["student"]));
@@ -80,9 +81,15 @@ fn a_scanner_is_told_why_nothing_is_marked() {
     let desk = Desk::with_roster();
     let scanned = scan(&desk, false, b"10\n20\n").expect(3);
     let why = "class 3030 never had a roll call";
-    assert_eq!(sorted(&scanned.stdout), [format!("✗ 10  Rui Sá  {why}"), format!("✗ 20  Eva Braga  {why}")]);
+    assert_eq!(
+        sorted(&scanned.stdout),
+        [format!("✗ 10  Rui Sá  {why}"), format!("✗ 20  Eva Braga  {why}")]
+    );
     let scanned = scan(&desk, true, b"10\n").expect(3);
-    assert_eq!(scanned.object(), json!({"class": 3030, "student": "10", "outcome": "refused", "reason": "never_opened"}));
+    assert_eq!(
+        scanned.object(),
+        json!({"class": 3030, "student": "10", "outcome": "refused", "reason": "never_opened"})
+    );
     desk.teacher(&["scan", "0"]).expect_error(2, "a class is a number");
     desk.teacher(&["scan"]).expect_error(2, "<CLASS>");
 }
@@ -101,7 +108,11 @@ fn a_scanner_that_gets_no_answer_names_every_number_and_none_is_said_to_be_recor
     let scanned = scan.finish().expect(4);
     assert_eq!(scanned.stdout, "✓ 10  Rui  present\n");
     let last = scanned.stderr.lines().last();
-    assert_eq!(last, Some("error: no answer, and perhaps not marked: 20 30 99; scan them again"), "{scanned}");
+    assert_eq!(
+        last,
+        Some("error: no answer, and perhaps not marked: 20 30 99; scan them again"),
+        "{scanned}"
+    );
     let desk = down.started();
     let status = desk.json(&["status", CLASS]).expect(0).object();
     assert_eq!(status["present"], 1);
@@ -122,5 +133,22 @@ fn a_scanner_goes_on_when_the_server_is_there_again() {
     // One that was sent before and one that was sent again are one mark.
     scan.wait_for_output("the others", |text| text.matches("\"outcome\"").count() == 3);
     scan.finish().expect(0);
-    assert_eq!(desk.json(&["close", CLASS]).expect(0).object()["students"].as_array().map(Vec::len), Some(3));
+    assert_eq!(
+        desk.json(&["close", CLASS]).expect(0).object()["students"].as_array().map(Vec::len),
+        Some(3)
+    );
+}
+#[test]
+fn a_student_who_is_marked_by_telephone_scanner_and_teacher_is_on_the_sheet_once() {
+    let desk = Desk::with_roster();
+    desk.json(&["open", CLASS]).expect(0);
+    let receipt = desk.json_student(&["mark", CLASS, "10"]).expect(0).object();
+    scan(&desk, true, b"10\n10\n").expect(0);
+    desk.json(&["mark", CLASS, "10"]).expect(0);
+    let again = desk.json_student(&["mark", CLASS, "10"]).expect(0).object();
+    assert_eq!((&again["outcome"], &again["at"]), (&json!("already_present"), &receipt["at"]));
+    let closed = desk.json(&["close", CLASS]).expect(0).object();
+    assert_eq!(closed["students"], json!(["10"]));
+    assert_eq!(statuses(&closed)["10"], "present");
+    assert_eq!(entry(&closed, "10")["at"], receipt["at"], "the first time");
 }

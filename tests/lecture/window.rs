@@ -6,8 +6,10 @@ use rollcall::shell::clock::Clock;
 use rollcall::time::WallTime;
 use serde_json::{Value, json};
 
-use crate::desk::{CLASS, Desk, ROSTER, entry, lasting, millis, table, text};
+use crate::desk::{CLASS, Desk, ROSTER, entry, lasting, masked, millis, table, text, timeless};
 use crate::past::{self, mark, open_for};
+use crate::support::people::School;
+use crate::support::{STUDENT, TEACHER};
 
 /// Waits until the clock has passed a time that a command told.
 fn wait_past(time: &Value) {
@@ -20,8 +22,18 @@ fn wait_past(time: &Value) {
 #[test]
 fn a_class_is_opened_with_an_end_and_a_time_from_which_on_who_answers_is_late() {
     let desk = Desk::with_roster();
-    let arguments =
-        ["open", CLASS, "--for", "15m", "--late-after", "10m", "--lessons", "2", "--title", "Redes 1"];
+    let arguments = [
+        "open",
+        CLASS,
+        "--for",
+        "15m",
+        "--late-after",
+        "10m",
+        "--lessons",
+        "2",
+        "--title",
+        "Redes 1",
+    ];
     let opened = desk.teacher(&arguments).expect(0);
     assert_eq!(
         desk.said(&opened),
@@ -52,6 +64,45 @@ fn a_class_is_opened_with_an_end_and_a_time_from_which_on_who_answers_is_late() 
 
 fn again_in_json(desk: &Desk) -> Value {
     desk.json(&["open", CLASS]).expect(0).object()
+}
+
+#[test]
+fn who_is_on_no_roster_does_not_make_the_class_complete() {
+    let desk = Desk::with_roster();
+    desk.json(&["open", CLASS, "--late-after", "1h"]).expect(0);
+    desk.json_student(&["mark", CLASS, "042191010", "10", "20", "99"]).expect(0);
+    desk.json(&["late", CLASS, "10"]).expect(0);
+    assert_eq!(
+        desk.said(&desk.teacher(&["status", CLASS]).expect(0)),
+        "Class 3030 is open since TIME: 3 of 4 students and 1 not on the roster, 1 of them late, so far.\n"
+    );
+    let status = lasting(desk.json(&["status", CLASS]).expect(0).object());
+    assert_eq!(
+        status,
+        json!({"class": 3030, "opened_at": status["opened_at"], "present": 4, "expected": 4, "walk_ins": 1,
+               "late": 1})
+    );
+}
+
+#[test]
+fn a_sealed_class_is_opened_with_a_code_that_is_told_with_how_to_show_it() {
+    let school = School::with_ana();
+    let opened = school.run("ana", TEACHER, &["open", CLASS, "--for", "15m"]).expect(0);
+    let said = masked(&timeless(&opened.stdout), "######", "CODE");
+    let said = masked(&masked(&said, "for ## s", "for N s"), "for # s", "for N s");
+    assert_eq!(
+        said,
+        "Class 3030 was opened at TIME.\n\
+         It closes by itself at TIME.\n\
+         The code of the room is CODE for N s more; show it with: rollcall-teacher code 3030\n"
+    );
+    let again = school.run("ana", TEACHER, &["--json", "open", CLASS]).expect(0).object();
+    let code = text(&again["code"]);
+    assert!(code.len() == 6 && code.bytes().all(|it| it.is_ascii_digit()), "{again}");
+    school.make_students(&["eva"]);
+    let code = school.code(CLASS);
+    let marked = school.run("eva", STUDENT, &["--json", "mark", CLASS, "20", "--code", &code]);
+    assert_eq!(marked.expect(0).object()["outcome"], "present");
 }
 
 #[test]
@@ -130,7 +181,8 @@ fn a_student_who_presses_again_after_the_time_is_not_late() {
 fn a_class_that_its_teacher_forgets_to_close_closes_by_itself_with_everybody_who_was_absent() {
     let desk = Desk::with_journal();
     desk.import(ROSTER);
-    let opened = desk.json(&["open", CLASS, "--for", "2s", "--late-after", "1s"]).expect(0).object();
+    let opened =
+        desk.json(&["open", CLASS, "--for", "2s", "--late-after", "1s"]).expect(0).object();
     let receipt = desk.json_student(&["mark", CLASS, "10", "99"]).expect(0).objects();
     wait_past(&opened["late_after"]);
     desk.wait_for_close(CLASS);
@@ -237,7 +289,9 @@ fn what_cannot_be_extended_is_told_and_changes_nothing() {
         for (class, reason) in [(CLASS, "not_open"), ("7", "not_open")] {
             let refused = desk.json(&["extend", class, "5m"]).expect(3).object();
             assert_eq!(text(&refused["reason"]), reason);
-            let says = format!("class {class} has no open roll call; open it with: rollcall-teacher open {class}");
+            let says = format!(
+                "class {class} has no open roll call; open it with: rollcall-teacher open {class}"
+            );
             desk.teacher(&["extend", class, "5m"]).expect_error(3, &says);
         }
     });
