@@ -98,10 +98,10 @@ fn three_hundred_behind_one_address_are_on_the_sheet_once_whatever_is_lost_and_w
     for places in (0..STUDENTS).collect::<Vec<_>>().chunks(wave) {
         let code = school.code(CLASS);
         let begin = |&place: &usize| Student::begin(&school, &relay, place, &known, &code);
-        let mut begun = places.iter().map(begin).collect::<Vec<_>>().into_iter();
+        let mut pressing = places.iter().map(begin).collect::<Vec<_>>().into_iter();
         // The others are wherever they are when this one has its receipt.
-        let first = begun.next().expect("somebody");
-        waiting.extend(begun);
+        let first = pressing.next().expect("somebody");
+        waiting.extend(pressing);
         receipts.push(first.receipt(&school, &relay));
         if places.len() == wave {
             school = school.restart();

@@ -144,6 +144,18 @@ fn the_exported_objects_are_those_of_the_sheets() {
     assert_eq!(objects.into_iter().map(lasting).collect::<Vec<_>>(), [sheet("1"), sheet("2")]);
 }
 
+/// Moodle's form finds the columns by these names, refuses a student twice and a letter that it does not have.
+const MOODLES_CHECK: &str = "
+import csv, sys
+with open(sys.argv[1], newline='', encoding='utf-8') as file:
+    rows = list(csv.reader(file))
+assert rows[0] == ['idnumber', 'status'], rows[0]
+numbers = [number for number, status in rows[1:]]
+assert len(set(numbers)) == len(numbers), numbers
+assert {status for number, status in rows[1:]} <= set('PLEA'), rows
+print(*sorted(numbers))
+";
+
 #[test]
 fn moodle_takes_the_file_with_one_row_a_student_and_its_own_letters() {
     let desk = closed_lectures();
@@ -155,18 +167,8 @@ fn moodle_takes_the_file_with_one_row_a_student_and_its_own_letters() {
     if !has("python3") {
         return skip("there is no command 'python3' to read the file with");
     }
-    // Moodle's form finds the columns by these names, refuses a student twice and a letter that it does not have.
-    const CHECK: &str = "
-import csv, sys
-with open(sys.argv[1], newline='', encoding='utf-8') as file:
-    rows = list(csv.reader(file))
-assert rows[0] == ['idnumber', 'status'], rows[0]
-numbers = [number for number, status in rows[1:]]
-assert len(set(numbers)) == len(numbers), numbers
-assert {status for number, status in rows[1:]} <= set('PLEA'), rows
-print(*sorted(numbers))
-";
-    let checked = Call::new(&Place::default(), "python3", None).args(["-c", CHECK, &file]).run();
+    let checked =
+        Call::new(&Place::default(), "python3", None).args(["-c", MOODLES_CHECK, &file]).run();
     assert_eq!(checked.expect(0).stdout, "042191010 042191020 10 20\n");
     let told = desk.teacher(&["export", CLASS, "--format", "moodle", "--all"]);
     told.expect_error(
@@ -282,23 +284,24 @@ fn a_file_that_may_not_be_changed_stays_although_it_may_be_replaced() {
 
 #[test]
 fn an_export_to_a_full_disk_leaves_no_half_of_it() {
-    let disk = match SmallDisk::new("1m") {
-        Ok(disk) => disk,
+    let small_disk = match SmallDisk::new("1m") {
+        Ok(small_disk) => small_disk,
         Err(why) => return skip(&why),
     };
     let desk = closed_lectures();
-    disk.fill(1_024);
-    let file = disk.path.join("sheet.csv");
+    small_disk.fill(1_024);
+    let file = small_disk.path.join("sheet.csv");
     let export = |file: &Path| {
-        Call::new(&disk.place, TEACHER, None)
+        Call::new(&small_disk.place, TEACHER, None)
             .args(["--server", &desk.server.address().to_string()])
             .args(["export", CLASS, "--format", "csv", "--all", "--output"])
             .arg(file)
     };
     export(&file).run().expect_error(1, "cannot be written: No space left on device");
-    let listed = Call::new(&disk.place, "ls", None).arg("-A").arg(&disk.path).run().expect(0);
+    let listed =
+        Call::new(&small_disk.place, "ls", None).arg("-A").arg(&small_disk.path).run().expect(0);
     assert_eq!(listed.stdout, "ballast\n");
-    disk.free();
+    small_disk.free();
     export(&file).run().expect(0);
 }
 

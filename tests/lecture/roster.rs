@@ -282,7 +282,8 @@ fn a_sheet_keeps_the_roster_of_its_day() {
 
 /// A roster of three hundred with this in front of each name.
 fn hall(title: &str) -> String {
-    (0..300).map(|place| format!("{};{title} {place}\n", 42_191_000 + place)).collect()
+    let line = |place: u32| format!("{};{title} {place}\n", 42_191_000 + place);
+    (0..300).map(line).collect()
 }
 
 #[test]
