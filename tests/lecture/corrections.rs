@@ -71,7 +71,7 @@ fn a_teacher_is_told_whom_a_mistyped_number_may_mean_and_a_student_hears_of_nobo
     let listed = desk.json_student(&["mark", CLASS, "042191010"]).expect(0);
     assert_eq!(listed.object().get("unlisted"), None);
     let teacher = desk.teacher(&["mark", CLASS, "042191002"]).expect(0);
-    assert_eq!(desk.said(&teacher), "042191002 is present in class 3030 since TIME.\n");
+    assert_eq!(desk.said(&teacher), "042191002 was marked present in class 3030, at TIME.\n");
     assert_eq!(
         teacher.stderr,
         "042191002 is not on the roster of class 3030; did you mean 042191020 João Água?\n"
@@ -93,16 +93,16 @@ fn who_is_corrected_while_the_class_is_open_is_on_the_sheet_as_the_teacher_said(
     let said = |arguments: &[&str]| desk.said(&desk.teacher(arguments).expect(0));
     assert_eq!(
         said(&["mark", CLASS, "10", "--reason", "no phone"]),
-        "10 Rui Sá is present in class 3030 since TIME (was absent).\n"
+        "10 Rui Sá was marked present in class 3030, at TIME (before: absent).\n"
     );
     assert_eq!(said(&["mark", CLASS, "10"]), "10 Rui Sá was already present in class 3030.\n");
     assert_eq!(
         said(&["late", CLASS, "042191010"]),
-        "042191010 Ana Silva is late in class 3030 since TIME (was present).\n"
+        "042191010 Ana Silva was marked late in class 3030, at TIME (before: present).\n"
     );
     assert_eq!(
         said(&["unmark", CLASS, "4219102", "--reason", "mistyped"]),
-        "4219102 is absent in class 3030 since TIME (was present).\n"
+        "4219102 was marked absent in class 3030, at TIME (before: present).\n"
     );
     let refused = desk.json_student(&["mark", CLASS, "4219102"]).expect(3).object();
     assert_eq!((&refused["class"], &refused["reason"]), (&json!(0), &json!("taken_back")));
@@ -137,7 +137,7 @@ fn a_wrong_absence_is_corrected_after_the_close_and_the_sheet_says_so() {
     let said = |arguments: &[&str]| desk.said(&desk.teacher(arguments).expect(0));
     assert_eq!(
         said(&["mark", CLASS, "10", "--reason", "sat at the back"]),
-        "10 Rui Sá is present in class 3030, roll call 1, revision 2 since TIME (was absent).\n"
+        "10 Rui Sá was marked present in class 3030, roll call 1, revision 2, at TIME (before: absent).\n"
     );
     assert_eq!(
         said(&["mark", CLASS, "10"]),
@@ -165,8 +165,8 @@ fn a_wrong_absence_is_corrected_after_the_close_and_the_sheet_says_so() {
          1  4219102           TIME\n      \
          4219102 may be 042191020 João Água\n\
          Revision 3. What happened:\n      \
-         TIME  10: absent → present (sat at the back)\n      \
-         TIME  042191010: present → absent\n"
+         TIME  10 Rui Sá: absent → present (sat at the back)\n      \
+         TIME  042191010 Ana Silva: present → absent\n"
     );
 }
 
@@ -180,8 +180,8 @@ fn several_are_corrected_at_once_from_the_command_line_or_a_file() {
     let late = late.run_with(b"042191020\n\nno number\n20\n").expect(2);
     assert_eq!(
         desk.said(&late),
-        "042191020 João Água is late in class 3030, roll call 1, revision 4 since TIME (was absent).\n\
-         20 Eva Braga is late in class 3030, roll call 1, revision 5 since TIME (was excused).\n"
+        "042191020 João Água was marked late in class 3030, roll call 1, revision 4, at TIME (before: absent).\n\
+         20 Eva Braga was marked late in class 3030, roll call 1, revision 5, at TIME (before: excused).\n"
     );
     assert_eq!(late.stderr, "error: line 3: 'no number': write only one on each line\n");
     let told = desk.teacher(&["mark", CLASS, "-", "10"]);
@@ -342,7 +342,7 @@ fn a_teacher_who_closed_by_mistake_opens_again_and_no_receipt_becomes_untrue() {
     let mistake = lasting(desk.sheet());
     assert_eq!(
         desk.said(&desk.teacher(&["reopen", CLASS]).expect(0)),
-        "Class 3030 is open again, since TIME; it closes when you close it. Its sheet will say so.\n"
+        "Class 3030 is open again, since TIME; only you close it now. The sheet will say that it was opened again.\n"
     );
     assert_eq!(
         desk.said(&desk.teacher(&["reopen", CLASS]).expect(0)),

@@ -203,7 +203,7 @@ fn an_export_is_written_whole_and_a_file_that_is_there_stays() {
         let export = ["export", CLASS, "--format", format, "--output", &name];
         assert_eq!(
             desk.said(&desk.teacher(&export).expect(0)),
-            format!("1 roll call of class 3030 written to FOLDER/{format}.\n")
+            format!("Roll call 2 of class 3030, closed at TIME, was written to FOLDER/{format}.\n")
         );
         let written = fs::read(&path).expect("written");
         if from_stdout {
@@ -217,13 +217,13 @@ fn an_export_is_written_whole_and_a_file_that_is_there_stays() {
             desk.teacher(&export).expect_error(1, &says);
         });
         let forced = desk.teacher(&[&export[..], &["--force"]].concat()).expect(0);
-        assert!(forced.stdout.contains("written to"), "{forced}");
+        assert!(forced.stdout.contains("was written to"), "{forced}");
         assert_ne!(fs::read(&path).expect("there"), b"mine");
     }
     let all = desk.name("all.csv");
     let told =
         desk.teacher(&["export", CLASS, "--format", "csv", "--all", "--output", &all]).expect(0);
-    assert_eq!(desk.said(&told), "2 roll calls of class 3030 written to FOLDER/all.csv.\n");
+    assert_eq!(desk.said(&told), "2 roll calls of class 3030 were written to FOLDER/all.csv.\n");
     assert_eq!(files(&desk.path("")).len(), 6, "and nothing is left over");
 }
 
@@ -496,4 +496,7 @@ fn a_student_who_answers_for_nobody_is_in_no_file_for_moodle() {
         exported(&desk, &["moodle"]),
         "idnumber,status\r\n042191010,A\r\n042191020,A\r\n10,A\r\n20,A\r\n"
     );
+    let file = desk.name("moodle.csv");
+    let told = desk.teacher(&["export", CLASS, "--format", "moodle", "--output", &file]).expect(0);
+    assert_eq!(told.stderr, "left out, because not on the roster: 99\n");
 }

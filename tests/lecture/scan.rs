@@ -38,9 +38,9 @@ fn a_scanner_marks_one_number_a_line_and_asks_again_for_one_that_is_on_no_roster
     );
     assert_eq!(
         scanned.stderr,
-        "error: line 5: 555 is not on the roster of class 3030; the same number again marks it as a walk-in\n\
-         error: line 7: 4219102 is not on the roster of class 3030; did you mean 042191020 João Água?; the same \
-         number again marks it as a walk-in\n"
+        "error: line 5: 555 is not on the roster of class 3030 and was not marked; the same number again marks it all the same\n\
+         error: line 7: 4219102 is not on the roster of class 3030 and was not marked; the same number again marks it \
+         all the same; did you mean 042191020 João Água?\n"
     );
     let closed = desk.json(&["close", CLASS]).expect(0).object();
     let expected = [

@@ -140,7 +140,7 @@ fn a_teacher_watches_the_number_rise_marks_extends_and_closes_although_the_serve
     terminal.write("bra");
     terminal.wait_for_picture("find-80x24.txt", "> 20  Eva Braga");
     terminal.press(&["Enter"]);
-    terminal.wait_for("20 is present.");
+    terminal.wait_for("20 Eva Braga is present.");
     terminal.wait_for("Arrivals: 3");
     terminal.press(&["e", "Enter"]);
     terminal.wait_for("Class 3030 closes at hh:mm:ss.");
@@ -232,7 +232,8 @@ fn the_room_s_code_and_the_link_are_large_on_the_projector() {
 #[test]
 fn a_view_without_a_terminal_or_a_roll_call_is_told_why() {
     let desk = Desk::with_roster();
-    let says = "class 3030 has no open roll call; open it with: rollcall-teacher open 3030";
+    let says =
+        "class 3030 has no open roll call; the teacher opens one with: rollcall-teacher open 3030";
     desk.teacher(&["watch", CLASS]).expect_error(3, says);
     desk.json(&["open", CLASS]).expect(0);
     desk.assert_unchanged(CLASS, || {
