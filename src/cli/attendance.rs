@@ -57,7 +57,7 @@ impl CommandClient {
         let show = &mut |it: &_, at| line.show(it, at);
         let mut inquiry = RevisionsInquiry::new(class, at_most, wanted);
         let result = caller.inquire(&mut inquiry, flags.timeout, show, &mut |_| {});
-        self.told(result, None)
+        self.told_about(result, class)
     }
 
     /// The open roll call of a class, and everybody on it from a place on. When it fails, or is refused, the
@@ -71,7 +71,7 @@ impl CommandClient {
         let show = &mut |it: &_, at| line.show(it, at);
         let mut inquiry = WatchInquiry::new(class, from);
         let result = caller.inquire(&mut inquiry, flags.timeout, show, &mut |_| {});
-        Ok(self.told(result, None)?.0)
+        Ok(self.told_about(result, class)?.0)
     }
 
     /// The open roll call of a class without anybody on it, where it only adds to what is told anyway.

@@ -261,7 +261,7 @@ impl CommandClient {
         let show = &mut |it: &_, at| line.show(it, at);
         let mut inquiry = SheetsInquiry::new(class, at_most, wanted);
         let result = caller.inquire(&mut inquiry, flags.timeout, show, &mut |_| {});
-        self.told(result, None)
+        self.told_about(result, class)
     }
 
     /// The list of files. When it fails, the person has been told.
@@ -333,6 +333,22 @@ impl CommandClient {
         let speaker = Speaker { plain: self.flags.plain, forget: false };
         let spoken = speaker.link(&self.server, &addresses)?;
         Caller::at(addresses, spoken).map_err(failed_by)
+    }
+
+    /// As [`CommandClient::told`], of a question about a class.
+    pub(super) fn told_about<T>(
+        &mut self,
+        result: Result<T, CallError>,
+        class: ClassId,
+    ) -> Result<T, Exit> {
+        match result {
+            Err(CallError::Refused { refused, attempts }) => {
+                self.line.clear();
+                self.learn();
+                Err(self.tell_refusal(&refused, Some(class), attempts))
+            }
+            result => self.told(result, None),
+        }
     }
 
     pub(super) fn told<T>(

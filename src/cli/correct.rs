@@ -172,7 +172,7 @@ impl Corrector {
 
     /// A number that is not on the roster may be a slip of the finger.
     fn warn_of_unlisted(&mut self, student: StudentNumber) -> Result<(), Exit> {
-        if self.status != Status::Present || self.name_of(student)?.is_some() {
+        if !self.status.is_there() || self.name_of(student)?.is_some() {
             return Ok(());
         }
         let Some(roster) = &self.roster else { return Ok(()) };

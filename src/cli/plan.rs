@@ -24,6 +24,7 @@ pub(super) struct PlanFlags {
         long,
         value_name = "N",
         default_value_t = 1,
+        allow_negative_numbers = true,
         value_parser = clap::value_parser!(u8).range(1..=i64::from(LESSONS_MAX))
     )]
     lessons: u8,

@@ -99,8 +99,13 @@ impl Prompt {
         {
             return Self::over(Source::Editor(Box::new(editor)), on_stderr);
         }
-        let input = Box::new(io::stdin().lock());
-        Self::over(Source::Lines { input, unattended: !attended }, on_stderr)
+        Self::of_lines(on_stderr)
+    }
+
+    /// Reads the lines of standard input as they come, without an editor.
+    pub(super) fn of_lines(on_stderr: bool) -> Self {
+        let (input, unattended) = (Box::new(io::stdin().lock()), !io::stdin().is_terminal());
+        Self::over(Source::Lines { input, unattended }, on_stderr)
     }
 
     /// Reads lines that nobody can be asked about.

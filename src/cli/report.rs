@@ -22,10 +22,10 @@ pub(super) struct ReportFlags {
     #[arg(allow_negative_numbers = true)]
     class: ClassId,
     /// Who was there for fewer of a hundred lessons is named.
-    #[arg(long, value_name = "N", default_value_t = 75, value_parser = clap::value_parser!(u8).range(0..=100))]
+    #[arg(long, value_name = "N", default_value_t = 75, allow_negative_numbers = true, value_parser = clap::value_parser!(u8).range(0..=100))]
     minimum: u8,
     /// How many lessons the course has in all: absences left are counted towards it.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     planned: Option<u32>,
 }
 

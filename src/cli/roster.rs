@@ -12,12 +12,13 @@ use serde::Serialize;
 
 use super::Exit;
 use super::client::CommandClient;
+use super::export::inert;
 use super::json::print_json;
 use super::language::{Cause, Count, text};
 use super::prompt::Prompt;
 use super::roster_file;
 use super::words::{complain, failed, failed_by, printed, remark, typed};
-use super::write_file::write_file;
+use super::write_file::{check_place, write_file};
 use crate::attendance::{Listed, RosterChange, RosterEdit};
 use crate::exchange::{Act, Answer, Operation, Refused};
 use crate::ids::{ClassId, StudentNumber};
@@ -358,9 +359,9 @@ fn codes(
         complain(text!("roster-none", class));
         return Err(Exit::Failed);
     }
-    if let Some(path) = output.filter(|path| path.exists() && !force) {
-        complain(text!("file-there", path = path.display()));
-        return Err(Exit::Failed);
+    // Before a code is made that could not be written down.
+    if let Some(path) = output {
+        check_place(path, force).map_err(failed_by)?;
     }
     let mut made = Vec::with_capacity(students.len());
     for student in students {
@@ -372,14 +373,46 @@ fn codes(
     let link = client.link();
     let is_cards =
         output.and_then(Path::extension).is_some_and(|it| it.eq_ignore_ascii_case("html"));
+    if client.json() && output.is_none() {
+        return printed(
+            made.iter().try_for_each(|it| print_json(&CodeLine::new(class, it, &link))),
+        );
+    }
     let text =
         if is_cards { cards(class, &link, &made) } else { table(&link, &made).map_err(failed)? };
     match output {
         None => printed(io::stdout().write_all(&text)),
         Some(path) => {
             write_file(path, &text, force).map_err(failed_by)?;
+            if client.json() {
+                return Ok(());
+            }
             let said = text!("codes-written", count = Count(made.len()), path = path.display());
             printed(writeln!(io::stdout(), "{said}"))
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct CodeLine<'a> {
+    class: u32,
+    student: &'a str,
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<&'a str>,
+    code: &'a str,
+    link: &'a str,
+}
+
+impl<'a> CodeLine<'a> {
+    fn new(class: ClassId, Code { student, code }: &'a Code, link: &'a str) -> Self {
+        Self {
+            class: class.get(),
+            student: student.student.as_str(),
+            name: student.name.as_str(),
+            group: student.group.as_ref().map(crate::attendance::Line::as_str),
+            code,
+            link,
         }
     }
 }
@@ -390,7 +423,8 @@ fn table(link: &str, codes: &[Code]) -> Result<Vec<u8>, csv::Error> {
     table.write_record(["number", "name", "group", "code", "link"])?;
     for Code { student, code } in codes {
         let group = student.group.as_ref().map_or("", crate::attendance::Line::as_str);
-        table.write_record([student.student.as_str(), student.name.as_str(), group, code, link])?;
+        let who = [student.student.as_str(), student.name.as_str(), group].map(inert);
+        table.write_record(who.iter().map(String::as_str).chain([code.as_str(), link]))?;
     }
     Ok(table.into_inner().map_err(csv::IntoInnerError::into_error)?)
 }

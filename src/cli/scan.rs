@@ -5,7 +5,7 @@
 //! read is dropped without a word.
 
 use std::collections::BTreeSet;
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -19,10 +19,11 @@ use super::correct::did_you_mean;
 use super::explain::reason;
 use super::json::print_json;
 use super::language::{Cause, text};
+use super::prompt::{Line, Prompt, in_line};
 use super::words::{complain, printed, remark, safe};
 use crate::attendance::{Correction, Status};
 use crate::exchange::{Answer, Corrected, Operation};
-use crate::ids::{ClassId, NotAStudent, StudentNumber};
+use crate::ids::{ClassId, StudentNumber};
 use crate::limits::SCANS_AT_ONCE;
 use crate::roll::RosterObject;
 use crate::shell::call::{CallError, Caller};
@@ -30,6 +31,8 @@ use crate::shell::call::{CallError, Caller};
 /// What became of a line, or is about to.
 enum Event {
     Read(StudentNumber),
+    /// Lines that nobody can be asked about mark nobody; why was said of each.
+    Skipped,
     Answered(StudentNumber, Answer),
     /// No answer before the deadline; it is asked again.
     Waiting(StudentNumber),
@@ -61,7 +64,8 @@ pub(super) fn scan(mut client: CommandClient, class: ClassId) -> Result<(), Exit
         let (events, has_ended) = (events, &has_ended);
         // Not joined if the others fail: standard input may have no end.
         scope.spawn(move || {
-            read_all(&mut Reader { roster, class, repeated: None }, &to_do, &events);
+            let mut reader = Reader { roster, class, repeated: None, skipped: false };
+            read_all(&mut reader, &to_do, &events);
             has_ended.store(true, Ordering::Relaxed);
         });
         told.iter().try_for_each(|event| desk.tell(event))
@@ -75,43 +79,56 @@ struct Reader<'a> {
     class: ClassId,
     /// A number that is not on the roster, and was read last.
     repeated: Option<StudentNumber>,
+    /// A line was left out that nobody can be asked about.
+    skipped: bool,
 }
 
 fn read_all(reader: &mut Reader<'_>, to_do: &Sender<StudentNumber>, events: &Sender<Event>) {
-    for line in io::stdin().lock().lines() {
-        let Ok(line) = line else { break };
-        if let Some(student) = reader.take(line.trim()) {
+    let mut input = Prompt::of_lines(true);
+    loop {
+        let line = match input.read_quietly() {
+            Ok(Some(line)) => line,
+            Ok(None) => break,
+            Err(error) => {
+                let _ = events.send(Event::Failed(text!("cannot-read-input", error)));
+                return;
+            }
+        };
+        if let Some(student) = reader.take(&line) {
             let _ = events.send(Event::Read(student));
             if to_do.send(student).is_err() {
-                break;
+                return;
             }
         }
+    }
+    if reader.skipped || (reader.repeated.is_some() && !input.is_attended()) {
+        let _ = events.send(Event::Skipped);
     }
 }
 
 impl Reader<'_> {
     /// The number that a line says. One that is not on the roster is taken when it is read twice in a row,
     /// because it may be mistyped.
-    fn take(&mut self, line: &str) -> Option<StudentNumber> {
-        if line.is_empty() {
+    fn take(&mut self, line: &Line) -> Option<StudentNumber> {
+        let Ok(student) = line.only::<StudentNumber>() else {
+            self.skipped |= line.unattended;
             return None;
-        }
-        let student: StudentNumber = match line.parse() {
-            Ok(student) => student,
-            Err(cause) => {
-                let cause: NotAStudent = cause;
-                complain(format_args!("'{line}': {}", cause.words()));
-                return None;
-            }
         };
+        let student = student?;
         let students = &self.roster.students;
         let is_listed = students.binary_search_by_key(&student, |it| it.student).is_ok();
-        if students.is_empty() || is_listed || self.repeated.take() == Some(student) {
+        if students.is_empty() || is_listed {
             return Some(student);
         }
+        let before = self.repeated.take();
+        if before == Some(student) {
+            return before;
+        }
+        self.skipped |= before.is_some() && line.unattended;
         self.repeated = Some(student);
         let (class, meant) = (self.class, did_you_mean(self.roster, student));
-        complain(text!("scan-unlisted", student, class, meant));
+        let words = text!("scan-unlisted", student, class, meant);
+        complain(if line.unattended { in_line(line.number, words) } else { words });
         None
     }
 }
@@ -173,6 +190,7 @@ impl<'a> Desk<'a> {
             Event::Waiting(student) => {
                 complain(text!("scan-waiting", student));
             }
+            Event::Skipped => self.worst = self.worst.worse(Exit::Usage),
             Event::GivenUp => self.worst = self.worst.worse(Exit::Unknown),
             Event::Failed(error) => {
                 complain(error);
@@ -183,6 +201,10 @@ impl<'a> Desk<'a> {
     }
 
     fn answered(&mut self, student: StudentNumber, answer: &Answer) -> Result<(), Exit> {
+        let refused = match *answer {
+            Answer::Refused(refused) => Some(refused.reason.name()),
+            _ => None,
+        };
         let (outcome, words, good) = match *answer {
             Answer::Corrected(Corrected { was: Some(Status::Present), .. }) => {
                 ("already_present", text!("scan-already"), true)
@@ -196,7 +218,8 @@ impl<'a> Desk<'a> {
         }
         if self.json {
             let student = student.as_str();
-            return printed(print_json(&ScanLine { class: self.class.get(), student, outcome }));
+            let class = self.class.get();
+            return printed(print_json(&ScanLine { class, student, outcome, reason: refused }));
         }
         let found = self.roster.students.binary_search_by_key(&student, |it| it.student);
         let name =
@@ -225,4 +248,6 @@ struct ScanLine<'a> {
     class: u32,
     student: &'a str,
     outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
 }

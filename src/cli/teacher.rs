@@ -132,7 +132,7 @@ enum Work {
         #[arg(long, value_name = "N", allow_negative_numbers = true)]
         number: Option<RollCallNumber>,
         /// An earlier revision of it, as 'history' shows them.
-        #[arg(long, value_name = "N", conflicts_with = "date", value_parser = clap::value_parser!(u32).range(1..))]
+        #[arg(long, value_name = "N", conflicts_with = "date", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..))]
         revision: Option<u32>,
         /// All that were closed on this day: 2026-11-22.
         #[arg(long, value_name = "D", conflicts_with = "number", value_parser = parse_day)]

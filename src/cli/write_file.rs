@@ -12,53 +12,80 @@ use super::language::{Cause, text};
 #[derive(Debug)]
 pub(super) enum WriteError {
     Folder(String),
+    /// A device or a pipe, which is never replaced.
+    Special(String),
     Exists(String),
-    Io { path: String, error: io::Error },
+    NoFolder {
+        path: String,
+        folder: String,
+    },
+    Io {
+        path: String,
+        error: io::Error,
+    },
 }
 
 impl Cause for WriteError {
     fn words(&self) -> String {
         match self {
             Self::Folder(path) => text!("file-folder", path),
+            Self::Special(path) => text!("file-special", path),
             Self::Exists(path) => text!("file-there", path),
+            Self::NoFolder { path, folder } => text!("output-no-folder-for", path, folder),
             Self::Io { path, error } => text!("file-unwritable", path, error),
         }
     }
 }
 
+/// Says why a file could not be written, before anything is done for it.
+pub(super) fn check_place(path: &Path, force: bool) -> Result<(), WriteError> {
+    let shown = || path.display().to_string();
+    match path.metadata() {
+        Ok(it) if it.is_dir() => return Err(WriteError::Folder(shown())),
+        Ok(it) if !it.is_file() => return Err(WriteError::Special(shown())),
+        Ok(_) if !force => return Err(WriteError::Exists(shown())),
+        Ok(it) if it.permissions().readonly() => {
+            let error = io::Error::new(io::ErrorKind::PermissionDenied, text!("file-read-only"));
+            return Err(WriteError::Io { path: shown(), error });
+        }
+        _ => {}
+    }
+    // It is gone at once; that it can be made is all that is asked.
+    beside(path).map(drop)
+}
+
 /// Writes a file as a whole, beside its place first. One that is there stays, unless it is to be replaced.
 pub(super) fn write_file(path: &Path, bytes: &[u8], force: bool) -> Result<(), WriteError> {
-    let shown = || path.display().to_string();
-    if path.is_dir() {
-        return Err(WriteError::Folder(shown()));
-    }
-    let parent = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let written = || -> io::Result<NamedTempFile> {
-        if force && path.metadata().is_ok_and(|it| it.permissions().readonly()) {
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, text!("file-read-only")));
-        }
-        let mut builder = tempfile::Builder::new();
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            // As any file that is made: the umask takes from it.
-            builder.permissions(std::fs::Permissions::from_mode(0o666));
-        }
-        let mut file = builder.prefix(".rollcall-").tempfile_in(parent)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        Ok(file)
-    };
-    let io = |error| WriteError::Io { path: shown(), error };
-    let file = written().map_err(io)?;
+    check_place(path, force)?;
+    let io = |error| WriteError::Io { path: path.display().to_string(), error };
+    let mut file = beside(path)?;
+    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(io)?;
     let kept = if force { file.persist(path) } else { file.persist_noclobber(path) };
     match kept {
         Ok(_) => Ok(()),
         Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
-            Err(WriteError::Exists(shown()))
+            Err(WriteError::Exists(path.display().to_string()))
         }
         Err(error) => Err(io(error.error)),
     }
+}
+
+/// A file without a name of its own yet, in the folder of that place.
+fn beside(path: &Path) -> Result<NamedTempFile, WriteError> {
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let shown = || path.display().to_string();
+    if !folder.is_dir() {
+        return Err(WriteError::NoFolder { path: shown(), folder: folder.display().to_string() });
+    }
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        // As any file that is made: the umask takes from it.
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    let made = builder.prefix(".rollcall-").tempfile_in(folder);
+    made.map_err(|error| WriteError::Io { path: shown(), error })
 }
 
 /// What went wrong while a file was made.
@@ -81,7 +108,7 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), b"two");
         assert!(matches!(write_file(folder.path(), b"", true), Err(WriteError::Folder(_))));
         let nowhere = folder.path().join("not there").join("sheet.csv");
-        assert!(matches!(write_file(&nowhere, b"", false), Err(WriteError::Io { .. })));
+        assert!(matches!(write_file(&nowhere, b"", false), Err(WriteError::NoFolder { .. })));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left over");
     }
 }

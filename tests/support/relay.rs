@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -117,7 +118,11 @@ impl Running {
         while !self.is_over.load(Ordering::Relaxed) {
             let next = self.waiting.peek().map(|Reverse((at, ..))| *at);
             let wait = next.map(|at| at.since(self.clock.now().instant));
-            self.poll.poll(&mut events, wait).expect("events");
+            match self.poll.poll(&mut events, wait) {
+                // As when the tests were stopped and go on.
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                polled => polled.expect("events"),
+            }
             for event in &events {
                 match event.token() {
                     WAKER => {}

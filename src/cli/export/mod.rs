@@ -14,12 +14,13 @@ use chrono::{DateTime, Local};
 use clap::{Args, ValueEnum};
 
 use super::Exit;
-use super::client::CommandClient;
+use super::client::{CommandClient, local_clock};
+use super::json::{RefusedLine, print_json};
 use super::language::{Count, text};
 use super::local_time::LocalTime as _;
 use super::sheet::SheetLine;
 use super::words::{complain, failed, failed_by, printed, remark};
-use super::write_file::write_file;
+use super::write_file::{check_place, write_file};
 use crate::attendance::Status;
 use crate::exchange::SheetInfo;
 use crate::ids::{ClassId, RollCallNumber};
@@ -107,10 +108,20 @@ fn letter(status: Status) -> &'static str {
     }
 }
 
-/// A text that no spreadsheet takes for a formula (OWASP, "CSV Injection").
-fn inert(text: &str) -> String {
-    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    if is_formula { format!("'{text}") } else { text.to_owned() }
+/// A text that no spreadsheet takes for a formula, nor a part of it where another sign ends a cell: half of the
+/// world's Excel takes a semicolon for that (OWASP, "CSV Injection").
+pub(super) fn inert(text: &str) -> String {
+    let mut inert = String::with_capacity(text.len() + 1);
+    let mut begins_cell = true;
+    for character in text.chars() {
+        if begins_cell && matches!(character, '=' | '+' | '-' | '@' | '\t' | '\r') {
+            inert.push('\'');
+        }
+        // Quotation marks around a cell are not of it.
+        begins_cell = matches!(character, ',' | ';' | '\t') || (begins_cell && character == '"');
+        inert.push(character);
+    }
+    inert
 }
 
 /// Exports, and tells of it.
@@ -125,14 +136,8 @@ pub(super) fn export(mut client: CommandClient, flags: &ExportFlags) -> Result<(
         return Err(Exit::Usage);
     }
     // Before anything is fetched.
-    if let Some(path) = output.as_ref().filter(|path| path.exists() && !force) {
-        let shown = path.display();
-        complain(if path.is_dir() {
-            text!("file-folder", path = shown)
-        } else {
-            text!("file-there", path = shown)
-        });
-        return Err(Exit::Failed);
+    if let Some(path) = output {
+        check_place(path, force).map_err(failed_by)?;
     }
     let roll_calls = client.closed_roll_calls(class, all, number)?;
     let bytes = match format {
@@ -193,11 +198,15 @@ impl CommandClient {
     ) -> Result<Vec<RollCall>, Exit> {
         let from = number.unwrap_or(RollCallNumber::MAX);
         let mut found = 0;
-        let (mut infos, _) = self.list_sheets(class, from, &mut |info| {
+        let (mut infos, attempts) = self.list_sheets(class, from, &mut |info| {
             found += 1;
             all || (found == 1 && number.is_none_or(|number| info.number == number))
         })?;
         if infos.is_empty() {
+            if self.json() {
+                let line = RefusedLine::new(class, "no_sheet", local_clock(), attempts);
+                printed(print_json(&line))?;
+            }
             complain(match number {
                 Some(number) => text!("export-no-number", class, number),
                 None => text!("export-none", class),
@@ -301,9 +310,12 @@ pub(super) mod tests {
     #[test]
     fn no_cell_begins_as_a_formula() {
         for text in ["=1", "+1", "-1", "@x", "\t=1", "\r=1"] {
-            assert_eq!(inert(text), format!("'{text}"));
+            assert!(inert(text).starts_with('\''), "{text:?}");
         }
         assert_eq!(inert("042191010"), "042191010");
+        assert_eq!(inert("ill;=1+1,-2"), "ill;'=1+1,'-2");
+        assert_eq!(inert("ill;\"=1\""), "ill;\"'=1\"");
+        assert_eq!(inert("Ana-Maria = 1"), "Ana-Maria = 1");
         for table in [table::long(&[lesson()]), table::wide(&[lesson()])] {
             let bytes = table.unwrap();
             let mut reader = csv::Reader::from_reader(&bytes[3..]);

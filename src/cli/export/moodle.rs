@@ -3,7 +3,7 @@
 
 use std::io;
 
-use super::{RollCall, letter};
+use super::{RollCall, inert, letter};
 use crate::attendance::Status;
 use crate::cli::language::text;
 use crate::cli::write_file::not_made;
@@ -16,7 +16,7 @@ pub(super) fn session(it: &RollCall) -> io::Result<Vec<u8>> {
     for entry in it.entries.iter().filter(|entry| entry.listed) {
         let number = entry.student.as_str();
         // A quote in front would make another number of it.
-        if number.starts_with(['=', '+', '-', '@']) {
+        if inert(number) != number {
             return Err(not_made(text!("export-formula", number)));
         }
         let status = match entry.status {

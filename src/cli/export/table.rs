@@ -49,32 +49,32 @@ pub(super) fn long(roll_calls: &[RollCall]) -> io::Result<Vec<u8>> {
     table.write_record(LONG)?;
     for it in roll_calls {
         for entry in &it.entries {
-            table.write_record(long_row(it, entry))?;
+            table.write_record(long_row(it, entry).map(|cell| inert(&cell)))?;
         }
     }
     finish(table)
 }
 
-/// What the long table says of a student on a roll call.
+/// What the long table says of a student on a roll call, as it was typed.
 pub(super) fn long_row(it: &RollCall, entry: &SheetEntry) -> [String; 17] {
     let time = |at: Option<WallTime>| at.map(|at| at.local().to_rfc3339()).unwrap_or_default();
     [
         it.info.class.to_string(),
-        inert(it.title()),
+        it.title().into(),
         it.info.number.to_string(),
         it.sheet.revision().to_string(),
         it.lessons().to_string(),
         it.opened_at().to_rfc3339(),
         it.closed_at().to_rfc3339(),
-        inert(entry.student.as_str()),
-        inert(entry.name.as_ref().map_or("", Line::as_str)),
-        inert(entry.group.as_ref().map_or("", Line::as_str)),
+        entry.student.to_string(),
+        entry.name.as_ref().map_or("", Line::as_str).into(),
+        entry.group.as_ref().map_or("", Line::as_str).into(),
         entry.status.name().into(),
         if entry.listed { "yes" } else { "no" }.into(),
         time(entry.at),
         time(entry.pressed_at),
-        inert(&entry.by.map(|by| by.to_string()).unwrap_or_default()),
-        inert(entry.reason.as_ref().map_or("", Line::as_str)),
+        entry.by.map(|by| by.to_string()).unwrap_or_default(),
+        entry.reason.as_ref().map_or("", Line::as_str).into(),
         entry.flags().collect::<Vec<_>>().join(" "),
     ]
 }

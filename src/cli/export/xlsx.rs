@@ -96,7 +96,7 @@ fn long_line(
                 sheet.write_number(row, place, text.parse::<f64>().unwrap_or_default())?;
             }
             // A text is no formula here, whatever it begins with.
-            None => _ = sheet.write_string(row, place, text.trim_start_matches('\''))?,
+            None => _ = sheet.write_string(row, place, text)?,
         }
     }
     Ok(())

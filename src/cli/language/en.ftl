@@ -316,6 +316,7 @@ exported-one = Roll call { $number } of class { $class }, closed at { $at }, was
 exported = { $count } roll calls of class { $class } were written to { $path }.
 file-folder = { $path } is a folder; name the file in it
 file-there = { $path } is there already; --force replaces it
+file-special = { $path } is no regular file and is never replaced; name another one
 file-unwritable = { $path } cannot be written: { $error }; nothing was changed
 file-read-only = it may not be changed
 

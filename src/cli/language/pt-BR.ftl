@@ -358,6 +358,7 @@ exported-one = A chamada { $number } da turma { $class }, encerrada em { $at }, 
 exported = { $count } chamadas da turma { $class } foram gravadas em { $path }.
 file-folder = { $path } é uma pasta; indique o arquivo dentro dela
 file-there = { $path } já existe; --force substitui
+file-special = { $path } não é um arquivo comum e nunca é substituído; indique outro
 file-unwritable = não foi possível gravar { $path }: { $error }; nada foi alterado
 file-read-only = não pode ser alterado
 
