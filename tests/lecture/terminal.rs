@@ -190,8 +190,14 @@ fn the_class_sees_the_number_on_the_projector_and_nobodys_name() {
     terminal.press(&["m"]);
     terminal.write("20");
     terminal.wait_for("> 20  Eva Braga");
-    // The answer to it holds a number, and is not for the class.
-    terminal.press(&["Enter", "p"]);
+    // The answer to it holds a name, and is not for the class.
+    terminal.press(&["Enter"]);
+    terminal.wait_for("20 Eva Braga is present.");
+    terminal.press(&["p"]);
+    let shown = terminal.wait_for("p names");
+    for name in ["Ana", "João", "Rui", "Eva", "042191010", "042191020"] {
+        assert!(!shown.contains(name), "{name} before the class\n{shown}");
+    }
     terminal.wait_for_picture("projector-80x24.txt", "3 of 4 present");
     terminal.resize("40", "24");
     terminal.wait_for_picture("projector-40x24.txt", "3 of 4 present");

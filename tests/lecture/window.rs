@@ -171,17 +171,30 @@ fn a_student_who_presses_again_after_the_time_is_not_late() {
     assert_eq!(entry(&closed, "10")["at"], again["at"], "the first time");
 }
 
+/// The end of the roll call, a second from now: whoever answered before is not late for it.
+#[track_caller]
+fn end_soon(desk: &Desk) -> Value {
+    desk.json(&["extend", CLASS, "1s"]).expect(0).object()["closes_at"].clone()
+}
+
 #[test]
-fn a_class_that_its_teacher_forgets_to_close_closes_by_itself_with_everybody_who_was_absent() {
-    let desk = Desk::with_journal();
-    desk.import(ROSTER);
-    let opened =
-        desk.json(&["open", CLASS, "--for", "2s", "--late-after", "1s"]).expect(0).object();
+fn a_class_that_its_teacher_forgets_to_close_closes_by_itself() {
+    let desk = Desk::with_roster();
+    let opened = desk.json(&["open", CLASS, "--for", "1s"]).expect(0).object();
+    assert_eq!(millis(&opened["closes_at"]) - millis(&opened["opened_at"]), 1_000);
+    desk.wait_for_close(CLASS);
+    assert_eq!(desk.sheet()["closed_at"], opened["closes_at"], "at the time that was said");
+}
+
+#[test]
+fn everybody_who_did_not_answer_is_written_down_as_absent_by_the_deadline_too() {
+    let desk = Desk::with_roster();
+    desk.json(&["open", CLASS]).expect(0);
     let receipt = desk.json_student(&["mark", CLASS, "10", "99"]).expect(0).objects();
-    wait_past(&opened["late_after"]);
+    let closes_at = end_soon(&desk);
     desk.wait_for_close(CLASS);
     let sheet = desk.sheet();
-    assert_eq!(sheet["closed_at"], opened["closes_at"], "at the time that was said");
+    assert_eq!(sheet["closed_at"], closes_at);
     assert_eq!(entry(&sheet, "10")["at"], receipt[0]["at"]);
     let expected = [
         ("042191010", "absent"),
@@ -205,14 +218,15 @@ fn a_class_that_its_teacher_forgets_to_close_closes_by_itself_with_everybody_who
 fn a_server_that_is_killed_before_the_end_closes_at_the_time_that_was_said() {
     let desk = Desk::with_journal();
     desk.import(ROSTER);
-    let opened = desk.json(&["open", CLASS, "--for", "1s"]).expect(0).object();
+    desk.json(&["open", CLASS]).expect(0);
     desk.json_student(&["mark", CLASS, "10"]).expect(0);
-    let setup = desk.killed();
-    wait_past(&opened["closes_at"]);
-    let desk = setup.started();
+    let closes_at = end_soon(&desk);
+    let down = desk.killed();
+    wait_past(&closes_at);
+    let desk = down.started();
     desk.wait_for_close(CLASS);
     let sheet = desk.sheet();
-    assert_eq!(sheet["closed_at"], opened["closes_at"], "not when the server was there again");
+    assert_eq!(sheet["closed_at"], closes_at, "not when the server was there again");
     assert_eq!(desk.statuses()["10"], "present");
     assert_eq!(desk.statuses()["20"], "absent");
     let desk = desk.restarted();
