@@ -151,7 +151,7 @@ code-counts =
         [one] { $wrong } wrong code
        *[other] { $wrong } wrong codes
     }; Ctrl-C ends
-spot-none = nobody is left to be called: all who have answered were
+spot-none = nobody is left to be called: nobody has answered, or all who have were called
 
 ## Watching a roll call, full screen.
 

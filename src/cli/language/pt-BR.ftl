@@ -181,7 +181,7 @@ code-counts =
         [one] { $wrong } código errado
        *[other] { $wrong } códigos errados
     }; Ctrl-C termina
-spot-none = não falta chamar ninguém: todos os que responderam já foram chamados
+spot-none = não falta chamar ninguém: ninguém respondeu ainda, ou todos os que responderam já foram chamados
 
 ## Watching a roll call, full screen.
 
