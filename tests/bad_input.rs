@@ -580,7 +580,7 @@ fn no_server_is_an_unknown_outcome_after_the_deadline() {
     assert_eq!(lines.len(), 2, "{silent}");
     let unknown = format!(
         "error: no answer from {address} within 300ms; whether 10 was marked in class 1 is unknown \
-         (are the address and the network right, and need it be joined?)"
+         (are the address and the network right, and has this computer joined it?)"
     );
     assert_eq!(lines, [unknown.as_str(), "error: not sent: 20"], "{silent}");
     drop(closed);

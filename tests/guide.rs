@@ -175,14 +175,14 @@ impl Page {
         for part in self.parts() {
             match part {
                 Part::File { name, text } => {
-                    fs::write(room.folder().join(name), text).expect("written")
+                    fs::write(room.folder().join(name), text).expect("written");
                 }
                 Part::Answers(who) => room.answer(&who),
                 Part::Hidden(command) => _ = room.run(&command, &[]).expect(0),
                 Part::Step(step) => {
                     let printed = room.play(&step);
                     differences.push_str(&self.difference(&step, &printed));
-                    anew.push((step.lines.clone(), merged(&step.shown, printed)));
+                    anew.push((step.lines.clone(), merged(&step.shown, &printed)));
                 }
             }
         }
@@ -243,8 +243,8 @@ fn steps(lines: &[&str], block: Range<usize>) -> Vec<Part> {
 }
 
 /// What was shown before, where it says the same as what is printed now.
-fn merged(shown: &[String], printed: Vec<String>) -> Vec<String> {
-    let (before, after) = alike(shown, &printed);
+fn merged(shown: &[String], printed: &[String]) -> Vec<String> {
+    let (before, after) = alike(shown, printed);
     let changed = before..printed.len() - after;
     let kept = &shown[shown.len() - after..];
     let middle = printed.get(changed).unwrap_or_default();
@@ -466,7 +466,7 @@ fn a_line_that_says_something_else_is_seen_and_written_anew() {
     let shown = lines("open at 10:00:00\n1 present\nend 10:00:01");
     let printed = lines("open at 11:11:11\n2 present\n1 absent\nend 12:12:12");
     assert_eq!(
-        merged(&shown, printed.clone()),
+        merged(&shown, &printed),
         lines("open at 10:00:00\n2 present\n1 absent\nend 10:00:01")
     );
     let step = Step { command: "x".into(), shown, lines: 7..10 };

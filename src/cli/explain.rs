@@ -239,7 +239,7 @@ mod tests {
         let silent = Hints { refused_at: None, ..refused };
         assert_eq!(
             silent.to_string(),
-            "are the address and the network right, and need it be joined?"
+            "are the address and the network right, and has this computer joined it?"
         );
         let key = Some(crate::seal::PublicKey::from_bytes([7; 32]).fingerprint());
         let joined = Hints { key, ..silent };

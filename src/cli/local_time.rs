@@ -39,6 +39,12 @@ pub(super) fn day_in_words(day: NaiveDate) -> String {
     day.format(day_form()).to_string()
 }
 
+/// Reads a day, as programs write it or as people read it.
+pub(super) fn day_from_words(words: &str) -> Option<NaiveDate> {
+    let forms = ["%Y-%m-%d", day_form()];
+    forms.into_iter().find_map(|form| NaiveDate::parse_from_str(words, form).ok())
+}
+
 /// How a day is written: `2026-11-22`, or `22/11/2026`.
 fn day_form() -> &'static str {
     match language() {
@@ -56,6 +62,21 @@ impl LocalTime for WallTime {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::language::speaking;
+
+    #[test]
+    fn a_day_is_read_as_it_is_shown() {
+        let day = NaiveDate::from_ymd_opt(2026, 11, 22).unwrap();
+        for language in [Language::English, Language::Portuguese] {
+            speaking(language, || {
+                assert_eq!(day_from_words(&day_in_words(day)), Some(day));
+                assert_eq!(day_from_words("2026-11-22"), Some(day));
+                assert_eq!(day_from_words("22/13/2026"), None);
+            });
+        }
+        // Elsewhere the month may stand first.
+        assert_eq!(day_from_words("11/12/2026"), None);
+    }
 
     #[test]
     fn people_read_the_date_of_another_day_only() {

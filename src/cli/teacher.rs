@@ -16,7 +16,7 @@ use super::export::{ExportFlags, export};
 use super::join::{Joining, join};
 use super::json::{RefusedLine, print_json};
 use super::language::{Count, text};
-use super::local_time::{LocalTime as _, day_in_words};
+use super::local_time::{LocalTime as _, day_from_words, day_in_words};
 use super::plan::{PlanFlags, parse_window};
 use super::prompt::{Line, Prompt};
 use super::report::{ReportFlags, report};
@@ -694,9 +694,9 @@ fn brief(info: &SheetInfo) -> String {
     format!("{number:>4}  {}  {students}", text!("from-to", from, to))
 }
 
-/// Reads a day as it is written in `--date`.
+/// Reads the day of `--date`.
 fn parse_day(text: &str) -> Result<NaiveDate, String> {
-    NaiveDate::parse_from_str(text, "%Y-%m-%d").map_err(|_| text!("day-form"))
+    day_from_words(text).ok_or_else(|| text!("day-form"))
 }
 
 #[derive(Serialize)]

@@ -13,6 +13,8 @@ use std::path::PathBuf;
 use chrono::{DateTime, Local};
 use clap::{Args, ValueEnum};
 
+use moodle::Acronyms;
+
 use super::Exit;
 use super::client::{CommandClient, local_clock};
 use super::json::{RefusedLine, print_json};
@@ -39,6 +41,9 @@ pub(super) struct ExportFlags {
     /// Where to write it. Without it: standard output; for 'xlsx' a file is needed.
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// The acronyms that the activity in Moodle has for present, late, excused and absent. Without it: P,L,E,A.
+    #[arg(long, value_name = "LIST")]
+    acronyms: Option<Acronyms>,
     /// All closed roll calls of the class; without it, only the last one.
     #[arg(long, conflicts_with = "number")]
     all: bool,
@@ -126,7 +131,11 @@ pub(super) fn inert(text: &str) -> String {
 
 /// Exports, and tells of it.
 pub(super) fn export(mut client: CommandClient, flags: &ExportFlags) -> Result<(), Exit> {
-    let &ExportFlags { class, format, ref output, all, number, force } = flags;
+    let &ExportFlags { class, format, ref output, ref acronyms, all, number, force } = flags;
+    if format != Format::Moodle && acronyms.is_some() {
+        complain(text!("export-acronyms-format"));
+        return Err(Exit::Usage);
+    }
     if format == Format::Xlsx && output.is_none() {
         complain(text!("export-workbook"));
         return Err(Exit::Usage);
@@ -145,7 +154,7 @@ pub(super) fn export(mut client: CommandClient, flags: &ExportFlags) -> Result<(
         Format::Wide => table::wide(&roll_calls),
         Format::Json => json(&roll_calls),
         Format::Xlsx => xlsx::workbook(&roll_calls),
-        Format::Moodle => moodle::session(&roll_calls[0]),
+        Format::Moodle => moodle::session(&roll_calls[0], &acronyms.clone().unwrap_or_default()),
     };
     let bytes = bytes.map_err(failed)?;
     let Some(path) = output else { return printed(io::stdout().write_all(&bytes)) };

@@ -151,7 +151,7 @@ code-counts =
         [one] { $wrong } wrong code
        *[other] { $wrong } wrong codes
     }; Ctrl-C ends
-spot-none = nobody is left to be called: all who have answered were
+spot-none = nobody is left to be called: nobody has answered, or all who have were called
 
 ## Watching a roll call, full screen.
 
@@ -307,6 +307,8 @@ column-left = left
 report-below = below { $minimum } %
 report-unlisted = Not on the roster:
 export-workbook = a workbook is no text: name a file with --output FILE.xlsx
+export-acronyms-form = write all four, of one or two letters each, as P,L,E,A
+export-acronyms-format = only Moodle has acronyms: give --acronyms with --format moodle
 export-moodle-all = Moodle imports one session at a time: leave out --all, or say which with --number N
 export-none = class { $class } has no closed roll call; close one with: rollcall-teacher close { $class }
 export-no-number = class { $class } has no closed roll call { $number }; see them with: rollcall-teacher history { $class }
@@ -392,7 +394,7 @@ client-forgotten = { $server } no longer knows this client{ $outcome }; ask agai
 hint-versions = it speaks version { $versions } of the protocol; update
 hint-busy = the server is there, but full: try again in a few minutes
 hint-refused = nothing listens at { $address }: is the server running?
-hint-silent = are the address and the network right, and need it be joined?
+hint-silent = are the address and the network right, and has this computer joined it?
 hint-silent-joined = are the address and the network right, and has the server still the key { $key }?
 waiting = no answer yet, trying again ({ $attempt }), { $left } s left
 waiting-refused = nothing listens at { $address } yet; still trying ({ $attempt }), { $left } s left
@@ -596,6 +598,7 @@ value-f = F
 value-file = FILE
 value-host-port = HOST:PORT
 value-link = LINK
+value-list = LIST
 value-n = N
 value-name-index = NAME|INDEX
 value-path = PATH
@@ -707,6 +710,7 @@ help-teacher-watch = Watch an open roll call, full screen: who comes, who is mis
 help-teacher-export = Write closed roll calls into a file for other programs
 help-teacher-export--format = 'csv' has a row for each student and roll call, 'wide' a column for each roll call, 'json' an object for each; 'xlsx' is a workbook with both tables; 'moodle' is what its import of attendance takes
 help-teacher-export--output = Where to write it. Without it: standard output; for 'xlsx' a file is needed
+help-teacher-export--acronyms = The acronyms that the activity in Moodle has for present, late, excused and absent. Without it: P,L,E,A
 help-teacher-export--all = All closed roll calls of the class; without it, only the last one
 help-teacher-report = Show how often each student was there, over all closed roll calls
 help-teacher-report--minimum = Who was there for fewer of a hundred lessons is named

@@ -108,7 +108,7 @@ other-sheets =
     }
 other-sheets-see = Veja uma delas com: rollcall-teacher sheet { $class } --number { $number }
 revised = revisão { $revision }, de { $at }
-day-form = escreva assim: 2026-11-22
+day-form = escreva assim: 22/11/2026
 
 ## A sheet.
 
@@ -181,7 +181,7 @@ code-counts =
         [one] { $wrong } código errado
        *[other] { $wrong } códigos errados
     }; Ctrl-C termina
-spot-none = não falta chamar ninguém: todos os que responderam já foram chamados
+spot-none = não falta chamar ninguém: ninguém respondeu ainda, ou todos os que responderam já foram chamados
 
 ## Watching a roll call, full screen.
 
@@ -349,6 +349,8 @@ column-left = restam
 report-below = abaixo de { $minimum } %
 report-unlisted = Fora da lista de alunos:
 export-workbook = uma planilha não é texto: indique um arquivo com --output ARQUIVO.xlsx
+export-acronyms-form = escreva as quatro, de uma ou duas letras cada uma, assim: Pr,At,Di,Au
+export-acronyms-format = só o Moodle tem siglas: use --acronyms com --format moodle
 export-moodle-all = o Moodle importa uma sessão de cada vez: retire --all, ou diga qual com --number N
 export-none = a turma { $class } não tem chamada encerrada; encerre uma com: rollcall-teacher close { $class }
 export-no-number = a turma { $class } não tem a chamada encerrada { $number }; veja quais há com: rollcall-teacher history { $class }
@@ -434,7 +436,7 @@ client-forgotten = { $server } não conhece mais este cliente{ $outcome }; pergu
 hint-versions = ele usa a versão { $versions } do protocolo; atualize
 hint-busy = o servidor está lá, mas lotado: tente de novo em alguns minutos
 hint-refused = não há nada em { $address }: o servidor está ligado?
-hint-silent = o endereço e a rede estão certos, e não é preciso entrar nele primeiro?
+hint-silent = o endereço e a rede estão certos, e este computador já entrou nele?
 hint-silent-joined = o endereço e a rede estão certos, e o servidor ainda tem a chave { $key }?
 waiting = ainda sem resposta, tentando de novo ({ $attempt }), restam { $left } s
 waiting-refused = ainda não há nada em { $address }; tentando ({ $attempt }), restam { $left } s
@@ -470,7 +472,7 @@ deed-call-there = { $student } chamado na turma { $class }: estava
 deed-call-absent = { $student } chamado na turma { $class }: não estava
 deed-enrol = convite para o aluno { $student } da turma { $class }
 guest-admin = administrador { $name }
-guest-teacher = professor { $name }
+guest-teacher = docente { $name }
 guest-student = aluno { $student }
 from-before = { $operation }, de antes: { $outcome }
 from-before-unknown = { $operation }, de antes: não será mais possível saber o resultado
@@ -638,6 +640,7 @@ value-f = F
 value-file = ARQUIVO
 value-host-port = SERVIDOR:PORTA
 value-link = LINK
+value-list = LISTA
 value-n = N
 value-name-index = NOME|NÚMERO
 value-path = CAMINHO
@@ -681,7 +684,7 @@ help-teacher_after =
       rollcall-teacher mark 3030 042191010   registra quem deixou o celular em casa
       rollcall-teacher history 3030          todas as chamadas da turma, com seus números
       rollcall-teacher sheet 3030 --number 7
-      rollcall-teacher sheet 3030 --date 2026-11-22
+      rollcall-teacher sheet 3030 --date 22/11/2026
       rollcall-teacher --server 192.0.2.7:5050 open 3030
 
     Códigos de saída: 0 feito, 1 falha, 2 uso incorreto, 3 recusado, 4 sem resposta (resultado
@@ -706,7 +709,7 @@ help-teacher-status = Mostrar quais chamadas estão abertas, ou uma delas
 help-teacher-status--class = A turma; se omitida, todas as que estão abertas
 help-teacher-sheet = Mostrar de novo a última lista de presença encerrada de uma turma, ou uma anterior
 help-teacher-sheet--revision = Uma revisão anterior dela, como 'history' mostra
-help-teacher-sheet--date = Todas as encerradas neste dia: 2026-11-22
+help-teacher-sheet--date = Todas as encerradas neste dia: 22/11/2026
 help-teacher-history = Listar todas as chamadas encerradas de uma turma, com seus números
 help-teacher-code = Mostrar o código da sala de uma turma, grande e ao vivo, até a chamada ser encerrada ou até Ctrl-C
 help-teacher-spot = Sortear alunos para chamar em voz alta, primeiro aqueles em que algo é suspeito, e anotar quem estava: para cada um, s ou n, ou nada
@@ -749,6 +752,7 @@ help-teacher-watch = Acompanhar uma chamada aberta em tela cheia: quem chega, qu
 help-teacher-export = Gravar chamadas encerradas em um arquivo para outros programas
 help-teacher-export--format = 'csv' tem uma linha para cada aluno e chamada, 'wide' uma coluna para cada chamada, 'json' um objeto para cada uma; 'xlsx' é uma planilha com as duas tabelas; 'moodle' é o que a importação de presenças dele aceita
 help-teacher-export--output = Onde gravar. Sem isso: na saída padrão; para 'xlsx' é preciso um arquivo
+help-teacher-export--acronyms = As siglas que a atividade do Moodle tem para presente, atrasado, justificada e ausente. Sem isso: P,L,E,A, como em inglês; em português costumam ser Pr,At,Di,Au
 help-teacher-export--all = Todas as chamadas encerradas da turma; sem isso, só a última
 help-teacher-report = Mostrar com que frequência cada aluno esteve presente, em todas as chamadas encerradas
 help-teacher-report--minimum = Indicar quem esteve em menos de tantas de cem aulas

@@ -207,9 +207,10 @@ fn importance(hint: Hint) -> u8 {
         Hint::Scroll | Hint::Choose => 1,
         Hint::Projector => 2,
         Hint::Extend | Hint::Take | Hint::No => 3,
-        Hint::Mark | Hint::Names => 4,
+        Hint::Mark => 4,
         Hint::Close => 5,
-        Hint::Quit | Hint::Leave | Hint::Yes | Hint::Back => 6,
+        // The ways out of what is shown.
+        Hint::Names | Hint::Quit | Hint::Leave | Hint::Yes | Hint::Back => 6,
     }
 }
 

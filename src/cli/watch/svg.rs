@@ -10,6 +10,8 @@ use ratatui::style::{Color, Modifier};
 
 const CELL_WIDTH: u32 = 9;
 const CELL_HEIGHT: u32 = 18;
+/// Around the screen.
+const MARGIN: u32 = 9;
 /// From the top of a cell to the line that letters stand on.
 const BASELINE: u32 = 14;
 const FOREGROUND: &str = "#d8dee9";
@@ -23,17 +25,18 @@ const THEME: [&str; 16] = [
 /// Draws a screen.
 #[must_use]
 pub(crate) fn svg(buffer: &Buffer) -> String {
-    let (width, height) =
-        (u32::from(buffer.area.width) * CELL_WIDTH, u32::from(buffer.area.height) * CELL_HEIGHT);
+    let width = u32::from(buffer.area.width) * CELL_WIDTH + 2 * MARGIN;
+    let height = u32::from(buffer.area.height) * CELL_HEIGHT + 2 * MARGIN;
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
          height=\"{height}\" font-family=\"ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace\" \
-         font-size=\"15\">\n<rect width=\"{width}\" height=\"{height}\" fill=\"{BACKGROUND}\"/>\n"
+         font-size=\"15\">\n<rect width=\"{width}\" height=\"{height}\" rx=\"{MARGIN}\" fill=\"{BACKGROUND}\"/>\n\
+         <g transform=\"translate({MARGIN} {MARGIN})\">\n"
     );
     for row in 0..buffer.area.height {
         draw_row(&mut out, buffer, row);
     }
-    out.push_str("</svg>\n");
+    out.push_str("</g>\n</svg>\n");
     out
 }
 
