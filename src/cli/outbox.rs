@@ -84,7 +84,9 @@ pub(super) fn kept_for(server: &ServerName) -> Vec<KeptMark> {
             Vec::new()
         }
         Ok((marks, wrong)) => {
-            wrong.iter().for_each(|it| remark(it.words()));
+            for it in wrong {
+                remark(it.words());
+            }
             marks
         }
     }

@@ -505,7 +505,8 @@ impl Student {
                         ..line(class.get(), at, outcome)
                     }));
                 }
-                let (at, pressed) = (at.to_local(), pressed_at.map(|it| it.to_local()));
+                let (at, pressed) =
+                    (at.to_local(), pressed_at.map(super::local_time::LocalTime::to_local));
                 let said = match (late, pressed) {
                     (true, Some(pressed)) => text!("delivered-late", student, class, at, pressed),
                     (true, None) => text!("marked-late", student, class, at),

@@ -48,6 +48,7 @@ mod imp {
         }
 
         /// From now on Ctrl-C is told.
+        #[expect(clippy::unused_self, reason = "who waits hears of it")]
         pub(in crate::shell) fn wait_begins(&self) -> Waiting {
             count(|it| it + 1);
             Waiting(())

@@ -92,7 +92,9 @@ fn of_pattern(pattern: &Pattern<&str>, variables: &mut BTreeSet<String>) {
             }
             PatternElement::Placeable { expression: Expression::Select { selector, variants } } => {
                 of_inline(selector, variables);
-                variants.iter().for_each(|it| of_pattern(&it.value, variables));
+                for it in variants {
+                    of_pattern(&it.value, variables);
+                }
             }
             PatternElement::TextElement { .. } => {}
         }
