@@ -114,7 +114,6 @@ enum Question {
     Watch(u8),
     Roster,
     Revisions(u8),
-    Tally(u8),
     Sheets,
     Status,
 }
@@ -327,7 +326,6 @@ fn query(class: ClassId, question: &Question) -> Query {
             let number = RollCallNumber::new(number.into()).unwrap_or(RollCallNumber::MAX);
             Query::Revisions { class, number, revision: u32::MAX }
         }
-        Question::Tally(who) => Query::Tally { class, student: student(who) },
         Question::Sheets => Query::Sheets { class, at_most: RollCallNumber::MAX },
         Question::Status => Query::Status { from: class },
     }

@@ -97,7 +97,6 @@ pub(crate) mod taught {
         STALE_IMPORT: "an import came that was begun before another" => "the last import wins";
         WATCHED: "an open roll call was watched" => "a status is what times and the trail say";
         REVISIONS: "the revisions of a class were listed, of which a sheet has several" => "revisions without gaps";
-        TALLIED: "a student was tallied who was there and was not" => "a tally is the sum of its sheets";
         OLD_REVISION: "a block of a sheet was pulled of which there is a newer revision" => "a revision never changes";
     }
 }
@@ -1270,7 +1269,6 @@ impl State {
             roll_calls += 1;
             of[usize::from(status).min(3)] += roll_call.plan.as_ref().map_or(1, |it| it.lessons);
         }
-        taught::TALLIED.held_if(of[usize::from(PRESENT)] > 0 && of[usize::from(ABSENT)] > 0);
         let numbers = [roll_calls, of.iter().sum(), of[0], of[1], of[2], of[3]];
         let numbers = numbers.into_iter().flat_map(varint).collect();
         said.answer(0x9f, &[varint(class.into()), byte_string(student), numbers].concat())
