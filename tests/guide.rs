@@ -19,6 +19,7 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use support::masked::{Where, has_form};
 use support::people::School;
 use support::process::Finished;
 use support::{Call, Place, STUDENT, TEACHER, has, skip};
@@ -273,33 +274,7 @@ const FORMS: [(&str, &str); 8] = [
 
 /// The text with words in the place of what is another each time.
 fn masked(text: &str) -> String {
-    let is_word = |it: Option<char>| it.is_some_and(char::is_alphanumeric);
-    let (mut masked, mut rest) = (String::new(), text);
-    while let Some(first) = rest.chars().next() {
-        let found = FORMS.iter().find(|(form, _)| {
-            let begins = !is_word(text[..text.len() - rest.len()].chars().next_back());
-            begins && has_form(rest, form) && !is_word(rest[form.len()..].chars().next())
-        });
-        let length = if let Some((form, word)) = found {
-            masked.push_str(word);
-            form.len()
-        } else {
-            masked.push(first);
-            first.len_utf8()
-        };
-        rest = &rest[length..];
-    }
-    masked
-}
-
-fn has_form(text: &str, form: &str) -> bool {
-    let fits = |(it, form): (u8, u8)| match form {
-        b'#' => it.is_ascii_digit(),
-        b'a' => it.is_ascii_digit() || it.is_ascii_lowercase(),
-        b'A' => it.is_ascii_digit() || it.is_ascii_uppercase(),
-        sign => it == sign,
-    };
-    text.len() >= form.len() && text.bytes().zip(form.bytes()).all(fits)
+    support::masked::masked(text, &FORMS, Where::AsWord)
 }
 
 /// What is typed while a command runs.

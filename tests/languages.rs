@@ -2,6 +2,7 @@
 
 use rollcall::cli::Exit;
 
+use support::masked::{Where, masked};
 use support::process::Finished;
 use support::{Call, STUDENT, Server, TEACHER, run};
 
@@ -27,30 +28,7 @@ fn student(server: &Server, arguments: &[&str]) -> Finished {
 
 /// The text with DAY and TIME in the place of days and times.
 fn timeless(text: &str) -> String {
-    let day = masked(text, "##/##/####", "DAY");
-    masked(&day, "##:##:##", "TIME")
-}
-
-fn masked(text: &str, form: &str, word: &str) -> String {
-    let fits = |rest: &str| {
-        rest.len() >= form.len()
-            && rest.bytes().zip(form.bytes()).all(|(it, form)| match form {
-                b'#' => it.is_ascii_digit(),
-                sign => it == sign,
-            })
-    };
-    let (mut masked, mut rest) = (String::new(), text);
-    while let Some(first) = rest.chars().next() {
-        let length = if fits(rest) {
-            masked.push_str(word);
-            form.len()
-        } else {
-            masked.push(first);
-            first.len_utf8()
-        };
-        rest = &rest[length..];
-    }
-    masked
+    masked(text, &[("##/##/####", "DAY"), ("##:##:##", "TIME")], Where::Anywhere)
 }
 
 #[test]

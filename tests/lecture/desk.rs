@@ -8,6 +8,7 @@ use std::time::Duration;
 use rollcall::shell::clock::Clock;
 use serde_json::{Map, Value};
 
+use crate::support::masked::{Where, masked as all_masked};
 use crate::support::process::{Finished, TIMEOUT};
 use crate::support::{Call, Place, STUDENT, Server, Setup, TEACHER, has};
 
@@ -246,29 +247,13 @@ pub(crate) fn table(rows: &[(&str, &str)]) -> BTreeMap<String, String> {
 
 /// The text with TIME in the place of times, with their days or without.
 pub(crate) fn timeless(text: &str) -> String {
-    let forms = ["####-##-## ##:##:##", "##:##:##"];
-    forms.iter().fold(text.to_owned(), |text, form| masked(&text, form, "TIME"))
+    let forms = [("####-##-## ##:##:##", "TIME"), ("##:##:##", "TIME")];
+    all_masked(text, &forms, Where::Anywhere)
 }
 
-/// The text with a word in the place of what has this form, where `#` is a digit.
+/// The text with a word in the place of what has this form.
 pub(crate) fn masked(text: &str, form: &str, word: &str) -> String {
-    let fits = |rest: &str| {
-        let pairs = rest.bytes().zip(form.bytes());
-        rest.len() >= form.len() && { pairs }
-            .all(|(it, form)| if form == b'#' { it.is_ascii_digit() } else { it == form })
-    };
-    let (mut masked, mut rest) = (String::new(), text);
-    while let Some(first) = rest.chars().next() {
-        let length = if fits(rest) {
-            masked.push_str(word);
-            form.len()
-        } else {
-            masked.push(first);
-            first.len_utf8()
-        };
-        rest = &rest[length..];
-    }
-    masked
+    all_masked(text, &[(form, word)], Where::Anywhere)
 }
 
 /// A command at a terminal, or why there is none.

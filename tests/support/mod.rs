@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 pub(crate) mod disk;
+pub(crate) mod masked;
 pub(crate) mod network;
 pub(crate) mod people;
 pub(crate) mod process;
