@@ -318,9 +318,11 @@ pub(super) mod tests {
 
     #[test]
     fn no_cell_begins_as_a_formula() {
-        for text in ["=1", "+1", "-1", "@x", "\t=1", "\r=1"] {
-            assert!(inert(text).starts_with('\''), "{text:?}");
+        for text in ["=1", "+1", "-1", "@x", "\r=1"] {
+            assert_eq!(inert(text), format!("'{text}"));
         }
+        // A tab ends a cell too.
+        assert_eq!(inert("\t=1"), "'\t'=1");
         assert_eq!(inert("042191010"), "042191010");
         assert_eq!(inert("ill;=1+1,-2"), "ill;'=1+1,'-2");
         assert_eq!(inert("ill;\"=1\""), "ill;\"'=1\"");
