@@ -48,26 +48,37 @@ fn is_there(answer: &Answer) -> bool {
     matches!(answer, Answer::Marked(_) | Answer::Arrived(_))
 }
 
+/// That a student is on the roll call, and since when; with when it was pressed, if that was not now.
+pub(super) fn recorded(
+    student: StudentNumber,
+    marked: Marked,
+    late: bool,
+    pressed_at: Option<WallTime>,
+) -> String {
+    let Marked { class, at, already_present } = marked;
+    let (at, pressed) = (at.to_local(), pressed_at.map(WallTime::to_local));
+    match (late, pressed) {
+        _ if already_present => text!("marked-already", student, class, at),
+        (true, Some(pressed)) => text!("delivered-late", student, class, at, pressed),
+        (true, None) => text!("marked-late", student, class, at),
+        (false, Some(pressed)) => text!("delivered", student, class, at, pressed),
+        (false, None) => text!("marked", student, class, at),
+    }
+}
+
 /// What came of a mark that was sent on.
 fn delivered(mark: &Pressed, answer: &Answer) -> String {
     let &Pressed { class, student, .. } = mark;
-    let pressed = mark.at.date().to_local();
-    match answer {
-        Answer::Marked(Marked { at, already_present: true, .. }) => {
-            text!("marked-already", student, class, at = at.to_local())
+    let pressed_at = mark.at.date();
+    let why = match *answer {
+        Answer::Marked(marked) => return recorded(student, marked, false, Some(pressed_at)),
+        Answer::Arrived(Arrived { marked, late, .. }) => {
+            return recorded(student, marked, late, Some(pressed_at));
         }
-        Answer::Marked(Marked { at, .. })
-        | Answer::Arrived(Arrived { marked: Marked { at, .. }, late: false, .. }) => {
-            text!("delivered", student, class, at = at.to_local(), pressed)
-        }
-        Answer::Arrived(Arrived { marked: Marked { at, .. }, .. }) => {
-            text!("delivered-late", student, class, at = at.to_local(), pressed)
-        }
-        Answer::MarkRefused(Refused { reason: why, .. }) => {
-            text!("delivered-refused", student, class, pressed, why = reason(*why, class))
-        }
-        _ => text!("delivered-refused", student, class, pressed, why = text!("call-unanswered")),
-    }
+        Answer::MarkRefused(Refused { reason: why, .. }) => reason(why, class),
+        _ => text!("call-unanswered"),
+    };
+    text!("delivered-refused", student, class, pressed = pressed_at.to_local(), why)
 }
 
 /// Says that marks are kept, and what becomes of them.
@@ -109,8 +120,7 @@ impl CommandClient {
         student: StudentNumber,
         code: Option<RoomCode>,
     ) -> Result<Told, Exit> {
-        let server = self.server().clone();
-        let pressed = Pressed { server, class, student, code, at: Moment::now() };
+        let pressed = self.pressed(class, student, code);
         let mut kept = KeptMarks::find().and_then(|it| it.keep(&pressed));
         if let Ok(Kept::Before(mark)) = kept {
             kept = match self.press_again(mark, &pressed)? {
@@ -128,6 +138,11 @@ impl CommandClient {
             _ => {}
         }
         Ok(Told { answered: result?, pressed_at: None })
+    }
+
+    /// What is pressed now.
+    fn pressed(&self, class: ClassId, student: StudentNumber, code: Option<RoomCode>) -> Pressed {
+        Pressed { server: self.server().clone(), class, student, code, at: Moment::now() }
     }
 
     /// Sends on what the student pressed before. Refused means that what is pressed now takes its place.
@@ -154,9 +169,8 @@ impl CommandClient {
         code: Option<RoomCode>,
     ) -> bool {
         let keep = |&student| {
-            let server = self.server().clone();
-            let pressed = Pressed { server, class, student, code, at: Moment::now() };
-            KeptMarks::find()?.keep(&pressed).and_then(|kept| match kept {
+            KeptMarks::find()?.keep(&self.pressed(class, student, code)).and_then(|kept| match kept
+            {
                 Kept::New(mark) => mark.sync(),
                 Kept::Before(_) | Kept::Elsewhere => Ok(()),
             })
@@ -177,7 +191,6 @@ impl CommandClient {
             let deadline = self.flags.timeout.min(DETAIL_DEADLINE);
             let Ok(answered) = self.caller.perform(delivery(&mark), deadline, &mut |_, _| {})
             else {
-                self.caller.begin_anew();
                 return;
             };
             let said = delivered(mark.pressed(), &answered.answer);

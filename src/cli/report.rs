@@ -34,6 +34,8 @@ pub(super) struct ReportFlags {
 pub(super) struct Row {
     name: String,
     tally: Tally,
+    /// The lessons of the roll calls without a roster on whose sheet the student is.
+    without_roster: u32,
 }
 
 /// The percentage with one digit after the mark of this language.
@@ -60,13 +62,12 @@ impl Report {
             report.count(it);
         }
         // Without a roster, whoever answers once is expected always.
-        let open: u32 =
+        let without_roster: u32 =
             roll_calls.iter().filter(|it| !it.has_roster()).map(|it| u32::from(it.lessons())).sum();
-        for Row { tally, .. } in report.students.values_mut() {
-            let known = tally.present + tally.late + tally.excused + tally.absent;
-            let missed = (tally.of + open).saturating_sub(known);
-            tally.of += open;
-            tally.absent += missed;
+        for row in report.students.values_mut() {
+            let missed = without_roster.saturating_sub(row.without_roster);
+            row.tally.of += missed;
+            row.tally.absent += missed;
         }
         report
     }
@@ -86,7 +87,7 @@ impl Report {
                 row.name = name.to_string();
             }
             row.tally.count(lessons, entry.status);
-            row.tally.of -= if it.has_roster() { 0 } else { lessons };
+            row.without_roster += if it.has_roster() { 0 } else { lessons };
         }
     }
 
@@ -133,7 +134,7 @@ fn write_table(
         text!("column-left")
     )?;
     for (number, row) in report.sorted() {
-        let Row { name, tally } = row;
+        let Row { name, tally, .. } = row;
         let Tally { of, present, late, excused, absent, .. } = tally;
         let (percent, left) = (percent(tally), tally.left(minimum, planned));
         let below = if tally.is_below(minimum) {
@@ -167,14 +168,7 @@ fn print_lines(
             student: number.as_str(),
             name: Some(row.name.as_str()).filter(|it| !it.is_empty()),
             roll_calls: report.roll_calls,
-            of: row.tally.of,
-            present: row.tally.present,
-            late: row.tally.late,
-            excused: row.tally.excused,
-            absent: row.tally.absent,
-            percent: row.tally.permille().map(|it| f64::from(it) / 10.0),
-            absences_left: row.tally.left(minimum, planned),
-            below_minimum: row.tally.is_below(minimum),
+            tally: TallyFields::of(&row.tally, minimum, planned),
             walk_in: false,
         })?;
     }
@@ -184,14 +178,7 @@ fn print_lines(
             student: number.as_str(),
             name: None,
             roll_calls: report.roll_calls,
-            of: 0,
-            present: lessons,
-            late: 0,
-            excused: 0,
-            absent: 0,
-            percent: None,
-            absences_left: 0,
-            below_minimum: false,
+            tally: TallyFields { present: lessons, ..TallyFields::default() },
             walk_in: true,
         })?;
     }
@@ -205,6 +192,15 @@ struct ReportLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
     roll_calls: usize,
+    #[serde(flatten)]
+    tally: TallyFields,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    walk_in: bool,
+}
+
+/// How often a student was there, as programs read it.
+#[derive(Default, Serialize)]
+pub(super) struct TallyFields {
     of: u32,
     present: u32,
     late: u32,
@@ -214,8 +210,22 @@ struct ReportLine<'a> {
     percent: Option<f64>,
     absences_left: i64,
     below_minimum: bool,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    walk_in: bool,
+}
+
+impl TallyFields {
+    pub(super) fn of(tally: &Tally, minimum: u8, planned: Option<u32>) -> Self {
+        let &Tally { of, present, late, excused, absent, .. } = tally;
+        Self {
+            of,
+            present,
+            late,
+            excused,
+            absent,
+            percent: tally.permille().map(|it| f64::from(it) / 10.0),
+            absences_left: tally.left(minimum, planned),
+            below_minimum: tally.is_below(minimum),
+        }
+    }
 }
 
 #[cfg(test)]

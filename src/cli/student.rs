@@ -16,9 +16,9 @@ use super::join::{Joining, join};
 use super::json::{UnknownLine, print_json};
 use super::language::{Cause, Count, text};
 use super::local_time::LocalTime as _;
-use super::outbox::{Courier, Told, discard, kept_for};
+use super::outbox::{Courier, Told, discard, kept_for, recorded};
 use super::prompt::{Line, Prompt, fields};
-use super::report::percent;
+use super::report::{TallyFields, percent};
 use super::words::{complain, parse, printed, remark, typed};
 use crate::access::RoomCode;
 use crate::attendance::Tally;
@@ -211,20 +211,12 @@ fn tell_tally(
     if of == 0 {
         return Ok(());
     }
-    let left = tally.left(minimum, None);
     if client.json() {
         return printed(print_json(&TallyLine {
             class: class.get(),
             student: student.as_str(),
             roll_calls,
-            of,
-            present,
-            late,
-            excused,
-            absent,
-            percent: tally.permille().map(|it| f64::from(it) / 10.0),
-            absences_left: left,
-            below_minimum: tally.is_below(minimum),
+            tally: TallyFields::of(&tally, minimum, None),
             attempts: answered.attempts,
         }));
     }
@@ -248,7 +240,7 @@ fn tell_tally(
     let rest = if tally.is_below(minimum) {
         text!("mine-below", minimum)
     } else {
-        text!("mine-left", left = left.max(0), minimum)
+        text!("mine-left", left = tally.left(minimum, None).max(0), minimum)
     };
     printed(writeln!(io::stdout(), "{said} {rest}"))
 }
@@ -258,15 +250,8 @@ struct TallyLine<'a> {
     class: u32,
     student: &'a str,
     roll_calls: u32,
-    of: u32,
-    present: u32,
-    late: u32,
-    excused: u32,
-    absent: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    percent: Option<f64>,
-    absences_left: i64,
-    below_minimum: bool,
+    #[serde(flatten)]
+    tally: TallyFields,
     attempts: u32,
 }
 
@@ -479,23 +464,17 @@ impl Student {
             attempts: answered.attempts,
         };
         match answered.answer {
-            Answer::Marked(Marked { class, at, already_present }) => {
+            Answer::Marked(marked @ Marked { class, at, already_present }) => {
                 self.closed = None;
                 let outcome = if already_present { "already_present" } else { "present" };
                 if self.client.json() {
                     return printed(print_json(&line(class.get(), at, outcome)));
                 }
-                let at = at.to_local();
-                let said = match pressed_at {
-                    _ if already_present => text!("marked-already", student, class, at),
-                    Some(pressed) => {
-                        text!("delivered", student, class, at, pressed = pressed.to_local())
-                    }
-                    None => text!("marked", student, class, at),
-                };
+                let said = recorded(student, marked, false, pressed_at);
                 printed(writeln!(io::stdout(), "{said}"))
             }
-            Answer::Arrived(Arrived { marked: Marked { class, at, .. }, late, unlisted }) => {
+            Answer::Arrived(Arrived { marked, late, unlisted }) => {
+                let Marked { class, at, .. } = marked;
                 self.closed = None;
                 if self.client.json() {
                     let outcome = if late { "late" } else { "present" };
@@ -505,14 +484,7 @@ impl Student {
                         ..line(class.get(), at, outcome)
                     }));
                 }
-                let (at, pressed) =
-                    (at.to_local(), pressed_at.map(super::local_time::LocalTime::to_local));
-                let said = match (late, pressed) {
-                    (true, Some(pressed)) => text!("delivered-late", student, class, at, pressed),
-                    (true, None) => text!("marked-late", student, class, at),
-                    (false, Some(pressed)) => text!("delivered", student, class, at, pressed),
-                    (false, None) => text!("marked", student, class, at),
-                };
+                let said = recorded(student, marked, late, pressed_at);
                 printed(writeln!(io::stdout(), "{said}"))?;
                 if unlisted {
                     remark(text!("marked-unlisted", student, class));
