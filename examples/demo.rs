@@ -59,11 +59,12 @@ struct Commands {
 }
 
 impl Commands {
-    /// `cargo run --example` builds no programs but this one, so it has the others built.
+    /// `cargo run --example` builds no programs but this one, so it has the others built: together with this one, so
+    /// that they share all that was built for it.
     fn build() -> Result<Self, Failure> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut build = Command::new(cargo);
-        build.args(["build", "--quiet", "--bins", "--manifest-path"]);
+        build.args(["build", "--quiet", "--bins", "--example", "demo", "--manifest-path"]);
         build.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"));
         if !cfg!(debug_assertions) {
             build.arg("--release");

@@ -173,7 +173,7 @@ fn body(blob: &[u8]) -> Result<&[u8], BlobDamaged> {
 }
 
 /// The values of a blob of format 1.
-#[cfg(feature = "programs")]
+#[cfg(feature = "sqlite")]
 pub(super) fn decode_v1<T: DeserializeOwned>(blob: &[u8]) -> Result<Vec<T>, BlobDamaged> {
     Values::new(body(blob)?)?.collect()
 }

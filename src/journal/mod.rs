@@ -20,12 +20,12 @@
 pub mod encoding;
 mod error;
 mod memory;
-#[cfg(feature = "programs")]
+#[cfg(feature = "sqlite")]
 mod sqlite;
 
 pub use error::{ErrorKind, JournalError};
 pub use memory::MemoryJournal;
-#[cfg(feature = "programs")]
+#[cfg(feature = "sqlite")]
 pub use sqlite::{
     Backup, BackupError, DATABASE_FILE, Examined, FolderProblem, LOCK_FILE, Location, SqliteError,
     SqliteJournal, backup, is_open_to_others, make,
