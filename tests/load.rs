@@ -139,6 +139,22 @@ fn an_open_loop_begins_so_many_in_a_second() {
     assert!(summary["seconds"].as_f64() > Some(0.99), "the last begins after 299/300 s\n{load}");
 }
 
+/// Who is not on the roster is recorded like everybody else, and is told so besides.
+#[test]
+fn students_who_are_not_on_the_roster_have_receipts_too() {
+    let folder = folder();
+    let server = Server::on(folder.path());
+    let roster = folder.path().join("roster.csv");
+    std::fs::write(&roster, "number,name\n1,Ana\n").expect("a roster");
+    server.teacher(["roster", "import", "10", "--yes", &roster.to_string_lossy()]).expect(0);
+    let load = rehearsal(&Place::default(), &server)
+        .args(["--students", "9", "--first-class", "10"])
+        .run()
+        .expect(0);
+    all_are_on_the_sheets(&load, 9);
+    sheets_are_the_receipts(folder.path(), &load);
+}
+
 #[test]
 fn a_class_that_is_open_already_is_left_alone() {
     let server = Server::in_memory();

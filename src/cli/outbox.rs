@@ -43,11 +43,6 @@ fn delivery(mark: &KeptMark) -> Operation {
     Operation::Deliver { class, student, code, delay_ms }
 }
 
-/// Whether the answer says that the student is on the roll call.
-fn is_there(answer: &Answer) -> bool {
-    matches!(answer, Answer::Marked(_) | Answer::Arrived(_))
-}
-
 /// That a student is on the roll call, and since when; with when it was pressed, if that was not now.
 pub(super) fn recorded(
     student: StudentNumber,
@@ -152,7 +147,7 @@ impl CommandClient {
             keep_on(&mark);
         }
         let answered = result?;
-        if is_there(&answered.answer) {
+        if answered.answer.marked().is_some() {
             let pressed_at = Some(mark.at());
             discard(mark);
             return Ok(Again::There(Told { answered, pressed_at }));

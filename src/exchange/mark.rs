@@ -183,11 +183,9 @@ impl TryFrom<u8> for Standing {
 
 /// Whether this answers a mark in that class.
 pub(super) fn fits(class: ClassId, answer: &Answer) -> bool {
-    match answer {
-        Answer::Marked(marked) => marked.class == class,
-        Answer::Arrived(arrived) => arrived.marked.class == class,
-        Answer::MarkRefused(_) => true,
-        _ => false,
+    match answer.marked() {
+        Some(marked) => marked.class == class,
+        None => matches!(answer, Answer::MarkRefused(_)),
     }
 }
 

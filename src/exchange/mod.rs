@@ -518,6 +518,18 @@ pub enum Outcome {
     Enrolled(Enrolled),
 }
 
+impl Answer {
+    /// The mark that it is the receipt of, if it is one: also that of a student who is late or not on
+    /// the roster.
+    #[must_use]
+    pub fn marked(&self) -> Option<Marked> {
+        match *self {
+            Self::Marked(marked) | Self::Arrived(Arrived { marked, .. }) => Some(marked),
+            _ => None,
+        }
+    }
+}
+
 impl Outcome {
     /// The mark that it tells of, if it is one.
     #[must_use]

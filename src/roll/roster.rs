@@ -4,12 +4,12 @@
 //! each roster. A copy costs nothing, so that a snapshot is one. An entry takes less than a hundred bytes: its
 //! texts lie one behind the other in one piece of memory.
 
-use std::borrow::Borrow;
 use std::cmp::Ordering;
-use std::sync::Arc;
 
+use equivalent::{Comparable, Equivalent};
 use imbl::{OrdMap, OrdSet};
 use serde::{Deserialize, Serialize};
+use triomphe::ThinArc;
 
 use super::Contradiction;
 use crate::attendance::{Listed, RosterChange, RosterEdit};
@@ -17,9 +17,32 @@ use crate::exchange::Refusal;
 use crate::ids::{ClassId, StudentNumber};
 use crate::limits::ROSTER_MAX;
 
-/// A student of a class, as it is kept: the lengths of number and name, number, name, group.
+/// The begin of a student number, in the order of the numbers: nine characters of seven bits, and whether
+/// more follow. A mark compares these, which lie side by side, and looks no further for most schools' numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Head(u64);
+
+impl Head {
+    const CHARACTERS: usize = 9;
+
+    fn of(number: &[u8]) -> Self {
+        // Student numbers are of ASCII; none of their characters is zero.
+        let character = |it: usize| u64::from(number.get(it).copied().unwrap_or(0));
+        let packed = (0..Self::CHARACTERS).fold(0, |packed, it| packed << 7 | character(it));
+        Self(packed << 1 | u64::from(number.len() > Self::CHARACTERS))
+    }
+
+    fn is_all(self) -> bool {
+        self.0 & 1 == 0
+    }
+}
+
+/// A student of a class, as it is kept. The text: the lengths of number and name, number, name, group.
 #[derive(Clone, Debug)]
-struct Entry(Arc<[u8]>);
+struct Entry {
+    head: Head,
+    text: ThinArc<(), u8>,
+}
 
 impl Entry {
     fn new(listed: &Listed) -> Self {
@@ -28,16 +51,19 @@ impl Entry {
         let group = listed.group.as_ref().map_or(&b""[..], |it| it.as_str().as_bytes());
         let length = |text: &[u8]| u8::try_from(text.len()).expect("bounded by its type");
         let lengths = [length(number), length(name)];
-        Self([&lengths[..], number, name, group].concat().into())
+        let text = [&lengths[..], number, name, group].concat();
+        Self { head: Head::of(number), text: ThinArc::from_header_and_slice((), &text) }
     }
 
     fn number(&self) -> &[u8] {
-        &self.0[2..2 + usize::from(self.0[0])]
+        let text = &self.text.slice;
+        &text[2..2 + usize::from(text[0])]
     }
 
     fn listed(&self) -> Listed {
-        let rest = &self.0[2 + usize::from(self.0[0])..];
-        let (name, group) = rest.split_at(self.0[1].into());
+        let all = &self.text.slice;
+        let rest = &all[2 + usize::from(all[0])..];
+        let (name, group) = rest.split_at(all[1].into());
         let text = |bytes| std::str::from_utf8(bytes).expect("it was made of text");
         Listed {
             student: text(self.number()).parse().expect("it was made of a number"),
@@ -45,22 +71,20 @@ impl Entry {
             group: (!group.is_empty()).then(|| text(group).parse().expect("made of a group")),
         }
     }
-}
 
-/// Entries are found and ordered by their numbers alone.
-impl Borrow<[u8]> for Entry {
-    fn borrow(&self) -> &[u8] {
-        self.number()
+    /// The order of this number after or before another one, given by its head and its bytes.
+    fn compare(&self, head: Head, number: &[u8]) -> Ordering {
+        let by_head = self.head.cmp(&head);
+        if by_head.is_eq() && !head.is_all() { self.number().cmp(number) } else { by_head }
     }
 }
 
-impl PartialEq for Entry {
-    fn eq(&self, other: &Self) -> bool {
-        self.number() == other.number()
+/// Entries are ordered by their numbers alone.
+impl Ord for Entry {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.compare(other.head, other.number())
     }
 }
-
-impl Eq for Entry {}
 
 impl PartialOrd for Entry {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
@@ -68,9 +92,36 @@ impl PartialOrd for Entry {
     }
 }
 
-impl Ord for Entry {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.number().cmp(other.number())
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Entry {}
+
+/// A number, as an entry is found by it.
+struct Sought<'a> {
+    head: Head,
+    number: &'a [u8],
+}
+
+impl<'a> Sought<'a> {
+    fn new(student: &'a StudentNumber) -> Self {
+        let number = student.as_bytes();
+        Self { head: Head::of(number), number }
+    }
+}
+
+impl Equivalent<Entry> for Sought<'_> {
+    fn equivalent(&self, entry: &Entry) -> bool {
+        self.compare(entry).is_eq()
+    }
+}
+
+impl Comparable<Entry> for Sought<'_> {
+    fn compare(&self, entry: &Entry) -> Ordering {
+        entry.compare(self.head, self.number).reverse()
     }
 }
 
@@ -105,7 +156,7 @@ impl Roster {
     /// Whether the student is on it.
     #[must_use]
     pub fn has(&self, student: StudentNumber) -> bool {
-        self.entries.contains(student.as_bytes())
+        self.entries.contains(&Sought::new(&student))
     }
 
     /// The students in order of their numbers.
@@ -118,10 +169,10 @@ impl Roster {
         match edit {
             RosterEdit::Put(listed) => {
                 // An entry with this number is equal to the new one, and would stay.
-                self.entries.remove(listed.student.as_bytes());
+                self.entries.remove(&Sought::new(&listed.student));
                 self.entries.insert(Entry::new(listed));
             }
-            RosterEdit::Remove(student) => _ = self.entries.remove(student.as_bytes()),
+            RosterEdit::Remove(student) => _ = self.entries.remove(&Sought::new(student)),
         }
     }
 
@@ -362,6 +413,31 @@ mod tests {
         assert!(rosters.of(class(1)).unwrap().has("10".parse().unwrap()));
         assert!(!rosters.of(class(1)).unwrap().has("1".parse().unwrap()));
         assert!(rosters.of(class(2)).is_none());
+    }
+
+    #[test]
+    fn numbers_of_every_length_are_found_and_are_in_the_order_of_their_bytes() {
+        let nine = ["123456789", "12345678", "12345678~", "12345678!", "~~~~~~~~~", "!"];
+        let longer = ["1234567890", "123456789!", "123456789~", "1234567891", "~~~~~~~~~~"];
+        let longest =
+            ["~".repeat(32), "123456789".repeat(3), format!("{}!", "123456789".repeat(3))];
+        let mut all = [&nine[..], &longer, &longest.each_ref().map(String::as_str)].concat();
+        let put_all = all.iter().map(|it| put(it, "Ana")).collect();
+        let mut rosters = Rosters::default();
+        let change = change(0, 7, put_all);
+        rosters.apply(class(1), &change, 1);
+        let roster = rosters.of(class(1)).unwrap();
+        all.sort_unstable();
+        assert!(roster.iter().map(|it| it.student.to_string()).eq(all.iter().copied()));
+        for (place, it) in all.iter().enumerate() {
+            assert!(roster.has(it.parse().unwrap()), "{it}");
+            let mut without = roster.clone();
+            without.edit(&RosterEdit::Remove(it.parse().unwrap()));
+            assert!(!without.has(it.parse().unwrap()), "{it}");
+            assert_eq!(without.len(), all.len() - 1);
+            let others = all.iter().enumerate().filter(|&(other, _)| other != place);
+            assert!(without.iter().map(|it| it.student.to_string()).eq(others.map(|it| *it.1)));
+        }
     }
 
     // spec: R-ROSTER-2

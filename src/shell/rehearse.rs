@@ -305,14 +305,17 @@ impl Run {
 
     fn student_answered(&mut self, ended: &Ended) -> Result<(), LoadError> {
         let fate = match &ended.result {
-            Ok(Answered { answer: Answer::Marked(Marked { at, already_present, .. }), .. }) => {
-                self.report.already_present += u64::from(*already_present);
-                let micros = ended.at.since(ended.began).as_micros();
-                self.report.latency.saturating_record(u64::try_from(micros).unwrap_or(u64::MAX));
-                self.write_down(ended.place, *at)?;
-                Fate::Receipt(*at)
-            }
-            Ok(_) => Fate::Refused,
+            Ok(Answered { answer, .. }) => match answer.marked() {
+                Some(Marked { at, already_present, .. }) => {
+                    self.report.already_present += u64::from(already_present);
+                    let micros = ended.at.since(ended.began).as_micros();
+                    let micros = u64::try_from(micros).unwrap_or(u64::MAX);
+                    self.report.latency.saturating_record(micros);
+                    self.write_down(ended.place, at)?;
+                    Fate::Receipt(at)
+                }
+                None => Fate::Refused,
+            },
             Err(Unanswered { .. }) => Fate::Unknown,
         };
         self.report.ledger.record(ended.place, fate);
