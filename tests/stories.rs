@@ -866,6 +866,7 @@ fn a_class_that_was_opened_again_shows_its_earlier_sheets_too() {
             "present",
             "revised_at",
             "revision",
+            "walk_ins",
         ];
         assert_eq!(fields(line), contract, "{line}");
     }

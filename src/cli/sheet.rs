@@ -11,16 +11,16 @@ use super::likeness::nearest;
 use super::local_time::LocalTime as _;
 use super::room::words;
 use crate::access::Remarks;
-use crate::attendance::{Change, Status, TrailEntry};
+use crate::attendance::{Change, Status, StudentName, TrailEntry};
+use crate::exchange::{Revision, SheetInfo};
 use crate::ids::{RollCallNumber, StudentNumber};
 use crate::roll::{Sheet, SheetEntry};
 
 /// Writes a sheet for people, under a heading without its end.
 pub(super) fn write_sheet(out: &mut impl Write, sheet: &Sheet, heading: &str) -> io::Result<()> {
     let entries = sheet.entries();
-    let has_roster = sheet.supplement.as_ref().is_some_and(|it| it.roster.is_some());
     let end = if entries.is_empty() { "." } else { ":" };
-    writeln!(out, "{heading}. {}{end}", counts(&entries, has_roster, sheet))?;
+    writeln!(out, "{heading}. {}{end}", counts(&entries, sheet))?;
     let (there, others): (Vec<_>, Vec<_>) =
         entries.iter().filter(|it| it.listed).partition(|it| it.status.is_there());
     write_entries(out, there.into_iter(), Status::Present)?;
@@ -62,14 +62,14 @@ fn title(status: Status, count: usize) -> String {
 }
 
 /// How many of which status, in a sentence without its end.
-fn counts(entries: &[SheetEntry], has_roster: bool, sheet: &Sheet) -> String {
-    if sheet.supplement.is_none() {
+fn counts(entries: &[SheetEntry], sheet: &Sheet) -> String {
+    let Some(supplement) = &sheet.supplement else {
         return text!("sheet-answered", count = Count(sheet.marks.len()));
-    }
+    };
     let of = |status| entries.iter().filter(|it| it.listed && it.status == status).count();
     let listed = entries.iter().filter(|it| it.listed).count();
     let there = of(Status::Present) + of(Status::Late);
-    let mut said = vec![if has_roster {
+    let mut said = vec![if supplement.roster.is_some() {
         text!("sheet-present-of", count = Count(there), listed = Count(listed))
     } else {
         text!("sheet-present", count = Count(there))
@@ -131,17 +131,47 @@ fn write_trail(out: &mut impl Write, sheet: &Sheet, entries: &[SheetEntry]) -> i
         return Ok(());
     };
     writeln!(out, "{}", text!("sheet-trail", revision = supplement.revision))?;
-    let names: BTreeMap<_, _> =
-        entries.iter().filter_map(|it| Some((it.student, it.name.as_ref()?))).collect();
+    let names = names(entries);
+    supplement.trail.iter().try_for_each(|entry| {
+        writeln!(out, "      {}  {}", entry.at.to_local(), told(entry, &names))
+    })
+}
+
+/// A closed sheet in one line: which, when, how many of which status.
+pub(super) fn brief(info: &SheetInfo, sheet: &Sheet) -> String {
+    let &SheetInfo { number, opened_at, closed_at, .. } = info;
+    let (from, to) = (opened_at.to_local(), closed_at.to_local_on(opened_at));
+    let counts = counts(&sheet.entries(), sheet);
+    format!("{number:>4}  {}  {counts}", text!("from-to", from, to))
+}
+
+/// A revision like [`brief`], with a second line that says what made it.
+pub(super) fn brief_revision(it: &Revision, sheet: &Sheet) -> String {
+    let line = brief(&it.sheet, sheet);
+    if it.revision <= 1 {
+        return line;
+    }
+    let revised = text!("revised", revision = it.revision, at = it.at.to_local());
+    match sheet.supplement.as_ref().and_then(|it| it.trail.last()) {
+        Some(entry) => {
+            format!("{line}\n      {revised}: {}", told(entry, &names(&sheet.entries())))
+        }
+        None => format!("{line}\n      {revised}"),
+    }
+}
+
+type Names<'a> = BTreeMap<StudentNumber, &'a StudentName>;
+
+fn names(entries: &[SheetEntry]) -> Names<'_> {
+    entries.iter().filter_map(|it| Some((it.student, it.name.as_ref()?))).collect()
+}
+
+/// What an entry of a trail says, without its time.
+fn told(entry: &TrailEntry, names: &Names<'_>) -> String {
     let who = |student: StudentNumber| match names.get(&student) {
         Some(name) => format!("{student} {name}"),
         None => student.to_string(),
     };
-    supplement.trail.iter().try_for_each(|entry| writeln!(out, "      {}", told(entry, who)))
-}
-
-/// An entry of a trail in one line.
-fn told(entry: &TrailEntry, who: impl Fn(StudentNumber) -> String) -> String {
     let TrailEntry { at, by, change, reason } = entry;
     let what = match change {
         Change::Corrected { student, was: Some(was), is } => {
@@ -157,7 +187,7 @@ fn told(entry: &TrailEntry, who: impl Fn(StudentNumber) -> String) -> String {
     };
     let by = by.map(|name| format!(", {}", text!("trail-by", name))).unwrap_or_default();
     let reason = reason.as_ref().map(|it| format!(" ({it})")).unwrap_or_default();
-    format!("{}  {what}{by}{reason}", at.to_local())
+    format!("{what}{by}{reason}")
 }
 
 /// A line of `--json` for a closed sheet.
@@ -175,6 +205,49 @@ pub(super) struct SheetLine {
     students: Vec<String>,
     entries: Vec<EntryLine>,
     attempts: u32,
+}
+
+/// A line of `--json` for a revision of a closed sheet.
+#[derive(Serialize)]
+pub(super) struct HistoryLine {
+    class: u32,
+    number: u32,
+    opened_at: String,
+    closed_at: String,
+    /// Of the roster, if there is one.
+    present: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected: Option<usize>,
+    walk_ins: usize,
+    revision: u32,
+    revised_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
+    attempts: u32,
+}
+
+impl HistoryLine {
+    pub(super) fn new(it: &Revision, sheet: &Sheet, attempts: u32) -> Self {
+        let SheetInfo { class, number, opened_at, closed_at, .. } = it.sheet;
+        let entries = sheet.entries();
+        let count = |of: fn(&SheetEntry) -> bool| entries.iter().filter(|it| of(it)).count();
+        let supplement = sheet.supplement.as_ref();
+        let has_roster = supplement.is_some_and(|it| it.roster.is_some());
+        let last = supplement.filter(|_| it.revision > 1).and_then(|it| it.trail.last());
+        Self {
+            class: class.get(),
+            number: number.get(),
+            opened_at: opened_at.to_rfc3339(),
+            closed_at: closed_at.to_rfc3339(),
+            present: count(|it| it.listed && it.status.is_there()),
+            expected: has_roster.then(|| count(|it| it.listed)),
+            walk_ins: count(is_walk_in),
+            revision: it.revision,
+            revised_at: it.at.to_rfc3339(),
+            by: last.and_then(|it| it.by.as_ref()).map(ToString::to_string),
+            attempts,
+        }
+    }
 }
 
 /// A student on a sheet.

@@ -23,13 +23,13 @@ use super::report::{ReportFlags, report};
 use super::room;
 use super::roster::{RosterWork, roster};
 use super::scan::scan;
-use super::sheet::{SheetLine, write_sheet};
+use super::sheet::{HistoryLine, SheetLine, brief, brief_revision, write_sheet};
 use super::watch::watch;
 use super::words::{complain, parse, printed, remark, typed};
 use crate::access::{PersonName, Terms, Who};
 use crate::attendance::{Plan, Status};
 use crate::exchange::{
-    Act, Answer, Closed, OpenRollCall, Opened, Operation, Query, Revision, SheetInfo, StatusList,
+    Act, Answer, Closed, OpenRollCall, Opened, Operation, Query, SheetInfo, StatusList,
 };
 use crate::ids::{ClassId, RollCallNumber};
 use crate::limits::SPOT_MAX;
@@ -479,7 +479,8 @@ impl Teacher {
         if !earlier.is_empty() && !self.client.json() {
             say(&text!("other-sheets", count = Count(earlier.len()), class))?;
             for info in earlier.iter().rev() {
-                say(&brief(info))?;
+                let (sheet, _) = self.client.fetch_sheet(info)?;
+                say(&brief(info, &sheet))?;
             }
             say(&text!("other-sheets-see", class, number = earlier[0].number))?;
         }
@@ -537,13 +538,11 @@ impl Teacher {
             return self.absent(class, "no_sheet", &text!("no-sheet", class), attempts);
         }
         for it in revisions.iter().rev() {
+            let (sheet, more_attempts) = self.client.fetch_sheet(&it.sheet)?;
             if self.client.json() {
-                printed(print_json(&HistoryLine::new(it, attempts)))?;
-            } else if it.revision > 1 {
-                let revised = text!("revised", revision = it.revision, at = it.at.to_local());
-                say(&format!("{}  {revised}", brief(&it.sheet)))?;
+                printed(print_json(&HistoryLine::new(it, &sheet, attempts + more_attempts)))?;
             } else {
-                say(&brief(&it.sheet))?;
+                say(&brief_revision(it, &sheet))?;
             }
         }
         Ok(())
@@ -687,44 +686,9 @@ struct OpenRollCallLine {
 }
 
 /// A closed roll call in one line.
-fn brief(info: &SheetInfo) -> String {
-    let SheetInfo { number, opened_at, closed_at, students, .. } = *info;
-    let (from, to) = (opened_at.to_local(), closed_at.to_local_on(opened_at));
-    let students = text!("students", count = Count(students));
-    format!("{number:>4}  {}  {students}", text!("from-to", from, to))
-}
-
 /// Reads the day of `--date`.
 fn parse_day(text: &str) -> Result<NaiveDate, String> {
     day_from_words(text).ok_or_else(|| text!("day-form"))
-}
-
-#[derive(Serialize)]
-struct HistoryLine {
-    class: u32,
-    number: u32,
-    opened_at: String,
-    closed_at: String,
-    present: u32,
-    revision: u32,
-    revised_at: String,
-    attempts: u32,
-}
-
-impl HistoryLine {
-    fn new(it: &Revision, attempts: u32) -> Self {
-        let SheetInfo { class, number, opened_at, closed_at, students, .. } = it.sheet;
-        Self {
-            class: class.get(),
-            number: number.get(),
-            opened_at: opened_at.to_rfc3339(),
-            closed_at: closed_at.to_rfc3339(),
-            present: students,
-            revision: it.revision,
-            revised_at: it.at.to_rfc3339(),
-            attempts,
-        }
-    }
 }
 
 fn say(what: &str) -> Result<(), Exit> {

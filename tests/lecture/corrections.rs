@@ -244,15 +244,18 @@ fn the_earlier_revisions_of_a_sheet_stay_byte_for_byte() {
     let history = desk.teacher(&["history", CLASS]).expect(0);
     assert_eq!(
         desk.said(&history),
-        "   1  TIME to TIME  2 students\n   \
-         1  TIME to TIME  3 students  revision 2, of TIME\n   \
-         1  TIME to TIME  3 students  revision 3, of TIME\n   \
-         1  TIME to TIME  3 students  revision 4, of TIME\n   \
-         1  TIME to TIME  3 students  revision 5, of TIME\n"
+        "   1  TIME to TIME  1 of 4 present, 3 absent, 1 not on the roster\n   \
+         1  TIME to TIME  2 of 4 present, 2 absent, 1 not on the roster\n      revision 2, of TIME: 10 Rui Sá: absent → present (sat at the back)\n   \
+         1  TIME to TIME  2 of 4 present, 1 excused, 1 absent, 1 not on the roster\n      revision 3, of TIME: 20 Eva Braga: absent → excused\n   \
+         1  TIME to TIME  1 of 4 present, 1 excused, 2 absent, 1 not on the roster\n      revision 4, of TIME: 042191010 Ana Silva: present → absent\n   \
+         1  TIME to TIME  2 of 4 present, 1 excused, 1 absent, 1 not on the roster\n      revision 5, of TIME: 042191010 Ana Silva: absent → present\n"
     );
     let history = desk.json(&["history", CLASS]).expect(0).objects();
     let named: Vec<_> = history.iter().map(|it| json!([it["number"], it["revision"]])).collect();
     assert_eq!(named, [json!([1, 1]), json!([1, 2]), json!([1, 3]), json!([1, 4]), json!([1, 5])]);
+    let counts = |it: &Value| json!([it["present"], it["expected"], it["walk_ins"]]);
+    assert_eq!(counts(&history[0]), json!([1, 4, 1]));
+    assert_eq!(counts(&history[4]), json!([2, 4, 1]));
     assert_eq!(history[0]["closed_at"], history[4]["closed_at"]);
     assert_ne!(history[0]["revised_at"], history[4]["revised_at"]);
 }
