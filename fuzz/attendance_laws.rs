@@ -318,10 +318,17 @@ fn operation(hall: &Hall, class: ClassId, deed: &Deed) -> Operation {
     }
 }
 
+/// A question of revisions with a number from here on is one of how often a student was there: so the inputs
+/// that were found before keep their meaning.
+const OF_ONE: u8 = 128;
+
 fn query(class: ClassId, question: &Question) -> Query {
     match *question {
         Question::Watch(from) => Query::Watch { class, from: u32::from(from % 8) },
         Question::Roster => Query::Roster { class },
+        Question::Revisions(number) if number >= OF_ONE => {
+            Query::Tally { class, student: student(number) }
+        }
         Question::Revisions(number) => {
             let number = RollCallNumber::new(number.into()).unwrap_or(RollCallNumber::MAX);
             Query::Revisions { class, number, revision: u32::MAX }

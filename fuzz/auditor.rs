@@ -97,6 +97,10 @@ pub(crate) mod taught {
         STALE_IMPORT: "an import came that was begun before another" => "the last import wins";
         WATCHED: "an open roll call was watched" => "a status is what times and the trail say";
         REVISIONS: "the revisions of a class were listed, of which a sheet has several" => "revisions without gaps";
+        TALLIED: "it was asked how often somebody was there who was expected"
+            => "a status is what times and the trail say";
+        TALLIED_CORRECTED: "the same of somebody who was corrected"
+            => "a status is what times and the trail say";
         OLD_REVISION: "a block of a sheet was pulled of which there is a newer revision" => "a revision never changes";
     }
 }
@@ -1267,6 +1271,10 @@ impl State {
             }
             let status = roll_call.status(student, Some(students)).expect("it is expected");
             roll_calls += 1;
+            taught::TALLIED.held();
+            let agenda = roll_call.plan.as_ref();
+            taught::TALLIED_CORRECTED
+                .held_if(agenda.is_some_and(|it| it.standings.contains_key(student)));
             of[usize::from(status).min(3)] += roll_call.plan.as_ref().map_or(1, |it| it.lessons);
         }
         let numbers = [roll_calls, of.iter().sum(), of[0], of[1], of[2], of[3]];

@@ -12,9 +12,12 @@ use std::sync::OnceLock;
 
 use arbitrary::{Arbitrary, Unstructured};
 use rollcall::access::{Guest, InviteId, PersonName, Role, RoomCode, Terms};
+use rollcall::attendance::{
+    Change, Correction, Listed, Plan, RosterChange, RosterEdit, Status, TrailEntry,
+};
 use rollcall::exchange::{
-    Act, Acted, Ask, Closed, Joined, Marked, Operation, Outcome, Refusal, Refused, Request,
-    SheetInfo,
+    Act, Acted, Ask, Closed, Corrected, Enrolled, Extended, Joined, Marked, Operation, Outcome,
+    Refusal, Refused, Request, SheetInfo,
 };
 use rollcall::ids::{
     ClassId, ClientId, ContentId, DeviceId, RequestNumber, RollCallId, RollCallNumber,
@@ -24,7 +27,7 @@ use rollcall::journal::encoding::{decode_items, decode_records, encode_items, en
 use rollcall::journal::{DATABASE_FILE, Journal as _, SqliteJournal};
 use rollcall::people::{PeopleItem, RoomSecret};
 use rollcall::record::{Batch, Record, Recovery as _, SnapshotItem, SnapshotPart};
-use rollcall::roll::{ClientRecord, ClosedSheet, Mark, RegisterItem};
+use rollcall::roll::{ClientRecord, ClosedSheet, Mark, ProceedingsItem, RegisterItem, RosterItem};
 use rollcall::server::{Output, Server};
 use rollcall::time::{Instant, Now, WallTime};
 use rollcall::wire::Datagram;
@@ -41,6 +44,10 @@ pub(crate) mod seen {
         WITH_CLIENTS: "a whole server that knows clients was read" => "a whole server goes on";
         WITH_PEOPLE: "a whole server that knows people was read" => "a whole server goes on";
         WITH_ROOMS: "a whole server with a roll call of a device was read" => "a whole server goes on";
+        WITH_ROSTERS: "a whole server with a roster was read" => "a whole server goes on";
+        WITH_PLANS: "a whole server with a planned, open roll call was read" => "a whole server goes on";
+        WITH_TRAIL: "a whole server with an open roll call that was corrected was read" => "a whole server goes on";
+        ENDED: "a record that a roll call was closed at its deadline was replayed" => "the file says the same";
         FROM_SNAPSHOT: "a whole server was read from a snapshot" => "the snapshot of a snapshot";
         FROM_BOTH: "a whole server was read from a snapshot and batches after it"
             => "the file says the same";
@@ -91,6 +98,7 @@ enum Row {
 #[derive(Arbitrary, Clone, Debug)]
 enum Deed {
     Open(u8),
+    /// From [`PLANNED`] on a class has a roster and a planned roll call, which ends if the number is odd.
     Close(u8),
     /// In a class that is opened for it, unless it is open. From [`STAFFED`] on, by the second number,
     /// somebody becomes a teacher and opens a class, in which others answer.
@@ -293,6 +301,20 @@ impl Content {
             |item: &SnapshotItem| matches!(item, SnapshotItem::People(PeopleItem::Room { .. }));
         seen::WITH_ROOMS.held_if(server.snapshot().any(|item| is_room(&item)));
         seen::WITH_CLIENTS.held_if(server.clients() > 0);
+        let is_of_roster =
+            |item: &SnapshotItem| matches!(item, SnapshotItem::Roster(RosterItem::Listed { .. }));
+        seen::WITH_ROSTERS.held_if(server.snapshot().any(|item| is_of_roster(&item)));
+        let is_planned = |item: &SnapshotItem| {
+            matches!(
+                item,
+                SnapshotItem::Proceedings(ProceedingsItem::Begin { closes_at: Some(_), .. })
+            )
+        };
+        seen::WITH_PLANS.held_if(server.snapshot().any(|item| is_planned(&item)));
+        let is_trail = |item: &SnapshotItem| {
+            matches!(item, SnapshotItem::Proceedings(ProceedingsItem::Trail { .. }))
+        };
+        seen::WITH_TRAIL.held_if(server.snapshot().any(|item| is_trail(&item)));
     }
 
     /// The server and its last batch, if everything is in its place and fits; why not is counted.
@@ -338,9 +360,10 @@ impl Content {
             let Ok(records) = decode_records(blob) else { return refused(&seen::BATCH_DAMAGED) };
             check_blob(blob, &encode_records(&records, Vec::new()));
             for record in records {
-                let (forgot, told) = (
+                let (forgot, told, ended) = (
                     matches!(record, Record::Forgot { .. }),
                     matches!(record, Record::TimeDisclosed { .. }),
+                    matches!(record, Record::ClosedAtDeadline { .. }),
                 );
                 if server.replay(record).is_err() {
                     return refused(&seen::BATCH_CONTRADICTS);
@@ -350,6 +373,9 @@ impl Content {
                 }
                 if told {
                     note(&seen::TOLD);
+                }
+                if ended {
+                    note(&seen::ENDED);
                 }
             }
         }
@@ -402,6 +428,21 @@ fn lived(server: &mut Server<u8>, deeds: &[Deed]) -> Vec<Batch> {
     for deed in deeds.iter().flat_map(opened).take(20) {
         wall = wall.shifted(60_000);
         instant = instant.after(std::time::Duration::from_secs(60));
+        if let Deed::Close(it) = deed
+            && it >= PLANNED
+        {
+            for operation in planned(server, it) {
+                let ask = Ask::Perform { started, operation };
+                let request = Request { attempt: 1, client, number, ask };
+                server.handle_datagram(Now { instant, wall }, 1, &laws::request(&request, 90));
+                number = number.next().expect("a few");
+            }
+            if it & 1 != 0 {
+                (instant, wall) = silence(server, instant, wall);
+            }
+            drain(server, &mut batches);
+            continue;
+        }
         let (who, started, operation) = match deed {
             Deed::Open(which) => {
                 (client, started, Operation::Open { class: class(which), terms: Terms::PLAIN })
@@ -420,9 +461,7 @@ fn lived(server: &mut Server<u8>, deeds: &[Deed]) -> Vec<Batch> {
                 (behind, wall.shifted(-HOUR_MILLIS), Operation::Close { class: class(0) })
             }
             Deed::Silence => {
-                wall = wall.shifted(2 * HOUR_MILLIS);
-                instant = instant.after(std::time::Duration::from_secs(7_200));
-                server.handle_timeout(Now { instant, wall });
+                (instant, wall) = silence(server, instant, wall);
                 drain(server, &mut batches);
                 continue;
             }
@@ -441,6 +480,63 @@ fn lived(server: &mut Server<u8>, deeds: &[Deed]) -> Vec<Batch> {
 
 /// See [`Deed::Mark`].
 const STAFFED: u8 = 168;
+
+/// See [`Deed::Silence`].
+fn silence(server: &mut Server<u8>, instant: Instant, wall: WallTime) -> (Instant, WallTime) {
+    let instant = instant.after(std::time::Duration::from_secs(7_200));
+    let wall = wall.shifted(2 * HOUR_MILLIS);
+    server.handle_timeout(Now { instant, wall });
+    (instant, wall)
+}
+
+/// See [`Deed::Close`].
+const PLANNED: u8 = 128;
+
+/// A roster, a roll call with an end, answers with and without delay, a correction and a longer time.
+fn planned(server: &Server<u8>, number: u8) -> [Operation; 6] {
+    let class = class(number);
+    let version = server.snapshot().find_map(|item| match item {
+        SnapshotItem::Roster(RosterItem::Begin { class: of, version, .. }) if of == class => {
+            Some(version)
+        }
+        _ => None,
+    });
+    let base = version.unwrap_or(0);
+    let change = RosterChange {
+        base,
+        import: number.into(),
+        edits: [edit(number), edit(number / 2)].into(),
+    };
+    let late_after_s = (number & 1 == 0).then_some(30);
+    let plan = Plan { closes_after_s: Some(3_600), late_after_s, ..Plan::default() };
+    let (there, code) = (student(number), None);
+    let correction = Correction {
+        number: None,
+        student: student(number / 2),
+        status: Status::ALL[usize::from(number) % Status::ALL.len()],
+        reason: (number & 2 == 0).then(|| "sat at the back".parse().expect("a reason")),
+    };
+    [
+        Operation::Enrol { class, change },
+        Operation::OpenWith { class, terms: Terms::PLAIN, plan },
+        Operation::Mark { class, student: there, code },
+        Operation::Deliver { class, student: student(number / 4), code, delay_ms: 1_000 },
+        Operation::Correct { class, correction: Box::new(correction) },
+        Operation::Extend { class, seconds: number.into() },
+    ]
+}
+
+fn edit(number: u8) -> RosterEdit {
+    if number & 64 == 0 {
+        return RosterEdit::Remove(student(number));
+    }
+    let group = (number & 1 == 0).then(|| "A".parse().expect("a group"));
+    RosterEdit::Put(Listed {
+        student: student(number),
+        name: "João d'Água".parse().expect("a name"),
+        group,
+    })
+}
 
 /// What a server has appended to which devices have spoken, all in one batch: what would contradict what was
 /// before is left out.
@@ -813,6 +909,9 @@ impl Happened {
                 let outcome = Outcome::ClockSkew { server_time: time(at) };
                 (who, at, Operation::Close { class: class(which) }, outcome)
             }
+            Self::Odd { who, class: which, at, student: number } if number >= OF_ATTENDANCE => {
+                return of_attendance(who, which, at, number);
+            }
             Self::Odd { who, class: which, at, student: number } if number >= OF_PEOPLE => {
                 return of_people(who, which, at, number);
             }
@@ -846,6 +945,9 @@ impl Kept {
             Self::NextRollCall(ref count) => {
                 RegisterItem::NextRollCall(RollCallId::new(count.number()))
             }
+            Self::LastSheet { class: which, at } if at >= OF_ATTENDANCE => {
+                return item_of_attendance(which, at);
+            }
             Self::LastSheet { class: which, at } if at >= OF_PEOPLE => {
                 return item_of_people(which, at);
             }
@@ -869,6 +971,109 @@ impl Kept {
 
 /// What has a number from here on is about people: so the inputs that were found before keep their meaning.
 const OF_PEOPLE: u8 = 128;
+
+/// What has a number from here on is about rosters, plans and corrections.
+const OF_ATTENDANCE: u8 = 216;
+
+/// A record about a roster or a planned roll call; whatever came before it.
+fn of_attendance(who: u8, which: u8, at: u8, number: u8) -> Record {
+    let (class, student, wall) = (class(which), student(which), time(at % OF_PEOPLE));
+    let (number, of) = (number % 8, RollCallNumber::new(u32::from(which % 3)));
+    let (operation, outcome) = match number {
+        0 | 1 => {
+            let change = RosterChange {
+                base: u64::from(who % 3),
+                import: who.into(),
+                edits: [edit(at), edit(which | 64)].into(),
+            };
+            let enrolled =
+                Enrolled { at: wall, class, version: u64::from(who % 3) + 1, students: 1 };
+            (Operation::Enrol { class, change }, Outcome::Enrolled(enrolled))
+        }
+        2 | 3 => {
+            let ends = |it: u8| (it & 1 == 0).then(|| u32::from(it) + 1);
+            let plan =
+                Plan { closes_after_s: ends(at), late_after_s: ends(who), ..Plan::default() };
+            let opened = Outcome::Opened {
+                class,
+                roll_call: RollCallId::new(at.into()),
+                number: RollCallNumber::FIRST,
+                opened_at: wall,
+                already_open: false,
+            };
+            (Operation::OpenWith { class, terms: Terms::PLAIN, plan }, opened)
+        }
+        4 => {
+            let status = Status::ALL[usize::from(who) % Status::ALL.len()];
+            let correction = Box::new(Correction { number: of, student, status, reason: None });
+            let (revision, was) = ((who / 8 % 3).into(), (at & 1 == 0).then_some(status));
+            let corrected = Corrected {
+                at: wall,
+                class,
+                number: of.unwrap_or(RollCallNumber::FIRST),
+                revision,
+                was,
+            };
+            let revised = (revision > 0).then(|| Box::new(sheet(class, at, 1)));
+            (Operation::Correct { class, correction }, Outcome::Corrected { corrected, revised })
+        }
+        5 => {
+            let extended = Extended { at: wall, class, closes_at: time(who) };
+            (Operation::Extend { class, seconds: 60 }, Outcome::Extended(extended))
+        }
+        6 => {
+            let closed =
+                Box::new(Closed { sheet: sheet(class, at % OF_PEOPLE, 1), already_closed: false });
+            return Record::ClosedAtDeadline { class, closed };
+        }
+        _ => {
+            let reopened = Outcome::Reopened {
+                at: wall,
+                class,
+                roll_call: RollCallId::new(at.into()),
+                number: RollCallNumber::FIRST,
+                opened_at: wall,
+            };
+            (Operation::Reopen { class }, reopened)
+        }
+    };
+    let client = client_record(who, at, &Count::Small(at), outcome);
+    Record::Answered { at: wall, operation, client }
+}
+
+/// A piece of the rosters or of what open roll calls have beside their marks.
+fn item_of_attendance(which: u8, at: u8) -> SnapshotItem {
+    let (class, student, wall) = (class(which), student(which), time(which));
+    let begun = |closes_at, closed_revision| ProceedingsItem::Begin {
+        class,
+        plan: Plan::default(),
+        closes_at,
+        late_at: None,
+        closed_revision,
+    };
+    SnapshotItem::Proceedings(match at % 8 {
+        0 => {
+            let (version, import) = ((which >> 6).into(), which.into());
+            return SnapshotItem::Roster(RosterItem::Begin { class, version, import });
+        }
+        1 | 2 => {
+            let RosterEdit::Put(listed) = edit(which | 64) else { unreachable!("it is put") };
+            return SnapshotItem::Roster(RosterItem::Listed { class, listed });
+        }
+        3 => begun(Some(wall), 0),
+        4 => begun(None, (which / 8).into()),
+        5 => {
+            let status = Status::ALL[usize::from(which) % Status::ALL.len()];
+            ProceedingsItem::Standing { class, student, status }
+        }
+        6 => ProceedingsItem::Pressed { class, student, at: wall },
+        _ => {
+            let change = Change::Extended { closes_at: wall };
+            let entry = TrailEntry { at: wall, by: None, change, reason: None };
+            ProceedingsItem::Trail { class, entry }
+        }
+    })
+}
 
 /// A record about people and rooms; whatever came before it, so that most contradict nothing and say little.
 fn of_people(who: u8, which: u8, at: u8, number: u8) -> Record {
