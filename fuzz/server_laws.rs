@@ -8,15 +8,14 @@ use std::hash::{Hash, Hasher};
 use arbitrary::{Arbitrary, Unstructured};
 use rollcall::access::{InviteCode, RoomCode, Terms};
 use rollcall::exchange::{
-    Act, Ask, FileEntry, FileInfo, FileState, Operation, Pull, Query, Request, Revision,
-    encode_request,
+    Act, Ask, FileEntry, FileInfo, FileState, Operation, Pull, Query, Request, encode_request,
 };
 use rollcall::ids::{
     ActNumber, ClassId, ClientId, ContentId, Cookie, DeviceId, FileKey, RequestNumber,
     RollCallNumber,
 };
 use rollcall::journal::encoding::encode_items;
-use rollcall::record::{Batch, Recovery as _, Rows, RowsQuestion, SnapshotItem, SnapshotPart};
+use rollcall::record::{Batch, Recovery as _, RowsQuestion, SnapshotItem, SnapshotPart};
 use rollcall::roll::{ClosedSheet, Sheet};
 use rollcall::server::{FolderRequest, Output, PieceRead, Server, SheetsQuestion};
 use rollcall::stats::Counter;
@@ -26,6 +25,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::auditor::{Auditor, Content};
 use crate::laws;
+use crate::rows::rows;
 
 const START_MILLIS: u64 = 1_795_353_480_000;
 const STEPS_MAX: usize = 200;
@@ -831,37 +831,6 @@ fn state_of(server: &Server<Way>) -> Vec<Vec<u8>> {
     let mut written: Vec<_> = items.map(|item| encode_items([item]).concat()).collect();
     written.sort();
     written
-}
-
-/// The rows that answer a question, of these sheets in the order in which they were made.
-fn rows(question: RowsQuestion, sheets: &[&ClosedSheet]) -> Rows {
-    match question {
-        RowsQuestion::RollCall { class, number } => {
-            let mut last = sheets.iter().rev();
-            let last = last.find(|it| (it.info.class, it.info.number) == (class, number));
-            Rows::RollCall(last.map(|it| Box::new((*it).clone())))
-        }
-        RowsQuestion::Revisions { class, number, revision, limit } => {
-            let of_class = sheets.iter().filter(|it| it.info.class == class);
-            let all = of_class.map(|it| Revision {
-                revision: it.revision(),
-                at: it.revised_at(),
-                sheet: it.info,
-            });
-            let mut all: Vec<_> =
-                all.filter(|it| (it.sheet.number, it.revision) <= (number, revision)).collect();
-            all.sort_by_key(|it| std::cmp::Reverse((it.sheet.number, it.revision)));
-            all.truncate(limit + 1);
-            Rows::Revisions(all)
-        }
-        RowsQuestion::Tally { class, student } => {
-            let mut last = BTreeMap::new();
-            let of_class = sheets.iter().filter(|it| it.info.class == class);
-            of_class.for_each(|it| _ = last.insert(it.info.number, *it));
-            Rows::Tally(last.values().filter_map(|it| it.expected(student)).collect())
-        }
-        other => panic!("rows are for devices: {other:?}"),
-    }
 }
 
 /// The bytes of a sheet that was made, which are those of what it says, and are read as that.

@@ -21,6 +21,8 @@ mod journal_laws;
 mod laws;
 #[path = "../fuzz/premises.rs"]
 mod premises;
+#[path = "../fuzz/rows.rs"]
+mod rows;
 #[path = "../fuzz/sealed_laws.rs"]
 mod sealed_laws;
 #[path = "../fuzz/server_laws.rs"]

@@ -15,6 +15,8 @@ mod laws;
 #[path = "../premises.rs"]
 #[expect(dead_code, reason = "the tests that play the corpora tell what came about")]
 mod premises;
+#[path = "../rows.rs"]
+mod rows;
 #[path = "../server_laws.rs"]
 #[expect(dead_code, reason = "only its hall is used here")]
 mod server_laws;

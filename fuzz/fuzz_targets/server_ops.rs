@@ -13,6 +13,8 @@ mod laws;
 #[path = "../premises.rs"]
 #[expect(dead_code, reason = "the tests that play the corpora tell what came about")]
 mod premises;
+#[path = "../rows.rs"]
+mod rows;
 #[path = "../server_laws.rs"]
 #[expect(dead_code, reason = "what is only done in `attendance_ops`")]
 mod server_laws;

@@ -16,7 +16,9 @@ use rand::{RngExt as _, SeedableRng as _};
 use rollcall::access::Terms;
 use rollcall::attendance::{Change, Correction, Listed, Plan, RosterChange, RosterEdit, Status};
 use rollcall::client::{Client, Output as Told, Progress};
-use rollcall::exchange::{Answer, Arrived, Ask, Corrected, Marked, Operation, Pull, Request};
+use rollcall::exchange::{
+    Answer, Arrived, Ask, Corrected, Marked, Operation, Pull, Query, Request,
+};
 use rollcall::ids::{
     ClassId, ClientId, ContentId, Cookie, RequestNumber, RollCallNumber, StudentNumber,
 };
@@ -89,12 +91,19 @@ impl Hash for Way {
     }
 }
 
+/// What somebody waits for.
+#[derive(Debug)]
+enum Asked {
+    Operation(Operation),
+    Question,
+}
+
 struct Person {
     client: Client,
     teacher: bool,
     acts_left: u32,
     timer_at: u64,
-    asked: Option<Operation>,
+    asked: Option<Asked>,
 }
 
 /// What a student was told.
@@ -489,18 +498,44 @@ impl World {
         if self.people[person].client.is_idle() {
             self.people[person].acts_left -= 1;
             let teacher = self.people[person].teacher;
-            let operation = if teacher { self.of_a_teacher() } else { self.of_a_student(person) };
-            self.perform(person, operation);
+            if self.rng.random_bool(0.15) {
+                let query = self.question();
+                self.ask(person, query);
+            } else if teacher {
+                let operation = self.of_a_teacher();
+                self.perform(person, operation);
+            } else {
+                let operation = self.of_a_student(person);
+                self.perform(person, operation);
+            }
         }
         let wait = self.rng.random_range(0..=pause);
         self.plan(wait, Happening::Acts { person });
+    }
+
+    /// What the commands that only read ask; the auditor knows the answers.
+    fn question(&mut self) -> Query {
+        let class = self.class();
+        match self.rng.random_range(0..3) {
+            0 => Query::Watch { class, from: 0 },
+            1 => Query::Tally { class, student: self.student() },
+            _ => Query::Revisions { class, number: RollCallNumber::MAX, revision: u32::MAX },
+        }
+    }
+
+    fn ask(&mut self, person: usize, query: Query) {
+        let deadline = Duration::from_secs(*pick(&mut self.rng, &[1, 5, 30, 120]));
+        let now = self.now_of_people();
+        self.people[person].asked = Some(Asked::Question);
+        self.people[person].client.ask(now, query, deadline);
+        self.drain_client(person);
     }
 
     fn perform(&mut self, person: usize, operation: Operation) {
         self.operations += 1;
         let deadline = Duration::from_secs(*pick(&mut self.rng, &[1, 5, 30, 120]));
         let now = self.now_of_people();
-        self.people[person].asked = Some(operation.clone());
+        self.people[person].asked = Some(Asked::Operation(operation.clone()));
         self.people[person].client.perform(now, operation, deadline);
         self.drain_client(person);
     }
@@ -590,7 +625,9 @@ impl World {
                 }
                 Told::Answered { answer, .. } => {
                     let asked = self.people[person].asked.take().expect("it was asked for");
-                    self.heard(&asked, &answer);
+                    if let Asked::Operation(operation) = asked {
+                        self.heard(&operation, &answer);
+                    }
                 }
                 Told::Unanswered(_) => self.people[person].asked = None,
                 Told::Progress(Progress::Settled { operation, answer }) => {

@@ -10,6 +10,8 @@ use rollcall::record::{Batch, Recovery as _, Rows, RowsQuestion, SnapshotItem, S
 use rollcall::roll::{ClosedSheet, Contradiction};
 use rollcall::server::{Server, SheetsQuestion};
 
+use crate::rows::rows;
+
 /// What survives a crash, and what may.
 #[derive(Default)]
 pub(crate) struct Disk {
@@ -113,11 +115,7 @@ impl Disk {
 
     /// Other rows.
     pub(crate) fn rows(&self, question: RowsQuestion) -> Rows {
-        let RowsQuestion::RollCall { class, number } = question else {
-            unreachable!("nobody asks for these rows: {question:?}")
-        };
-        let is_it = |it: &&ClosedSheet| (it.info.class, it.info.number) == (class, number);
-        Rows::RollCall(self.closed.iter().rev().find(is_it).cloned().map(Box::new))
+        rows(question, &self.closed.iter().collect::<Vec<_>>())
     }
 
     pub(crate) fn revision(
