@@ -16,10 +16,10 @@ const MARKER: &str = "// spec: ";
 /// What the code has above a line that keeps a rule.
 const KEPT: &str = "// R-";
 
-/// Rules that no test of this package can prove, each with the reason. There should be none.
+/// Rules that no test here can prove, each with the reason. There should be none.
 const NOT_HERE: &[(&str, &str)] = &[];
 
-/// Rules that no line of this package keeps, because they hold by what is absent or because only
+/// Rules that no line here keeps, because they hold by what is absent or because only
 /// another program could break them, each with the reason.
 const NOT_IN_CODE: &[(&str, &str)] = &[];
 
@@ -44,7 +44,7 @@ fn citations(text: &str) -> Result<Vec<(&str, usize)>, usize> {
         let Some(names) = line.strip_prefix(MARKER) else { continue };
         // Between a citation and its test there is room for more comments and attributes only.
         let mut below = lines[at + 1..].iter().skip_while(|it| it.starts_with("//"));
-        if below.next() != Some(&"#[test]") {
+        if !below.next().is_some_and(|it| *it == "#[test]" || it.starts_with("#[tokio::test")) {
             return Err(at + 1);
         }
         cited.extend(names.split(", ").map(|name| (name, at + 1)));
@@ -82,10 +82,11 @@ fn mentioned(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The code of a file and its tests. A file in `src/` may have both, `tests.rs` and any file elsewhere
+/// The code of a file and its tests. A file in `src/` or `relay/src/` may have both, `tests.rs` and any file elsewhere
 /// is all tests.
 fn parts<'a>(path: &Path, text: &'a str) -> (&'a str, &'a str) {
-    let is_product = path.starts_with("src") && path.file_name().is_some_and(|it| it != "tests.rs");
+    let is_product = ["src", "relay/src"].iter().any(|it| path.starts_with(it));
+    let is_product = is_product && path.file_name().is_some_and(|it| it != "tests.rs");
     if !is_product {
         return ("", text);
     }
@@ -95,7 +96,8 @@ fn parts<'a>(path: &Path, text: &'a str) -> (&'a str, &'a str) {
 fn files() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
-    let mut folders = ["tests", "fuzz/fuzz_targets", "src"].map(|it| root.join(it)).to_vec();
+    let mut folders =
+        ["tests", "fuzz/fuzz_targets", "src", "relay"].map(|it| root.join(it)).to_vec();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).expect("a folder of the package") {
             let path = entry.expect("listed").path();

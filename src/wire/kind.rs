@@ -159,6 +159,7 @@ impl Kind {
     }
 
     /// The kind with this byte, if there is one.
+    #[must_use]
     pub fn from_byte(byte: u8) -> Option<Self> {
         Self::TABLE.into_iter().find(|row| row.1 == byte).map(|row| row.0)
     }

@@ -30,7 +30,7 @@ TARGET = ROOT / "target" / "coverage"
 SECONDS_MAX = 900
 RULE = re.compile(r"^\*\*(R-[A-Z]+-\d+)\*\* (.*)$")
 TEST = re.compile(r"\s*(?:async )?fn (\w+)\s*\(")
-FUNCTION = re.compile(r"\s*(?:pub(?:\([a-z]+\))? )?(?:const )?fn (\w+)")
+FUNCTION = re.compile(r"\s*(?:pub(?:\([a-z]+\))? )?(?:const |async )?fn (\w+)")
 
 
 def tools():
@@ -62,7 +62,7 @@ def sources(*folders):
 def places():
     """For each rule the lines that keep it: (file, line, function)."""
     found = defaultdict(list)
-    for path in sources("src"):
+    for path in sources("src", "relay/src"):
         if path.name == "tests.rs":
             continue
         lines = path.read_text().split("#[cfg(test)]\nmod tests")[0].splitlines()
@@ -82,7 +82,7 @@ def places():
 def citing():
     """For each rule the tests that cite it: (file, test)."""
     found = defaultdict(list)
-    for path in sources("src", "tests"):
+    for path in sources("src", "tests", "relay"):
         lines = path.read_text().splitlines()
         for at, line in enumerate(lines):
             if line.strip().startswith("// spec: "):
