@@ -41,7 +41,8 @@ impl LinkedClient {
         &self.link
     }
 
-    /// Gets ready to ask: says `HELLO` before anybody waits for an answer.
+    /// Gets ready to ask: says `HELLO` before anybody waits for an answer. Whoever waits for that says so again
+    /// until [`Link::is_ready`]: a handshake that has no answer for five seconds is given up.
     pub fn connect(&mut self, now: Now) {
         self.link.connect(now.instant);
     }
@@ -89,7 +90,12 @@ impl LinkedClient {
 
     /// As [`Client::handle_timeout`].
     pub fn handle_timeout(&mut self, now: Now) {
-        self.link.handle_timeout(now.instant);
+        // "A client that waits for nothing begins no handshake" (chapter 23.4).
+        if self.client.is_idle() {
+            self.link.handle_idle_timeout(now.instant);
+        } else {
+            self.link.handle_timeout(now.instant);
+        }
         self.client.handle_timeout(self.link.now(now));
     }
 

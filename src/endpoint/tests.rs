@@ -453,6 +453,39 @@ fn hellos_without_an_answer() -> usize {
     hellos
 }
 
+/// "A client that waits for nothing begins no handshake" (chapter 23.4): a page that stays open, and a server that
+/// is gone.
+#[test]
+fn who_waits_for_nothing_says_hello_no_more() {
+    let world = World::new();
+    // Got ready, and asked nothing; asked, and gave up.
+    for asks in [false, true] {
+        let mut client = world.client(1);
+        let start = world.now();
+        client.linked.connect(start);
+        if asks {
+            client.linked.perform(start, mark("1"), PATIENCE);
+        }
+        let mut last = start.instant;
+        for _ in 0..1_000 {
+            let at = Now { instant: last, wall: start.wall };
+            client.turn(at);
+            client.out.clear();
+            match client.linked.poll_timeout() {
+                Some(next) => last = next.max(last.after(Duration::from_micros(1))),
+                None => break,
+            }
+        }
+        assert_eq!(client.linked.poll_timeout(), None, "asks: {asks}");
+        let most = HELLO_SPACING + if asks { PATIENCE } else { Duration::ZERO };
+        assert!(last.since(start.instant) <= most, "asks: {asks}, until {last:?}");
+        // It is asked something later.
+        client.linked.perform(Now { instant: last, wall: start.wall }, mark("1"), PATIENCE);
+        client.turn(Now { instant: last, wall: start.wall });
+        assert_eq!(client.out.len(), 1, "a HELLO");
+    }
+}
+
 // spec: R-CHANNEL-1
 #[test]
 fn a_forged_renew_costs_one_hello_in_five_seconds_and_takes_no_ticket_away() {

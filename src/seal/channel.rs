@@ -204,6 +204,16 @@ impl Channel {
         }
     }
 
+    /// Time has passed for somebody who waits for nothing: a handshake that is under way goes on until it is
+    /// given up, and none is begun after it.
+    pub fn handle_idle_timeout(&mut self, now: Instant) {
+        if self.greeting.as_ref().is_some_and(|it| now.since(it.began) >= HELLO_SPACING) {
+            self.greeting = None;
+            self.send = false;
+        }
+        self.handle_timeout(now);
+    }
+
     /// When [`Channel::handle_timeout`] wants to be called next.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {

@@ -76,6 +76,13 @@ impl Link {
         }
     }
 
+    /// As [`Channel::handle_idle_timeout`].
+    pub fn handle_idle_timeout(&mut self, now: Instant) {
+        if let Self::Sealed(channel) = self {
+            channel.handle_idle_timeout(now);
+        }
+    }
+
     /// When [`Link::handle_timeout`] wants to be called next.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {

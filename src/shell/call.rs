@@ -165,6 +165,7 @@ impl Caller {
                 return Err(CallError::Unanswered(Unanswered::of_hello(self.refused_at.is_some())));
             }
             self.client.handle_timeout(now);
+            self.client.connect(now);
             self.send_hellos(&mut space);
             let until = self.client.poll_timeout().unwrap_or(ends).min(ends);
             self.poll(Some(until.since(self.now())))?;

@@ -286,6 +286,9 @@ impl Crowd {
     fn wake(&mut self, place: usize, now: Now) {
         let member = self.members.get_mut(&place).expect("timers are of members");
         member.client.handle_timeout(now);
+        if member.is_greeting {
+            member.client.connect(now);
+        }
         let mut over = None;
         while member.client.poll_hello(&mut self.space) {
             self.datagrams += 1;
