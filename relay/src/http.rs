@@ -30,6 +30,7 @@ use tracing::debug;
 
 use crate::datagram::{self, DATAGRAM_MAX_BYTES};
 use crate::lanes::{Lanes, Unanswered};
+use crate::page::{self, Page};
 use crate::stats::{Counter, Stats};
 
 /// Connections of one address: a lecture hall behind one router, each phone with more than one.
@@ -55,6 +56,7 @@ type Answer = Response<Full<Bytes>>;
 pub(crate) struct Relay {
     pub(crate) lanes: Lanes,
     pub(crate) stats: Stats,
+    page: Page,
     limiter: Limiter,
     connections: Mutex<Connections>,
     /// Whether a proxy on this computer tells whom it speaks for.
@@ -79,7 +81,8 @@ impl Relay {
         let limiter = Limiter::hashmap(Quota::per_second(rate).allow_burst(burst));
         let connections = Connections { most: connections, ..Connections::default() };
         let connections = Mutex::new(connections);
-        Self { lanes, stats: Stats::new(), limiter, connections, behind_proxy, is_tls }
+        let page = Page::new();
+        Self { lanes, stats: Stats::new(), page, limiter, connections, behind_proxy, is_tls }
     }
 
     /// Forgets what need not be known any more.
@@ -104,26 +107,37 @@ impl Relay {
 
     /// Answers a request.
     async fn answer(&self, peer: IpAddr, request: Request<Incoming>) -> Answer {
-        let answer = if request.uri().path() == "/d" {
-            self.carry(peer, request).await
-        } else {
-            self.stats.count(Counter::Other);
-            said(StatusCode::NOT_FOUND, "this relay was built without a page")
+        let answer = match (request.uri().path(), request.method()) {
+            ("/d", _) => self.carry(peer, request).await,
+            (path, &Method::GET | &Method::HEAD) => {
+                let file = self.page.get(path, request.headers());
+                file.unwrap_or_else(|| {
+                    self.stats.count(Counter::Other);
+                    said(StatusCode::NOT_FOUND, "there is nothing here")
+                })
+            }
+            _ => {
+                self.stats.count(Counter::Other);
+                let why = "only datagrams are sent, with POST to /d";
+                said(StatusCode::METHOD_NOT_ALLOWED, why)
+            }
         };
         self.with_headers(answer)
     }
 
     fn with_headers(&self, mut answer: Answer) -> Answer {
         let headers: [(HeaderName, &'static str); 5] = [
-            (header::CACHE_CONTROL, "no-store"),
+            (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
             (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
             (header::REFERRER_POLICY, "no-referrer"),
-            (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+            (header::CONTENT_SECURITY_POLICY, page::POLICY),
             (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
         ];
         for (name, value) in headers {
             answer.headers_mut().insert(name, HeaderValue::from_static(value));
         }
+        let no_store = HeaderValue::from_static("no-store");
+        answer.headers_mut().entry(header::CACHE_CONTROL).or_insert(no_store);
         if self.is_tls {
             let value = HeaderValue::from_static("max-age=31536000");
             answer.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, value);

@@ -8,6 +8,7 @@ mod certificate;
 mod datagram;
 mod http;
 mod lanes;
+mod page;
 mod stats;
 
 use std::fmt::Display;

@@ -16,6 +16,7 @@ use rcgen::CertifiedKey;
 use rustls::RootCertStore;
 use support::{LONG, OCTETS, Phone, Program, Relay, Server, carry, http, https};
 
+#[expect(dead_code, reason = "each file of tests uses its part")]
 mod support;
 
 fn datagram(kind: Kind, length: usize, fill: u8) -> Vec<u8> {

@@ -7,24 +7,28 @@ const here = new URL("./", import.meta.url);
 const dist = new URL("dist/", here);
 const APP_MAX_BYTES = 25_000;
 
-/** The English texts, which the HTML shows until the script has found the language. */
+/** The texts of all languages. */
 async function texts() {
   const { outputFiles } = await build({
-    entryPoints: [new URL("src/messages/en.ts", here).pathname],
+    stdin: {
+      contents: 'export { en } from "./en"; export { ptBR } from "./pt-BR";',
+      resolveDir: new URL("src/messages", here).pathname,
+    },
     bundle: true,
     format: "esm",
     write: false,
   });
-  return (await import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`)).en;
+  return import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`);
 }
 
 function escaped(text) {
   return text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 }
 
-/** Puts the texts where the HTML names them. */
-function filled(html, en) {
-  return html.replace(/data-text="([a-z_]+)"([^>]*)><\//g, (_, name, rest) => {
+/** Puts the texts where the HTML names them: English, until the script has found the language; and all, as data. */
+function filled(html, { en, ptBR }) {
+  const all = JSON.stringify({ en, "pt-BR": ptBR }).replace(/</g, "\\u003c");
+  return html.replace("@TEXTS@", () => all).replace(/data-text="([a-z_]+)"([^>]*)><\//g, (_, name, rest) => {
     if (en[name] === undefined) throw new Error(`the HTML names the text ${name}, which is none`);
     return `data-text="${name}"${rest}>${escaped(en[name])}</`;
   });

@@ -115,7 +115,7 @@ fn address_after(line: &str, word: &str) -> SocketAddr {
 
 /// The roll call server, with its journal in a folder; ended with this.
 pub(crate) struct Server {
-    _program: Program,
+    program: Program,
     pub(crate) address: SocketAddr,
 }
 
@@ -125,7 +125,12 @@ impl Server {
         let listen = format!("127.0.0.1:{port}");
         command.args(["--listen", &listen, "--data"]).arg(folder);
         let (program, line) = Program::start(&mut command);
-        Self { _program: program, address: address_after(&line, "listening on ") }
+        Self { program, address: address_after(&line, "listening on ") }
+    }
+
+    /// Ends it with SIGKILL.
+    pub(crate) fn kill(&self) {
+        self.program.signal("KILL");
     }
 
     /// By which key it is known.

@@ -6,7 +6,7 @@ import { browserSurroundings, Exchange, type Listener, type Trouble } from "./ex
 import { classOf, classOfPath, codeOf, keyOfHash, linkOf, looksLikeKey, studentOf } from "./link";
 import { recall, remember } from "./memo";
 import { isLanguage, languageOf } from "./messages";
-import { Outbox, type Entry } from "./outbox";
+import { idOf, Outbox, type Entry } from "./outbox";
 import { browserLock, Sender, type Result } from "./sender";
 import { openStore, type Store } from "./store";
 import { View, type Notice, type Receipt, type State } from "./view";
@@ -29,6 +29,7 @@ class App {
   /** Pressed before the database was open. */
   private early: { class: number; student: string; code: string } | undefined;
   private hasAnswered = false;
+  private isRemembered = false;
 
   constructor() {
     const chosen = recall("language");
@@ -53,7 +54,7 @@ class App {
       keepServer: () => void this.keepServer(),
       changeServer: () => void this.changeServer(),
       back: () => this.back(),
-      sendNow: () => this.sender?.kick(),
+      sendNow: () => this.sender?.kick(this.awaited),
       language: (language) => {
         remember("language", language);
         this.change({ language });
@@ -189,8 +190,6 @@ class App {
     return this.exchange;
   }
 
-  private isRemembered = false;
-
   /** Another server is asked about from now on. Not before it has proved that it is one. */
   private async rememberServer(): Promise<void> {
     if (this.isRemembered || this.server === undefined) return;
@@ -217,23 +216,20 @@ class App {
 
   private async send(class_: number, student: string, code: string): Promise<void> {
     this.change({ activity: { kind: "preparing" } });
-    // The name by which the answer is told is known when the entry is there, and the answer comes after that.
-    this.awaited = undefined;
+    const server = this.server as string;
+    this.awaited = idOf(server, class_, student);
     const entry = await (this.sender as Sender).press(class_, student, code);
-    this.awaited = entry.id;
-    await this.store?.put("settings", "class", class_);
     // Nobody waits a minute for a network that the phone knows is away; it goes on trying behind the receipt.
-    if (navigator.onLine === false && this.awaited === entry.id) this.offlineReceipt(entry);
-  }
-
-  private offlineReceipt(entry: Entry): void {
-    if (this.state.receipt === undefined) this.change({ receipt: this.keptReceipt(entry, "network") });
+    if (navigator.onLine === false && this.state.receipt === undefined && this.state.activity.kind !== "none") {
+      this.change({ receipt: this.keptReceipt(entry, "network") });
+    }
+    await this.store?.put("settings", "class", class_);
+    // Without network the first answer of this phone would otherwise not be found by an opening without a key.
+    await this.store?.update<string>("settings", "server", (old) => old ?? server);
   }
 
   private began(entry: Entry): void {
-    if (this.awaited === undefined || this.awaited === entry.id) {
-      this.change({ activity: { kind: "sending", attempt: 1 } });
-    }
+    if (this.awaited === entry.id) this.change({ activity: { kind: "sending", attempt: 1 } });
   }
 
   private keptReceipt(entry: Entry, why: "network" | "server" | "busy" | "portal" | "elsewhere"): Receipt {
@@ -243,7 +239,7 @@ class App {
 
   private async ended(entry: Entry, result: Result): Promise<void> {
     const { class: class_, student, pressed_ms } = entry;
-    const isAwaited = this.awaited === undefined || this.awaited === entry.id;
+    const isAwaited = this.awaited === entry.id;
     const keptCount = (await this.outbox?.entries())?.length ?? 0;
     this.change(isAwaited ? { keptCount, activity: { kind: "none" } } : { keptCount });
     if (result.kind === "broken") this.notice("broken", true);
@@ -302,7 +298,7 @@ class App {
 
   private back(): void {
     const { receipt } = this.state;
-    this.awaited = "";
+    this.awaited = undefined;
     this.change({ receipt: undefined, activity: { kind: "none" } });
     if (receipt?.kind !== "refused") return this.view.focus("press");
     const code = this.view.input("code");

@@ -10,9 +10,8 @@ const WAIT_MAX_MS = 15_000;
 
 async function load(attempt: number): Promise<Core> {
   // A browser may remember that an address failed, so each attempt has its own.
-  const core = (attempt === 0
-    ? await import("./core.js")
-    : await import(`./core.js?again=${attempt}`)) as typeof import("./core");
+  const again = `./core.js?again=${attempt}`;
+  const core = (attempt === 0 ? await import("./core.js") : await import(again)) as typeof import("./core");
   await core.default({ module_or_path: attempt === 0 ? "/core_bg.wasm" : `/core_bg.wasm?again=${attempt}` });
   return core;
 }

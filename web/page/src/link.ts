@@ -49,8 +49,11 @@ export function studentOf(text: string): string | undefined {
   return /^[\x21-\x7e]{1,32}$/.test(number) ? number : undefined;
 }
 
-/** A code as typed, without the spaces that group its digits; undefined: something else is in it. */
+/**
+ * A code as typed, without the spaces that group its digits; undefined: it is none. Empty is none to give. The core
+ * says so too, but later: a press with half a code must not take the place of one that is kept.
+ */
 export function codeOf(text: string): string | undefined {
   const code = text.replace(/\s/g, "");
-  return /^[0-9]*$/.test(code) ? code : undefined;
+  return /^([0-9]{6})?$/.test(code) ? code : undefined;
 }

@@ -43,6 +43,9 @@ export class Sender {
   private running = false;
   private again = false;
   private readonly pressed = new Map<string, Entry>();
+  private first: string | undefined;
+  /** How often each was tried: the least often tried goes first, so that none keeps the others waiting. */
+  private readonly tries = new Map<string, number>();
   private readonly sent = new Map<string, Entry>();
   private timer: unknown;
   private wait = AGAIN_MIN_MS;
@@ -60,8 +63,9 @@ export class Sender {
     return entry;
   }
 
-  /** Sends what is kept, now: the page was opened, is seen again, or there is network. */
-  kick(): void {
+  /** Sends what is kept, now: the page was opened, is seen again, or there is network. first: an entry's id. */
+  kick(first?: string): void {
+    this.first = first ?? this.first;
     if (this.running) {
       this.again = true;
       return;
@@ -94,6 +98,7 @@ export class Sender {
   private async round(exchange: Pick<Exchange, "run">): Promise<boolean> {
     const tried = new Set<string>();
     let left = false;
+    let isStuck = false;
     for (;;) {
       const pressed = [...this.pressed.values()];
       const entries = await this.means.outbox.entries();
@@ -102,15 +107,24 @@ export class Sender {
         this.means.ended(gone, { kind: "gone" });
       }
       // Where one had no answer, another has none either; but somebody waits for what is pressed now.
-      const kept = left ? undefined : entries.find((it) => !tried.has(it.id));
+      const kept = isStuck ? undefined : this.nextOf(entries.filter((it) => !tried.has(it.id)));
       const entry = entries.find((it) => this.pressed.has(it.id)) ?? kept;
       if (entry === undefined) return left;
       tried.add(entry.id);
       const isPressed = this.pressed.delete(entry.id);
       const result = await this.means.lock(entry.id, () => this.send(exchange, entry, isPressed));
+      this.tries.set(entry.id, (this.tries.get(entry.id) ?? 0) + 1);
+      if (result?.kind === "broken" || (result?.kind === "unanswered" && !result.lost)) isStuck = true;
       if (result === undefined || result.kind === "unanswered" || result.kind === "broken") left = true;
+      // Pressed again meanwhile, and it was the same press: that has its answer too.
+      else if (this.pressed.get(entry.id)?.pressed_ms === entry.pressed_ms) this.pressed.delete(entry.id);
       this.means.ended(entry, result ?? { kind: "elsewhere" });
     }
+  }
+
+  private nextOf(entries: Entry[]): Entry | undefined {
+    const often = (entry: Entry): number => (entry.id === this.first ? -1 : (this.tries.get(entry.id) ?? 0));
+    return entries.sort((one, two) => often(one) - often(two))[0];
   }
 
   private async send(exchange: Pick<Exchange, "run">, entry: Entry, isPressed: boolean): Promise<Result> {

@@ -1,7 +1,7 @@
 // What is seen. The whole state is shown anew at each change; texts are set only where they differ, so that a
 // screen reader says no more than what is new.
 
-import { fill, LANGUAGES, reasonText, type Language, type Messages } from "./messages";
+import { fill, reasonText, textsOf, type Language, type Messages } from "./messages";
 
 /** What a receipt says. */
 export type Receipt = { readonly class: number; readonly student: string } & (
@@ -92,6 +92,7 @@ function write(node: HTMLElement, text: string): void {
 
 /** The page's elements. */
 export class View {
+  private readonly texts = textsOf(document);
   private readonly form = element<HTMLFormElement>("form");
   private readonly press = element<HTMLButtonElement>("press");
   private shown: Receipt | undefined;
@@ -150,7 +151,7 @@ export class View {
 
   /** Shows a state. */
   show(state: State): void {
-    const messages = LANGUAGES[state.language];
+    const messages = this.texts[state.language];
     document.documentElement.lang = state.language;
     for (const node of document.querySelectorAll<HTMLElement>("[data-text]")) {
       write(node, messages[node.dataset["text"] as keyof Messages]);
@@ -255,7 +256,7 @@ export class View {
     this.press.setAttribute("aria-disabled", String(isBusy));
     for (const field of ["class", "student", "code"] as const) this.input(field).readOnly = isBusy;
     write(this.press, isBusy ? text : messages.press);
-    write(element("progress"), isBusy ? text : "");
+    write(element("progress"), isBusy ? `${text} ${messages.keep_open}` : "");
   }
 
   private showReceipt(receipt: Receipt | undefined, state: State, messages: Messages): void {

@@ -104,7 +104,7 @@ export const en = {
   about_device: "The server knows this phone by this name:",
   about_device_none: "not known yet",
   about_lose: "The name belongs to a secret key that only this browser has. If you clear its data, or use another browser, a private window or a new phone, you are another device for the server, and the teacher sees that. Tell the teacher; whoever runs the server can release your number.",
-  about_ios: "An iPhone or iPad forgets it after seven days without a visit, unless the page is on the home screen: Share, then Add to Home Screen. Best do so before your first answer, and open it there from then on.",
+  about_ios: "An iPhone or iPad forgets it after seven days without a visit, unless the page is on the home screen: Share, then Add to Home Screen. Best do so before your first answer, and open it there from then on; it asks for the link once.",
   about_kept: "Answers that wait to be sent: {count}",
   about_privacy: "Your number and class stay on this phone; the code is never kept after the answer. What is sent is sealed, and only the server can open it.",
 };

@@ -1,19 +1,21 @@
-// Which language, and how a text is filled in.
+// Which language, and how a text is filled in. The texts themselves are not in the script: the build puts them
+// into the HTML, so that they are there with it and the script stays small.
 
-import { en, type Messages } from "./en";
-import { ptBR } from "./pt-BR";
+import type { Messages } from "./en";
 
 export type { Messages };
 
-/** The languages, by the name that stands in `lang`. */
-export const LANGUAGES = { en, "pt-BR": ptBR } as const;
-
-/** The name of a language. */
-export type Language = keyof typeof LANGUAGES;
+/** The name of a language, as it stands in `lang`. */
+export type Language = "en" | "pt-BR";
 
 /** Whether a text names a language of the page. */
 export function isLanguage(text: string | null | undefined): text is Language {
   return text === "en" || text === "pt-BR";
+}
+
+/** The texts of all languages, from the HTML. */
+export function textsOf(page: Document): Readonly<Record<Language, Messages>> {
+  return JSON.parse(page.getElementById("texts")?.textContent ?? "") as Record<Language, Messages>;
 }
 
 /** The first of the wanted languages that the page speaks. */

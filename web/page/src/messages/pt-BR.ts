@@ -106,7 +106,7 @@ export const ptBR: Messages = {
   about_device: "O servidor conhece este celular por este nome:",
   about_device_none: "ainda não se sabe",
   about_lose: "O nome pertence a uma chave secreta que só este navegador tem. Se você apagar os dados dele, ou usar outro navegador, uma janela anônima ou um celular novo, será outro aparelho para o servidor, e o professor vê isso. Avise o professor; quem cuida do servidor pode liberar a sua matrícula.",
-  about_ios: "Um iPhone ou iPad a esquece depois de sete dias sem visita, a menos que a página esteja na tela de início: Compartilhar, depois Adicionar à Tela de Início. O melhor é fazer isso antes da primeira resposta, e daí em diante abrir por lá.",
+  about_ios: "Um iPhone ou iPad a esquece depois de sete dias sem visita, a menos que a página esteja na tela de início: Compartilhar, depois Adicionar à Tela de Início. O melhor é fazer isso antes da primeira resposta, e daí em diante abrir por lá; ela pede o link uma vez.",
   about_kept: "Respostas que esperam para ser enviadas: {count}",
   about_privacy: "A sua matrícula e a turma ficam neste celular; o código nunca fica guardado depois da resposta. O que é enviado vai lacrado, e só o servidor consegue abrir.",
 };
