@@ -102,8 +102,7 @@ mod tests {
     fn the_page_is_the_one_that_was_built() {
         let sums = include_str!("../page/SHA256SUMS");
         for (path, _, bytes) in FILES {
-            let sum =
-                Sha256::digest(bytes).iter().map(|it| format!("{it:02x}")).collect::<String>();
+            let sum = format!("{:x}", Sha256::digest(bytes));
             let line = format!("{sum}  {}", &path[1..]);
             assert!(sums.lines().any(|it| it == line), "{line}: run web/build");
         }
